@@ -93,7 +93,7 @@ class Settings:
                 f"SAK_HISTORY_SECONDS must be 0 or at least {_MIN_HISTORY_READ_SECONDS}, as SAK limits the request"
                 " rate."
             )
-        senders_file.all_of(environ)  # a mistake in the file is an error at start
+        senders_file.read_all(environ)  # a mistake in the file is an error at start
         pool_size = bounded_int(environ, "API_CONNECTIONS", 8, 1, 200)
         return cls(
             database_url,
@@ -107,7 +107,7 @@ class Settings:
             _parse_switch(environ, "API_HTTPS"),
             read_url,
             senders_file.path(environ),
-            senders_file.of_variables(environ),
+            senders_file.from_environ(environ),
             single_sign_on,
             connection_bounds=_read_connection_bounds(environ, pool_size),
             ingest_url=_parse_url(environ, "INGEST_URL"),

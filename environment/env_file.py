@@ -1,4 +1,4 @@
-"""Reads `.env` with python-dotenv, and adds the secret of a webhook to one."""
+"""Reads `.env` files with python-dotenv, and adds a webhook secret to one."""
 
 import codecs
 import io
@@ -14,18 +14,21 @@ SECRETS_VARIABLE = "WEBHOOK_SECRETS"
 
 
 class EnvFileError(SettingsError):
-    """The file cannot be read as NAME=value; the message names the file and the line, and quotes neither."""
+    """The file cannot be read as NAME=value. The message names the file and the line but quotes neither."""
 
 
 def read(path: Path) -> dict[str, str]:
-    """The variables in the file; none if there is no file. `$` has no meaning. Raises EnvFileError."""
+    """Return the variables in the file, or none if there is no file. `$` has no special meaning.
+
+    Raises EnvFileError.
+    """
     return {binding.key: binding.value or "" for binding in _bindings(path) if binding.key is not None}
 
 
 def add_secret(path: Path, secret: str) -> bool:
-    """Make `secret` the first of WEBHOOK_SECRETS in the file, which only its owner may read; returns whether it is new.
+    """Put `secret` first in the file's WEBHOOK_SECRETS and return whether it was new. Only the owner can read the file.
 
-    The other secrets remain, as webhooks signed with them may still arrive. Raises EnvFileError and OSError.
+    The other secrets are kept, because webhooks signed with them may still arrive. Raises EnvFileError and OSError.
     """
     if not secret_list.is_token(secret):
         raise EnvFileError("The secret is not one word of printable characters: nothing was written.")
@@ -67,6 +70,6 @@ def _bindings(path: Path) -> list[Binding]:
 
 
 def _line(binding: Binding) -> int:
-    """The number of the assignment's first line: the parser counts from the blank lines before it."""
+    """Return the line number of the assignment. The parser counts from the blank lines before it."""
     text = binding.original.string
     return binding.original.line + text[: len(text) - len(text.lstrip())].count("\n")

@@ -10,9 +10,9 @@ _ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 - platforms that set PORT route to this
 
 
 def open_socket(environ: Mapping[str, str], variable: str, default_port: int) -> socket.socket:
-    """The inherited socket LISTEN_FD, else HOST with PORT, else HOST with the port in `variable`.
+    """Return the inherited socket LISTEN_FD, or a new one on HOST and PORT or, without PORT, on the port in `variable`.
 
-    HOST defaults to every IPv4 address where PORT is set, and to 127.0.0.1 elsewhere. Raises SettingsError.
+    HOST defaults to every IPv4 address if PORT is set, and to 127.0.0.1 otherwise. Raises SettingsError.
     """
     if inherited := environ.get("LISTEN_FD"):
         try:
@@ -26,7 +26,10 @@ def open_socket(environ: Mapping[str, str], variable: str, default_port: int) ->
 
 
 def listen(host: str, port: int, variable: str) -> socket.socket:
-    """A listening socket; `::` is every address of both families. Raises SettingsError naming the port's variable."""
+    """Return a listening socket. `::` means every address of both families.
+
+    Raises SettingsError naming the variable.
+    """
     try:
         return bind(host, port)
     except (OSError, UnicodeError) as error:
@@ -36,14 +39,17 @@ def listen(host: str, port: int, variable: str) -> socket.socket:
 
 
 def bind(host: str, port: int, backlog: int = LISTEN_BACKLOG) -> socket.socket:
-    """A listening socket on the first address of the host; raises OSError, and UnicodeError for no host name."""
+    """Return a socket listening on the first address of the host.
+
+    Raises OSError, and UnicodeError if the host name is invalid.
+    """
     addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, kind, protocol, _, address = addresses[0]
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            # Otherwise a setting of the machine decides whether `::` has IPv4's addresses too.
+            # Otherwise a setting of the machine decides whether `::` includes the IPv4 addresses.
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")
         listener.bind(address)
         listener.listen(backlog)

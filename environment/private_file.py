@@ -1,4 +1,4 @@
-"""Opens and replaces files that only their owner may read."""
+"""Opens and replaces files that only their owner can read."""
 
 import contextlib
 import os
@@ -7,7 +7,10 @@ from pathlib import Path
 
 
 def replace(path: Path, text: str) -> None:
-    """Write the text; a concurrent reader sees either the old or the new content. Raises OSError."""
+    """Replace the file's content with the text. Concurrent readers see either the old or the new content.
+
+    Raises OSError.
+    """
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # created 0600
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
@@ -21,7 +24,7 @@ def replace(path: Path, text: str) -> None:
 
 
 def open_descriptor(path: Path, flags: int) -> int:
-    """A descriptor of the file; symbolic links are not followed. Raises OSError."""
+    """Return a descriptor of the file without following symbolic links. Raises OSError."""
     descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with contextlib.suppress(PermissionError):  # of another user, who may have shared it on purpose
         os.fchmod(descriptor, 0o600)

@@ -1,4 +1,4 @@
-"""Splits a variable that holds several secrets, separated by commas."""
+"""Splits a variable that contains several secrets separated by commas."""
 
 import string
 
@@ -10,18 +10,18 @@ _TOKEN_CHARACTERS = frozenset(string.ascii_letters + string.digits + "._~+/=-")
 
 
 def split(text: str) -> list[str]:
-    """The secrets, without the quotation marks around them."""
+    """Return the secrets without the quotation marks around them."""
     parts = quotes.unquoted(text.strip()).split(",")
     return [secret for part in parts if (secret := quotes.unquoted(part.strip()))]
 
 
 def is_token(secret: str) -> bool:
-    """Whether `.env`, a shell and Compose read the secret as it is written: ASCII letters, digits, `._~+/=-`."""
+    """Return whether `.env`, a shell and Compose read the secret literally: ASCII letters, digits, `._~+/=-`."""
     return 0 < len(secret) <= MAX_LENGTH and set(secret) <= _TOKEN_CHARACTERS
 
 
 def read(name: str, text: str) -> list[str]:
-    """The secrets; raises SettingsError if one begins or ends with a quotation mark that has no counterpart."""
+    """Return the secrets. Raises SettingsError if one begins or ends with an unmatched quotation mark."""
     secrets = split(text)
     for secret in secrets:
         if secret[0] in quotes.QUOTES or secret[-1] in quotes.QUOTES:

@@ -1,4 +1,4 @@
-"""The meaning of codes by which gateways say why a message failed, as sentences without their end."""
+"""Explains gateways' error codes for failed messages, as sentences without a full stop."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -33,4 +33,4 @@ META: Final[Mapping[str, str]] = {
     "4": _TOO_FAST,
     "190": "the access token has expired or was withdrawn: set another as api_key",
 }
-"""Meta's codes, in answers and in statuses."""
+"""The error codes of Meta in answers and in statuses."""

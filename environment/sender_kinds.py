@@ -1,4 +1,4 @@
-"""The kinds of senders, and how each authenticates its webhooks: one line of data per kind."""
+"""Lists the kinds of senders and how each authenticates its webhooks, with one line of data per kind."""
 
 import re
 from collections.abc import Mapping
@@ -13,24 +13,24 @@ PLACEHOLDERS: Final = frozenset(
         "429683C4C977415CAAFCCE10F7D57E11",
     }
 )
-"""Secrets that gateways have by default, or that their documentation shows: a stranger knows them too."""
+"""Secrets that gateways have by default or that their documentation shows, so that strangers know them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """A signature is `prefix` and the HMAC of the raw body in hexadecimal digits."""
+    """The signature of a kind's webhooks: `prefix` followed by the HMAC of the raw body in hexadecimal digits."""
 
     header: str
-    """The header of the signature or the JWT, in lower case."""
+    """The header that contains the signature or the JWT, in lower case."""
     algorithm: Literal["sha256", "sha512", "jwt"] = "sha256"
-    """`jwt`: the header has `prefix` and a JWT of HS256, which does not sign the body."""
+    """`jwt`: the header contains `prefix` and a JWT with HS256, which does not sign the body."""
     prefix: str = ""
     allows_static_header: bool = False
-    """Whether the gateway sends a header of the operator's choice."""
+    """True if the gateway can send a header of the operator's choice."""
     signs_form_as_json: bool = False
-    """Whether the HMAC of a form with a file is that of the form's other fields, as Go writes them as JSON."""
+    """True if the HMAC of a form with a file is that of the form's other fields, written as JSON in the way of Go."""
     has_handshake: bool = False
-    """Whether the gateway verifies the address by Meta's handshake."""
+    """True if the gateway verifies the address by Meta's handshake."""
 
 
 KINDS: Final[Mapping[str, Scheme]] = {

@@ -1,4 +1,4 @@
-"""Adds a sender to `senders.toml`, and removes one; the rest of the file stays as it is written."""
+"""Adds senders to `senders.toml` and removes them. The rest of the file stays unchanged."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from environment.senders_file import Sender, SendersFileError
 
 
 def add(file: Path, sender: Sender) -> None:
-    """Append the sender; raises SendersFileError, also for a name that is taken, and OSError."""
+    """Append the sender. Raises SendersFileError, also if the name is taken, and OSError."""
     if sender.name in senders_file.read(file):
         raise SendersFileError(f"{file} has a sender {sender.name} already; remove it first.")
     written = _read(file)
@@ -22,7 +22,7 @@ def add(file: Path, sender: Sender) -> None:
 
 
 def remove(file: Path, name: str) -> None:
-    """Remove the sender's section; raises SendersFileError, also for an unknown name, and OSError."""
+    """Remove the sender's section. Raises SendersFileError, also if the name is unknown, and OSError."""
     senders = senders_file.read(file)
     if name not in senders:
         raise SendersFileError(f"{file} has no sender {name}.")
@@ -49,6 +49,6 @@ def _section(sender: Sender) -> str:
         "api_key": sender.api_key,
         "account": sender.account,
     }
-    # The strings of JSON are strings of TOML.
+    # Strings in JSON are also strings in TOML.
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items() if value is not None]
     return "\n".join((f"[{json.dumps(sender.name)}]" if "." in sender.name else f"[{sender.name}]", *lines, ""))

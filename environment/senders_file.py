@@ -1,4 +1,4 @@
-"""Reads the senders that post to `/webhooks/NAME`: those of `senders.toml`, and one of variables."""
+"""Reads the senders that post to `/webhooks/NAME`, from `senders.toml` and from variables."""
 
 import re
 import tomllib
@@ -18,7 +18,7 @@ _VARIABLES: Final = "the variables SENDER_NAME, SENDER_KIND, …"
 
 
 class SendersFileError(SettingsError):
-    """The file is not as it must be; the message names the file, the section and the key, and quotes no secret."""
+    """The file is invalid. The message names the file, the section and the key, and contains no secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +29,15 @@ class Sender:
     kind: str
     """A key of `sender_kinds.KINDS`."""
     secrets: tuple[str, ...] = field(repr=False)
-    """Keys of HMAC or of JWT, or `Header: value`; any of them authenticates a webhook."""
+    """Keys for HMAC or JWT, or `Header: value`. Each of them authenticates a webhook."""
     verify_token: str | None = field(default=None, repr=False)
-    """What Meta's handshake must bring."""
+    """The token that Meta's handshake must contain."""
     base_url: str | None = None
-    """Where the gateway is called."""
+    """The address at which the gateway is called."""
     api_key: str | None = field(default=None, repr=False)
-    """The key for that."""
+    """The key for calling the gateway."""
     account: str | None = None
-    """The phone number of its sessions, as digits; None: what they report."""
+    """The phone number of its sessions as digits, or None to use the one that they report."""
 
     @property
     def scheme(self) -> Scheme:
@@ -45,22 +45,22 @@ class Sender:
 
     @property
     def id(self) -> str:
-        """`kind:name`, as entries and rows have it."""
+        """`kind:name`, as in stream entries and rows."""
         return f"{self.kind}:{self.name}"
 
 
 def path(environ: Mapping[str, str]) -> Path:
-    """SENDERS_FILE, or `senders.toml` in DATA_DIR; it need not exist."""
+    """Return SENDERS_FILE, or `senders.toml` in DATA_DIR. It need not exist."""
     return Path(environ.get("SENDERS_FILE") or Path(environ.get("DATA_DIR") or "var") / "senders.toml").absolute()
 
 
-def all_of(environ: Mapping[str, str]) -> dict[str, Sender]:
-    """The senders of the file and of the variables by name. Raises SettingsError."""
-    return merged(read(path(environ)), of_variables(environ))
+def read_all(environ: Mapping[str, str]) -> dict[str, Sender]:
+    """Return the senders of the file and of the variables by name. Raises SettingsError."""
+    return merge(read(path(environ)), from_environ(environ))
 
 
-def merged(of_file: Mapping[str, Sender], of_environ: Sender | None) -> dict[str, Sender]:
-    """Both together; raises SendersFileError if both have a sender of one name."""
+def merge(of_file: Mapping[str, Sender], of_environ: Sender | None) -> dict[str, Sender]:
+    """Return both together. Raises SendersFileError if both have a sender with the same name."""
     if of_environ is None:
         return dict(of_file)
     if of_environ.name in of_file:
@@ -68,8 +68,8 @@ def merged(of_file: Mapping[str, Sender], of_environ: Sender | None) -> dict[str
     return {**of_file, of_environ.name: of_environ}
 
 
-def of_variables(environ: Mapping[str, str]) -> Sender | None:
-    """The sender of the variables; None without SENDER_NAME. Raises SendersFileError."""
+def from_environ(environ: Mapping[str, str]) -> Sender | None:
+    """Return the sender given by variables, or None without SENDER_NAME. Raises SendersFileError."""
     name = environ.get("SENDER_NAME", "").strip()
     if not name:
         return None
@@ -85,7 +85,7 @@ def of_variables(environ: Mapping[str, str]) -> Sender | None:
 
 
 def read(file: Path) -> dict[str, Sender]:
-    """The senders of the file by name; none if there is no file. Raises SendersFileError."""
+    """Return the senders in the file by name, or none if there is no file. Raises SendersFileError."""
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
@@ -98,7 +98,7 @@ def read(file: Path) -> dict[str, Sender]:
 
 
 def parse(text: str, source: str) -> dict[str, Sender]:
-    """The senders of a text by name; `source` names it in errors. Raises SendersFileError."""
+    """Return the senders in a text by name. `source` names the text in errors. Raises SendersFileError."""
     try:
         sections = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
@@ -112,7 +112,7 @@ def parse(text: str, source: str) -> dict[str, Sender]:
 
 
 def sender(source: str, name: str, values: Mapping[str, object]) -> Sender:
-    """The sender with these keys; `source` names their place in errors. Raises SendersFileError."""
+    """Return the sender with these keys. `source` names their place in errors. Raises SendersFileError."""
     place = f"{source}: [{name}]"
     if not NAME_PATTERN.fullmatch(name):
         raise SendersFileError(f"{place}: a name has at most 64 letters, digits, '-', '_' and '.'.")

@@ -1,4 +1,4 @@
-"""Notices that a file has changed."""
+"""Detects that a file has changed."""
 
 from pathlib import Path
 
@@ -7,11 +7,14 @@ class WatchedFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.exists = False
-        """As of the last look."""
+        """As of the last call of `has_changed`."""
         self._stamp: tuple[int, int, int] | None = None
 
     def has_changed(self) -> bool:
-        """Whether the file is another than at the last look, or there is none any more; there was none at first."""
+        """Return whether the file was replaced, changed or removed since the last call.
+
+        Before the first call, it counts as missing.
+        """
         before = self._stamp
         try:
             status = self.path.stat()

@@ -55,7 +55,7 @@ def read(environ: Mapping[str, str]) -> Settings:
     secrets = secret_list.read("WEBHOOK_SECRETS", environ.get("WEBHOOK_SECRETS", ""))
     allow_unsigned = _parse_bool(environ, "WEBHOOK_ALLOW_UNSIGNED")
     secrets_file = Path(environ.get("WEBHOOK_SECRETS_FILE") or ".env").absolute()
-    has_senders = bool(senders_file.all_of(environ))
+    has_senders = bool(senders_file.read_all(environ))
     if not secrets and not allow_unsigned and not has_senders and not WebhookSecrets((), secrets_file).values:
         raise SettingsError(
             "WEBHOOK_SECRETS is missing: it holds the secrets, separated by commas, that sign webhooks. "
@@ -70,7 +70,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         secrets_file=secrets_file,
         allow_unsigned=allow_unsigned,
         senders_file=senders_file.path(environ),
-        sender=senders_file.of_variables(environ),
+        sender=senders_file.from_environ(environ),
         max_body_bytes=max_body_bytes,
         connection_bounds=ConnectionBounds(
             max_connections=bounds.read_max_connections(environ, RESERVED_DESCRIPTORS),

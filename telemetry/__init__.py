@@ -1,1 +1,1 @@
-"""Logs and traces of every process: formatted for a person or for a machine, without message texts."""
+"""Writes logs and traces of every process, for a person or for a machine, without message texts."""

@@ -1,5 +1,5 @@
-"""The error of an environment that a process cannot start with."""
+"""Defines the error of an environment with which a process cannot start."""
 
 
 class SettingsError(ValueError):
-    """A variable is missing or contradicts another; the message is a sentence that names the variable."""
+    """A variable is missing or contradicts another. The message is a sentence that names the variable."""

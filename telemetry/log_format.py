@@ -1,6 +1,6 @@
 """Formats log records as text for a person or as JSON for a machine.
 
-Only the fields listed here are written, so that a message's text logged by mistake never appears.
+Only the fields listed here are written, so that a message's text never appears if it is logged by mistake.
 """
 
 import json
@@ -17,25 +17,28 @@ ALLOWED_FIELDS = (
     *("request_id", "method", "endpoint", "status", "batch", "batches", "event"),
     *("digest", "reason", "events", "outcomes", "seconds", "path", "trace_id"),
 )
-"""In the order of output: identities and counts, never a message's text or a person.
+"""The fields in the order of output: identities and counts, never the text of a message or a person.
 
-`request_id` is as in X-Request-Id, `batch` writer:number as in acknowledgements, `event` writer:number:index.
+`request_id` is the value of X-Request-Id, `batch` is writer:number, and `event` is writer:number:index.
 """
 LOG_CONTEXT: ContextVar[dict[str, LogValue]] = ContextVar("log_context")
-"""Fields of every record logged in this context, such as the current request's."""
+"""Fields of every record logged in this context, such as those of the current request."""
 _MAX_FRAMES = 8
 _REPOSITORY_ROOT = Path(__file__).resolve().parent.parent
 
 
 def context_fields(record: logging.LogRecord) -> dict[str, LogValue]:
-    """The allowed fields of the record and of its context."""
+    """Return the allowed fields of the record and of its context."""
     context = LOG_CONTEXT.get({})
     values = ((name, getattr(record, name, context.get(name))) for name in ALLOWED_FIELDS)
     return {name: value for name, value in values if value is not None}
 
 
 def exception_fields(record: logging.LogRecord) -> dict[str, LogValue]:
-    """The exception's type and place without its message: PostgreSQL's quotes the row, Python's often the value."""
+    """Return the type and place of the exception.
+
+    The message is left out, because PostgreSQL quotes the row in it, and Python often the value.
+    """
     if not record.exc_info or record.exc_info[0] is None:
         return {}
     frames = traceback.extract_tb(record.exc_info[2])[-_MAX_FRAMES:]

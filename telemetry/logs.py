@@ -13,7 +13,7 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
 
 
 def configure(process: str, environ: Mapping[str, str], stream: TextIO | None = None) -> None:
-    """Log to `stream` (default: standard error), as text on a terminal and as JSON elsewhere. Raises SettingsError."""
+    """Log to `stream` (default: standard error), as text to a terminal and as JSON otherwise. Raises SettingsError."""
     output: TextIO = sys.stderr if stream is None else stream
     log_format_name = environ.get("LOG_FORMAT", "").strip().lower() or ("text" if output.isatty() else "json")
     if log_format_name not in LOG_FORMATS:

@@ -1,4 +1,7 @@
-"""Exports spans with OpenTelemetry's SDK, as OTLP over HTTP from a background thread; the SDK reads its variables."""
+"""Exports spans with the SDK of OpenTelemetry, as OTLP over HTTP from a background thread.
+
+The SDK reads its own variables.
+"""
 
 import threading
 from collections.abc import Mapping, Sequence
@@ -22,7 +25,7 @@ _SHUTDOWN_SECONDS = 2.0
 
 
 class OtlpTracer:
-    """telemetry.spans.Tracer."""
+    """Implements telemetry.spans.Tracer."""
 
     def __init__(self, service: str) -> None:
         resource = Resource.create({"service.name": service})
@@ -53,7 +56,7 @@ class OtlpTracer:
 
 
 class OtlpSpan:
-    """telemetry.spans.Span."""
+    """Implements telemetry.spans.Span."""
 
     def __init__(self, span: trace.Span) -> None:
         self._span = span
@@ -72,7 +75,7 @@ class OtlpSpan:
 
 
 def _parse_traceparent(text: str) -> SpanContext | None:
-    """None for a malformed traceparent: the span goes on without it."""
+    """Return the context in a traceparent, or None if it is malformed, in which case the span is started without it."""
     if not TRACEPARENT_PATTERN.fullmatch(text):
         return None
     _, trace_id, span_id, flags = text.split("-")

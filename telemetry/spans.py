@@ -1,4 +1,4 @@
-"""The types of a trace: spans, the tracer that starts them, and how a span's identity travels."""
+"""Defines spans, the tracer that starts them, and the form in which a span's identity is passed on."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,24 +8,24 @@ SpanKindName: TypeAlias = Literal["server", "producer", "consumer", "client"]
 AttributeValue: TypeAlias = "str | int | float | list[str]"
 
 TRACEPARENT_PATTERN = re.compile("00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
-"""A span's identity as it travels between processes: https://www.w3.org/TR/trace-context/"""
+"""The identity of a span as passed between processes: https://www.w3.org/TR/trace-context/"""
 
 
 class Span(Protocol):
-    """One timed piece of work. Attributes are identities and counts, as in the log."""
+    """One timed piece of work. Attributes are identities and counts, as in logs."""
 
     @property
     def traceparent(self) -> str:
-        """The identity to pass on to the next process; matches TRACEPARENT_PATTERN."""
+        """The identity to pass on to the next process. It matches TRACEPARENT_PATTERN."""
         ...
 
     def end(self, attributes: Mapping[str, AttributeValue] | None = None, *, failure: str | None = None) -> None:
-        """End the span; `failure` is a stable word for why the work failed."""
+        """End the span. `failure` is a stable word for the reason why the work failed."""
         ...
 
 
 class Tracer(Protocol):
-    """Starts spans and exports them in the background; no call waits for the collector."""
+    """Starts spans and exports them in the background. No call waits for the collector."""
 
     def start_span(
         self,
@@ -36,9 +36,12 @@ class Tracer(Protocol):
         links: Sequence[str] = (),
         attributes: Mapping[str, AttributeValue] | None = None,
     ) -> Span:
-        """A span that begins now, in its parent's trace or in a new one; `parent` and `links` are traceparents."""
+        """Return a span that starts now, in its parent's trace or in a new one.
+
+        `parent` and `links` are traceparents.
+        """
         ...
 
     def close(self) -> None:
-        """Export the remaining spans, within two seconds."""
+        """Export the remaining spans within two seconds."""
         ...

@@ -1,4 +1,4 @@
-"""Starts tracing where OpenTelemetry's variables ask for it; otherwise OpenTelemetry is not even imported.
+"""Starts tracing if OpenTelemetry's variables ask for it. Otherwise OpenTelemetry is not imported.
 
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 """
@@ -10,7 +10,10 @@ from telemetry.spans import Tracer
 
 
 def configure(process: str, environ: Mapping[str, str]) -> Tracer | None:
-    """The process's tracer; None where the environment asks for none. Raises SettingsError where it cannot start."""
+    """Return the tracer of the process, or None if the environment asks for none.
+
+    Raises SettingsError if tracing cannot be started.
+    """
     exporter = environ.get("OTEL_TRACES_EXPORTER", "").strip().lower()
     endpoint = environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
     is_off = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"

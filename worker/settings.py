@@ -71,7 +71,7 @@ class Settings:
             own_phone=own_phone(environ),
             accounts={
                 name: sender.account
-                for name, sender in senders_file.all_of(environ).items()
+                for name, sender in senders_file.read_all(environ).items()
                 if sender.account is not None
             },
             max_jobs=int(max_jobs),

@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
     if arguments.verb == "remove":
         senders_edit.remove(file, arguments.name)
         return f"removed {arguments.name}; delete the webhook at the gateway as well"
-    known = senders_file.all_of(environ)
+    known = senders_file.read_all(environ)
     if arguments.verb == "list":
         return "\n".join(map(_line, known.values())) or "there are no senders"
     if arguments.name not in known:

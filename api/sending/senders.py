@@ -60,7 +60,7 @@ class Senders:
             client.close()
 
     def _read(self) -> None:
-        senders = senders_file.merged(senders_file.read(self._file.path), self._of_environ)
+        senders = senders_file.merge(senders_file.read(self._file.path), self._of_environ)
         # The connections of what stays as it was are kept, and a running send keeps the client that it has.
         self._by_name = {
             name: self._by_name[name]

@@ -68,7 +68,7 @@ class Verifiers:
         return has_changed
 
     def _read_senders(self) -> None:
-        senders = senders_file.merged(senders_file.read(self._file.path), self._of_environ)
+        senders = senders_file.merge(senders_file.read(self._file.path), self._of_environ)
         self.by_name = {
             name: KnownSender(
                 sender.id,

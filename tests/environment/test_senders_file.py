@@ -30,14 +30,14 @@ def test_a_file_names_senders_in_sections(tmp_path: Path) -> None:
         encoding="utf-8",
     )
 
-    assert senders_file.all_of({"SENDERS_FILE": str(file)}) == {
+    assert senders_file.read_all({"SENDERS_FILE": str(file)}) == {
         "shop": Sender(
             "shop", "waha", (SECRET, f"X-Token: {SECRET}"), None, "http://127.0.0.1:3000", "k", "919811000001"
         ),
         "cloud": Sender("cloud", "meta", (SECRET,), "t"),
     }
     assert SECRET not in repr(senders_file.read(file))
-    assert senders_file.all_of({"DATA_DIR": str(tmp_path / "nothing")}) == {}
+    assert senders_file.read_all({"DATA_DIR": str(tmp_path / "nothing")}) == {}
 
 
 def test_variables_name_one_sender(tmp_path: Path) -> None:
@@ -50,12 +50,12 @@ def test_variables_name_one_sender(tmp_path: Path) -> None:
     }
     expected = Sender("shop", "gowa", (SECRET, "other"), account="919811000001")
 
-    assert senders_file.all_of(environ) == {"shop": expected}
+    assert senders_file.read_all(environ) == {"shop": expected}
     (tmp_path / "senders.toml").write_text(f'[shop]\nkind = "waha"\nsecrets = ["{SECRET}"]\n')
     with pytest.raises(SendersFileError, match=r"shop is in senders\.toml and in the variable SENDER_NAME"):
-        senders_file.all_of(environ)
+        senders_file.read_all(environ)
     with pytest.raises(SendersFileError, match=r"SENDER_KIND, …: \[shop\]: secrets must be a list"):
-        senders_file.of_variables({**environ, "SENDER_SECRETS": " , "})
+        senders_file.from_environ({**environ, "SENDER_SECRETS": " , "})
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ PROGRESS_SECONDS = 5.0
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Run it; exit codes: 0 done, 2 failed, 3 another backfill runs, 4 interrupted. Raises SettingsError."""
     chosen = _parse_options(arguments)
-    sender = _find_sender(senders_file.all_of(environ), chosen.name)
+    sender = _find_sender(senders_file.read_all(environ), chosen.name)
     stop = StopSignal()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
