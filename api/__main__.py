@@ -1,4 +1,4 @@
-"""`python -m api`: serves the HTTP API until SIGTERM; `token …`, `senders …` and `sak …` are commands."""
+"""`python -m api`: serves the HTTP API until SIGTERM, or runs the commands `token …`, `senders …` and `sak …`."""
 
 import argparse
 import os
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def serve(environ: Mapping[str, str]) -> None:
-    """Serve until SIGTERM; raises SettingsError."""
+    """Serve until SIGTERM. Raises SettingsError."""
     app = create_app(environ)
     listening_socket = listener.open_socket(environ, "API_PORT", 3001)
     server.serve(create_server(app), listening_socket)

@@ -51,17 +51,20 @@ from http_server.server import BoundedServer
 from http_server.shared_page import shared
 
 _MAX_DATABASE_STREAMS = 4
-"""Streams and exports that read the database at the same time, so that they leave connections to requests."""
+"""The number of streams and exports that read the database concurrently. It leaves connections to other requests."""
 
 
 def create_server(app: Starlette) -> BoundedServer:
-    """The server of the API; at shutdown it ends the event streams, which do not end by themselves."""
+    """Return the server of the API. At shutdown it ends event streams, which would not end by themselves."""
     state = app.state
     return BoundedServer(app, state.connections, trusts_proxy=True, before_shutdown=state.broadcaster.close)
 
 
 def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | None = None) -> Starlette:
-    """The API, which serves once its lifespan has begun; raises SettingsError. `timeouts` apply to the gateway."""
+    """Return the API, which starts to serve with its lifespan. Raises SettingsError.
+
+    `timeouts` apply to calls of the gateway.
+    """
     settings = Settings.from_environ(environ)
     database = Database.from_settings(settings)
     broadcaster = Broadcaster(database)
@@ -80,7 +83,7 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:
-        # More threads would only wait for a connection; the extra four serve requests that need none.
+        # More threads would only wait for a connection. The four extra threads serve requests that need none.
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.pool_size + 4
         database.open()
         tasks = [asyncio.create_task(one.run()) for one in (broadcaster, revocations, token_uses)]
@@ -160,7 +163,7 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
         lifespan=lifespan,
     )
     query_parameters.restrict(app.routes)
-    # A redirect would lead to the host that the request names.
+    # A redirect would lead to the host named in the request.
     app.router.redirect_slashes = False
     app.state.database = database
     app.state.broadcaster = broadcaster

@@ -20,7 +20,7 @@ from telemetry.errors import SettingsError
 _MIN_TOKEN_LENGTH = 16
 _MIN_TOKEN_CHARACTERS = 8
 _KEPT_BODY_BYTES = 1 << 20
-"""The largest JSON body; files go to the disk while they arrive."""
+"""The largest JSON body. Files are written to disk as they arrive."""
 _MIN_SESSION_POLL_SECONDS = 30
 _MIN_HISTORY_READ_SECONDS = 60
 
@@ -31,43 +31,43 @@ class Settings:
     bootstrap_token: str = field(repr=False)
     """API_TOKEN, which has all sessions and all scopes."""
     pool_size: int
-    """Connections for reading, and so the number of queries at the same time."""
+    """The number of connections for reading, which limits the number of concurrent queries."""
     max_file_bytes: int
-    """The size of the largest file that may be sent."""
+    """The size in bytes of the largest file that may be sent."""
     gateway: GatewaySettings | None = field(default=None, repr=False)
-    """None: no gateway is configured, so nothing can be sent."""
+    """None if no gateway is configured, so that nothing can be sent."""
     session_poll_seconds: int = 0
-    """Seconds between two polls of the session's state; 0: it is not polled."""
+    """The seconds between two polls of the session's state, or 0 to disable polling."""
     history_read_seconds: int = 0
-    """Seconds between two reads of the gateway's list of sent messages; 0: it is not read."""
+    """The seconds between two reads of the gateway's list of sent messages, or 0 to disable reading."""
     direct_database_url: str = field(default="", repr=False)
-    """The same database, without a pooler in between."""
+    """The URL of the same database without a pooler in between."""
     is_behind_tls: bool = False
-    """Whether clients reach the API over TLS, which a proxy ends."""
+    """True if clients reach the API over TLS through a proxy."""
     replica_url: str | None = field(default=None, repr=False)
-    """A read replica; None: there is none."""
+    """A read replica, or None if there is none."""
     senders_file: Path = Path("senders.toml")
-    """The file with the other gateways, which is read again when it changes; it need not exist."""
+    """The file with the other gateways, which is read again when it changes. It need not exist."""
     sender: Sender | None = field(default=None, repr=False)
-    """The gateway of the variables."""
+    """The gateway that is configured by variables."""
     single_sign_on: OidcSettings | None = field(default=None, repr=False)
-    """The provider of OpenID Connect at which people sign in; None: there is none."""
+    """The OpenID Connect provider at which people sign in, or None if there is none."""
     connection_bounds: ConnectionBounds = field(kw_only=True)
     ingest_url: str | None = None
-    """Where ingest takes webhooks; None: it is not known."""
+    """The address at which ingest receives webhooks, or None if it is not known."""
     test_event_secret: str = field(default="", repr=False)
-    """Signs test events; empty: none are sent."""
+    """The secret that signs test events. If empty, none are sent."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
-        """Raises SettingsError."""
+        """Return the settings. Raises SettingsError."""
         token = environ.get("API_TOKEN", "").strip()
         if not token:
             raise SettingsError("API_TOKEN is not set: set it to a secret that clients of the API must send.")
         if len(token) < _MIN_TOKEN_LENGTH or len(set(token)) < _MIN_TOKEN_CHARACTERS:
             raise SettingsError(
                 f"API_TOKEN can be guessed: it must have at least {_MIN_TOKEN_LENGTH} characters, at least"
-                f" {_MIN_TOKEN_CHARACTERS} of them different. `openssl rand -hex 32` makes a good one."
+                f" {_MIN_TOKEN_CHARACTERS} of them different. `openssl rand -hex 32` creates a good one."
             )
         try:
             database_url = postgres_connections.url(environ)
@@ -119,7 +119,7 @@ def _parse_url(environ: Mapping[str, str], name: str) -> str | None:
     value = environ.get(name, "").strip()
     if not value:
         return None
-    # The value may have a password, so the error does not repeat it.
+    # The value may contain a password, so the error does not repeat it.
     if not re.fullmatch(r"https?://[\w.:\[\]-]+/[\w./-]*", value):
         raise SettingsError(f"{name} must be an address such as http://ingest:3000/whatsapp-webhook.")
     return value
@@ -134,7 +134,7 @@ def _parse_switch(environ: Mapping[str, str], name: str) -> bool:
 
 def _read_connection_bounds(environ: Mapping[str, str], pool_size: int) -> ConnectionBounds:
     return ConnectionBounds(
-        # The primary's pool and the replica's, listeners, exports and calls of the gateway.
+        # The pools of the primary and of the replica, listeners, exports and calls of the gateway.
         max_connections=bounds.read_max_connections(environ, 2 * pool_size + 40),
         max_unfinished_bytes=bounds.read_max_unfinished_bytes(environ, _KEPT_BODY_BYTES),
         kept_body_bytes=_KEPT_BODY_BYTES,
@@ -145,7 +145,7 @@ def _read_connection_bounds(environ: Mapping[str, str], pool_size: int) -> Conne
 
 
 def bounded_int(environ: Mapping[str, str], name: str, default: int, minimum: int, maximum: int) -> int:
-    """A whole number within the bounds, inclusive; raises SettingsError."""
+    """Return a whole number within the bounds, inclusive. Raises SettingsError."""
     value = environ.get(name) or str(default)
     if not (value.isascii() and value.isdigit()) or not minimum <= int(value) <= maximum:
         raise SettingsError(f"{name} must be a whole number from {minimum} to {maximum}, not {value!r}.")

@@ -29,11 +29,11 @@ _AUDITED_CHATS_KEY = "audited_chats"
 _AUDITED_TOKEN_KEY = "audited_token"  # noqa: S105 - not a secret
 _NO_ROUTE = "(no such path)"
 _SCOPE_FREE_PATHS = frozenset({"/api/session"})
-"""Any scope suffices for these: they change only the caller's own cookie."""
+"""Paths for which any scope suffices, because they change only the caller's own cookie."""
 
 _PUBLIC_PATHS = frozenset({"/api/docs"})
 _READING_PATHS = frozenset({"/api/stream-tickets"})
-"""A POST that only prepares a read: it needs the scope `read`, and is not audited."""
+"""A POST that only prepares a read. It needs the scope `read` and is not audited."""
 _STREAM_PATH = "/api/stream"
 _SLOW_PATHS = frozenset({"/api/search", "/api/stats", "/api/ledger"})
 
@@ -44,29 +44,32 @@ log = logging.getLogger(__name__)
 class Caller:
     name: str
     sessions: tuple[str, ...] | None
-    """The sessions whose data the caller may see; None: all."""
+    """The sessions whose data the caller may see, or None for all."""
     scopes: frozenset[str]
     token_id: int | None = None
-    """None: the bootstrap token."""
+    """None for the bootstrap token."""
     per_minute: int | None = None
-    """The requests that its token may make; None: any number."""
+    """The number of requests per minute that its token may make, or None for any number."""
     expires_at: datetime | None = None
-    """When its token expires; None: never."""
+    """The time at which its token expires, or None if it never does."""
     sign_in_nonce: str | None = field(default=None, compare=False)
-    """The nonce of the sign-in cookie; None for a caller with a token."""
+    """The nonce of the sign-in cookie, or None for a caller with a token."""
     signed_in_until: int | None = field(default=None, compare=False)
-    """Seconds since 1970 at which the sign-in ends; None: not at a certain time."""
+    """The time at which the sign-in ends, in seconds since 1970, or None if it has no fixed end."""
     directory: SessionDirectory = field(default=session_directory.EMPTY, compare=False, repr=False)
 
     def visible_sessions(self, session_id: str | None) -> tuple[str, ...] | None:
-        """The visible ones among the requested session's account, or (None) all; None means all of the database."""
+        """Return the visible sessions in the account of `session_id`, or all visible sessions if it is None.
+
+        None means all sessions in the database.
+        """
         if session_id is None:
             return self.sessions
         requested = self.directory.expand([session_id])
         return tuple(each for each in requested if self.sessions is None or each in self.sessions)
 
     def with_accounts(self, directory: SessionDirectory) -> "Caller":
-        """The same caller; who may see a session or the phone of an account may see all of its sessions."""
+        """Return the caller with all sessions of each account of which it may see a session or the phone."""
         sessions = None if self.sessions is None else directory.expand(self.sessions)
         return replace(self, sessions=sessions, directory=directory)
 
@@ -125,7 +128,7 @@ class AuthMiddleware:
             await self._audit(caller, scope, receive, send)
 
     async def _read(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the request when the caller has few others; 503 if that takes too long."""
+        """Serve the request when the caller has few others running. Respond with 503 if that takes too long."""
         async with contextlib.AsyncExitStack() as slots:
             try:
                 if not _has_slots_of_its_own(scope["path"]):
@@ -149,14 +152,17 @@ class AuthMiddleware:
                     )
                     await self._tokens.record_audit(caller.name, scope["method"], route, message["status"], subjects)
                 except errors.StoreError as error:
-                    # The change is committed: a response that reports a failure would be wrong.
+                    # The change is committed, so a response that reports a failure would be wrong.
                     log.error("audit record failed: %s", error)  # noqa: TRY400 - the traceback adds nothing
             await send(message)
 
         await self.app(scope, receive, record_then_send)
 
     async def _authenticate(self, scope: Scope, headers: Headers) -> Caller | None:
-        """The caller by token, else by cookie; raises ApiError for a request that another site may have caused."""
+        """Return the caller identified by the token or else by the cookie.
+
+        Raises ApiError if another site may have caused the request.
+        """
         method: str = scope["method"]
         authorization = headers.get("authorization")
         if authorization is None and scope["path"] == _STREAM_PATH and method == "GET":
@@ -212,7 +218,7 @@ def _is_read(scope: Scope) -> bool:
 
 
 def _has_slots_of_its_own(path: str) -> bool:
-    """Whether the response is a stream or an export, which holds no thread."""
+    """Return whether the response is a stream or an export, neither of which occupies a thread."""
     return path == _STREAM_PATH or path.endswith("/export")
 
 
@@ -229,16 +235,16 @@ _UNAUTHORIZED = responses.failure(
 
 
 def caller(request: Request) -> Caller:
-    """The authenticated caller of a request under /api."""
+    """Return the authenticated caller of a request under /api."""
     authenticated: Caller = request.scope["state"][_CALLER_KEY]
     return authenticated
 
 
 def set_audited_chats(request: Request, chat_ids: Sequence[int]) -> None:
-    """Note the canonical chats that the request is about, for the audit log."""
+    """Set the canonical chats that the audit log records for the request."""
     request.scope["state"][_AUDITED_CHATS_KEY] = chat_ids
 
 
 def set_audited_token(request: Request, token_id: int) -> None:
-    """Note the token that the request creates, changes or revokes, for the audit log."""
+    """Set the token that the request creates, changes or revokes, for the audit log."""
     request.scope["state"][_AUDITED_TOKEN_KEY] = token_id

@@ -1,4 +1,4 @@
-"""Knows which sessions are one account, as of a few seconds ago."""
+"""Caches which sessions are one account, for a few seconds."""
 
 import time
 
@@ -12,7 +12,7 @@ from store.postgres.errors import StoreError
 
 REFRESH_SECONDS = 2.0
 _WAIT_SECONDS = 0.5
-"""Seconds for which a request waits for PostgreSQL before it goes on with what is known."""
+"""The time in seconds that a request waits for PostgreSQL before it uses the cached state."""
 
 
 class AccountDirectory:
@@ -22,7 +22,7 @@ class AccountDirectory:
         self._refresh_at = 0.0
 
     async def current(self) -> SessionDirectory:
-        """The directory; while PostgreSQL does not answer, the last known one."""
+        """Return the directory, or the last known one if PostgreSQL does not answer."""
         if time.monotonic() >= self._refresh_at:
             self._refresh_at = time.monotonic() + REFRESH_SECONDS
             with anyio.move_on_after(_WAIT_SECONDS):
@@ -33,5 +33,5 @@ class AccountDirectory:
         try:
             self._known = self._database.read_primary(session_directory.read)
         except StoreError:
-            # The request itself says that PostgreSQL is away.
+            # The request itself reports that PostgreSQL is unavailable.
             return

@@ -1,4 +1,4 @@
-"""Limits how many requests of one caller are served at a time, so that none takes all threads and connections."""
+"""Limits the number of concurrent requests of a caller, so that nobody takes all threads and connections."""
 
 import asyncio
 import contextlib
@@ -7,11 +7,11 @@ from collections.abc import AsyncGenerator
 from api.http.errors import ApiError
 
 MAX_WAIT_SECONDS = 2.0
-"""Seconds that a request waits until an earlier one of its caller has finished."""
+"""The time in seconds that a request waits for an earlier request of the same caller to finish."""
 
 
 class ConcurrencyLimiter:
-    """Slots for each caller. Processes count separately."""
+    """Slots for each caller. Each process counts separately."""
 
     def __init__(self, slots: int) -> None:
         self._slots = slots
@@ -20,7 +20,7 @@ class ConcurrencyLimiter:
 
     @contextlib.asynccontextmanager
     async def slot(self, caller: object) -> AsyncGenerator[None]:
-        """Hold a slot of the caller; raises ApiError if none becomes free in time."""
+        """Hold a slot of the caller. Raises ApiError if none becomes free in time."""
         semaphore = self._semaphores.setdefault(caller, asyncio.Semaphore(self._slots))
         self._users[caller] = self._users.get(caller, 0) + 1
         try:

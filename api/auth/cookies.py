@@ -1,7 +1,7 @@
-"""Signs and verifies the cookies that a dashboard uses in place of its token; scripts cannot read them.
+"""Signs and verifies the cookies that dashboards use instead of tokens. Scripts cannot read them.
 
-The signing key is derived from API_TOKEN: every process of the API accepts every cookie, and a new API_TOKEN ends all
-sign-ins. The database records only sign-ins that were ended (store/access/signouts.py).
+The signing key is derived from API_TOKEN. Every process of the API therefore accepts every cookie, and a new API_TOKEN
+ends all sign-ins. The database records only sign-ins that were ended (store/access/signouts.py).
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from starlette.requests import cookie_parser
 from api.http.errors import ApiError
 
 LIFETIME_SECONDS = 30 * 86400
-"""Seconds since the dashboard was last opened."""
+"""In seconds since the dashboard was last opened."""
 CSRF_HEADER = "x-csrf-token"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _TRUSTED_FETCH_SITES = frozenset({"same-origin", "none"})
@@ -27,19 +27,21 @@ class SignIn:
     """The content of a cookie."""
 
     token_id: int | None
-    """The token that signed in; None: the bootstrap token."""
+    """The token that signed in, or None for the bootstrap token."""
     nonce: str
-    """Stays the same while the cookie is renewed."""
+    """Stays the same when the cookie is renewed."""
     until: int | None = None
-    """Seconds since 1970 at which it ends, however often it is renewed; None: it can be renewed for ever."""
+    """The time at which the sign-in ends despite renewals, in seconds since 1970, or None if it can be renewed for
+    ever.
+    """
 
 
 class SignInCookies:
-    """Encodes and decodes the cookies of one API_TOKEN."""
+    """Encodes and decodes the cookies for one API_TOKEN."""
 
     def __init__(self, bootstrap_token: str) -> None:
         self._key = hmac.digest(bootstrap_token.encode(), b"dashboard session", "sha256")
-        # Unique to API_TOKEN, as a browser shares cookies between all ports of a host.
+        # Unique to API_TOKEN, because a browser shares cookies between all ports of a host.
         self.name = f"history_{self._sign('name')[:8]}"
 
     def encode(self, sign_in: SignIn, now: float) -> str:
@@ -50,7 +52,10 @@ class SignInCookies:
         return f"{payload}.{self._sign('cookie', payload)}"
 
     def decode(self, headers: Headers, now: float) -> SignIn | None:
-        """The sign-in of the cookie among the headers; None if it is absent, expired or not validly signed."""
+        """Return the sign-in in the cookie header.
+
+        Returns None if there is none, or if it has expired or its signature is invalid.
+        """
         value = cookie_parser(headers.get("cookie", "")).get(self.name, "")
         payload, _, signature = value.rpartition(".")
         if not hmac.compare_digest(signature.encode(), self._sign("cookie", payload).encode()):
@@ -60,11 +65,11 @@ class SignInCookies:
         return sign_in if now < int(expires_at) else None
 
     def derive(self, purpose: str, seed: str) -> str:
-        """A secret of 64 hexadecimal digits, the same for the same purpose and seed."""
+        """Return a secret of 64 hexadecimal digits, which is always the same for a purpose and a seed."""
         return self._sign("derived", purpose, seed)
 
     def csrf_token(self, sign_in: SignIn) -> str:
-        """The token that a page must send to write; other sites cannot read it."""
+        """Return the token that a page must send in order to write. Other sites cannot read it."""
         return self._sign("csrf", sign_in.nonce)
 
     def check_csrf(self, sign_in: SignIn, method: str, headers: Headers) -> None:

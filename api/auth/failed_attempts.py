@@ -1,4 +1,4 @@
-"""Slows down who guesses tokens: an address with many failed attempts has no other token checked for a while."""
+"""Slows down the guessing of tokens: after many failures, an address must wait before the next check."""
 
 import hashlib
 import ipaddress
@@ -7,17 +7,17 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 BURST = 60
-"""Failed attempts of an address that are answered at once."""
+"""The number of failed attempts of an address that are answered at once."""
 PER_MINUTE = 30
-"""Failed attempts of an address that are answered after that."""
+"""The number of failed attempts per minute that are answered after that."""
 _MAX_ADDRESSES = 10_000
 _MAX_KNOWN_TOKENS = 1_000
 
 
 class FailedAttempts:
-    """Counts failures by address; a token that was valid before is always checked. Processes count separately.
+    """Counts failures by address. Tokens that were valid before are always checked, and processes count separately.
 
-    So other clients behind the same proxy keep working while one of them guesses.
+    Other clients behind the same proxy therefore continue to work while one of them guesses.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -27,7 +27,7 @@ class FailedAttempts:
         self._known: OrderedDict[bytes, None] = OrderedDict()
 
     def wait_seconds(self, address: str, token: str) -> float:
-        """0 if the token may be checked now, else the seconds until it may."""
+        """Return 0 if the token may be checked now, or else the number of seconds to wait."""
         if _digest(token) in self._known:
             return 0
         excess = self._current(_network(address)) - BURST + 1
@@ -52,7 +52,7 @@ class FailedAttempts:
 
 
 def _network(address: str) -> str:
-    """The address, or the /64 network that one IPv6 client has."""
+    """Return the address, or for IPv6 the /64 network that belongs to one client."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -5,14 +5,17 @@ from collections.abc import Callable
 
 
 class RateLimiter:
-    """A bucket per token that holds the requests of one minute and refills steadily. Processes count separately."""
+    """Holds a bucket per token with the requests of one minute, which refills steadily.
+
+    Each process counts separately.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._buckets: dict[int, tuple[float, float]] = {}
 
     def acquire(self, token_id: int, per_minute: int) -> float:
-        """0 if the token may make one more request now, else the seconds until it may."""
+        """Return 0 if the token may make another request now, or else the number of seconds to wait."""
         now = self._clock()
         level, updated_at = self._buckets.get(token_id, (float(per_minute), now))
         level = min(float(per_minute), level + (now - updated_at) * per_minute / 60)

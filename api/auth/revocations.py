@@ -1,4 +1,4 @@
-"""Notices within a second that a token was revoked or expired or a sign-in ended, so that open responses end."""
+"""Detects within a second that a token was revoked or expired or that a sign-in ended, so that open responses end."""
 
 import asyncio
 import contextlib
@@ -20,12 +20,12 @@ log = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 0.5
 _Credential: TypeAlias = tuple[int | None, str | None]
-"""The id of a token and the nonce of a sign-in; None: the bootstrap token, and no sign-in."""
+"""The id of a token (None for the bootstrap token) and the nonce of a sign-in (None without a sign-in)."""
 _NEVER_REVOKED: _Credential = (None, None)
 
 
 class RevocationWatch:
-    """Asks PostgreSQL once for all open responses of the process, as long as there are any."""
+    """Polls PostgreSQL once for all open responses of the process, as long as there are any."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -35,7 +35,7 @@ class RevocationWatch:
         self._checked = asyncio.Condition()
 
     async def run(self) -> None:
-        """Check until cancelled; while the database is unavailable, nothing counts as revoked."""
+        """Check until cancelled. While the database is unavailable, nothing counts as revoked."""
         while True:
             await asyncio.sleep(INTERVAL_SECONDS)
             waiting = self._waiting.keys() - {_NEVER_REVOKED}
@@ -53,7 +53,7 @@ class RevocationWatch:
     async def wait(self, caller: Caller) -> None:
         """Return when the caller's token is revoked or expires, or its sign-in ends."""
         credential = (caller.token_id, caller.sign_in_nonce)
-        # It was valid a moment ago: what was found before is older, and of another database that was restored.
+        # The token was valid a moment ago, so an earlier result must be from before a restore of the database.
         self._revoked.discard(credential)
         self._waiting[credential] += 1
         try:

@@ -1,4 +1,4 @@
-"""`/api/session`: signs a dashboard in and out, which exchanges its token for a cookie."""
+"""`/api/session`: signs a dashboard in and out, exchanging its token for a cookie."""
 
 import json
 import secrets
@@ -15,14 +15,14 @@ from store.access import signouts
 
 
 def sign_in(request: Request) -> Response:
-    """Set a cookie for the caller's token; respond with the caller's name, scopes and sessions."""
+    """Set a cookie for the caller's token, and respond with the caller's name, scopes and sessions."""
     if "authorization" not in request.headers:
         raise ApiError(400, "token_missing", "Signing in requires the token: Authorization: Bearer <token>.")
     return _sign_in_response(request, SignIn(access.caller(request).token_id, secrets.token_hex(8)))
 
 
 def get_sign_in(request: Request) -> Response:
-    """The signed-in caller; renews the cookie."""
+    """Respond with the caller who is signed in, and renew the cookie."""
     current = None if "authorization" in request.headers else _cookies(request).decode(request.headers, time.time())
     return _sign_in_response(
         request, current or SignIn(access.caller(request).token_id, secrets.token_hex(8)), renew=current is not None
@@ -30,7 +30,7 @@ def get_sign_in(request: Request) -> Response:
 
 
 def sign_out(request: Request) -> Response:
-    """Delete the cookie and end its sign-in, so that a copy of the cookie is invalid, too."""
+    """Delete the cookie and end its sign-in, so that copies of the cookie are invalid, too."""
     cookies = _cookies(request)
     current = cookies.decode(request.headers, time.time())
     if current is not None:
@@ -75,5 +75,5 @@ def set_cookie(request: Request, response: Response, current: SignIn) -> None:
 
 
 def is_secure(request: Request) -> bool:
-    """Whether the browser reaches the api over TLS."""
+    """Return whether the browser reaches the api over TLS."""
     return database.from_request(request).settings.is_behind_tls or request.url.scheme == "https"

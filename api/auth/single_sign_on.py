@@ -1,7 +1,8 @@
-"""`/sign-in/…`: signs people in at a provider of OpenID Connect, and gives them the cookie of a sign-in.
+"""`/sign-in/…`: signs people in at an OpenID Connect provider and gives them a sign-in cookie.
 
-A cookie has the seed of each attempt, from which its state, nonce and code verifier are derived: only the browser that
-began an attempt can finish it, within ten minutes. No address of a request is ever redirected to.
+A cookie contains the seed of each attempt, from which its state, nonce and code verifier are derived. Only the browser
+that started an attempt can finish it, within ten minutes. Requests cannot choose the address that the browser is
+redirected to.
 """
 
 import asyncio
@@ -33,16 +34,16 @@ log = logging.getLogger(__name__)
 
 _ATTEMPT_SECONDS = 600
 _MAX_CALLS = 4
-"""Calls of the provider at the same time, so that a slow one does not take the threads of the api."""
+"""The number of concurrent calls of the provider, so that a slow provider does not occupy all threads of the api."""
 _MAX_WAIT_SECONDS = 10.0
 _PATH = "/sign-in"
 _PER_MINUTE = 600
-"""Requests that a person may make."""
+"""The number of requests per minute that a person may make."""
 _NO_STORE = {"cache-control": "no-store"}
 
 
 class SingleSignOn:
-    """The provider, and the limits of what strangers can make it do."""
+    """The provider, and limits on the work that strangers can cause."""
 
     def __init__(self, provider: Provider) -> None:
         self.provider = provider
@@ -51,12 +52,15 @@ class SingleSignOn:
         self._limiter = anyio.CapacityLimiter(_MAX_CALLS)
 
     def require_attempt_allowed(self, address: str) -> None:
-        """Raise SignInError while too many attempts from this address have failed."""
+        """Raise SignInError if too many attempts from this address have failed."""
         if self.failures.wait_seconds(address, ""):
             raise ProviderUnavailableError("too many failed attempts came from this address")
 
     async def call(self, function: Callable[[], T]) -> T:
-        """Run in a thread; raises ProviderUnavailableError if none becomes free in time, and what it raises."""
+        """Run the function in a thread.
+
+        Raises its errors, and ProviderUnavailableError if no thread becomes free in time.
+        """
         try:
             async with asyncio.timeout(_MAX_WAIT_SECONDS):
                 await self._slots.acquire()
@@ -69,13 +73,13 @@ class SingleSignOn:
 
 
 async def get_sign_in_options(request: Request) -> Response:
-    """The ways to sign in, beside a token."""
+    """Respond with the ways to sign in other than with a token."""
     document = json.dumps({"single_sign_on": request.app.state.single_sign_on is not None})
     return responses.success(document, _NO_STORE)
 
 
 async def start_single_sign_on(request: Request) -> Response:
-    """Send the browser to the provider."""
+    """Redirect the browser to the provider."""
     single_sign_on, cookies = _configured(request), _cookies(request)
     seed = secrets.token_hex(16)
     try:
@@ -92,7 +96,7 @@ async def start_single_sign_on(request: Request) -> Response:
         max_age=_ATTEMPT_SECONDS,
         path=_PATH,
         httponly=True,
-        # The provider's page sends the browser back.
+        # The browser comes back by a redirect from the provider's page.
         samesite="lax",
         secure=sign_in.is_secure(request),
     )
@@ -100,7 +104,7 @@ async def start_single_sign_on(request: Request) -> Response:
 
 
 async def finish_single_sign_on(request: Request) -> Response:
-    """Set the cookie of the person that the provider names, and show the dashboard."""
+    """Set the cookie of the person whom the provider identified, and show the dashboard."""
     single_sign_on, cookies = _configured(request), _cookies(request)
     try:
         person = await _person(request, single_sign_on)

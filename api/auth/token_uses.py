@@ -1,4 +1,4 @@
-"""Records when each token was last used, beside the requests and at most once a minute."""
+"""Records when each token was last used, outside of requests and at most once a minute."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 PRECISION_SECONDS = 60.0
 _PAUSE_SECONDS = 0.5
-"""Seconds between two writes of a process, so that many tokens cost few of them."""
+"""The time between two writes of a process in seconds, so that many tokens cause few writes."""
 
 
 class TokenUses:
@@ -30,7 +30,7 @@ class TokenUses:
         self._noted = asyncio.Event()
 
     def note(self, token: Token) -> None:
-        """Note a request with the token; called in the event loop."""
+        """Remember a request with the token. Call it in the event loop."""
         now, key = time.monotonic(), (token.token_id, token.created_at)
         if now - self._noted_at.get(key, -PRECISION_SECONDS) >= PRECISION_SECONDS:
             self._noted_at[key] = now
@@ -38,7 +38,10 @@ class TokenUses:
             self._noted.set()
 
     async def run(self) -> None:
-        """Record until cancelled. What cannot be recorded is dropped: the next minute brings a newer time."""
+        """Record until cancelled.
+
+        A time that cannot be recorded is dropped, because the next minute brings a newer one.
+        """
         while True:
             await self._noted.wait()
             self._noted.clear()

@@ -1,4 +1,4 @@
-"""Looks up the tokens of callers and limits their rates; api/auth/access.py checks the bootstrap token itself."""
+"""Looks up the tokens of callers and limits their rates. api/auth/access.py checks the bootstrap token itself."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ from store.postgres.connections import Connection
 
 @dataclass(frozen=True, slots=True)
 class AuditSubjects:
-    """What an audited request was about."""
+    """The objects that an audited request was about."""
 
     chat_ids: Sequence[int]
     token_id: int | None
@@ -33,23 +33,26 @@ class TokenAuthenticator:
         self._rate_limiter = RateLimiter()
 
     async def authenticate(self, bearer: str) -> Token | None:
-        """The token with this secret, or None; raises ApiError above its rate limit, and TransientError."""
+        """Return the token with this secret, or None.
+
+        Raises ApiError if its rate limit is exceeded, and TransientError.
+        """
         if not bearer.startswith(tokens.PREFIX):
             return None
         return await self._find_rate_limited(lambda connection: tokens.find_by_secret(connection, bearer))
 
     async def find_by_id(self, token_id: int) -> Token | None:
-        """The token of a sign-in, None if it was revoked; raises as `authenticate` does."""
+        """Return the token of a sign-in, or None if it was revoked. Raises the same errors as `authenticate`."""
         return await self._find_rate_limited(lambda connection: tokens.find_by_id(connection, token_id))
 
     async def is_signed_out(self, nonce: str) -> bool:
-        """Whether the sign-in was ended; raises TransientError."""
+        """Return whether the sign-in was ended. Raises TransientError."""
         return await anyio.to_thread.run_sync(
             lambda: self._database.read_primary(lambda connection: signouts.is_signed_out(connection, nonce))
         )
 
     async def redeem_ticket(self, ticket: str) -> TicketHolder | None:
-        """Who may open a stream with the ticket, which is used up; raises StoreError."""
+        """Use up the ticket and return the caller that may open a stream with it. Raises StoreError."""
 
         def redeem() -> TicketHolder | None:
             with self._database.write_pool.connection() as connection:
@@ -69,7 +72,7 @@ class TokenAuthenticator:
         return token
 
     async def record_audit(self, caller: str, method: str, route: str, status: int, subjects: AuditSubjects) -> None:
-        """Record a request that wrote, or tried to; raises StoreError."""
+        """Record a request that changed something or tried to. Raises StoreError."""
 
         def write() -> None:
             with self._database.write_pool.connection() as connection:

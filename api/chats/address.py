@@ -5,7 +5,7 @@ from store.model import addresses
 
 
 def parse(text: str) -> str:
-    """The address in its stored spelling; raises ApiError for text that is no address."""
+    """Return the normalised address. Raises ApiError if the text is not an address."""
     address = addresses.parse(text)
     if address is None:
         raise errors.bad_request(

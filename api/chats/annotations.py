@@ -1,4 +1,4 @@
-"""What requests for stars, labels and notes have in common."""
+"""Contains the parts that requests for stars, labels and notes share."""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -19,13 +19,13 @@ _MAX_BODY_BYTES = 64 * 1024
 
 
 async def read_body(request: Request) -> dict[str, object]:
-    """The fields of the JSON object in the body; raises ApiError."""
+    """Return the fields of the JSON object in the body. Raises ApiError."""
     access.caller(request).require_scope("write")
     return request_body.parse_object(await request_body.read(request, _MAX_BODY_BYTES))
 
 
 def audited_scope(request: Request) -> ChatScope:
-    """The chat in the path, which is noted for the audit log."""
+    """Return the chat in the path, and set it for the audit log."""
     scope = messages.requested_scope(request)
     pools = database.from_request(request)
     access.set_audited_chats(request, pools.read_primary(lambda connection: chat_scope.chat_ids(connection, scope)))
@@ -34,7 +34,7 @@ def audited_scope(request: Request) -> ChatScope:
 
 @contextmanager
 def writing(request: Request) -> Generator[Connection]:
-    """A connection for a change of annotations, whose refusals become ApiErrors."""
+    """Provide a connection for changing annotations, and translate the store's errors into ApiErrors."""
     try:
         with database.from_request(request).write_pool.connection() as connection:
             yield connection
@@ -51,7 +51,7 @@ def writing(request: Request) -> Generator[Connection]:
 
 
 def parse_text(value: object, name: str, max_length: int, is_allowed: Callable[[str], bool] = lambda _: True) -> str:
-    """A text without the white space around it; raises ApiError unless it has 1 to `max_length` characters."""
+    """Return a text without surrounding white space. Raises ApiError unless it has 1 to `max_length` characters."""
     text = value.strip() if isinstance(value, str) else ""
     if not (0 < len(text) <= max_length and parameters.is_storable(text) and is_allowed(text)):
         sentence = f"{name} must be text of 1 to {max_length} characters."

@@ -31,15 +31,15 @@ SPREADSHEET = "xlsx"
 FORMATS = {**{one.name: one.media_type for one in export_formats.FORMATS.values()}, SPREADSHEET: spreadsheet.MEDIA_TYPE}
 """The media type of each format."""
 SEND_TIMEOUT_SECONDS = 120.0
-"""Seconds that a client has to accept a chunk."""
+"""The time in seconds that a client may take to accept a chunk."""
 MAX_SECONDS = 3600.0
-"""Seconds that a client has for the whole file: its snapshot holds back vacuum."""
+"""The time in seconds that a client may take for the whole file, because its snapshot holds back vacuum."""
 _CHUNK_BYTES = 128 << 10
-"""Bytes that are compressed without a break in which other requests are served."""
+"""The number of bytes that are compressed at a time before other requests are served."""
 
 
 def export_chat(request: Request) -> Response:
-    """The messages of a chat, oldest first."""
+    """Respond with the messages of a chat, oldest first."""
     scope = messages.requested_scope(request)
 
     def read(snapshot: ExportSnapshot, period: ExportPeriod) -> tuple[str | None, Iterator[ExportPage]]:
@@ -50,7 +50,7 @@ def export_chat(request: Request) -> Response:
 
 
 def export_session(request: Request) -> Response:
-    """The messages of a session, chat by chat."""
+    """Respond with the messages of a session, chat by chat."""
     session_id = request.path_params["session_id"]
     if access.caller(request).visible_sessions(session_id) == () or "\0" in session_id:
         raise ApiError(404, "session_not_found", "There is no session with that id that this token may see.")
@@ -64,7 +64,7 @@ def _export_response(
     read: Callable[[ExportSnapshot, ExportPeriod], tuple[str | None, Iterator[ExportPage]]],
     address: str,
 ) -> Response:
-    """The export of what `read` returns: the name of the chat, and the pages."""
+    """Return the response with the export. `read` returns the name of the chat and the pages."""
     format_name = parameters.choice(request, "format", FORMATS) or "ndjson"
     period = ExportPeriod(parameters.timestamp(request, "since"), parameters.timestamp(request, "until"))
     zone = ZoneInfo(time_zones.requested(request, "zone")) if parameters.text(request, "zone") else None
@@ -84,7 +84,7 @@ def _export_response(
         snapshot = ExportSnapshot(database.from_request(request).settings.database_url)
         stack.callback(snapshot.close)
         name, pages = read(snapshot, period)
-        # Read before the response starts, so that an error still becomes an error envelope.
+        # Read before the response starts, so that an error can still be reported as an error response.
         first_page = next(pages, None)
         pages = chain([first_page] if first_page else [], pages)
         headers |= _disposition(heading, address, name, format_name)
@@ -102,15 +102,15 @@ def _export_response(
 
 
 def _disposition(heading: ExportHeading, address: str, name: str | None, extension: str) -> dict[str, str]:
-    """The name of the file: who it is about, and the day."""
+    """Return the header with the file's name: the person, chat or session, and the day."""
     day = heading.exported_at.astimezone(heading.times_zone).strftime("%Y-%m-%d")
     return {"content-disposition": file_names.attachment(f"{name or address} {day}", f"{address} {day}", extension)}
 
 
 class _ExportResponse(StreamingResponse):
-    """Closes its snapshot, also where the client disconnects, is too slow or may not read any more.
+    """Closes its snapshot even if the client disconnects, is too slow or loses the right to read.
 
-    The manifest is then missing. An error before the first piece still becomes an error envelope.
+    The manifest is then missing. An error before the first chunk is reported as an error response.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class _ExportResponse(StreamingResponse):
                 await send(message)
 
         try:
-            # uvicorn then closes the connection, as the response is incomplete.
+            # uvicorn then closes the connection, because the response is incomplete.
             with contextlib.suppress(TimeoutError, ClientDisconnect):
                 with anyio.CancelScope() as serving:
                     watch = asyncio.create_task(self._cancel_on_revocation(serving))
@@ -159,7 +159,7 @@ async def _prepend(first: bytes, rest: AsyncGenerator[bytes]) -> AsyncGenerator[
 async def _write_spreadsheet(
     pages: Iterator[ExportPage], book: Spreadsheet, limiter: anyio.CapacityLimiter
 ) -> AsyncGenerator[bytes]:
-    """The workbook in pieces, once all pages are in it."""
+    """Yield the workbook in chunks after all pages were written to it."""
 
     def add_page() -> bool:
         page = next(pages, None)
@@ -177,7 +177,10 @@ async def _write_spreadsheet(
 async def _encode_file(
     pages: Iterator[ExportPage], export_format: ExportFormat, heading: ExportHeading, limiter: anyio.CapacityLimiter
 ) -> AsyncGenerator[bytes]:
-    """The file in pieces; its last line has the number of messages and the digest of everything before it."""
+    """Yield the file in chunks.
+
+    Its last line contains the number of messages and the digest of everything before it.
+    """
     digest = hashlib.sha256()
     count = 0
     header = export_format.encode_heading(heading).encode()

@@ -1,4 +1,4 @@
-"""Formats exports as NDJSON, CSV or a plain transcript; each ends with a manifest."""
+"""Formats exports as NDJSON, CSV or a plain transcript, each of which ends with a manifest."""
 
 import csv
 import io
@@ -19,21 +19,22 @@ _CSV_COLUMNS = (
     "deleted", "created_at", "chat_name", "local_time",
 )  # fmt: skip
 _FORMULA_START = re.compile("(^|[,;|\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029])(\\s*)(?=[=+@\uff1d\uff0b\uff0d\uff20-])")
-"""The start of a formula in a cell, and in the cells that a spreadsheet makes of one if it splits at another separator.
-https://owasp.org/www-community/attacks/CSV_Injection"""
+"""The start of a formula in a cell, or in a cell that results if a spreadsheet splits the text at another separator.
+https://owasp.org/www-community/attacks/CSV_Injection
+"""
 _BYTE_ORDER_MARK = "\ufeff"
-"""Without it, Excel reads UTF-8 as the code page of its country."""
+"""Without it, Excel reads UTF-8 in the code page of its country."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportHeading:
-    """What an export is of."""
+    """Describes what an export contains."""
 
     title: str
-    """The name and the address of the chat, or the session."""
+    """The name and the address of the chat, or the name of the session."""
     period: ExportPeriod
     zone: ZoneInfo | None
-    """The reader's time zone; None: the file has no heading, and times are in UTC."""
+    """The reader's time zone. If it is None, the file has no heading and times are in UTC."""
     exported_at: datetime
 
     @property
@@ -41,7 +42,7 @@ class ExportHeading:
         return self.zone or _UTC
 
     def rows(self) -> list[tuple[str, str]]:
-        """The title, the period in days of the zone, the zone, and the time of the export."""
+        """Return the title, the period in days of the zone, the zone, and the time of the export."""
         first, last = self._day(self.period.since), self._day(self.period.until, before=1)
         return [
             ("Conversation", self.title),
@@ -64,11 +65,11 @@ class ExportFormat:
     encode_heading: Callable[[ExportHeading], str]
     encode_page: Callable[[ExportPage, ZoneInfo], str]
     encode_manifest: Callable[[str], str]
-    """Formats the manifest, which is given as JSON, as the last line."""
+    """Formats the manifest, given as JSON, as the last line."""
 
 
 def local_time(at: int, zone: ZoneInfo) -> str:
-    """A time in ms as `2026-01-31 12:00:00` in the zone."""
+    """Return a time in ms as `2026-01-31 12:00:00` in the zone."""
     return datetime.fromtimestamp(at / 1000, UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
@@ -100,7 +101,7 @@ def _csv_rows(rows: Iterable[Sequence[object]]) -> str:
 
 
 def _escape_formula(value: object) -> object:
-    """A cell that a spreadsheet does not evaluate."""
+    """Return the value changed so that a spreadsheet does not evaluate it."""
     return _FORMULA_START.sub(r"\1\2'", value) if isinstance(value, str) else value
 
 
@@ -115,7 +116,10 @@ def _transcript(page: ExportPage, zone: ZoneInfo) -> str:
 
 
 def _transcript_line(fields: dict[str, Any], chat_name: str | None, zone: ZoneInfo) -> str:
-    """Time, direction, address, type and name before the text, so that neither a name nor a text can pass for them."""
+    """Return a message as a line of the transcript.
+
+    Time, direction, address, type and name come before the text, so that neither a name nor a text can imitate them.
+    """
     direction = "->" if fields["direction"] == "outgoing" else "<-"
     head = f"[{local_time(fields['timestamp'], zone)}] {direction} {fields['sender'] or fields['address']}"
     if fields["deleted"]:
@@ -124,12 +128,12 @@ def _transcript_line(fields: dict[str, Any], chat_name: str | None, zone: ZoneIn
     sender = sender_name(fields, chat_name)
     name = f" ({lines.show(sender)})" if sender else ""
     text = lines.show((fields["message_text"] or fields["caption"] or "").replace("\r\n", "\n").strip(), keep="\n")
-    # Further lines are indented, so that none can pass for another message.
+    # Further lines are indented, so that none can be mistaken for another message.
     return f"{head}{kind}{name}: {text}".replace("\n", "\n    ") + "\n"
 
 
 def sender_name(fields: dict[str, Any], chat_name: str | None) -> str | None:
-    """The name of who wrote a message: as it was told with it, or else as the chat with that person is called."""
+    """Return the name of the author, as reported with the message, or else the name of the chat with that person."""
     is_of_chat = fields["direction"] == "incoming" and not fields["sender"]
     return fields["sender_name"] or (chat_name if is_of_chat else None)
 

@@ -1,18 +1,18 @@
-"""Limits how many exports run at a time, and how many of them one caller has."""
+"""Limits the number of concurrent exports, in total and per caller."""
 
 import threading
 from collections import Counter
 
 MAX_CONCURRENT_EXPORTS = 4
-"""Exports of a process at the same time; each holds its own connection to PostgreSQL."""
+"""The number of concurrent exports of a process. Each of them holds its own connection to PostgreSQL."""
 MAX_CONCURRENT_SPREADSHEETS = 2
-"""Of those exports; each takes `2 * spreadsheet.MAX_BYTES` of the disk for temporary files."""
+"""The number of these that may be spreadsheets. Each takes `2 * spreadsheet.MAX_BYTES` of disk for temporary files."""
 MAX_EXPORTS_OF_CALLER = 2
-"""So one token cannot keep the others from exporting."""
+"""Lower than the total, so that one token cannot keep others from exporting."""
 
 
 class ExportSlots:
-    """Shared by the threads of a process."""
+    """The slots shared by the threads of a process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -20,7 +20,7 @@ class ExportSlots:
         self._spreadsheets = 0
 
     def try_acquire(self, caller: object, *, spreadsheet: bool) -> bool:
-        """Take a slot for the caller; false if the caller, or all callers together, have too many."""
+        """Take a slot for the caller. Return False if the caller, or all callers together, have too many."""
         with self._lock:
             if self._held.total() >= MAX_CONCURRENT_EXPORTS or self._held[caller] >= MAX_EXPORTS_OF_CALLER:
                 return False

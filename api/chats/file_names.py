@@ -1,4 +1,4 @@
-"""Names of files that are downloaded: legal on every system, whatever the name of a chat contains."""
+"""Builds names for downloaded files that are valid on every system, whatever the name of the chat contains."""
 
 import re
 import unicodedata
@@ -10,7 +10,10 @@ _HIDDEN_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 
 
 def attachment(name: str, plain_name: str, extension: str) -> str:
-    """A Content-Disposition with the name, and with the plain name for clients that know ASCII only (RFC 6266)."""
+    """Return a Content-Disposition with the name, and with `plain_name` for clients that support only ASCII.
+
+    See RFC 6266.
+    """
     plain = _legal(re.sub(r"[^ -~]", "", plain_name.replace("@", "_")))
     return f"attachment; filename=\"{plain}.{extension}\"; filename*=UTF-8''{quote(_legal(name))}.{extension}"
 
@@ -18,5 +21,5 @@ def attachment(name: str, plain_name: str, extension: str) -> str:
 def _legal(name: str) -> str:
     visible = "".join(each for each in name if unicodedata.category(each) not in _HIDDEN_CATEGORIES or each.isspace())
     *words, last = _FORBIDDEN.sub(" ", visible).strip(" .").rsplit(" ", 1)
-    # The last word, which is a date, stays.
+    # The last word, which is a date, is kept.
     return f"{' '.join(words)[:_MAX_LENGTH].rstrip()} {last}".strip()

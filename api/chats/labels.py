@@ -1,4 +1,4 @@
-"""`POST /api/chats/{phone}/labels` and `GET /api/labels`: labels chats, and lists the labels."""
+"""`POST /api/chats/{phone}/labels` and `GET /api/labels`: changes the labels of a chat, and lists all labels."""
 
 import json
 from typing import cast
@@ -15,7 +15,7 @@ from store.reading import chat_profile
 
 
 async def change_labels(request: Request) -> Response:
-    """Add and remove labels of a chat; responds with all that it has."""
+    """Add and remove labels of a chat. Respond with all of its labels."""
     fields = await annotations.read_body(request)
     return await run_in_threadpool(_change_labels, request, fields)
 
@@ -41,7 +41,7 @@ def _parse(fields: dict[str, object], name: str) -> list[str]:
 
 
 def list_labels(request: Request) -> Response:
-    """The labels in use, with the number of their chats."""
+    """Respond with the labels in use and the number of chats of each."""
     sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
     used = database.from_request(request).read(lambda connection: chat_profile.used_labels(connection, sessions))
     listed = [{"label": label, "chats": chats} for label, chats in used]

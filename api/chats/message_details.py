@@ -1,4 +1,4 @@
-"""`GET /api/chats/{phone}/details`: everything that is known of one message."""
+"""`GET /api/chats/{phone}/details`: returns everything known about one message."""
 
 import json
 
@@ -15,7 +15,7 @@ from store.reading.message_details import RawEvent
 
 
 def get_details(request: Request) -> Response:
-    """A message with its earlier texts, receipts and copies, and with `raw` the events that told of it."""
+    """Respond with a message, its earlier texts, receipts and copies, and if `raw` is set, its raw events."""
     scope = messages.requested_scope(request)
     message_id = parameters.text(request, "message_id")
     if message_id is None:

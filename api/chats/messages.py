@@ -1,4 +1,4 @@
-"""`GET /api/chats/{phone}`: a page of a conversation, oldest first."""
+"""`GET /api/chats/{phone}`: returns a page of a conversation, oldest first."""
 
 import json
 from dataclasses import astuple
@@ -27,7 +27,7 @@ _SNAPSHOT_KIND = "as_of"
 
 
 def list_messages(request: Request) -> Response:
-    """The newest messages of a chat, or those before, after or around a position or time."""
+    """Respond with the newest messages of a chat, or with those before, after or around a position or time."""
     scope = requested_scope(request)
     message_query = MessageQuery(
         scope,
@@ -68,13 +68,13 @@ def list_messages(request: Request) -> Response:
 
 
 def requested_scope(request: Request) -> ChatScope:
-    """The chat in the path, within the caller's sessions and the requested one."""
+    """Return the chat in the path, limited to the caller's sessions and the requested one."""
     sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
     return ChatScope(address.parse(request.path_params["phone"]), sessions)
 
 
 def resolve_anchor(connection: Connection, scope: ChatScope, anchor: str) -> MessagePosition:
-    """The position of a cursor or of a message id in this chat; raises ApiError."""
+    """Return the position given by a cursor or by the id of a message in this chat. Raises ApiError."""
     values = cursors.try_decode(_CURSOR_KIND, anchor, *_CURSOR_TYPES)
     if values is not None:
         return MessagePosition(*values)
@@ -85,7 +85,7 @@ def resolve_anchor(connection: Connection, scope: ChatScope, anchor: str) -> Mes
 
 
 def decode_snapshot(text: str) -> ReadSnapshot:
-    """The snapshot of a page from its `as_of`; raises ApiError."""
+    """Return the snapshot of a page from its `as_of`. Raises ApiError."""
     return ReadSnapshot(*cursors.decode(_SNAPSHOT_KIND, "as_of", text, str, str))
 
 

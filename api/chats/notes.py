@@ -1,4 +1,4 @@
-"""`/api/chats/{phone}/notes`: adds, changes and deletes notes about a chat; each responds with all of its notes."""
+"""`/api/chats/{phone}/notes`: adds, changes and deletes notes about a chat. Each response contains all of its notes."""
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request

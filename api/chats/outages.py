@@ -1,4 +1,4 @@
-"""Formats outages of the gateway, during which messages of a conversation may be missing."""
+"""Formats outages of the gateway, in which messages of a conversation may be missing."""
 
 import json
 from dataclasses import asdict
@@ -15,7 +15,10 @@ _NO_UPPER_BOUND = 2**62
 
 
 def page_json(request: Request, page: MessagePage) -> str:
-    """The outages within the page's period as a JSON array, oldest first; empty where sessions are not polled."""
+    """Return the outages in the page's period as a JSON array, oldest first.
+
+    It is empty if sessions are not polled.
+    """
     shared = database.from_request(request)
     if not shared.settings.session_poll_seconds or not page.messages:
         return "[]"

@@ -1,4 +1,4 @@
-"""`GET /api/chats/{phone}/profile`: what is known of a chat beside its messages."""
+"""`GET /api/chats/{phone}/profile`: returns what is known about a chat besides its messages."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,7 +9,7 @@ from store.reading import chat_profile
 
 
 def get_profile(request: Request) -> Response:
-    """Addresses, first and last messages, labels and notes, for each session or account that has the chat."""
+    """Respond with addresses, first and last messages, labels and notes, per session or account with the chat."""
     scope = messages.requested_scope(request)
     profiles = database.from_request(request).read(lambda connection: chat_profile.read(connection, scope))
     return responses.success(f'{{"chats":{profiles}}}')

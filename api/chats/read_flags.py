@@ -22,7 +22,7 @@ _MAX_BODY_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class ReadFlagRequest:
-    """The content of a body; an empty one marks everything as read."""
+    """The content of a request body. An empty body marks everything as read."""
 
     up_to: str | None
     as_of: ReadSnapshot | None
@@ -30,7 +30,7 @@ class ReadFlagRequest:
 
     @classmethod
     def parse(cls, body: bytes) -> Self:
-        """Raises ApiError."""
+        """Parse a body. Raises ApiError."""
         fields = request_body.parse_optional_object(body)
         up_to, as_of, unread = (fields.get(name) for name in ("up_to", "as_of", "unread"))
         if not (up_to is None or (isinstance(up_to, str) and up_to and parameters.is_storable(up_to))):
@@ -46,7 +46,7 @@ class ReadFlagRequest:
 
 
 async def update_read_flag(request: Request) -> Response:
-    """Mark as read what the client's page could show; responds with what is still unread."""
+    """Mark as read what the client's page could show. Respond with what is still unread."""
     body = await request_body.read(request, _MAX_BODY_BYTES)
     return await run_in_threadpool(_update, request, body)
 

@@ -1,4 +1,4 @@
-"""`GET /api/chats` and `/api/chat-counts`: the list of chats, newest or longest waiting first, and its size."""
+"""`GET /api/chats` and `/api/chat-counts`: the list of chats, newest or longest waiting first, and its counts."""
 
 import json
 from dataclasses import astuple
@@ -20,11 +20,11 @@ DEFAULT_LIMIT = 100
 CHAT_KINDS = ("phone", "group", "lid", "newsletter", "broadcast", "other")
 SORTS = ("last_message_at", "waiting_since")
 _CURSOR_KINDS = {None: "chats", "last_message_at": "chats", "waiting_since": "waiting_chats"}
-"""A cursor of one order has no meaning in the other."""
+"""A cursor of one order is not valid in the other."""
 
 
 def list_chats(request: Request) -> Response:
-    """A page of chats; `cursor` (or `before`) continues with older ones, `after` with those that are newer since."""
+    """Respond with a page of chats. `cursor` (or `before`) continues with older chats, `after` with newer ones."""
     limit = parameters.limit(request, DEFAULT_LIMIT)
     chat_filter = ChatFilter(
         sessions=access.caller(request).visible_sessions(parameters.text(request, "session_id")),
@@ -69,14 +69,14 @@ def list_chats(request: Request) -> Response:
 
 
 def count_chats(request: Request) -> Response:
-    """How many chats there are, and of them unread, waiting and groups; at most `chat_counts.COUNTED` each."""
+    """Respond with the numbers of all, unread, waiting and group chats, each at most `chat_counts.COUNTED`."""
     sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
     counts = database.from_request(request).read(lambda connection: chat_counts.read(connection, sessions))
     return responses.success(json.dumps(counts))
 
 
 def _parse_activity(request: Request) -> ChatActivity | None:
-    """The period and the direction in the query; None: chats with any messages. Raises ApiError."""
+    """Return the period and the direction in the query, or None if there is neither. Raises ApiError."""
     since, until = parameters.timestamp(request, "since"), parameters.timestamp(request, "until")
     direction = cast("Direction | None", parameters.choice(request, "direction", messages.DIRECTIONS))
     answered = parameters.boolean(request, "answered")

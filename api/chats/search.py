@@ -1,4 +1,4 @@
-"""`GET /api/search`: messages that contain all the words, newest first."""
+"""`GET /api/search`: returns messages that contain all words, newest first."""
 
 import json
 import time
@@ -21,11 +21,11 @@ DEFAULT_LIMIT = 20
 _CURSOR_KIND = "search"
 _QUERY_CANCELED = "57014"
 _MAX_MARKING_SECONDS = 0.5
-"""Seconds in which similar words are marked in the snippets of a page; in the others none is."""
+"""The time in seconds for marking similar words in the snippets of a page. Further snippets are left unmarked."""
 
 
 def search_messages(request: Request) -> Response:
-    """A page of results; `cursor` continues with older ones."""
+    """Respond with a page of results. `cursor` continues with older ones."""
     q = parameters.text(request, "q")
     if q is None:
         raise errors.bad_request("bad_parameter", "q is required: the words to search for.")

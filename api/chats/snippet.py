@@ -1,4 +1,4 @@
-"""Extracts the part of a text that matches a search, with the ranges of the matches."""
+"""Extracts the part of a text that matches a search, and the positions of the matches."""
 
 import bisect
 import difflib
@@ -12,10 +12,10 @@ from store.model import spelling
 _CONTEXT_LENGTH, _SNIPPET_LENGTH = 60, 200
 _MIN_SIMILARITY = 0.6
 _MAX_COMPARED_LENGTH = 4_000
-"""Characters in which similar words are looked for: each comparison takes microseconds."""
+"""The number of characters that are searched for similar words. Each comparison takes microseconds."""
 _PIECE_LENGTH = 1_000
 _MAX_WORD_LENGTH = 512
-"""Characters of a query, and so of a word."""
+"""The greatest length of a query, and so of a word, in characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Snippet:
 
 
 def extract(text: str, words: tuple[str, ...], *, fuzzy: bool) -> Snippet:
-    """The snippet around the first match; `words` as `store.feed.search_document.split_query` returns them."""
+    """Return the snippet around the first match. `words` is the result of `store.feed.search_document.split_query`."""
     text = _part_with_match(spelling.compose(text), words)
     normalized, offsets = spelling.normalize_with_offsets(text)
     compact, compact_offsets = search_document.without_separators(normalized, offsets)
@@ -51,7 +51,7 @@ def extract(text: str, words: tuple[str, ...], *, fuzzy: bool) -> Snippet:
 
 
 def _part_with_match(composed: str, words: tuple[str, ...]) -> str:
-    """The part of a long text around its first match, or its beginning; what follows looks at each character."""
+    """Return the part of a long text around its first match, or its beginning. Later steps read each character."""
     if len(composed) <= 4 * _PIECE_LENGTH:
         return composed
     pieces = [
@@ -69,7 +69,7 @@ def _part_with_match(composed: str, words: tuple[str, ...]) -> str:
 
 
 def _find_piece(pieces: list[str], needle: str) -> int | None:
-    """The index of the piece in which the first match begins."""
+    """Return the index of the piece in which the first match begins."""
     position = "".join(pieces).find(needle)
     if position < 0:
         return None

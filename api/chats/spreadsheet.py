@@ -1,6 +1,6 @@
-"""Writes an export as an .xlsx workbook, in a temporary folder that only its owner can read.
+"""Writes an export as an .xlsx workbook in a temporary folder that only its owner can read.
 
-XlsxWriter keeps one row in memory and the others in a file, from which it makes the workbook in the end.
+XlsxWriter keeps one row in memory and writes the others to a file, from which it builds the workbook at the end.
 """
 
 import json
@@ -28,15 +28,15 @@ from store.reading.export import ExportPage
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MAX_BYTES = 128 << 20
-"""Rows of one workbook on disk, before they are compressed; its making takes as much again."""
+"""The size of one workbook's rows on disk before compression. Building the workbook takes the same again."""
 MAX_ROWS = 1_000_000
-"""Excel reads 1,048,576."""
+"""Excel reads at most 1,048,576."""
 _MAX_CELL_LENGTH = 32_767
-"""UTF-16 units that Excel reads of a cell."""
+"""The number of UTF-16 units that Excel reads in a cell."""
 _CUT = " … (cut)"
 _FOLDER_PREFIX = "sak-export-"
 _ABANDONED_SECONDS = 7200
-"""Age of a folder whose process was killed; twice as long as an export may take."""
+"""The age in seconds at which a folder must belong to a killed process; twice the longest duration of an export."""
 _CHUNK_BYTES = 128 << 10
 _EPOCH_DAY = datetime(1899, 12, 30, tzinfo=UTC)
 """Day 0 of Excel."""
@@ -44,14 +44,14 @@ _COLUMNS = (
     ("Time", 19), ("Chat", 24), ("Number", 16), ("From", 24), ("Direction", 10), ("Type", 10), ("Text", 80),
     ("File", 24), ("Status", 10), ("Session", 12), ("Message", 24),
 )  # fmt: skip
-"""Each with its width, in characters."""
+"""The columns and their widths in characters."""
 
 
 class Spreadsheet:
-    """A workbook that grows page by page; `close` removes whatever there is of it."""
+    """A workbook to which pages are added. `close` removes its files."""
 
     def __init__(self, heading: ExportHeading) -> None:
-        """Raises ApiError if nothing can be written."""
+        """Create the workbook. Raises ApiError if the disk cannot be written."""
         self._heading = heading
         self._rows = 0
         _remove_abandoned(Path(tempfile.gettempdir()))
@@ -65,7 +65,7 @@ class Spreadsheet:
             self._sheet = self._add_messages_sheet()
 
     def add(self, page: ExportPage) -> None:
-        """Write a row for each message; raises ApiError if the workbook becomes too large."""
+        """Write a row for each message. Raises ApiError if the workbook becomes too large."""
         with _disk_errors():
             for message in page.messages:
                 self._rows += 1
@@ -76,7 +76,7 @@ class Spreadsheet:
             raise ApiError(400, "export_too_large", sentence)
 
     def finish(self) -> Iterator[bytes]:
-        """The workbook, in pieces; its file has no name any more when the first of them is returned."""
+        """Yield the workbook in chunks. Its file has no name any more when the first chunk is returned."""
         with _disk_errors():
             self._add_about_sheet()
             self._book.close()
@@ -139,7 +139,7 @@ class Spreadsheet:
 
 @contextmanager
 def _disk_errors() -> Generator[None]:
-    """Turn errors of the disk into one of the API."""
+    """Translate disk errors into ApiError."""
     try:
         yield
     except (OSError, FileCreateError) as error:
@@ -148,22 +148,22 @@ def _disk_errors() -> Generator[None]:
 
 
 def _excel_day(at: int, zone: ZoneInfo) -> float:
-    """A time in ms as Excel's number of days, by the clocks of the zone."""
+    """Return a time in ms as a number of days in Excel's format, on the clocks of the zone."""
     local = datetime.fromtimestamp(at // 1000, UTC).astimezone(zone).replace(tzinfo=UTC)
     return (local - _EPOCH_DAY).total_seconds() / 86_400
 
 
 def _cell(text: str) -> str:
-    """The text as a cell can have it."""
+    """Return the text in a form that a cell can contain."""
     if len(text) > _MAX_CELL_LENGTH // 2 and len(text.encode("utf-16-le")) // 2 > _MAX_CELL_LENGTH:
         kept = text.encode("utf-16-le")[: 2 * (_MAX_CELL_LENGTH - len(_CUT))]
         text = kept.decode("utf-16-le", errors="ignore") + _CUT
-    # XlsxWriter would take such a text for markup of its own.
+    # XlsxWriter would take such a text for its own markup.
     return f"{text} " if text.startswith("<r>") and text.endswith("</r>") else text
 
 
 def _remove_abandoned(place: Path) -> None:
-    """Remove the folders of processes that were killed while they wrote one."""
+    """Remove the folders of processes that were killed while they wrote a workbook."""
     for folder in place.glob(f"{_FOLDER_PREFIX}*"):
         try:
             status = folder.lstat()

@@ -1,4 +1,4 @@
-"""`POST /api/chats/{phone}/star` and `GET /api/starred`: stars messages, and lists those that are."""
+"""`POST /api/chats/{phone}/star` and `GET /api/starred`: stars messages, and lists starred messages."""
 
 import json
 from dataclasses import astuple
@@ -20,7 +20,7 @@ _CURSOR_KIND = "starred"
 
 
 async def set_star(request: Request) -> Response:
-    """Star a message, or take its star away."""
+    """Add a star to a message, or remove it."""
     fields = await annotations.read_body(request)
     return await run_in_threadpool(_set_star, request, fields)
 
@@ -39,7 +39,7 @@ def _set_star(request: Request, fields: dict[str, object]) -> Response:
 
 
 def list_starred(request: Request) -> Response:
-    """A page of starred messages of all chats, newest first; `cursor` continues with older ones."""
+    """Respond with a page of starred messages of all chats, newest first. `cursor` continues with older ones."""
     limit = parameters.limit(request, DEFAULT_LIMIT)
     sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
     label = parameters.text(request, "label")

@@ -1,1 +1,1 @@
-"""The commands of `python -m api`."""
+"""Implements the commands of `python -m api`."""

@@ -1,4 +1,4 @@
-"""Results and exit codes of the `sak` commands."""
+"""Defines the results and exit codes of the `sak` commands."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +9,7 @@ EXIT_OK, EXIT_NEGATIVE, EXIT_USAGE, EXIT_REFUSED, EXIT_NOT_DONE, EXIT_UNKNOWN = 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
     lines: tuple[str, ...]
-    """The result for people."""
+    """The result as text."""
     data: Any
-    """The same as JSON."""
+    """The result as JSON."""
     exit_code: int = EXIT_OK

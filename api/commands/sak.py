@@ -1,7 +1,7 @@
 """`python -m api sak …`: calls SAK from a shell.
 
-Exit codes: 0 done; 1 negative result (not connected, no match, not sent, not settled); 2 wrong usage or settings;
-3 rejected by SAK; 4 SAK or the database could not be reached, and nothing was done; 5 outcome unknown.
+Exit codes: 0 done; 1 negative result (not connected, no match, not sent, not reconciled); 2 wrong usage or settings; 3
+rejected by SAK; 4 SAK or the database could not be reached, and nothing was done; 5 outcome unknown.
 """
 
 import argparse
@@ -32,7 +32,7 @@ _EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (errors.RateLimitedError, EXIT_NOT_DONE),
     (errors.SakError, EXIT_UNKNOWN),
 )
-"""Any other error is wrong usage."""
+"""Any other error means wrong usage."""
 _ERROR_CODES: Mapping[type[Exception], str] = {
     GatewaySettingsError: "settings",
     SettingsError: "settings",
@@ -41,11 +41,11 @@ _ERROR_CODES: Mapping[type[Exception], str] = {
 
 GatewayCommand: TypeAlias = Callable[[client.SakClient, argparse.Namespace], CommandResult]
 DatabaseCommand: TypeAlias = Callable[[Settings, str, argparse.Namespace], CommandResult]
-"""Gets the URL of the database."""
+"""Receives the URL of the database."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:  # pyright: ignore[reportPrivateUsage] -- argparse has no public name for it
-    """Add `sak` and its commands to a parser."""
+    """Add the command `sak` and its subcommands to a parser."""
     sak = subparsers.add_parser(
         "sak",
         help="manage webhooks at SAK, send messages, check the connection",
@@ -74,10 +74,10 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     remove.add_argument("--url", dest="old", metavar="URL", help="its URL, if the session has several webhooks")
     remove.add_argument("--webhook", metavar="ID", help="its id, if the session has several webhooks")
 
-    summary = "show the state of the session; the call can make SAK reconnect it"
+    summary = "show the state of the session (can make SAK reconnect it)"
     _add_command(commands, "status", summary, sak_webhooks.status)
 
-    test = _add_command(commands, "test", "make SAK post a ping, and wait until it is in PostgreSQL", sak_check.run)
+    test = _add_command(commands, "test", "make SAK post a ping and wait until it is in PostgreSQL", sak_check.run)
     sak_check.add_arguments(test)
 
     send = _add_command(commands, "send", "send a text or a file, and record it", sak_messages.send)
@@ -109,7 +109,7 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
         result = _execute(arguments, variables.of_command(environ))
     except _FAILURES as error:
         return _report_failure(arguments, error)
-    # The gateway's words do not move the cursor of a terminal.
+    # Escaped, so that SAK's texts cannot control the terminal.
     shown = "\n".join(map(lines.show, result.lines))
     output = json.dumps(result.data, ensure_ascii=False, indent=2) if arguments.json else shown
     sys.stdout.write(output + "\n")
@@ -148,7 +148,7 @@ _FAILURES = (
 
 
 def _report_failure(arguments: argparse.Namespace, error: Exception) -> int:
-    # The exit code follows from the cause of an error that only describes another.
+    # If an error only describes another one, the exit code is that of its cause.
     cause = error.__cause__ if isinstance(error, ApiError | sak_check.PathCheckError) else error
     exit_code = next((code for kind, code in _EXIT_CODES if isinstance(cause, kind)), EXIT_USAGE)
     if isinstance(error, sak_check.PathCheckError):

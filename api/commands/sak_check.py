@@ -16,7 +16,7 @@ _POLL_SECONDS = 0.1
 
 
 class PathCheckError(Exception):
-    """The message names the step that failed and what to check."""
+    """A step failed. The message names it and what to check."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(gateway_settings: Settings, database_url: str, arguments: argparse.Namespace) -> CommandResult:
-    """Make SAK post a ping, and wait until PostgreSQL has it; raises PathCheckError."""
+    """Make SAK post a ping and wait until PostgreSQL has it. Raises PathCheckError."""
     try:
         with connections.open(database_url, "sak test") as connection:
             before = sessions.last_pings(connection)
@@ -64,7 +64,7 @@ def _request_ping(gateway_settings: Settings, arguments: argparse.Namespace) -> 
 
 
 def check_whatsapp(gateway_settings: Settings, session_id: str) -> tuple[bool | None, str]:
-    """Whether the session is connected to WhatsApp (None: SAK does not say), and the line that says so."""
+    """Return whether the session is connected to WhatsApp (None if SAK does not report it), and a line that says so."""
     with client.SakClient(gateway_settings) as gateway:
         try:
             state = gateway.session_state(session_id)
@@ -85,7 +85,7 @@ def _describe(status: int | None, preview: str) -> str:
 def _wait_for_ping(
     connection: Connection, before: Mapping[str, int], session_id: str | None, seconds: float
 ) -> str | None:
-    """The session with a new ping; None if none appears in time."""
+    """Return the session that has a new ping, or None if none appears in time."""
     end = time.monotonic() + seconds
     while True:
         for session, at in sessions.last_pings(connection).items():

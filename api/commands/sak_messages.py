@@ -16,7 +16,7 @@ from store.sending import unsettled
 
 COMMAND_LINE_TOKEN = "command line"  # noqa: S105 - the name that sends have in place of a token's
 _EXIT_CODES = {"sent": EXIT_OK, "queued": EXIT_OK, "failed": EXIT_NEGATIVE}
-"""By state; EXIT_UNKNOWN for the others."""
+"""By state. Other states give EXIT_UNKNOWN."""
 
 
 def add_send_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,11 +27,11 @@ def add_send_arguments(parser: argparse.ArgumentParser) -> None:
     files = parser.add_mutually_exclusive_group()
     for kind in MEDIA_KINDS:
         files.add_argument(f"--{kind}", type=Path, metavar="FILE", help=f"send FILE as {kind}")
-    parser.add_argument("--key", metavar="KEY", help="an idempotency key: repeated, it sends nothing")
+    parser.add_argument("--key", metavar="KEY", help="an idempotency key; a second send with it sends nothing")
 
 
 def send(gateway_settings: Settings, database_url: str, arguments: argparse.Namespace) -> CommandResult:
-    """Send a text or a file; it is recorded like every other send."""
+    """Send a text or a file, recorded like every other send."""
     if gateway_settings.session_id is None:
         raise errors.NotConfiguredError("SAK_SESSION_ID is not set: name the session with --session")
     if gateway_settings.api_key is None:
@@ -75,7 +75,7 @@ def add_reconcile_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def reconcile(gateway_settings: Settings, database_url: str, arguments: argparse.Namespace) -> CommandResult:
-    """Compare one send, or all that are unknown or queued, with SAK's own list."""
+    """Compare one send, or all that are unknown or queued, with SAK's list."""
     with Outbox(database_url, gateway_settings) as outbox:
         if arguments.send is None:
             with outbox.pool.connection() as connection:

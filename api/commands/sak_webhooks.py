@@ -11,7 +11,7 @@ from environment.env_file import EnvFileError
 
 
 class WebhookSelectionError(Exception):
-    """No webhook, or more than one, matches; the message says which."""
+    """No webhook matches, or more than one. The message says which."""
 
 
 def register(sak: client.SakClient, arguments: argparse.Namespace) -> CommandResult:
@@ -33,7 +33,7 @@ def register(sak: client.SakClient, arguments: argparse.Namespace) -> CommandRes
         reason = error.strerror if isinstance(error, OSError) else str(error)
         advice = f"the secret could not be written to {arguments.write_env} ({reason}): add it yourself"
         return CommandResult((*lines, secret, advice), data | {"written": False}, EXIT_NEGATIVE)
-    # Whoever has the file needs no second copy in a terminal or a log.
+    # A secret that is in the file is not shown in the terminal or in a log as well.
     del data["secret"]
     if is_new:
         lines.append(f"its secret is now the first of WEBHOOK_SECRETS in {arguments.write_env}")
@@ -89,7 +89,7 @@ def status(sak: client.SakClient, _arguments: argparse.Namespace) -> CommandResu
 
 
 def _select_webhook(sak: client.SakClient, arguments: argparse.Namespace) -> payloads.Webhook:
-    """The webhook that matches the arguments; raises WebhookSelectionError."""
+    """Return the webhook that matches the arguments. Raises WebhookSelectionError."""
     matches = [
         webhook
         for webhook in _session_webhooks(sak)

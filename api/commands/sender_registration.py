@@ -17,14 +17,14 @@ from environment.senders_file import Sender
 
 TIMEOUT_SECONDS: Final = 5.0
 _INGEST_WAIT_SECONDS: Final = 3.0
-"""Ingest reads the senders again within a second."""
+"""In seconds. Ingest reads the senders again within one second."""
 
 Result = tuple[bool, str]
-"""Whether it is as it must be, and a sentence."""
+"""True if the check passed, and a sentence about it."""
 
 
 def can_register(sender: Sender, sessions: Sequence[str]) -> bool:
-    """Whether the gateway can be told where to post by its own interface."""
+    """Return whether the gateway has an interface for setting its webhooks."""
     api = APIS.get(sender.kind)
     has_address = sender.base_url is not None or (
         sender.kind in DIALECTS and DIALECTS[sender.kind].base_url is not None
@@ -33,7 +33,10 @@ def can_register(sender: Sender, sessions: Sequence[str]) -> bool:
 
 
 def register(sender: Sender, url: str, sessions: Sequence[str], replace: bool) -> list[Result]:  # noqa: FBT001
-    """Make each session post to the URL; none named: all sessions. `replace`: also those with another's webhook."""
+    """Make each of these sessions (default: all) post to the URL.
+
+    With `replace`, also sessions that have a webhook of somebody else.
+    """
     with _connected(sender, url) as gateway:
         results = [
             _attempt(session, lambda session=session: gateway.register(session, replace=replace))
@@ -43,7 +46,7 @@ def register(sender: Sender, url: str, sessions: Sequence[str], replace: bool) -
 
 
 def move(sender: Sender, url: str, sessions: Sequence[str]) -> list[Result]:
-    """Make each session that posts to the sender's address on any host post to the URL."""
+    """Make each session that posts to the sender's path on any host post to the URL."""
     with _connected(sender, url) as gateway:
         results = [
             _attempt(session, lambda session=session, own=own: gateway.move(session, own))
@@ -54,7 +57,7 @@ def move(sender: Sender, url: str, sessions: Sequence[str]) -> list[Result]:
 
 
 def check(sender: Sender, url: str, sessions: Sequence[str]) -> list[Result]:
-    """Whether each session posts to the URL, and whether a test event arrives where the gateway sends one."""
+    """Check that each session posts to the URL, and that a test event arrives if the gateway can send one."""
     results: list[Result] = []
     with _connected(sender, url) as gateway:
         for session in gateway.sessions(sessions):
@@ -66,18 +69,21 @@ def check(sender: Sender, url: str, sessions: Sequence[str]) -> list[Result]:
 
 
 def check_ingest(url: str) -> Result:
-    """Ingest answers 401 to an unsigned webhook of a sender that it knows, and 404 to one that it does not know."""
+    """Check that ingest knows the sender.
+
+    It answers 401 to an unsigned webhook if it does, and 404 if it does not.
+    """
     try:
         status = requests.post(url, b"", timeout=TIMEOUT_SECONDS, allow_redirects=False).status_code
     except requests.RequestException as error:
         return False, f"{url} does not answer ({type(error).__name__}): start ingest, or give its address by --ingest."
     if status == 401:
         return True, f"{url} knows the sender, and refuses an unsigned webhook."
-    return False, f"{url} answers {status} instead of 401: does this ingest read the same senders.toml?"
+    return False, f"{url} answers {status} instead of 401: check that this ingest reads the same senders.toml."
 
 
 def wait_for_ingest(url: str) -> None:
-    """Return once ingest knows the sender, or after a while: the gateway may verify the address at once."""
+    """Wait a limited time until ingest knows the sender, because the gateway may verify the address at once."""
     end = time.monotonic() + _INGEST_WAIT_SECONDS
     while not check_ingest(url)[0] and time.monotonic() < end:
         time.sleep(0.2)
@@ -85,7 +91,7 @@ def wait_for_ingest(url: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Gateway:
-    """The gateway of a sender that shall post to the URL."""
+    """The gateway of a sender, and the URL to which it should post."""
 
     sender: Sender
     url: str
@@ -96,7 +102,7 @@ class _Gateway:
         return named or sender_webhooks.sessions_of(self.api, self.client.call)
 
     def hook(self, session: str) -> Hook | None:
-        """The session's webhook that is the sender's."""
+        """Return the session's webhook that belongs to the sender."""
         return sender_webhooks.find(self.api.hooks(self.client.call, session), self.sender.name, self.url)
 
     def register(self, session: str, *, replace: bool) -> str:

@@ -1,4 +1,4 @@
-"""The steps by which a gateway is told to post to ingest, for each kind of sender."""
+"""Describes the steps to make a gateway post to ingest, for each kind of sender."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -43,7 +43,7 @@ _STEPS: Final[Mapping[str, str]] = {
 
 
 def of(sender: Sender, url: str) -> str:
-    """The URL, and the steps with the sender's first secret."""
+    """Return the URL, and the steps with the sender's first secret."""
     secret = sender.secrets[0]
     header = STATIC_HEADER_PATTERN.fullmatch(secret) if sender.scheme.allows_static_header else None
     name, value = ("jwt_key", secret) if header is None else (header[1], header[2])

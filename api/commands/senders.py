@@ -1,4 +1,4 @@
-"""`python -m api senders …`: the gateways that post to `/webhooks/NAME`, which senders.toml lists."""
+"""`python -m api senders …`: manages the gateways in senders.toml, which post to `/webhooks/NAME`."""
 
 import argparse
 import secrets
@@ -32,8 +32,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     add.add_argument("kind", choices=KINDS)
     add.add_argument("--secret", action="append", help="key, or 'Header: value'; may be repeated; default: a new one")
     add.add_argument("--verify-token", help="for Meta; default: a new one")
-    add.add_argument("--base-url", help="where the gateway is called")
-    add.add_argument("--api-key", help="the key for that")
+    add.add_argument("--base-url", help="the URL of the gateway")
+    add.add_argument("--api-key", help="the API key of the gateway")
     add.add_argument("--account", help="the phone number of its sessions")
     for verb, summary in (
         ("register", "make the gateway of a sender post here"),
@@ -49,16 +49,19 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
         )
     for verb in ("add", "register", "move", "check"):
         verbs.choices[verb].add_argument(
-            "--session", action="append", default=[], help="the gateway's word for a session; default: all"
+            "--session", action="append", default=[], help="the gateway's name of a session; default: all"
         )
     for verb in ("add", "register"):
         verbs.choices[verb].add_argument(
-            "--replace", action="store_true", help="take the webhook of a session that posts elsewhere"
+            "--replace", action="store_true", help="replace the webhook of a session that posts elsewhere"
         )
 
 
 def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
-    """Run a parsed command; returns its output. Raises SettingsError and OSError, and SystemExit with a message."""
+    """Run a parsed command and return its output.
+
+    Raises SettingsError, OSError, and SystemExit with a message.
+    """
     file = senders_file.path(environ)
     if arguments.verb == "add":
         sender = _new_sender(arguments, file)
@@ -103,7 +106,7 @@ def _line(sender: Sender) -> str:
 
 
 def _register_added(sender: Sender, file: Path, arguments: argparse.Namespace) -> str:
-    """The registration at the gateway, or the steps to do it by hand."""
+    """Register the sender at its gateway and return the result, or return the steps to do it by hand."""
     url, added = _url(arguments, sender), f"added to {file}"
     if not sender_registration.can_register(sender, arguments.session):
         return f"{added}\n{sender_steps.of(sender, url)}"
@@ -113,7 +116,7 @@ def _register_added(sender: Sender, file: Path, arguments: argparse.Namespace) -
 
 
 def _at_gateway(sender: Sender, arguments: argparse.Namespace) -> str:
-    """`register`, `move` and `check`."""
+    """Run `register`, `move` or `check`."""
     url, sessions = _url(arguments, sender), arguments.session
     if arguments.verb == "check":
         return _shown(_check(sender, url, sessions))
@@ -132,8 +135,8 @@ def _results(action: Callable[[], list[Result]]) -> list[Result]:
 
 
 def _shown(results: list[Result]) -> str:
-    """A line for each result; raises SystemExit with them if one is not as it must be."""
-    # The gateway's words do not move the cursor of a terminal.
+    """Return a line for each result. Raises SystemExit with these lines if any check failed."""
+    # Escaped, so that the gateway's texts cannot control the terminal.
     text = "\n".join(lines.show(f"{'ok' if is_good else 'FAILED'}: {sentence}") for is_good, sentence in results)
     if not all(is_good for is_good, _ in results):
         raise SystemExit(text)

@@ -21,14 +21,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]"
     create.add_argument("--scope", action="append", choices=tokens.SCOPES, help="may be repeated; default: read")
     create.add_argument("--session", action="append", help="may be repeated; default: all sessions")
     create.add_argument("--account", action="append", help="a phone number, for all of its sessions; may be repeated")
-    create.add_argument("--days", type=_positive_int, help="expire after so many days; default: never")
+    create.add_argument("--days", type=_positive_int, help="days until it expires; default: never")
     create.add_argument("--per-minute", type=_positive_int, default=600, help="requests; default: %(default)s")
     verbs.add_parser("list", help="list all tokens, including revoked ones")
     verbs.add_parser("revoke", help="revoke a token").add_argument("name")
 
 
 def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
-    """Run a parsed command; returns its output. Raises SystemExit with a message."""
+    """Run a parsed command and return its output. Raises SystemExit with a message."""
     try:
         with connections.open(connections.url(environ), "api token") as connection:
             return _execute(arguments, connection)

@@ -1,1 +1,1 @@
-"""A client for SAK, the WhatsApp gateway; imports nothing else of the API."""
+"""Calls gateways, of which SAK is one; imports nothing else of the API."""

@@ -1,4 +1,4 @@
-"""Calls SAK: registers webhooks, sends messages, lists what was sent, and asks for the state of a session."""
+"""Calls SAK: registers webhooks, sends messages, lists sent messages, and queries the state of a session."""
 
 import dataclasses
 import time
@@ -17,14 +17,14 @@ from api.gateway.timeouts import Timeouts
 MediaKind: TypeAlias = Literal["image", "document", "video"]
 MEDIA_KINDS: tuple[MediaKind, ...] = get_args(MediaKind)
 WEBHOOK_EVENTS = ("message.received", "message.sent", "status.change")
-"""The events in SAK's guide; at present SAK sends only the first."""
+"""The events in SAK's guide. At present SAK sends only the first."""
 
 
 class SakClient:
-    """The calls of SAK's API, for use by many threads. Every one raises the errors of `api.gateway.errors`.
+    """The calls of SAK's API, which may be used by many threads. Each raises the errors of `api.gateway.errors`.
 
-    Reads, registrations and updates are retried after any transient failure; other calls only if the failed attempt
-    was certainly not executed.
+    Reads, registrations and updates are retried after any transient failure. Other calls are retried only if the failed
+    attempt was certainly not executed.
     """
 
     def __init__(self, settings: Settings, timeouts: Timeouts | None = None) -> None:
@@ -34,12 +34,12 @@ class SakClient:
 
     @property
     def session_id(self) -> str | None:
-        """The session of calls that name none."""
+        """The default session of calls."""
         return self._settings.session_id
 
     @property
     def has_owner_token(self) -> bool:
-        """Whether calls that only the owner may make can be made."""
+        """True if there is a token for the calls that only the owner may make."""
         return self._settings.jwt is not None
 
     def close(self) -> None:
@@ -52,13 +52,13 @@ class SakClient:
         self.close()
 
     def register_webhook(self, url: str, events: Sequence[str] = WEBHOOK_EVENTS) -> payloads.WebhookRegistration:
-        """Register `url` for webhooks. Idempotent: repeated, it returns the same webhook with the same secret."""
+        """Register `url` as a webhook. Repeating the call returns the same webhook with the same secret."""
         body = {"sessionId": self._require_session(None), "url": url, "events": list(events)}
         response = self._call_repeatable(GatewayRequest("POST", "/webhooks", self._owner_headers(), json=body))
         return payloads.parse_registration(response.data, url=url, new=response.status == 201)
 
     def list_webhooks(self, session_id: str | None = None) -> list[payloads.Webhook]:
-        """The webhooks of one session; without one, of all that the token may see."""
+        """Return the webhooks of one session, or all that the token may see."""
         query = {"sessionId": session_id} if session_id else None
         request = GatewayRequest("GET", "/webhooks", self._owner_headers(), query=query)
         return payloads.parse_webhooks(self._call_repeatable(request).data)
@@ -71,7 +71,7 @@ class SakClient:
         self._call_once(GatewayRequest("DELETE", f"/webhooks/{quote(webhook_id, safe='')}", self._owner_headers()))
 
     def test_webhooks(self, webhook_id: str | None = None, url: str | None = None) -> list[payloads.PingResult]:
-        """Make SAK post a ping to the selected active webhooks; without a selection, to all."""
+        """Make SAK post a ping to the selected active webhooks, or to all."""
         fields = {"webhookId": webhook_id, "url": url}
         body = {name: value for name, value in fields.items() if value is not None}
         request = GatewayRequest("POST", "/webhooks/test", self._message_headers(None), json=body)
@@ -80,8 +80,8 @@ class SakClient:
     def send_text(self, to: str, text: str, session_id: str | None = None) -> payloads.SendResponse:
         """Send a text to the digits `to`, which SAK must dial unchanged (store/model/addresses.py).
 
-        After OutcomeUnknownError it may have been sent: do not repeat it automatically. The key of a session always
-        sends from that session, whatever `session_id` is; only an owner's key can choose.
+        After OutcomeUnknownError the text may have been sent, so it must not be repeated automatically. The key of a
+        session always sends from that session, whatever `session_id` is; only an owner's key can choose.
         """
         body = {"to": to, "text": text}
         request = GatewayRequest("POST", "/messages/send", self._message_headers(session_id), json=body)
@@ -99,7 +99,7 @@ class SakClient:
         caption: str = "",
         session_id: str | None = None,
     ) -> payloads.SendResponse:
-        """Send a file, or its rest, of `size` bytes; it is read during the call, again by each attempt."""
+        """Send `size` bytes from the file's current position. Each attempt reads them again."""
         fields = {"to": to} | ({"caption": caption} if caption else {})
         upload = MultipartUpload(fields, kind, file, name=name, mime_type=mime_type, size=size)
         headers, media_type = self._message_headers(session_id), upload.content_type
@@ -110,20 +110,20 @@ class SakClient:
         return self._send(lambda: self._call(request, timeouts.RETRYABLE_IF_NOT_EXECUTED, limits, limits.total), kind)
 
     def list_sent_messages(self, limit: int, offset: int, session_id: str | None = None) -> list[payloads.SentMessage]:
-        """The messages sent through SAK's API, newest first."""
+        """Return the messages sent through SAK's API, newest first."""
         query = {"limit": limit, "offset": offset}
         request = GatewayRequest("GET", "/messages/history", self._message_headers(session_id), query=query)
         return payloads.parse_sent_messages(self._call_repeatable(request).data)
 
     def session_state(self, session_id: str | None = None) -> payloads.SessionState:
-        """Whether the session is connected. Not retried after a time-out, as the call can make SAK reconnect."""
+        """Return the state of the session. Not retried after a timeout, because the call can make SAK reconnect."""
         session = self._require_session(session_id)
         credentials = self._owner_headers() if self._settings.jwt else self._message_headers(None)
         request = GatewayRequest("GET", f"/sessions/{quote(session, safe='')}/status", credentials)
         return payloads.parse_session_state(self._call_once(request).data)
 
     def list_sessions(self) -> list[payloads.SessionSettings]:
-        """The sessions of the account with their settings."""
+        """Return the sessions of the account with their settings."""
         return payloads.parse_sessions(
             self._call_repeatable(GatewayRequest("GET", "/sessions", self._owner_headers())).data
         )
@@ -133,7 +133,7 @@ class SakClient:
             response = call()
             result, seconds = payloads.parse_send_response(response.data), response.elapsed_seconds
         except errors.OutcomeUnknownError as error:
-            # SAK reports a failed image or video with status 500, texts and documents with `failed`.
+            # SAK reports a failed image or video with status 500, but texts and documents with `failed`.
             if kind not in ("image", "video") or error.status != 500 or error.code != f"SEND_{kind.upper()}_FAILED":
                 raise
             result = payloads.SendResponse("failed", None, reason=error.gateway_message)
@@ -152,7 +152,7 @@ class SakClient:
     def _call(
         self, request: GatewayRequest, retry_on: timeouts.ErrorTypes, limits: Timeouts, seconds: float
     ) -> GatewayResponse:
-        """Call with attempts of at most `seconds` each."""
+        """Call SAK. Each attempt takes at most `seconds`."""
         end = time.monotonic() + limits.total
 
         def attempt() -> GatewayResponse:
@@ -184,6 +184,6 @@ class SakClient:
             raise errors.RefusedError("the session id is no valid HTTP header", code="INVALID_SESSION")
         headers = {"x-api-key": self._settings.api_key, "x-session-id": session}
         if self._settings.jwt is not None and not json_web_token.is_expired(self._settings.jwt):
-            # The key suffices; a token that has expired could only make SAK refuse it.
+            # The key suffices, and an expired token could only make SAK refuse it.
             headers["Authorization"] = f"Bearer {self._settings.jwt}"
         return {name: value for name, value in headers.items() if value is not None}

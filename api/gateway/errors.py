@@ -1,8 +1,8 @@
-"""Errors of calls to SAK, by whether the call was executed. No message contains a token, key or secret."""
+"""Defines the errors of calls to SAK, by whether the call was executed. No message contains a token, key or secret."""
 
 
 class SakError(Exception):
-    """The base of all; has SAK's error code and the HTTP status where SAK responded."""
+    """The base class, with SAK's error code and the HTTP status if SAK responded."""
 
     def __init__(self, message: str, *, code: str | None = None, status: int | None = None) -> None:
         super().__init__(message)
@@ -11,23 +11,26 @@ class SakError(Exception):
 
 
 class NotConfiguredError(SakError):
-    """A setting is missing: SAK was not called."""
+    """A setting is missing, so SAK was not called."""
 
 
 class RefusedError(SakError):
-    """SAK rejected the request: it was not executed, and fails the same way when repeated."""
+    """SAK rejected the request. It was not executed and would fail again."""
 
 
 class IncompleteFileError(SakError):
-    """The file ended before its declared size: SAK got an incomplete request, so nothing was executed."""
+    """The file ended before its declared size. SAK received an incomplete request, so nothing was executed."""
 
 
 class UnreachableError(SakError):
-    """No byte of the request was sent: it was certainly not executed."""
+    """No byte of the request was sent, so it was certainly not executed."""
 
 
 class RateLimitedError(SakError):
-    """SAK's rate limit: not executed; may be repeated after `retry_after` seconds (None: SAK did not say)."""
+    """SAK's rate limit was exceeded and the request was not executed.
+
+    It may be repeated after `retry_after` seconds (None if SAK gave no time).
+    """
 
     def __init__(self, message: str, *, code: str | None = None, retry_after: float | None = None) -> None:
         super().__init__(message, code=code, status=429)
@@ -35,18 +38,21 @@ class RateLimitedError(SakError):
 
 
 RATE_LIMIT_SECONDS = 60.0
-"""The window of SAK's rate limit, for answers that do not say how much of it is left."""
+"""The window of SAK's rate limit in seconds, for responses that do not contain the remaining time."""
 
 
 def retry_after(error: SakError) -> float | None:
-    """Seconds until a request that SAK's rate limit refused may be repeated; None for another error."""
+    """Return the seconds until a request that exceeded the rate limit may be repeated, or None for another error."""
     if not isinstance(error, RateLimitedError):
         return None
     return RATE_LIMIT_SECONDS if error.retry_after is None else error.retry_after
 
 
 class OutcomeUnknownError(SakError):
-    """The request was sent, without a usable response: it may have been executed. Never repeat a send automatically."""
+    """The request was sent, but there is no usable response, so it may have been executed.
+
+    Never repeat a send automatically.
+    """
 
     def __init__(
         self,

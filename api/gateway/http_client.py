@@ -1,4 +1,4 @@
-"""Makes one HTTP request to SAK, and translates every failure into an error of `api.gateway.errors`."""
+"""Makes one HTTP request to SAK and translates every failure into an error of `api.gateway.errors`."""
 
 import email.utils
 import re
@@ -14,7 +14,7 @@ from api.gateway.settings import Settings
 API_PATH = "/api/v1"
 MAX_MESSAGE_LENGTH = 300
 MAX_RELATIVE_SECONDS = 1e8
-"""Seconds; a larger number in a rate-limit header is a time since 1970."""
+"""In seconds. A larger number in a rate-limit header is a time since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +23,12 @@ class GatewayResponse:
 
     status: int
     data: object
-    """The value of `data`; None where it is absent."""
+    """The value of `data`, or None if it is absent."""
     elapsed_seconds: float
 
 
 class HttpClient:
-    """A pool of connections to SAK, for use by many threads."""
+    """A pool of connections to SAK, which many threads may use."""
 
     def __init__(self, settings: Settings) -> None:
         self._base_url = settings.base_url
@@ -39,7 +39,7 @@ class HttpClient:
         self._session.close()
 
     def request(self, request: GatewayRequest, *, connect_seconds: float, seconds: float) -> GatewayResponse:
-        """One attempt, which takes at most `seconds` in total; raises the errors of `api.gateway.errors`."""
+        """Make one attempt, which takes at most `seconds` in total. Raises the errors of `api.gateway.errors`."""
         response = self._session.request(request, connect_seconds=connect_seconds, seconds=seconds)
         return self._parse_response(request.method, response)
 
@@ -60,7 +60,7 @@ class HttpClient:
             raise errors.RateLimitedError(sentence, code=code, retry_after=retry_after)
         if 300 <= status < 400:
             raise errors.RefusedError("SAK_BASE_URL redirects; set it to the target of the redirect", status=status)
-        # 408 comes from a proxy in front of SAK and says nothing about the request's execution.
+        # 408 comes from a proxy in front of SAK and does not show whether the request was executed.
         if 400 <= status < 500 and status != 408:
             raise errors.RefusedError(f"SAK rejected the request: {sentence}", code=code, status=status)
         sentence = f"SAK responded with status {status}: {sentence}"
@@ -69,7 +69,7 @@ class HttpClient:
         )
 
     def _error_details(self, envelope: Mapping[str, object] | None) -> tuple[str | None, str | None]:
-        """SAK's code and its reason, where it gave them."""
+        """Return SAK's code and reason, if present."""
         error = None if envelope is None else envelope.get("error")
         if not isinstance(error, dict):
             return None, None
@@ -82,7 +82,7 @@ class HttpClient:
 
 
 def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
-    """Seconds to wait after a rate limit: Retry-After, else RateLimit-* in the spellings of its drafts."""
+    """Return the seconds to wait after a rate limit, from Retry-After or from RateLimit-* as spelled in its drafts."""
     retry_after = headers.get("Retry-After", "").strip()
     if re.fullmatch(r"[0-9]{1,9}", retry_after):
         return float(retry_after)

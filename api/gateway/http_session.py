@@ -1,4 +1,4 @@
-"""Makes one HTTP request to a gateway, within a deadline; failures say whether the request was sent."""
+"""Makes one HTTP request to a gateway before a deadline. Errors show whether the request was sent."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ MAX_RESPONSE_BYTES = 1 << 20
 class GatewayRequest:
     method: str
     path: str
-    """Below the base URL, with quoted segments."""
+    """The path below the base URL, with quoted segments."""
     credentials: Mapping[str, str]
     query: Mapping[str, str | int] | None = None
     json: object = None
@@ -33,18 +33,18 @@ class RawResponse:
     status: int
     headers: Mapping[str, str]
     value: object
-    """The body's JSON; None for any other body."""
+    """The JSON value of the body, or None for any other body."""
     elapsed_seconds: float
 
     @property
     def fields(self) -> dict[str, Any] | None:
-        """The body's JSON object; None for any other body."""
+        """The JSON object in the body, or None for any other body."""
         value = self.value
         return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
 class _Credentials(AuthBase):
-    """Sets the headers as `auth`, so that requests does not replace them with credentials from ~/.netrc."""
+    """Sets the headers through `auth`, so that requests does not replace them with credentials from ~/.netrc."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._headers = headers
@@ -55,7 +55,7 @@ class _Credentials(AuthBase):
 
 
 class HttpSession:
-    """A pool of connections to one gateway, for use by many threads. `name` is its name in errors."""
+    """A pool of connections to one gateway, which many threads may use. `name` is its name in errors."""
 
     def __init__(self, name: str, base_url: str, secrets: Sequence[str]) -> None:
         self.name = name
@@ -71,7 +71,7 @@ class HttpSession:
         self._session.close()
 
     def request(self, request: GatewayRequest, *, connect_seconds: float, seconds: float) -> RawResponse:
-        """One attempt, which takes at most `seconds` in total; raises UnreachableError and OutcomeUnknownError."""
+        """Make one attempt, which takes at most `seconds` in total. Raises UnreachableError and OutcomeUnknownError."""
         if seconds <= 0:
             raise errors.UnreachableError(f"no time left to call {self.name}")
         attempt = transport.RequestAttempt(seconds)
@@ -85,7 +85,7 @@ class HttpSession:
         return RawResponse(status, headers, _parse(body), attempt.elapsed_seconds)
 
     def redact(self, text: str) -> str:
-        """The gateway's text on one line, without our secrets if it repeats them."""
+        """Return the gateway's text on one line, with our secrets removed if it contains them."""
         for secret in self._secrets:
             text = text.replace(secret, "[hidden]")
         return " ".join("".join(character if character.isprintable() else " " for character in text).split())
@@ -94,7 +94,7 @@ class HttpSession:
         headers = {} if request.content_type is None else {"Content-Type": request.content_type}
         data: Iterable[bytes] | bytes | None = request.body
         if request.json is not None:
-            # As UTF-8: SAK refuses bodies over 100 kB, and an escaped text of Hindi has twice its bytes.
+            # As UTF-8, because SAK rejects bodies over 100 kB, and an escaped Hindi text is twice as long.
             data = json.dumps(request.json, ensure_ascii=False).encode(errors="replace")
             headers["Content-Type"] = "application/json"
         with self._session.request(
@@ -105,7 +105,7 @@ class HttpSession:
             headers=headers,
             auth=_Credentials(request.credentials),
             timeout=timeout,
-            # The credentials are for this host only.
+            # The credentials are only for this host.
             allow_redirects=False,
             stream=True,
         ) as response:

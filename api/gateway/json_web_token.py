@@ -1,4 +1,4 @@
-"""Reads when a JSON Web Token expires. It is not verified: SAK does that, and says only that it refuses."""
+"""Reads the expiry of a JSON Web Token without verifying it. SAK verifies it, but its refusals give no reason."""
 
 import base64
 import json
@@ -7,7 +7,7 @@ from typing import cast
 
 
 def expiry(token: str) -> float | None:
-    """The token's `exp` in seconds since 1970; None for a token that names none, or that is no JWT."""
+    """Return `exp` of the token in seconds since 1970, or None if it has none or is not a JWT."""
     parts = token.split(".")
     if len(parts) != 3:
         return None
@@ -16,13 +16,13 @@ def expiry(token: str) -> float | None:
     except (ValueError, RecursionError):
         return None
     exp = cast("dict[str, object]", payload).get("exp") if isinstance(payload, dict) else None
-    # Beyond the year 9999 there is no date to show.
+    # There is no date to show beyond the year 9999.
     return (
         float(exp) if isinstance(exp, int | float) and not isinstance(exp, bool) and 0 <= exp < 253402300800 else None
     )
 
 
 def is_expired(token: str) -> bool:
-    """Whether the token names an expiry that has passed on this machine's clock."""
+    """Return whether the token has expired by this machine's clock."""
     at = expiry(token)
     return at is not None and at <= time.time()

@@ -1,4 +1,4 @@
-"""Encodes a file as a multipart body, in chunks, so that it is never in memory as a whole."""
+"""Encodes a file as a multipart body in chunks, so that it is never in memory as a whole."""
 
 import re
 import secrets
@@ -14,12 +14,12 @@ CHUNK_BYTES = 65536
 
 
 class MultipartUpload:
-    """An iterable of chunks that has a length, and can be iterated again."""
+    """An iterable of chunks that has a length and can be iterated again."""
 
     def __init__(  # noqa: PLR0913 -- a part of a form has that many properties
         self, fields: Mapping[str, str], field_name: str, file: BinaryIO, *, name: str, mime_type: str, size: int
     ) -> None:
-        """`size` is that of the rest of the file."""
+        """Create a body with `size` bytes from the file's current position."""
         if not re.fullmatch(r"[\x21-\x7e]+(; ?[\x21-\x7e]+)*", mime_type):
             raise ValueError(f"{mime_type!r} is no media type")
         self._file = file
@@ -52,7 +52,7 @@ class MultipartUpload:
 
 
 def _file_field(field_name: str, name: str) -> RequestField:
-    """A field with a file name as UTF-8, and again as of RFC 5987 if it is not ASCII: SAK reads bytes as Latin-1."""
+    """Return a field with the file name in UTF-8, and in RFC 5987 form if it is not ASCII, as SAK reads Latin-1."""
     name = name.encode(errors="replace").decode()
     field = RequestField(field_name, b"", filename=name)
     field.make_multipart()

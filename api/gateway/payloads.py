@@ -1,4 +1,4 @@
-"""Parses the `data` of SAK's responses, which may differ from their documented form."""
+"""Parses the `data` of SAK's responses, which may differ from the documentation."""
 
 import json
 import re
@@ -16,10 +16,10 @@ class WebhookRegistration:
     webhook_id: str
     url: str
     secret: str = field(repr=False)
-    """Signs the events of the webhook; SAK reveals it only here."""
+    """The key that signs the webhook's events. SAK reveals it only here."""
     events: tuple[str, ...]
     new: bool
-    """False: the URL was registered already, and its secret is unchanged."""
+    """False if the URL was already registered, in which case its secret is unchanged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,11 @@ class PingResult:
 class SendResponse:
     status: SendStatus
     message_id: str | None
-    """If sent, WhatsApp's id; if queued, SAK's own, which WhatsApp never uses; if failed, None."""
+    """WhatsApp's id if the message was sent, SAK's own id (which WhatsApp never uses) if it is queued, None if it
+    failed.
+    """
     reason: str | None = None
-    """Why it failed; SAK says so only for images and videos."""
+    """The reason of the failure. SAK gives it only for images and videos."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,12 @@ class SentMessage:
 
     message_id: str | None
     to: str
-    """As given to SAK."""
+    """The recipient as given to SAK."""
     type: str
     status: str
-    """As at the time of the send; SAK never updates it."""
+    """The status at the time of the send. SAK never updates it."""
     created_at: str
-    """ISO 8601, or the format of SAK's database."""
+    """In ISO 8601 or in the format of SAK's database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class SessionState:
     connected: bool
     phone: str | None
     last_connected_at: str | None
-    """As SAK writes it (`api.gateway.times`)."""
+    """In SAK's format (`api.gateway.times`)."""
     name: str | None
 
 
@@ -82,18 +84,18 @@ class SessionSettings:
 
     session_id: str
     auto_reply: bool | None
-    """Whether SAK answers incoming messages by itself; None: it does not say."""
+    """True if SAK replies to incoming messages automatically, or None if it does not report it."""
 
 
 def parse_registration(data: object, *, url: str, new: bool) -> WebhookRegistration:
     row = _as_object(data)
     secret = row.get("secret")
     if not isinstance(secret, str) or not secret_list.is_token(secret):
-        # It is written into a file of settings: line breaks would set others.
+        # It is written into a settings file, in which line breaks would add other settings.
         raise OutcomeUnknownError("SAK's response has no secret that is one word of printable characters", status=200)
     return WebhookRegistration(
         webhook_id=_required_text(row, "webhookId", "id"),
-        url=_shown_text(row, "url") or url,
+        url=_printable_text(row, "url") or url,
         secret=secret,
         events=_event_names(row.get("events")),
         new=new,
@@ -104,11 +106,11 @@ def parse_webhooks(data: object) -> list[Webhook]:
     return [
         Webhook(
             webhook_id=_required_text(row, "id", "webhookId"),
-            session_id=_shown_text(row, "session_id", "sessionId"),
+            session_id=_printable_text(row, "session_id", "sessionId"),
             url=_required_text(row, "url"),
             events=_event_names(row.get("events")),
             active=row.get("is_active", row.get("isActive", True)) not in (False, 0, None),
-            created_at=_shown_text(row, "created_at", "createdAt"),
+            created_at=_printable_text(row, "created_at", "createdAt"),
         )
         for row in _objects(data, "webhooks")
     ]
@@ -117,18 +119,18 @@ def parse_webhooks(data: object) -> list[Webhook]:
 def parse_ping_results(data: object) -> list[PingResult]:
     return [
         PingResult(
-            webhook_id=_shown_text(row, "webhookId", "id"),
-            url=_shown_text(row, "url"),
+            webhook_id=_printable_text(row, "webhookId", "id"),
+            url=_printable_text(row, "url"),
             succeeded=row.get("ok") is True,
             status=status if isinstance(status := row.get("status"), int) else None,
-            response_preview=_shown_text(row, "responsePreview", "error") or "",
+            response_preview=_printable_text(row, "responsePreview", "error") or "",
         )
         for row in _objects(data, "results")
     ]
 
 
 def parse_send_response(data: object) -> SendResponse:
-    """By `status`, as SAK responds with `success` also for failed messages."""
+    """Parse the result of a send by `status`, because SAK also responds with `success` for failed messages."""
     row = _as_object(data)
     status = row.get("status")
     if status not in ("sent", "queued", "failed"):
@@ -154,11 +156,11 @@ def parse_session_state(data: object) -> SessionState:
     if not isinstance(row.get("connected"), bool):
         raise OutcomeUnknownError("SAK's response does not say whether the session is connected", status=200)
     return SessionState(
-        session_id=_shown_text(row, "sessionId"),
+        session_id=_printable_text(row, "sessionId"),
         connected=row["connected"] is True,
         phone=re.sub(r"[^0-9]", "", (_optional_text(row, "phoneNumber") or "").partition(":")[0]) or None,
-        last_connected_at=_shown_text(row, "lastConnectedAt"),
-        name=_shown_text(row, "name"),
+        last_connected_at=_printable_text(row, "lastConnectedAt"),
+        name=_printable_text(row, "name"),
     )
 
 
@@ -193,21 +195,21 @@ def _optional_text(fields: dict[str, object], *names: str) -> str | None:
     return None
 
 
-def _shown_text(fields: dict[str, object], *names: str) -> str | None:
-    """The same for a terminal, whose cursor no character of SAK's moves."""
+def _printable_text(fields: dict[str, object], *names: str) -> str | None:
+    """Return the first of these fields that is text. Characters that could control a terminal become spaces."""
     text = _optional_text(fields, *names)
     return None if text is None else "".join(character if character.isprintable() else " " for character in text)
 
 
 def _required_text(fields: dict[str, object], *names: str) -> str:
-    value = _shown_text(fields, *names)
+    value = _printable_text(fields, *names)
     if value is None:
         raise OutcomeUnknownError(f"SAK's response lacks {names[0]}", status=200)
     return value
 
 
 def _event_names(value: object) -> tuple[str, ...]:
-    """Of a list, or of its text in the format of a database: `["a","b"]`, `{a,b}`, `a`."""
+    """Return the names in a list, or in its text in a database format: `["a","b"]`, `{a,b}`, `a`."""
     if isinstance(value, str):
         try:
             value = json.loads(value)

@@ -1,4 +1,4 @@
-"""Reads the answers of gateways, each of which has the same things in other places."""
+"""Reads the responses of gateways, which have the same values in different places."""
 
 import json
 import re
@@ -8,18 +8,18 @@ Place: TypeAlias = tuple[str, ...]
 """The keys that lead to a value."""
 
 _LONG_ID: Final = re.compile(r"(?:true|false)_[^_]+_([^_]+)(?:_.*)?", re.DOTALL)
-"""WhatsApp Web's long form of an id, which contains WhatsApp's own."""
+"""The long form of an id in WhatsApp Web, which contains WhatsApp's id."""
 _REASONS: Final[tuple[Place, ...]] = (
     *(("error", "error_data", "details"), ("error", "message"), ("response", "message"), ("message",)),
     *(("error",), ("exception", "message"), ("exception",)),
 )
-"""The most telling first."""
+"""The most informative place first."""
 _MAX_TEXT: Final = 2_048
 _CODES: Final[tuple[Place, ...]] = (("error", "code"), ("code",))
 
 
 def message_id(fields: object, places: tuple[Place, ...]) -> str | None:
-    """WhatsApp's own id, from the first of the places that has one."""
+    """Return WhatsApp's id from the first of the places that contains one."""
     for place in places:
         value = at(fields, place)
         if isinstance(value, str) and value:
@@ -29,7 +29,7 @@ def message_id(fields: object, places: tuple[Place, ...]) -> str | None:
 
 
 def reason(fields: object) -> str | None:
-    """The gateway's own reason for a refusal."""
+    """Return the gateway's reason for a refusal."""
     for place in _REASONS:
         value = at(fields, place)
         if isinstance(value, list) and value:
@@ -41,7 +41,7 @@ def reason(fields: object) -> str | None:
 
 
 def error_code(fields: object) -> str | None:
-    """The gateway's own code for a refusal."""
+    """Return the gateway's code for a refusal."""
     for place in _CODES:
         value = at(fields, place)
         if isinstance(value, str | int) and not isinstance(value, bool):
@@ -50,7 +50,7 @@ def error_code(fields: object) -> str | None:
 
 
 def at(fields: object, place: Place) -> object:
-    """The value at a place; None if there is none. A list on the way stands for its first entry."""
+    """Return the value at a place, or None if there is none. A list on the path is replaced by its first entry."""
     for key in place:
         if isinstance(fields, list) and fields:
             fields = cast("list[object]", fields)[0]
@@ -61,18 +61,18 @@ def at(fields: object, place: Place) -> object:
 
 
 def as_object(value: object) -> dict[str, object]:
-    """The value if it is an object; an empty one for any other value."""
+    """Return the value if it is an object, otherwise an empty object."""
     return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
 
 def objects(value: object) -> list[dict[str, object]]:
-    """The objects of a list; none for any other value."""
+    """Return the objects in a list, or none for any other value."""
     found = cast("list[object]", value) if isinstance(value, list) else []
     return [cast("dict[str, object]", item) for item in found if isinstance(item, dict)]
 
 
 def text(value: object, limit: int = _MAX_TEXT) -> str | None:
-    """A text or a number that is not empty and not longer than the limit."""
+    """Return a text or a number if it is not empty and not longer than the limit."""
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value if isinstance(value, str) and 0 < len(value) <= limit else None

@@ -1,4 +1,4 @@
-"""Sends messages through a gateway of `senders.toml`, with the errors of SAK's client."""
+"""Sends messages through a gateway of `senders.toml`, with the same errors as SAK's client."""
 
 import copy
 import time
@@ -17,7 +17,10 @@ _MAX_CODE_LENGTH: Final = 64
 
 
 class SenderClient:
-    """The sends through one gateway, for use by many threads. Every call raises the errors of `api.gateway.errors`."""
+    """The sends through one gateway, which many threads may use.
+
+    Each call raises the errors of `api.gateway.errors`.
+    """
 
     def __init__(  # noqa: PLR0913 - the keys of the section
         self,
@@ -29,9 +32,9 @@ class SenderClient:
         timeouts: Timeouts | None = None,
         secrets: Sequence[str] = (),
     ) -> None:
-        """`name` is the section of `senders.toml`; a call raises NotConfiguredError for what the section lacks.
+        """Create a client for the section `name` of `senders.toml`.
 
-        No error repeats the key or one of `secrets`.
+        A call raises NotConfiguredError if the section lacks a setting. No error contains the key or one of `secrets`.
         """
         self.name = name
         self._kind = kind
@@ -48,14 +51,14 @@ class SenderClient:
             self._http.close()
 
     def for_send(self, reference: str) -> Self:
-        """The same connection for one send, whose reference the gateway repeats in its events if its kind does that."""
+        """Return a client for one send. Some gateways repeat the reference in their events."""
         client = copy.copy(self)
         client._reference = reference  # noqa: SLF001 - a copy of this class
         return client
 
     def send_text(self, to: str, text: str, session_id: str) -> SendResponse:
-        """Send a text to the digits `to`. After OutcomeUnknownError it may have been sent: do not repeat it."""
-        return self._send(Outgoing(self._word(session_id), to, text, reference=self._reference))
+        """Send a text to the digits `to`. After OutcomeUnknownError it may have been sent, so do not repeat it."""
+        return self._send(Outgoing(self._session_name(session_id), to, text, reference=self._reference))
 
     def send_media(  # noqa: PLR0913 -- a file has that many properties
         self,
@@ -69,18 +72,21 @@ class SenderClient:
         caption: str,
         session_id: str,
     ) -> SendResponse:
-        """Send a file of `size` bytes; it is read during the call, again by each attempt."""
+        """Send a file of `size` bytes. Each attempt reads it again."""
         attachment = OutgoingFile(kind, file, name, mime_type, size)
-        return self._send(Outgoing(self._word(session_id), to, caption, attachment, self._reference))
+        return self._send(Outgoing(self._session_name(session_id), to, caption, attachment, self._reference))
 
     def list_sent(self, session_id: str, to: str) -> list[Listed] | None:
-        """Our newest messages to the digits `to`, as the gateway has them; None if its kind keeps no list."""
+        """Return our newest messages to the digits `to` from the gateway, or None if its kind keeps no list."""
         if not sender_lists.has_list(self._kind):
             return None
-        return sender_lists.newest(self._kind, self.call, self._word(session_id), to)
+        return sender_lists.newest(self._kind, self.call, self._session_name(session_id), to)
 
     def call(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> object:
-        """Any call but a send: the JSON of the answer. A POST is repeated only if it was certainly not executed."""
+        """Make a call other than a send and return the JSON of the response.
+
+        A POST is repeated only if it was certainly not executed.
+        """
         http, credentials = self._connection()
         request = GatewayRequest(method, path, {**credentials, **(headers or {})}, json=body)
         retry_on = timeouts.RETRYABLE_IF_NOT_EXECUTED if method == "POST" else timeouts.RETRYABLE_IF_IDEMPOTENT
@@ -89,11 +95,11 @@ class SenderClient:
 
     @property
     def title(self) -> str:
-        """The gateway as its users call it."""
+        """The name of the gateway as its users know it."""
         return self._dialect.name
 
-    def _word(self, session_id: str) -> str:
-        """The gateway's own word for a session, whose id has the sender's name in front."""
+    def _session_name(self, session_id: str) -> str:
+        """Return the gateway's name of a session, whose id starts with the sender's name."""
         return session_id.removeprefix(f"{self.name}:")
 
     def _send(self, message: Outgoing) -> SendResponse:
@@ -103,11 +109,11 @@ class SenderClient:
         response = self._call(
             http, self._dialect.send(message, credentials, prepared), timeouts.RETRYABLE_IF_NOT_EXECUTED, end
         )
-        # A queue of the gateway has no answer of its own: what it took is sent, as far as it can know.
+        # A gateway with a queue has no result of its own; it reports accepted messages as sent.
         return SendResponse("sent", sender_answers.message_id(response.fields, self._dialect.id_places))
 
     def _connection(self) -> tuple[HttpSession, Mapping[str, str]]:
-        """The connection and its headers; raises NotConfiguredError."""
+        """Return the connection and its headers. Raises NotConfiguredError."""
         if self._http is None or self._api_key is None:
             missing = "api_key" if self._http is not None else "base_url"
             raise errors.NotConfiguredError(f"{missing} of [{self.name}] is not set in senders.toml")
@@ -125,7 +131,7 @@ class SenderClient:
             raise errors.RefusedError(f"not sent: {error}", code=error.code, status=error.status) from error
         except errors.RefusedError as error:
             if request.method == "GET" and error.status == 404:
-                # An older version, which has nothing to ask for.
+                # An older version of the gateway, which needs no preparation.
                 return None
             raise
         return preparation.result(message, response.fields or {})
@@ -147,7 +153,7 @@ class SenderClient:
         return self._timeouts.retrying(retry_on)(attempt)
 
     def _checked(self, http: HttpSession, response: RawResponse, *, needs_object: bool) -> RawResponse:
-        """The answer of a request that was executed; raises the error that another answer is."""
+        """Return the response if the request was executed, or raise the error that it stands for."""
         name, status, fields = http.name, response.status, response.fields
         is_answer = not needs_object if fields is None else fields.get("success") is not False
         if 200 <= status < 300 and is_answer:

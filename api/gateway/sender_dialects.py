@@ -1,6 +1,6 @@
-"""How each kind of sender is asked to send, and where its answer has WhatsApp's id.
+"""Defines how to send through each kind of gateway, and where its response contains WhatsApp's id.
 
-A kind is an entry of `DIALECTS`. Recipients are digits; a session is the gateway's own word for it.
+Each kind is an entry of `DIALECTS`. Recipients are digits; a session is the gateway's own name for it.
 """
 
 import base64
@@ -17,7 +17,7 @@ from api.gateway.multipart_upload import MultipartUpload
 from environment import sender_errors
 
 MAX_INLINE_BYTES: Final = 16 << 20
-"""The largest file that is put into a request as base64, and so is in memory as a whole."""
+"""The largest file that is put into a request as base64, and is therefore in memory as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,44 +36,44 @@ class Outgoing:
     session: str
     to: str
     text: str
-    """The caption of a file; may be empty then."""
+    """The text, or the caption of a file, which may be empty."""
     file: OutgoingFile | None = None
     reference: str | None = None
-    """Our own word for the send."""
+    """Our own reference of the send."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """A request before the send; until it is answered nothing was sent."""
+    """A request to make before the send. Nothing is sent until it is answered."""
 
     request: Callable[[Outgoing, Mapping[str, str]], GatewayRequest | None]
-    """None if this message needs none."""
+    """Returns None if this message needs no preparation."""
     result: Callable[[Outgoing, dict[str, Any]], str]
-    """What the send needs of the answer; raises RefusedError."""
+    """Returns the values that the send needs from the response. Raises RefusedError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One kind of sender."""
+    """A kind of sender."""
 
     name: str
-    """As its users call it."""
+    """The name as its users know it."""
     credentials: Callable[[str], Mapping[str, str]]
-    """The headers for a key."""
+    """Returns the headers for a key."""
     send: Callable[[Outgoing, Mapping[str, str], str | None], GatewayRequest]
-    """The request, with the headers and the result of the preparation."""
+    """Returns the request, given the headers and the result of the preparation."""
     id_places: tuple[tuple[str, ...], ...]
-    """Where an answer may have WhatsApp's id."""
+    """The places where a response may contain WhatsApp's id."""
     preparation: Preparation | None = None
     base_url: str | None = None
-    """Where the gateway is unless the settings say otherwise."""
+    """The address of the gateway unless the settings contain one."""
     rate_limit_codes: frozenset[str] = frozenset()
     refusals: Mapping[str, str] = field(default_factory=dict[str, str])
     """Sentences for error codes whose own text does not say what to do."""
 
 
 def _inline(file: OutgoingFile) -> str:
-    """The file in base64."""
+    """Return the file in base64."""
     if file.size > MAX_INLINE_BYTES:
         raise RefusedError(
             f"the file has more than {MAX_INLINE_BYTES >> 20} MiB, which this gateway does not take in one request",
@@ -146,7 +146,7 @@ def _send_gowa(message: Outgoing, credentials: Mapping[str, str], device: str | 
 
 
 def gowa_device(session: str, devices: object) -> str:
-    """The id of the device with the session's number, which may have any name; raises RefusedError."""
+    """Return the id of the device that has the session's number; its name may differ. Raises RefusedError."""
     for device in sender_answers.objects(sender_answers.at(devices, ("results",))):
         numbers = {re.split("[:@]", value)[0] for value in device.values() if isinstance(value, str)}
         found = device.get("id") or device.get("device") or device.get("device_id")
@@ -158,7 +158,7 @@ def gowa_device(session: str, devices: object) -> str:
 def _send_meta(message: Outgoing, credentials: Mapping[str, str], media_id: str | None) -> GatewayRequest:
     base: dict[str, object] = {"messaging_product": "whatsapp", "recipient_type": "individual", "to": message.to}
     path = f"/{quote(message.session, safe='')}/messages"
-    # Each status repeats it, so that one tells of a send whose answer was lost.
+    # Meta repeats it in each status, which identifies the send if its response was lost.
     base |= {"biz_opaque_callback_data": message.reference or ""}
     if message.file is None:
         return _post(path, credentials, base | {"type": "text", "text": {"body": message.text, "preview_url": False}})
@@ -215,4 +215,4 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
         refusals=sender_errors.META,
     ),
 }
-"""By the kind of `senders.toml`."""
+"""The dialects by the kind in `senders.toml`."""

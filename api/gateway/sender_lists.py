@@ -1,4 +1,4 @@
-"""Lists the newest messages that a gateway has of one chat, as far as its kind keeps any."""
+"""Lists the newest messages of one chat from a gateway, if its kind keeps a list."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple, TypeAlias
@@ -19,19 +19,19 @@ class Listed(NamedTuple):
     """A message of ours in the list."""
 
     message_id: str
-    """WhatsApp's own id."""
+    """The id from WhatsApp."""
     text: str
-    """The text or the caption; may be empty."""
+    """The text or the caption, which may be empty."""
     time: int
     """In ms."""
 
 
 class _Shape(NamedTuple):
-    """Where a message has its parts."""
+    """The places of the parts of a message."""
 
     ids: tuple[Place, ...]
     ours: tuple[Place, object]
-    """Where it says that it is ours, and how."""
+    """The place that shows that the message is ours, and its value there."""
     texts: tuple[Place, ...]
     time: Place
 
@@ -81,16 +81,16 @@ _LISTS: Final[Mapping[str, tuple[Callable[[Call, str, str], object], _Shape]]] =
         _Shape((("id",),), (("is_from_me",), True), (("content",),), ("timestamp",)),
     ),
 }
-"""By kind: the request for a list, and the shape of its messages. Meta and wuzapi keep no list."""
+"""The request for the list and the shape of its messages, by kind. Meta and wuzapi keep no list."""
 
 
 def has_list(kind: str) -> bool:
-    """Whether the kind keeps a list."""
+    """Return whether the kind keeps a list."""
     return kind in _LISTS
 
 
 def newest(kind: str, call: Call, session: str, to: str) -> list[Listed]:
-    """Our newest messages to the digits `to`; raises the errors of `call`."""
+    """Return our newest messages to the digits `to`. Raises the errors of `call`."""
     request, shape = _LISTS[kind]
     place, value = shape.ours
     messages = objects(request(call, session, to))

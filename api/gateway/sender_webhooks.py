@@ -1,6 +1,6 @@
-"""Points webhooks of gateways at ingest through the gateways' own interfaces: how each lists and sets them.
+"""Lists and sets the webhooks of gateways through the gateways' own interfaces.
 
-A kind is an entry of `APIS`. Answers are read as data of unknown shape.
+Each kind is an entry of `APIS`. Responses are read as data of unknown shape.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,13 +12,13 @@ from api.gateway.errors import RefusedError
 from api.gateway.sender_answers import as_object, at, objects, text
 
 Call: TypeAlias = Callable[..., object]
-"""Called with a method, a path and JSON; returns the JSON of the answer, and raises the errors of SenderClient."""
+"""Called with a method, a path and JSON. Returns the JSON of the response and raises the errors of SenderClient."""
 
 _MAX_SESSIONS: Final = 100
 
 
 class Hook(NamedTuple):
-    """A webhook as the gateway has it."""
+    """A webhook at the gateway."""
 
     url: str
     id: str | None = None
@@ -26,45 +26,48 @@ class Hook(NamedTuple):
 
 
 class Target(NamedTuple):
-    """Where a gateway shall post, and how it authenticates itself."""
+    """The address to which a gateway should post, and how it authenticates itself."""
 
     url: str
     key: str
-    """Of its signatures."""
+    """The key of its signatures."""
     header: tuple[str, str] | None
-    """The header that it sends instead, with its value."""
+    """The name and value of the header that it sends instead of a signature."""
     verify_token: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookApi:
-    """The interface of one kind; sessions are the gateway's own words."""
+    """The interface of one kind. Sessions are given by the gateway's own names."""
 
     hooks: Callable[[Call, str], list[Hook]]
-    """The webhooks of a session."""
+    """Returns the webhooks of a session."""
     put: Callable[[Call, str, Target, Hook | None], None]
-    """Sets the webhook of a session, in place of another one if that is given."""
+    """Sets the webhook of a session, replacing another one if that is given."""
     sessions: Callable[[Call], list[str]] | None = None
-    """All sessions; None: the gateway does not list them."""
+    """Returns all sessions, or None if the gateway does not list them."""
     has_one: bool = True
-    """Whether a session has one webhook only, so that setting it takes it from whoever had it."""
+    """True if a session has only one webhook, so that setting it replaces any other."""
     test: Callable[[Call, str, Hook], None] | None = None
-    """Makes the gateway post a test event; raises RefusedError unless it was accepted."""
+    """Makes the gateway post a test event. Raises RefusedError unless it was accepted."""
 
 
 def find(hooks: list[Hook], name: str, url: str) -> Hook | None:
-    """The sender's webhook: the one at the URL, else one whose address ends as that of the sender does."""
+    """Return the sender's webhook: the one at the URL, or else one whose address ends like the sender's."""
     ours = [hook for hook in hooks if urlsplit(hook.url).path.endswith(f"/webhooks/{name}")]
     return next((hook for hook in hooks if hook.url == url), ours[0] if ours else None)
 
 
 def sessions_of(api: WebhookApi, call: Call) -> list[str]:
-    """All sessions of the gateway; none if it does not list them."""
+    """Return all sessions of the gateway, or none if it does not list them."""
     return [] if api.sessions is None else api.sessions(call)[:_MAX_SESSIONS]
 
 
 def register(api: WebhookApi, call: Call, session: str, target: Target, *, replace: bool) -> None:
-    """Add the target to the webhooks of a session; raises RefusedError if that would take the one that it has."""
+    """Add the target to the webhooks of a session.
+
+    Raises RefusedError if this would replace another webhook and `replace` is not set.
+    """
     hooks = api.hooks(call, session)
     own = next((hook for hook in hooks if hook.url == target.url), None)
     if api.has_one and hooks and own is None and not replace:
@@ -78,8 +81,8 @@ def _quoted(session: str) -> str:
     return quote(session, safe="")
 
 
-def _words(value: object, *places: tuple[str, ...]) -> list[str]:
-    """A word of each object of a list, from the first place that has one."""
+def _names(value: object, *places: tuple[str, ...]) -> list[str]:
+    """Return the name of each object in a list, from the first place that has one."""
     found = (next((word for place in places if (word := text(at(item, place)))), None) for item in objects(value))
     return [word for word in found if word is not None]
 
@@ -89,7 +92,7 @@ def _waha_config(call: Call, session: str) -> Mapping[str, object]:
 
 
 def _waha_hooks(call: Call, session: str) -> list[Hook]:
-    return [Hook(url) for url in _words(_waha_config(call, session).get("webhooks"), ("url",))]
+    return [Hook(url) for url in _names(_waha_config(call, session).get("webhooks"), ("url",))]
 
 
 _WAHA_EVENTS: Final = (
@@ -115,7 +118,7 @@ def _openwa_path(session: str, hook: Hook | None = None) -> str:
 
 
 def _openwa_list(value: object) -> object:
-    """Newer versions put a list into `data`."""
+    """Newer versions put the list into `data`."""
     return at(value, ("data",)) or value
 
 
@@ -186,14 +189,14 @@ def _wuzapi_hooks(call: Call, _: str) -> list[Hook]:
 
 
 def _put_wuzapi(call: Call, _: str, target: Target, __: Hook | None) -> None:
-    # The key first: a webhook without a signature would be refused.
+    # The key comes first, because ingest would reject a webhook without a signature.
     call("POST", "/session/hmac/config", {"hmac_key": target.key})
     call("POST", "/webhook", {"webhookURL": target.url, "events": list(_WUZAPI_EVENTS)})
 
 
 def _meta_hooks(call: Call, account: str) -> list[Hook]:
     answer = call("GET", f"/{_quoted(account)}/subscribed_apps")
-    return [Hook(url) for url in _words(at(answer, ("data",)), ("override_callback_uri",))]
+    return [Hook(url) for url in _names(at(answer, ("data",)), ("override_callback_uri",))]
 
 
 def _put_meta(call: Call, account: str, target: Target, _: Hook | None) -> None:
@@ -203,28 +206,28 @@ def _put_meta(call: Call, account: str, target: Target, _: Hook | None) -> None:
 
 APIS: Final[Mapping[str, WebhookApi]] = {
     "waha": WebhookApi(
-        _waha_hooks, _put_waha, lambda call: _words(call("GET", "/api/sessions?all=true"), ("name",)), has_one=False
+        _waha_hooks, _put_waha, lambda call: _names(call("GET", "/api/sessions?all=true"), ("name",)), has_one=False
     ),
     "openwa": WebhookApi(
         _openwa_hooks,
         _put_openwa,
-        lambda call: _words(_openwa_list(call("GET", "/api/sessions")), ("id",)),
+        lambda call: _names(_openwa_list(call("GET", "/api/sessions")), ("id",)),
         has_one=False,
         test=_test_openwa,
     ),
     "evolution": WebhookApi(
         _evolution_hooks,
         _put_evolution,
-        lambda call: _words(call("GET", "/instance/fetchInstances"), ("name",), ("instance", "instanceName")),
+        lambda call: _names(call("GET", "/instance/fetchInstances"), ("name",), ("instance", "instanceName")),
     ),
     "gowa": WebhookApi(
         _gowa_hooks,
         _put_gowa,
-        lambda call: _words(at(call("GET", "/devices"), ("results",)), ("id",), ("device",), ("device_id",)),
+        lambda call: _names(at(call("GET", "/devices"), ("results",)), ("id",), ("device",), ("device_id",)),
     ),
-    # The key is that of one user, who is the session.
+    # The key belongs to one user, who is the session.
     "wuzapi": WebhookApi(_wuzapi_hooks, _put_wuzapi, lambda _: ["the key's user"]),
-    # By the id of a WhatsApp Business account, which an access token does not list.
+    # Given the id of a WhatsApp Business account, which cannot be listed with an access token.
     "meta": WebhookApi(_meta_hooks, _put_meta),
 }
-"""By the kind of `senders.toml`. SAK has commands of its own."""
+"""The interfaces by the kind in `senders.toml`. SAK has commands of its own."""

@@ -1,4 +1,4 @@
-"""Reads where SAK is and our credentials there from the environment."""
+"""Reads the address of SAK and the credentials for it from the environment."""
 
 import re
 from collections.abc import Mapping
@@ -8,26 +8,26 @@ from urllib.parse import urlsplit
 
 
 class GatewaySettingsError(ValueError):
-    """A variable is invalid; the message names it, and never contains its value."""
+    """A variable is invalid. The message names it and never contains its value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The URL of SAK and our credentials. A call raises NotConfiguredError for one that it needs and lacks."""
+    """The URL of SAK and the credentials. A call raises NotConfiguredError if it needs one that is missing."""
 
     base_url: str
-    """Such as `https://sak.example/api/v1`, without a trailing slash."""
+    """The URL without a trailing slash, such as `https://sak.example/api/v1`."""
     jwt: str | None = field(default=None, repr=False)
     """The owner's token, for webhooks and the state of a session."""
     api_key: str | None = field(default=None, repr=False)
-    """For messages: the key of a session, or the owner's, which needs `session_id`."""
+    """The key for messages: the key of a session, or the owner's key, which needs `session_id`."""
     session_id: str | None = None
     own_phone: str | None = None
     """The phone number of the session, digits only."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self | None:
-        """None where SAK_BASE_URL is not set. Raises GatewaySettingsError."""
+        """Return the settings, or None if SAK_BASE_URL is not set. Raises GatewaySettingsError."""
         base_url = environ.get("SAK_BASE_URL", "").strip().rstrip("/")
         if not base_url:
             return None
@@ -46,7 +46,7 @@ class Settings:
 
 
 def is_header_safe(value: str) -> bool:
-    """Whether a value can be sent as an HTTP header."""
+    """Return whether a value can be sent as an HTTP header."""
     return re.fullmatch(r"[\x21-\x7e]+", value) is not None
 
 

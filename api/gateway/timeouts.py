@@ -1,4 +1,4 @@
-"""Time limits and retries of calls to SAK."""
+"""Defines the time limits and retries of calls to SAK."""
 
 import random
 from dataclasses import dataclass
@@ -13,25 +13,26 @@ ErrorTypes: TypeAlias = tuple[type[SakError], ...]
 RETRYABLE_IF_IDEMPOTENT: ErrorTypes = (UnreachableError, RateLimitedError, OutcomeUnknownError)
 """For idempotent calls: retry after every transient failure."""
 RETRYABLE_IF_NOT_EXECUTED: ErrorTypes = (UnreachableError, RateLimitedError)
-"""For sends: retry only what was certainly not executed."""
+"""For sends: retry only if the request was certainly not executed."""
 AMBIGUOUS_FAILURE_SECONDS = 20.0
-"""SAK reports a send as failed also after a time-out: a failure that took so long may have been sent."""
+"""In seconds. SAK also reports a send as failed after a timeout, so a failure that took this long may have been sent.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Limits of a call; times in seconds."""
+    """The time limits of a call in seconds."""
 
     connect: float = 5.0
     attempt: float = 10.0
-    """One attempt of an idempotent call."""
+    """The limit of one attempt of an idempotent call."""
     total: float = 30.0
-    """A call with all attempts and pauses; SAK itself times out a send after 25."""
+    """The limit of a call with all attempts and pauses. SAK itself times out a send after 25."""
     video_total: float = 50.0
-    """The same for a video, which SAK times out after 45."""
+    """The limit for a video, which SAK times out after 45."""
     ambiguous_failure: float = AMBIGUOUS_FAILURE_SECONDS
     pause: float = 0.25
-    """Before the first retry; doubles with each, unless SAK names another."""
+    """The pause before the first retry. It doubles with each retry, unless SAK specifies another."""
     max_pause: float = 10.0
     """A rate limit with a longer pause is reported as an error."""
     max_attempts: int = 3

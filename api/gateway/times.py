@@ -4,11 +4,11 @@ import re
 from datetime import UTC, datetime
 
 _FIRST_MILLISECONDS = 100_000_000_000
-"""Smaller numbers are seconds: as those it is the year 5138, as milliseconds 1973."""
+"""Smaller numbers are seconds. This number means the year 5138 in seconds and 1973 in milliseconds."""
 
 
 def to_ms(text: str | None) -> int | None:
-    """Milliseconds since 1970; a time without an offset is UTC. None for anything else."""
+    """Return milliseconds since 1970, or None for an invalid time. A time without an offset is UTC."""
     if text is None:
         return None
     if re.fullmatch(r"[0-9]{9,15}", text, re.ASCII):

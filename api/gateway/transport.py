@@ -1,7 +1,7 @@
-"""Connections that record whether a request was sent, and that a deadline can interrupt.
+"""Provides connections that record whether a request was sent and that a deadline can interrupt.
 
-The time-outs of requests apply between two bytes, so a slow server can hold a caller forever. Its exceptions do not
-distinguish a request that was never sent from one without a response, which for a send makes all the difference.
+The timeouts of the library requests apply between two bytes, so a slow server can block a caller for ever. Its
+exceptions do not distinguish a request that was never sent from one without a response, which is essential for sends.
 """
 
 import socket
@@ -17,13 +17,15 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 MAX_IDLE_SECONDS = 3.0
-"""A connection idle for longer is not reused: Node closes it after 5 s, possibly during a write."""
+"""In seconds. A connection that was idle for longer is not reused, because Node closes it after 5 s, possibly during a
+write.
+"""
 MAX_CONNECTIONS = 40
 """One for each thread of Starlette, all of which may call at the same time."""
 
 
 class RequestAttempt:
-    """One attempt of a request, with a deadline."""
+    """One attempt of a request with a deadline."""
 
     def __init__(self, seconds: float) -> None:
         self.was_sent = False
@@ -47,14 +49,14 @@ class RequestAttempt:
         self.expired = True
         if isinstance(self._socket, socket.socket):
             try:
-                # Not the shutdown of the TLS layer, which is not thread-safe: this one wakes the reading thread.
+                # Not the shutdown of the TLS layer, which is not thread-safe. This one wakes the reading thread.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
             except OSError:
                 return  # closed already
 
     @contextmanager
     def within_deadline(self) -> Generator[None]:
-        """In the block, requests of this thread belong to the attempt and end at its deadline."""
+        """Make requests of this thread within the block belong to the attempt and end at its deadline."""
         token = _current_attempt.set(self)
         self._timer.start()
         try:
@@ -68,7 +70,7 @@ _current_attempt: ContextVar[RequestAttempt | None] = ContextVar("attempt", defa
 
 
 class _TrackedConnection(HTTPConnection):
-    """Marks the current attempt as sent when its first byte is written."""
+    """Marks the current attempt as sent when the first byte is written."""
 
     _requesting = False
     _last_used = 0.0
@@ -111,7 +113,7 @@ POOL_CLASSES: Mapping[str, type[HTTPConnectionPool]] = {"http": _TrackedPool, "h
 
 
 class TrackingAdapter(HTTPAdapter):
-    """For a session of requests: tracked connections, and no retries."""
+    """Gives a session of requests tracked connections and no retries."""
 
     def __init__(self) -> None:
         super().__init__(max_retries=0, pool_maxsize=MAX_CONNECTIONS)

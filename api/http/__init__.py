@@ -1,1 +1,1 @@
-"""Shared by all endpoints: responses, errors, parameters, the database, the request log."""
+"""Contains what all endpoints share: responses, errors, parameters, the database and the request log."""

@@ -1,4 +1,4 @@
-"""Reads API_CORS_ORIGINS as browsers write an origin: in lower case, without a path, without a scheme's own port."""
+"""Reads API_CORS_ORIGINS in the form that browsers send: lower case, without a path or a default port."""
 
 from urllib.parse import urlsplit
 
@@ -9,7 +9,10 @@ EVERY_ORIGIN = "*"
 
 
 def parse(text: str) -> list[str]:
-    """The origins, separated by commas; raises SettingsError for one that no browser would send."""
+    """Return the origins in a list separated by commas.
+
+    Raises SettingsError for an origin that no browser would send.
+    """
     return [_normalized(part) for part in map(str.strip, text.split(",")) if part]
 
 

@@ -16,19 +16,22 @@ _BIGINT_LIMIT = 2**63
 
 
 def encode(kind: str, *values: str | int) -> str:
-    """Text of letters, digits, '-' and '_' that `decode` turns back into the values."""
+    """Return text of letters, digits, '-' and '_', from which `decode` restores the values."""
     plain = json.dumps([kind, *values], separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(zlib.crc32(plain).to_bytes(4) + plain).decode().rstrip("=")
 
 
 def requested(request: Request, parameter: str, kind: str, *types: type[str | int]) -> tuple[Any, ...] | None:
-    """The values, of these types, of a cursor in the query; None where it is absent or empty. Raises ApiError."""
+    """Return the values, of these types, of a cursor in the query, or None if it is absent or empty.
+
+    Raises ApiError.
+    """
     text = parameters.cursor(request, parameter)
     return None if text is None else decode(kind, parameter, text, *types)
 
 
 def decode(kind: str, parameter: str, text: str, *types: type[str | int]) -> tuple[Any, ...]:
-    """The values of a cursor of this kind; raises ApiError, which names the parameter, for any other text."""
+    """Return the values of a cursor of this kind. Raises ApiError naming the parameter for any other text."""
     values = try_decode(kind, text, *types)
     if values is None:
         raise invalid(parameter)
@@ -36,7 +39,7 @@ def decode(kind: str, parameter: str, text: str, *types: type[str | int]) -> tup
 
 
 def try_decode(kind: str, text: str, *types: type[str | int]) -> tuple[Any, ...] | None:
-    """The values of a cursor of this kind; None for any other text."""
+    """Return the values of a cursor of this kind, or None for any other text."""
     parts = _load(text)
     if not isinstance(parts, list):
         return None
@@ -49,7 +52,7 @@ def try_decode(kind: str, text: str, *types: type[str | int]) -> tuple[Any, ...]
 
 
 def invalid(parameter: str) -> ApiError:
-    """The error for a parameter whose value is no cursor of the requested list."""
+    """Return the error for a parameter that is not a cursor of the requested list."""
     return errors.bad_request("bad_cursor", f"{parameter} is not a cursor of this list: use one from its response.")
 
 
@@ -64,7 +67,7 @@ def _load(text: str) -> object:
 
 
 def _is_valid(value: object, type_: type[str | int]) -> bool:
-    """Whether PostgreSQL accepts the value: bigint, or text without NUL and lone surrogates."""
+    """Return whether PostgreSQL accepts the value: bigint, or text without NUL and lone surrogates."""
     if isinstance(value, str):
         return type_ is str and parameters.is_storable(value)
     if type_ is not int or isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""Runs the queries of endpoints on the primary or on a replica, through pools of connections."""
+"""Runs the queries of endpoints on the primary or on a replica, through connection pools."""
 
 import contextlib
 from collections.abc import Callable
@@ -18,7 +18,7 @@ from store.reading.replica_snapshots import SnapshotTooLargeError
 T = TypeVar("T")
 
 _WRITE_POOL_SIZE = 2
-"""Writes such as read flags are small and rare."""
+"""Writes, such as read flags, are small and rare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Database:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Self:
-        """Pools that are not open yet."""
+        """Create the pools without opening them."""
         write_pool = Pool(settings.database_url, "api writes", size=_WRITE_POOL_SIZE, read_only=False)
         replica = None
         if settings.replica_url is not None:
@@ -55,25 +55,28 @@ class Database:
             self.replica.close()
 
     def read_primary(self, query: Callable[[Connection], T]) -> T:
-        """The result on the primary, which is always current."""
+        """Return the result from the primary, which is always current."""
         return self.read_pool.read(query)
 
     def read(self, query: Callable[[Connection], T]) -> T:
-        """The result on a replica that has all writes and fenced reads of this process; else on the primary."""
+        """Return the result from a replica that has all writes and fenced reads of this process, or the primary."""
         if self.replica is not None:
             with contextlib.suppress(ReplicaUnavailableError):
                 return self.replica.read(query)
         return self.read_pool.read(query)
 
     def read_page(self, query: Callable[[Connection], MessagePage]) -> MessagePage:
-        """The same for a page of a conversation, whose snapshot must be reconstructed on a replica."""
+        """Return the same for a page of a conversation, whose snapshot must be reconstructed on a replica."""
         if self.replica is not None:
             with contextlib.suppress(ReplicaUnavailableError, SnapshotTooLargeError):
                 return self.replica.read(lambda replica: replica_snapshots.reconstruct(replica, query(replica)))
         return self.read_pool.read(query)
 
     def read_and_fence(self, query: Callable[[Connection], T]) -> T:
-        """The result on the primary; no later read sees an older state, so that clients can be notified of it."""
+        """Return the result from the primary, and let no later read see an older state.
+
+        Clients can therefore be notified of the result.
+        """
         if self.replica is None:
             return self.read_pool.read(query)
 
@@ -86,6 +89,6 @@ class Database:
 
 
 def from_request(request: Request) -> Database:
-    """The database of the application that serves the request."""
+    """Return the database of the application that serves the request."""
     database: Database = request.app.state.database
     return database

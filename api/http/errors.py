@@ -1,10 +1,10 @@
-"""Errors that become responses: a sentence for people, a code for programs."""
+"""Defines errors that become responses, with a sentence for people and a code for programs."""
 
 from collections.abc import Mapping
 
 
 class ApiError(Exception):
-    """Raised anywhere below an endpoint; becomes the error envelope (api/http/responses.py)."""
+    """An error raised below an endpoint, which becomes an error response (api/http/responses.py)."""
 
     def __init__(self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -15,5 +15,5 @@ class ApiError(Exception):
 
 
 def bad_request(code: str, message: str) -> ApiError:
-    """A request that fails the same way when it is repeated."""
+    """Return the error for a request that fails again in the same way if it is repeated."""
     return ApiError(400, code, message)

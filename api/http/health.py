@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz` and `/metrics`, which need no token."""
+"""`/healthz`, `/readyz` and `/metrics`: report the state of the process without requiring a token."""
 
 import anyio.to_thread
 import prometheus_client
@@ -10,17 +10,17 @@ from store.postgres import errors, migrator
 
 
 async def alive(_: Request) -> JSONResponse:
-    """200 while the process serves requests."""
+    """Respond with 200 as long as the process serves requests."""
     return JSONResponse({"alive": True})
 
 
 async def ready(request: Request) -> Response:
-    """200 if PostgreSQL can be queried and has every migration; else 503 with the reasons."""
+    """Respond with 200 if PostgreSQL can be queried and has all migrations, otherwise with 503 and the reasons."""
     return await anyio.to_thread.run_sync(_check_readiness, request)
 
 
 async def metrics(request: Request) -> Response:
-    """The metrics of the process in Prometheus' text format."""
+    """Respond with the metrics of the process in the text format of Prometheus."""
     return Response(
         prometheus_client.generate_latest(request.app.state.registry),
         headers={"content-type": prometheus_client.CONTENT_TYPE_LATEST},

@@ -1,4 +1,4 @@
-"""Counts responses, adds security headers, and answers 304 where the client has the response already."""
+"""Counts responses, adds security headers, and responds with 304 if the client already has the response."""
 
 import hashlib
 import re
@@ -25,11 +25,12 @@ _SECURITY_HEADERS = {
     "x-frame-options": "DENY",
 }
 _HSTS = {"strict-transport-security": "max-age=31536000"}
-"""https://www.rfc-editor.org/rfc/rfc6797: browsers use TLS for a year, also where a link says http."""
+"""https://www.rfc-editor.org/rfc/rfc6797: browsers use TLS for a year, even if a link says http."""
 _COUNTED_METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"})
 _AS_OF_FIELD = re.compile(rb'"as_of":"[A-Za-z0-9_-]*"')
-"""Not part of a page's ETag: it differs with every transaction anywhere. A client that keeps the older one marks no
-more as read than it would with the newer one."""
+"""Excluded from a page's ETag, because it changes with every transaction. A client that keeps an older one never marks
+more messages as read than with the newer one.
+"""
 
 
 class ResponseMiddleware:
@@ -63,7 +64,7 @@ class ResponseMiddleware:
 
 
 class _OutgoingResponse:
-    """The messages of one response, on their way to the server."""
+    """Processes the messages of one response on their way to the server."""
 
     def __init__(self, middleware: ResponseMiddleware, scope: Scope, send: Send, request_id: str) -> None:
         self.is_stream = False
@@ -105,7 +106,7 @@ class _OutgoingResponse:
         )
 
     def _apply_etag(self, start: Message, message: Message) -> Message:
-        """Add the ETag; without a body and with 304 if the client has the response already."""
+        """Add the ETag. If the client already has the response, change it to 304 without a body."""
         body: bytes = message.get("body", b"")
         tag = f'W/"{hashlib.blake2b(_AS_OF_FIELD.sub(b"", body), digest_size=12).hexdigest()}"'
         headers = MutableHeaders(raw=start["headers"])
@@ -119,7 +120,9 @@ class _OutgoingResponse:
 
 
 def build(environ: Mapping[str, str], registry: CollectorRegistry, *, is_behind_tls: bool) -> list[Middleware]:
-    """From the outermost to the innermost; other sites may read responses only if API_CORS_ORIGINS lists them.
+    """Return the middleware from outermost to innermost.
+
+    Other sites may read responses only if API_CORS_ORIGINS lists them.
 
     Raises SettingsError.
     """

@@ -1,6 +1,7 @@
-"""Parses query parameters; a value that cannot be used is rejected with an error that names the parameter.
+"""Parses query parameters. An invalid value is rejected with an error that names the parameter.
 
-So is one that is given twice, as its meaning is ambiguous. api/openapi/query_parameters.py rejects unknown ones.
+A parameter that is given twice is also rejected, because it is ambiguous. api/openapi/query_parameters.py rejects
+unknown parameters.
 """
 
 import re
@@ -18,7 +19,7 @@ _MAX_TEXT_LENGTH = 512
 
 
 def text(request: Request, name: str) -> str | None:
-    """The value as it is; None where it is absent or empty."""
+    """Return the value unchanged, or None if it is absent or empty."""
     value = _value(request, name)
     if not value:
         return None
@@ -28,17 +29,17 @@ def text(request: Request, name: str) -> str | None:
 
 
 def is_storable(value: str) -> bool:
-    """Whether PostgreSQL accepts the text: it has neither NUL nor lone surrogates."""
+    """Return whether PostgreSQL accepts the text, which must contain neither NUL nor lone surrogates."""
     return "\0" not in value and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def cursor(request: Request, name: str) -> str | None:
-    """A cursor, not decoded yet; None where it is absent or empty."""
+    """Return a cursor without decoding it, or None if it is absent or empty."""
     return _value(request, name) or None
 
 
 def limit(request: Request, default: int) -> int:
-    """The page size, from 1 to MAX_LIMIT."""
+    """Return the page size, from 1 to MAX_LIMIT."""
     value = _value(request, "limit")
     if value is None:
         return default
@@ -66,13 +67,13 @@ def choice(request: Request, name: str, choices: Iterable[str]) -> str | None:
 
 
 def timestamp(request: Request, name: str) -> int | None:
-    """Milliseconds since 1970, given as such or as ISO 8601 (without an offset: UTC)."""
+    """Return milliseconds since 1970, given as such or as ISO 8601 (in UTC if it has no offset)."""
     value = _value(request, name)
     return parse_timestamp(name, value) if value else None
 
 
 def parse_timestamp(name: str, value: str) -> int:
-    """The same of a text from anywhere in the request; raises ApiError, which names it."""
+    """Return the same for a text from anywhere in the request. Raises ApiError naming it."""
     if _DIGITS.fullmatch(value):
         return int(value)
     try:

@@ -9,7 +9,10 @@ from store.postgres.replica import Replica
 
 
 def status(replica: Replica) -> dict[str, object]:
-    """For `/readyz`. An unusable replica does not make the process unready, as the primary takes its reads."""
+    """Return the state for `/readyz`.
+
+    An unusable replica does not make the process unready, as the primary takes over.
+    """
     lag = None if replica.lag_seconds is None else round(replica.lag_seconds, 3)
     return {"answers": replica.unavailable_reason is None, "lag_seconds": lag, "reason": replica.unavailable_reason}
 

@@ -1,4 +1,4 @@
-"""Reads the bodies of requests, up to a limit."""
+"""Reads the bodies of requests up to a size limit."""
 
 import json
 from collections.abc import AsyncGenerator
@@ -11,7 +11,7 @@ from api.http.errors import ApiError
 
 
 async def chunks(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None]:
-    """The body in pieces; raises ApiError as soon as they exceed `max_bytes`, whatever Content-Length claims."""
+    """Yield the body in chunks. Raises ApiError once they exceed `max_bytes`, whatever Content-Length says."""
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
@@ -23,12 +23,12 @@ async def chunks(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None
 
 
 async def read(request: Request, max_bytes: int) -> bytes:
-    """The whole body; raises ApiError."""
+    """Return the whole body. Raises ApiError."""
     return b"".join([chunk async for chunk in chunks(request, max_bytes)])
 
 
 def parse_object(body: bytes) -> dict[str, object]:
-    """The fields of a JSON object; raises ApiError for anything else."""
+    """Return the fields of a JSON object. Raises ApiError for anything else."""
     try:
         value: object = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -39,5 +39,5 @@ def parse_object(body: bytes) -> dict[str, object]:
 
 
 def parse_optional_object(body: bytes) -> dict[str, object]:
-    """The same; an empty body is an object without fields."""
+    """Return the same. An empty body counts as an empty object."""
     return parse_object(body) if body.strip() else {}

@@ -1,4 +1,4 @@
-"""Logs responses, and gives each request an id that its response and its log lines carry."""
+"""Logs responses, and gives each request an id that appears in its response and in its log lines."""
 
 import logging
 import secrets
@@ -11,13 +11,16 @@ log = logging.getLogger("api.requests")
 
 REQUEST_ID_HEADER = "x-request-id"
 SLOW_SECONDS = 1.0
-"""Seconds from which a response is logged as slow."""
+"""The duration in seconds from which a response is logged as slow."""
 _PROBE_ENDPOINTS = {"alive", "ready", "metrics"}
 
 
 @contextmanager
 def request_context() -> Generator[str]:
-    """A new id, in the log context until the block ends. A client's own id is not used, as it may hold anything."""
+    """Yield a new id that is in the log context until the block ends.
+
+    A client's own id is not used, because it may contain anything.
+    """
     request_id = secrets.token_hex(8)
     token = log_format.LOG_CONTEXT.set({"request_id": request_id})
     try:
@@ -27,7 +30,7 @@ def request_context() -> Generator[str]:
 
 
 def log_response(method: str, endpoint: str, status: int, seconds: float) -> None:
-    """Log a response; without its path, which may contain phone numbers."""
+    """Log a response without its path, which may contain phone numbers."""
     fields = {"method": method, "endpoint": endpoint, "status": status, "seconds": round(seconds, 4)}
     if status >= 500:
         log.error("request failed", extra=fields)

@@ -1,4 +1,4 @@
-"""Builds the two envelopes: `{"success":true,"data":…}` and `{"success":false,"error":…,"code":…}`."""
+"""Builds responses: `{"success":true,"data":…}` for success and `{"success":false,"error":…,"code":…}` for errors."""
 
 import json
 import logging
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 JSON_MEDIA_TYPE = "application/json"
 RETRY_AFTER_SECONDS = "2"
-"""Seconds; a restart of PostgreSQL takes about as long."""
+"""In seconds. A restart of PostgreSQL takes about this long."""
 
 _HTTP_ERRORS = {
     400: ("bad_request", "The request cannot be read."),
@@ -30,20 +30,20 @@ _HTTP_ERRORS = {
 
 
 def success(data_json: str, headers: Mapping[str, str] | None = None) -> Response:
-    """The success envelope around JSON text, in one line for every reader."""
+    """Return a success response around JSON text, on one line for every reader."""
     return Response(
         f'{{"success":true,"data":{lines.escape_json(data_json)}}}', media_type=JSON_MEDIA_TYPE, headers=headers
     )
 
 
 def failure(error: ApiError) -> Response:
-    """The error envelope."""
+    """Return an error response."""
     body = json.dumps({"success": False, "error": error.message, "code": error.code}, ensure_ascii=False)
     return Response(body, error.status, headers=error.headers, media_type=JSON_MEDIA_TYPE)
 
 
 def matches_etag(headers: Headers, etag: str) -> bool:
-    """Whether If-None-Match names the tag, by weak comparison (RFC 9110, 13.1.2)."""
+    """Return whether If-None-Match contains the tag, by weak comparison (RFC 9110, 13.1.2)."""
     tags = {tag.strip().removeprefix("W/") for tag in headers.get("if-none-match", "").split(",")}
     return etag.removeprefix("W/") in tags or "*" in tags
 
@@ -65,21 +65,21 @@ def handle_http_exception(request: Request, error: Exception) -> Response:
 
 
 def _allowed_methods(request: Request) -> set[str]:
-    """The methods of all routes that match the path; Starlette names those of one of them."""
+    """Return the methods of all routes that match the path. Starlette reports those of only one route."""
     routes = cast("Iterable[BaseRoute]", request.app.routes)
     here = (route for route in routes if isinstance(route, Route) and route.matches(request.scope)[0] is not Match.NONE)
     return {method for route in here for method in route.methods or ()}
 
 
 def handle_transient_error(_: Request, error: Exception) -> Response:
-    """PostgreSQL is unreachable or too slow: 503 with Retry-After, as a later request may succeed."""
+    """Respond with 503 and Retry-After if PostgreSQL is unreachable or too slow. A later request may succeed."""
     log.warning("database unavailable: %s", error)
     sentence = f"The database is unavailable; try again in {RETRY_AFTER_SECONDS} seconds."
     return failure(ApiError(503, "database_unavailable", sentence, {"retry-after": RETRY_AFTER_SECONDS}))
 
 
 def handle_unexpected_error(_: Request, __: Exception) -> Response:
-    """A bug: the log has the traceback; the response reveals nothing of it."""
+    """Respond to an unexpected error. The log has the traceback; the response reveals nothing of it."""
     return failure(ApiError(500, "internal_error", "Internal error; the server's log has the details."))
 
 

@@ -1,4 +1,4 @@
-"""Serves the dashboard's files (api/dashboard/) from memory: `/` and `/assets/…`."""
+"""Serves the files of the dashboard (api/dashboard/) from memory: `/` and `/assets/…`."""
 
 import hashlib
 import re
@@ -35,7 +35,7 @@ _HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
-"""Beside those of every response (api/http/middleware.py)."""
+"""Added to those of every response (api/http/middleware.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class StaticFile:
         return cls(body, _MEDIA_TYPES[path.suffix], f'"{hashlib.sha256(body).hexdigest()[:20]}"')
 
     async def serve_file(self, request: Request) -> Response:
-        """The file, or 304. `async`: it never blocks, so it needs no thread."""
+        """Respond with the file or with 304. It is `async` because it never blocks, so it needs no thread."""
         headers = _HEADERS | {"etag": self.etag}
         if responses.matches_etag(request.headers, self.etag):
             return Response(status_code=304, headers=headers)
@@ -58,7 +58,7 @@ class StaticFile:
 
 
 def read(path: Path) -> bytes:
-    """The file as it is served: without comments and indentation; lines keep their numbers, which errors name."""
+    """Return the file as it is served: without comments and indentation, but with the same line numbers for errors."""
     body = path.read_bytes()
     if path.suffix not in {".css", ".js"}:
         return body
@@ -68,7 +68,7 @@ def read(path: Path) -> bytes:
 
 
 def routes() -> list[Route]:
-    """A route for each file; reads them all now, so that no request can reach the file system."""
+    """Return a route for each file. All files are read now, so that no request can reach the file system."""
     paths = [path for path in sorted(DASHBOARD_FOLDER.iterdir()) if path.suffix in _MEDIA_TYPES]
     files = {path.name: StaticFile.load(path) for path in paths}
     page = files.pop("index.html")

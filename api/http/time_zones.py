@@ -1,4 +1,4 @@
-"""Parses names of time zones; an abbreviation, which several zones may share, is refused with the names it may mean."""
+"""Parses names of time zones. An ambiguous abbreviation is rejected with the names that it may mean."""
 
 import functools
 import zoneinfo
@@ -61,11 +61,14 @@ MEANINGS: Mapping[str, Sequence[str]] = {
     "WIT": ("Asia/Jayapura",),
     "WITA": ("Asia/Makassar",),
 }
-"""What people mean by the abbreviations that are no names of the time zone database, the most people first."""
+"""The meanings of abbreviations that are not names in the time zone database, the most populous zone first."""
 
 
 def requested(request: Request, parameter: str) -> str:
-    """The name in the query as the time zone database spells it; UTC where it is absent or empty. Raises ApiError."""
+    """Return the name in the query as spelled in the time zone database, or UTC if it is absent or empty.
+
+    Raises ApiError.
+    """
     text = parameters.text(request, parameter)
     if text is None:
         return "UTC"
@@ -76,7 +79,7 @@ def requested(request: Request, parameter: str) -> str:
 
 
 def unknown(parameter: str, text: str) -> ApiError:
-    """The error for a text that is not the name of a time zone, with the names that it may mean."""
+    """Return the error for a text that is not the name of a time zone, with the names that it may mean."""
     meanings = MEANINGS.get(text.upper()) or [
         name for lower, name in sorted(_names_by_lower_case().items()) if lower.rpartition("/")[2] == text.lower()
     ]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 
 def format_utc(at: datetime | int | None) -> str | None:
-    """Such as `2025-06-15T15:06:40.000Z`, of a datetime or of milliseconds since 1970; None for None."""
+    """Return a datetime or milliseconds since 1970 as `2025-06-15T15:06:40.000Z`, or None for None."""
     if at is None:
         return None
     at = datetime.fromtimestamp(at / 1000, UTC) if isinstance(at, int) else at.astimezone(UTC)

@@ -1,1 +1,1 @@
-"""Serves the change feed: to polling clients and as an event stream."""
+"""Serves the change feed, to polling clients and as an event stream."""

@@ -1,4 +1,4 @@
-"""Reads the change feed once for all event streams of the process, and buffers the newest changes."""
+"""Reads the change feed once for all event streams of the process and buffers the newest changes."""
 
 import asyncio
 import bisect
@@ -25,13 +25,14 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 _BUFFER_SIZE = 5_000
-"""Changes kept in memory; a stream that is further behind reads the database itself."""
+"""The number of changes in memory. A stream that is further behind reads from the database."""
 _BUFFER_BYTES = 8 << 20
-"""The same in bytes. Up to twice as much of both is in memory."""
+"""The size of the changes in memory in bytes. Both limits may be exceeded by a factor of two."""
 _PAGE_SIZE = 500
 _PENDING_PAUSE, _IDLE_PAUSE = 0.02, 1.0
-"""Seconds between two reads while a running transaction holds changes back, and while no change is known of.
-The second matters where notifications get lost, such as behind a pooler."""
+"""The seconds between two reads while a running transaction holds changes back, and while there are no changes. The
+second matters if notifications are lost, such as behind a pooler.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ def encode_event(epoch: str, change: FeedEntry) -> StreamEvent:
 
 
 class Broadcaster:
-    """The buffer of changes; `run` fills it while the application lives, and each stream reads it at its own pace."""
+    """A buffer of changes. `run` fills it while the application runs; each stream reads it at its own pace."""
 
     def __init__(self, database: Database) -> None:
         self.closed = False
@@ -61,15 +62,15 @@ class Broadcaster:
         self._epoch: str | None = None
         self._events: list[StreamEvent] = []
         self._buffer_bytes = 0
-        # The buffer has all changes after the first position, up to and including the second.
+        # The buffer contains all changes after the first position, up to and including the second.
         self._buffer_start = self._buffer_end = FeedPosition(0, 0)
 
     async def run(self) -> None:
-        """Read until cancelled; waits while the database is unavailable."""
+        """Read until cancelled, waiting while the database is unavailable."""
         loop = asyncio.get_running_loop()
 
         def wake() -> None:
-            # The event loop may be closed already.
+            # The event loop may already be closed.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._wakeup.set)
 
@@ -86,18 +87,18 @@ class Broadcaster:
             listener.request_stop()
 
     def close(self) -> None:
-        """End every stream; its client resumes at another process."""
+        """End every stream. Its client resumes at another process."""
         self.closed = True
         self._notify()
 
     def events_after(self, epoch: str, position: FeedPosition) -> Sequence[StreamEvent] | None:
-        """The events after a position; None if the buffer starts later and the database must be read."""
+        """Return the events after a position, or None if the buffer starts later and the database must be read."""
         if epoch != self._epoch or position < self._buffer_start:
             return None
         return self._events[bisect.bisect_right(self._events, position, key=lambda event: event.position) :]
 
     async def _read_feed(self) -> float:
-        """Append new changes to the buffer; returns the seconds until the next read."""
+        """Append new changes to the buffer. Return the seconds until the next read."""
         try:
             if self._epoch is None:
                 await self._reset()
@@ -134,7 +135,7 @@ class Broadcaster:
         self._epoch, self._buffer_start = await self._query(change_feed.current_position)
         self._buffer_end = self._buffer_start
         self._events, self._buffer_bytes = [], 0
-        # Streams of the previous epoch then end, as they cannot continue.
+        # Streams of the previous epoch then end, because they cannot continue.
         self._notify()
 
     async def _query(self, query: Callable[[Connection], T]) -> T:

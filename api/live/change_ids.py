@@ -1,4 +1,4 @@
-"""Encodes positions in the change feed as the ids of changes; they are valid within one epoch of the database."""
+"""Encodes positions in the change feed as ids of changes, which are valid within one epoch of the database."""
 
 from api.http import cursors
 from api.http.errors import ApiError
@@ -12,7 +12,7 @@ def encode(epoch: str, position: FeedPosition) -> str:
 
 
 def decode(parameter: str, text: str) -> tuple[str, FeedPosition]:
-    """The epoch and the position; raises ApiError."""
+    """Return the epoch and the position. Raises ApiError."""
     epoch, xid, change_id = cursors.decode(_CURSOR_KIND, parameter, text, str, int, int)
     position = FeedPosition(xid, change_id)
     if position < FeedPosition(0, 0):

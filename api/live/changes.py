@@ -1,4 +1,4 @@
-"""`GET /api/changes`: the changes since a cursor, for clients that poll."""
+"""`GET /api/changes`: returns the changes since a cursor, for clients that poll."""
 
 import json
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ DEFAULT_LIMIT = 100
 
 
 def list_changes(request: Request) -> Response:
-    """A page of changes, oldest first; without `since`, no changes and the current cursor."""
+    """Respond with a page of changes, oldest first. Without `since`, it has no changes and the current cursor."""
     limit = parameters.limit(request, DEFAULT_LIMIT)
     since = parameters.cursor(request, "since")
     sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))

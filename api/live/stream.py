@@ -27,11 +27,11 @@ from store.reading.change_feed import FeedPosition
 from store.reading.json_views import MAX_PAGE_BYTES
 
 HEARTBEAT_SECONDS = 10.0
-"""Seconds without an event after which another one, `heartbeat`, shows that the connection is alive."""
+"""The time in seconds without an event after which the event `heartbeat` shows that the connection is alive."""
 _HEARTBEAT = b"event: heartbeat\ndata: {}\n\n"
-"""Not a comment, which a browser's EventSource hides. Without an id, so that it does not move Last-Event-ID."""
+"""An event rather than a comment, which a browser's EventSource hides. It has no id, so Last-Event-ID does not move."""
 _SEND_TIMEOUT_SECONDS = 20.0
-"""Seconds that a client has to accept a chunk; then it is disconnected, and can resume."""
+"""The time in seconds that a client may take to accept a chunk. After that it is disconnected and can resume."""
 _PAGE_SIZE = 200
 _EVENT_STREAM_HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",
@@ -41,10 +41,10 @@ _EVENT_STREAM_HEADERS = {
 
 
 class EventStreamResponse(Response):
-    """Sends events until the client disconnects, is too slow, or cannot receive a complete sequence any more."""
+    """Sends events until the client disconnects, is too slow, or would miss an event."""
 
     def __init__(self, events: AsyncGenerator[bytes], revoked: Callable[[], Awaitable[None]]) -> None:
-        """`revoked` waits until the client may not receive events any more."""
+        """Create a response. `revoked` returns when the client may not receive events any more."""
         super().__init__(headers=_EVENT_STREAM_HEADERS)
         self._revoked = revoked
         del self.headers["content-length"]
@@ -86,7 +86,7 @@ class _StreamReader:
     limiter: anyio.CapacityLimiter
 
     async def events(self, position: FeedPosition) -> AsyncGenerator[bytes]:
-        """The events after a position; ends at shutdown, or after an error."""
+        """Yield the events after a position until shutdown or an error."""
         # An id without data moves the client's Last-Event-ID, so that it can resume before its first event.
         yield f"retry: 2000\nid: {change_ids.encode(self.epoch, position)}\n\n".encode()
         while not self.broadcaster.closed:
@@ -125,13 +125,13 @@ class _StreamReader:
 
 
 def _first_page(events: Sequence[StreamEvent]) -> Sequence[StreamEvent]:
-    """The first events, as many as one chunk may have."""
+    """Return the first events, as many as fit into one chunk."""
     sizes = itertools.accumulate(len(event.frame) for event in events[:_PAGE_SIZE])
     return events[: max(1, sum(size <= MAX_PAGE_BYTES for size in sizes))]
 
 
 async def stream(request: Request) -> Response:
-    """The changes after Last-Event-ID (or `since`), else from now on."""
+    """Respond with the changes after Last-Event-ID (or `since`), or with changes from now on."""
     caller = access.caller(request)
     sessions = caller.visible_sessions(parameters.text(request, "session_id"))
     pools = database.from_request(request)

@@ -13,7 +13,7 @@ from store.access.stream_tickets import TicketHolder
 
 
 def create_stream_ticket(request: Request) -> Response:
-    """A ticket with the rights of the caller, who need not be able to write."""
+    """Respond with a ticket that has the caller's rights. The caller need not be able to write."""
     caller = access.caller(request)
     holder = TicketHolder(caller.token_id, caller.sign_in_nonce, caller.signed_in_until)
     with database.from_request(request).write_pool.connection() as connection:

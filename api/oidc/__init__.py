@@ -1,1 +1,1 @@
-"""Signs people in at a provider of OpenID Connect; imports nothing else of the api."""
+"""Signs people in at an OpenID Connect provider; imports nothing else of the api."""

@@ -1,20 +1,20 @@
-"""Reasons why nobody was signed in; each has a code for the dashboard."""
+"""Defines the reasons why a sign-in failed, each with a code for the dashboard."""
 
 
 class SignInError(Exception):
-    """Nobody was signed in; the message is for the log and contains nothing of the provider's answer."""
+    """The sign-in failed. The message is for the log and contains nothing of the provider's response."""
 
     code = "sso_failed"
 
 
 class ProviderUnavailableError(SignInError):
-    """The provider does not answer, or not as one; a later attempt may succeed."""
+    """The provider does not respond, or not in the expected form. A later attempt may succeed."""
 
     code = "sso_unavailable"
 
 
 class InvalidAnswerError(SignInError):
-    """The browser's or the provider's answer does not belong to the attempt, or is not valid."""
+    """The response of the browser or of the provider does not belong to the attempt, or is invalid."""
 
     code = "sso_invalid"
 
@@ -26,6 +26,6 @@ class DeclinedError(SignInError):
 
 
 class NotAllowedError(SignInError):
-    """The person is known, and no rule of OIDC_ALLOW is for them."""
+    """The person is known, but no rule in OIDC_ALLOW matches."""
 
     code = "sso_not_allowed"

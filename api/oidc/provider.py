@@ -1,7 +1,7 @@
-"""Speaks with the provider: the authorization code flow with PKCE, by Authlib.
+"""Communicates with the provider, using the authorization code flow with PKCE from Authlib.
 
-https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowAuth. Only addresses of the provider's own document are
-called, only over TLS (or on this machine), and no redirect is followed.
+https://openid.net/specs/openid-connect-core-1_0.html#CodeFlowAuth. Only addresses in the provider's own document are
+called, only over TLS (or on this machine), and redirects are not followed.
 """
 
 import hmac
@@ -28,17 +28,19 @@ from api.oidc.settings import Settings, is_safe_url
 
 _TIMEOUT_SECONDS = 5.0
 _METADATA_SECONDS = 600.0
-"""Seconds for which the provider's document is used before it is read again."""
+"""The time in seconds for which the provider's document is used before it is read again."""
 _MAX_DOCUMENT_BYTES = 1 << 20
 _LEEWAY_SECONDS = 60
-"""How far the provider's clock may be off."""
+"""The greatest difference between the provider's clock and ours, in seconds."""
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-"""Signatures of the provider's private key. Neither `none` nor HS256, whose key would be public or the client's."""
+"""Algorithms with the provider's private key. `none` and HS256 are excluded, because their keys are public or the
+client's.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The secrets of one attempt to sign in, which only its browser's cookie can bring back."""
+    """The secrets of one attempt to sign in, which only the cookie of its browser can restore."""
 
     state: str
     nonce: str
@@ -48,14 +50,14 @@ class Attempt:
 @dataclass(frozen=True, slots=True)
 class Person:
     subject: str
-    """The provider's address and its own, permanent name of the person."""
+    """The provider's address, and its permanent identifier of the person."""
     name: str
-    """The verified e-mail address, else the provider's name of the person."""
+    """The verified e-mail address, or else the provider's name of the person."""
     scopes: frozenset[str]
 
 
 class Provider:
-    """One provider, for use by many threads."""
+    """One provider, which many threads may use."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -64,7 +66,7 @@ class Provider:
         self._read_at = float("-inf")
 
     def authorization_url(self, attempt: Attempt) -> str:
-        """Where the browser goes to sign in; raises ProviderUnavailableError."""
+        """Return the address at which the browser signs in. Raises ProviderUnavailableError."""
         client = self._client(self._current_metadata())
         url, _ = client.create_authorization_url(
             self._endpoint("authorization_endpoint"),
@@ -75,10 +77,13 @@ class Provider:
         return url
 
     def sign_in(self, attempt: Attempt, answer: Mapping[str, str]) -> Person:
-        """The person of an answer that the browser brought from the provider; raises SignInError."""
+        """Return the person identified by the response that the browser brought from the provider.
+
+        Raises SignInError.
+        """
         if not hmac.compare_digest(answer.get("state", "").encode(), attempt.state.encode()):
             raise InvalidAnswerError("the state is not that of the attempt")
-        # https://www.rfc-editor.org/rfc/rfc9207: an answer of another provider.
+        # https://www.rfc-editor.org/rfc/rfc9207: a response from another provider.
         if answer.get("iss", self.settings.issuer) != self.settings.issuer:
             raise InvalidAnswerError("the answer is another provider's")
         if "error" in answer:
@@ -109,7 +114,7 @@ class Provider:
         return dict(tokens)
 
     def _verify(self, tokens: Mapping[str, Any], attempt: Attempt) -> dict[str, object]:
-        """The claims of the ID token: signature, issuer, audience, time and nonce hold."""
+        """Return the claims of the ID token after checking signature, issuer, audience, time and nonce."""
         try:
             keys = KeySet.import_key_set(cast("Any", self._read_document(self._endpoint("jwks_uri"))))
             decoded = jwt.decode(
@@ -137,7 +142,7 @@ class Provider:
             raise InvalidAnswerError(f"the ID token is not valid ({type(error).__name__})") from error
         verified = cast("dict[str, object]", dict(claims))
         if not isinstance(verified["sub"], str) or not verified["sub"].isprintable() or len(verified["sub"]) > 255:
-            raise InvalidAnswerError("the ID token names nobody")
+            raise InvalidAnswerError("the ID token has no subject")
         return verified
 
     def _client(self, metadata: Mapping[str, object]) -> Any:  # noqa: ANN401 - Authlib has no types
@@ -171,7 +176,7 @@ class Provider:
     @staticmethod
     def _read_document(url: str) -> dict[str, object]:
         try:
-            # `auth` keeps requests from taking credentials from ~/.netrc.
+            # `auth` keeps requests from using credentials from ~/.netrc.
             with requests.get(
                 url, timeout=_TIMEOUT_SECONDS, allow_redirects=False, stream=True, auth=lambda request: request
             ) as answer:
@@ -182,5 +187,5 @@ class Provider:
                 f"a document of the provider cannot be read ({type(error).__name__})"
             ) from error
         if not isinstance(document, dict):
-            raise ProviderUnavailableError("the provider answers with something else than its document")
+            raise ProviderUnavailableError("the provider returned something other than its document")
         return cast("dict[str, object]", document)

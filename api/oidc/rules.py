@@ -15,13 +15,13 @@ class RuleError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Rule:
     who: str
-    """An e-mail address, `@` with a domain for all of its addresses, or a group; lower case except for a group."""
+    """An e-mail address, `@` with a domain for all of its addresses, or a group. In lower case except for a group."""
     is_group: bool
     scopes: frozenset[str]
 
 
 def parse(text: str) -> tuple[Rule, ...]:
-    """The rules, separated by commas; raises RuleError."""
+    """Return the rules in a list separated by commas. Raises RuleError."""
     rules = tuple(_parse_rule(part.strip()) for part in text.split(",") if part.strip())
     if not rules:
         raise RuleError("OIDC_ALLOW is not set: it says who may sign in, such as asha@shop.example=read+write.")
@@ -29,7 +29,7 @@ def parse(text: str) -> tuple[Rule, ...]:
 
 
 def scopes_of(rules: Sequence[Rule], claims: Mapping[str, object], groups_claim: str) -> frozenset[str]:
-    """What the person with these claims may do; empty: nothing. Only a verified e-mail address counts."""
+    """Return the scopes of the person with these claims; empty for none. Only a verified e-mail address counts."""
     email = verified_email(claims)
     names = set[str]() if email is None else {email, email[email.rindex("@") :]}
     told = claims.get(groups_claim)
@@ -41,7 +41,7 @@ def scopes_of(rules: Sequence[Rule], claims: Mapping[str, object], groups_claim:
 
 
 def verified_email(claims: Mapping[str, object]) -> str | None:
-    """The e-mail address in lower case; None if the provider does not say that it has verified it."""
+    """Return the e-mail address in lower case, or None if the provider has not verified it."""
     email = claims.get("email")
     if claims.get("email_verified") is not True or not isinstance(email, str) or "@" not in email:
         return None

@@ -1,4 +1,4 @@
-"""Reads from the environment where people sign in, and what they may do."""
+"""Reads the provider, and the rules of what people may do, from the environment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ _HOURS = range(1, 24 * 31)
 
 
 class OidcSettingsError(ValueError):
-    """A variable is invalid; the message names it, and never contains its value."""
+    """A variable is invalid. The message names it and never contains its value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +23,17 @@ class Settings:
     client_id: str
     client_secret: str = field(repr=False)
     redirect_url: str
-    """The callback as it is registered at the provider, which is sent exactly so."""
+    """The callback exactly as registered at the provider."""
     rules: tuple[Rule, ...] = field(repr=False)
     groups_claim: str
     scope: str
-    """What the provider is asked for."""
+    """The scope requested from the provider."""
     sign_in_seconds: int
-    """Seconds until a person must sign in at the provider again."""
+    """The time in seconds until a person must sign in at the provider again."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self | None:
-        """None where OIDC_ISSUER is not set. Raises OidcSettingsError."""
+        """Return the settings, or None if OIDC_ISSUER is not set. Raises OidcSettingsError."""
         issuer = environ.get("OIDC_ISSUER", "").strip()
         if not issuer:
             return None
@@ -66,7 +66,7 @@ class Settings:
 
 
 def is_safe_url(url: str) -> bool:
-    """Whether it is https://, or http:// on this machine, and has neither user nor fragment."""
+    """Return whether it is https://, or http:// on this machine, and has neither user nor fragment."""
     try:
         parts = urlsplit(url)
     except ValueError:

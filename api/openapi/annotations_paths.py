@@ -1,4 +1,4 @@
-"""Describes stars, labels, notes and what is known of chats and messages (api/chats)."""
+"""Describes stars, labels, notes and the details of chats and messages (api/chats)."""
 
 from api.openapi import spec
 from api.openapi.chats_paths import PHONE
@@ -32,22 +32,22 @@ _DELETE: Schema = {
 
 PATHS: Schema = {
     "/api/chats/{phone}/profile": spec.get(
-        "Get what is known of a chat beside its messages, for each session or account that has it.",
+        "Get the addresses, first and last messages, labels and notes of a chat, for each session or account.",
         _SCOPE,
         spec.record(chats=spec.array(spec.ref("Profile"))),
     ),
     "/api/chats/{phone}/details": spec.get(
-        "Get everything that is known of a message.",
+        "Get the texts, receipts, copies and events of a message.",
         [
             *_SCOPE,
             spec.query("message_id", spec.SHORT_TEXT | {"minLength": 1}, required=True),
-            spec.query("raw", BOOLEAN, "Include the stored events about it; requires the scope admin."),
+            spec.query("raw", BOOLEAN, "Include the stored events about it. Requires the scope admin."),
         ],
         spec.ref("Details"),
         404,
     ),
     "/api/chats/{phone}/star": spec.post(
-        "Star a message, or take its star away.",
+        "Add a star to a message, or remove it.",
         _SCOPE,
         {"200": spec.success("The state.", spec.record(starred=BOOLEAN)), **spec.errors(404, 413)},
         {
@@ -68,7 +68,7 @@ PATHS: Schema = {
         spec.record(messages=spec.array(spec.ref("Starred")), cursor=NULLABLE_CURSOR),
     ),
     "/api/labels": spec.get(
-        "List the labels in use, with the number of their chats.",
+        "List the labels in use with the number of chats of each.",
         [spec.SESSION],
         spec.record(labels=spec.array(spec.record(label=STRING, chats=spec.INTEGER))),
     ),

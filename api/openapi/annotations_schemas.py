@@ -1,4 +1,4 @@
-"""Describes starred messages, notes, and what is known of chats and messages."""
+"""Describes starred messages, notes and the details of chats and messages."""
 
 from api.chats import routes
 from api.openapi import spec

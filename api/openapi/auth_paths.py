@@ -3,7 +3,7 @@
 from api.openapi import spec
 from api.openapi.spec import Schema
 
-_CALLER = {"200": spec.success("The caller; Set-Cookie has the cookie.", spec.ref("Caller")), **spec.errors()}
+_CALLER = {"200": spec.success("The caller. Set-Cookie contains the cookie.", spec.ref("Caller")), **spec.errors()}
 _SIGNED_OUT = {"200": spec.success("Signed out.", {"type": "object"}), **spec.errors()}
 
 PATHS: Schema = {

@@ -21,7 +21,7 @@ _EXPORT_PARAMETERS = [
     *spec.TIME_RANGE,
     spec.query(
         "zone",
-        spec.formatted("time-zone", "A time zone such as Asia/Kolkata: times are those of its clocks; by default UTC."),
+        spec.formatted("time-zone", "A time zone such as Asia/Kolkata, in which times are given. Default: UTC."),
     ),
 ]
 _CHATS_CURSOR, _MESSAGES_CURSOR = spec.cursor("chats"), spec.cursor("messages")
@@ -30,7 +30,7 @@ _CHATS_CURSOR, _MESSAGES_CURSOR = spec.cursor("chats"), spec.cursor("messages")
 def _export(summary: str, parameters: list[Schema]) -> Schema:
     media_types = [media_type.partition(";")[0] for media_type in export.FORMATS.values()]
     content = {media_type: {"schema": STRING} for media_type in media_types}
-    file = {"description": "The file; the last line of a text is a manifest.", "content": content}
+    file = {"description": "The file. The last line of a text file is a manifest.", "content": content}
     return {"get": {"summary": summary, "parameters": parameters, "responses": {"200": file, **spec.errors(404)}}}
 
 
@@ -38,14 +38,14 @@ _UP_TO: Schema = {
     "type": ["string", "null"],
     "minLength": 1,
     "pattern": spec.NO_NUL_PATTERN,
-    "description": "A message_id; without it, all messages.",
+    "description": "A message_id. Default: all messages.",
 }
 _AS_OF: Schema = {
     "type": ["string", "null"],
     "format": "as-of",
     "minLength": 1,
     "maxLength": 8192,
-    "description": "From the page that was read; without it, the current state.",
+    "description": "From the page that was read. Default: the current state.",
 }
 _READ_FLAG_BODY: Schema = {
     "anyOf": [
@@ -70,13 +70,13 @@ PATHS: Schema = {
             spec.LIMIT,
             spec.query("cursor", _CHATS_CURSOR, "From the previous page: continues with older chats."),
             spec.query("before", _CHATS_CURSOR, "The same as cursor."),
-            spec.query("after", _CHATS_CURSOR, "Chats that are newer since; not with cursor or before."),
+            spec.query("after", _CHATS_CURSOR, "Chats with newer messages since then. Not with cursor or before."),
             spec.SESSION,
             spec.query(
                 "sort",
                 spec.enum(*routes.SORTS),
-                "By default last_message_at, newest first; waiting_since, longest first, "
-                "lists only chats that wait, and takes no after.",
+                "last_message_at (default): newest first. "
+                "waiting_since: only waiting chats, longest first, without after.",
             ),
             spec.query(
                 "unread", BOOLEAN, "Only chats that are marked as unread or have unread messages after the last answer."
@@ -93,13 +93,15 @@ PATHS: Schema = {
                 "Only chats with a message of this direction in the period.",
             ),
             spec.query(
-                "answered", BOOLEAN, "Only chats with an answer in the period to a message of it; not with direction."
+                "answered",
+                BOOLEAN,
+                "Only chats in which a message of the period was answered in it. Not with direction.",
             ),
         ],
         spec.record(
             contacts=spec.array(spec.ref("Chat")),
             **dict.fromkeys(("cursor", "before", "after"), NULLABLE_CURSOR),
-            fuzzy={**BOOLEAN, "description": "No chat has `q`: these have similar names, the most similar first."},
+            fuzzy={**BOOLEAN, "description": "No chat contains `q`. These have similar names, the most similar first."},
         ),
         links=spec.links(messages=("/api/chats/{phone}/get", "phone", "contacts/0/address")),
     ),
@@ -143,7 +145,7 @@ PATHS: Schema = {
         [spec.path("session_id", {"type": "string", "minLength": 1}), *_EXPORT_PARAMETERS],
     ),
     "/api/chat-counts": spec.get(
-        "Count the chats that the list has, and those that are unread, that wait, and groups; each up to 1000.",
+        "Count all, unread, waiting and group chats, each up to 1000.",
         [spec.SESSION],
         spec.record(**dict.fromkeys(("all", "unread", "waiting", "groups"), INTEGER)),
     ),
@@ -157,7 +159,7 @@ PATHS: Schema = {
             spec.query("cursor", spec.cursor("search")),
             spec.query("address", spec.formatted("address", "One chat.")),
             spec.query("kind", spec.enum(*routes.CHAT_KINDS), "Only in chats of this kind."),
-            spec.query("unread", BOOLEAN, "Only in chats in which something is still to read."),
+            spec.query("unread", BOOLEAN, "Only in chats with unread messages."),
             spec.query("waiting", BOOLEAN, "Only in chats whose last message has no response."),
             spec.query("count", BOOLEAN, "Count the matches."),
             spec.LABEL,

@@ -37,7 +37,7 @@ _CONTENT: dict[str, object] = {
     "info": {
         "title": "WhatsApp history",
         "version": "1",
-        "description": "Every path that supports GET supports HEAD, too.",
+        "description": "Every path that supports GET also supports HEAD.",
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     },
     "servers": [{"url": "/", "description": "The server of this document."}],
@@ -55,5 +55,5 @@ async def get_openapi(_: Request) -> Response:
 
 
 def get_reference(_: Request) -> Response:
-    """The same for people, as a page."""
+    """Respond with the same description as a page for people."""
     return Response(_REFERENCE.html, headers=_REFERENCE.headers, media_type="text/html")

@@ -1,4 +1,4 @@
-"""Examples of parameters, bodies and answers; the tests hold them against their schemas."""
+"""Examples of parameters, bodies and responses. The tests check them against their schemas."""
 
 from typing import Any, Final
 
@@ -65,7 +65,7 @@ REQUESTS: Final[dict[str, object]] = {
     "create_token": {"name": "wall", "scopes": ["read"], "sessions": ["s1"], "expires_at": "2099-12-31"},
     "change_token": {"expires_at": "2099-12-31"},
 }
-"""Bodies in JSON, by the id of the operation."""
+"""JSON bodies by the id of the operation."""
 ANSWERS: Final[dict[str, object]] = {
     "list_chats": {"contacts": [_CHAT], "cursor": None, "before": None, "after": None, "fuzzy": False},
     "count_chats": {"all": 12, "unread": 3, "waiting": 2, "groups": 1},
@@ -94,4 +94,4 @@ ANSWERS: Final[dict[str, object]] = {
     "get_sign_in": {"name": "asha", "scopes": ["read", "write"], "sessions": None, "csrf": "made-up"},
     "create_stream_ticket": {"ticket": "made-up", "expires_at": _AT},
 }
-"""The field `data`, by the id of the operation."""
+"""The field `data` by the id of the operation."""

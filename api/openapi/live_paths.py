@@ -11,14 +11,14 @@ _EVENTS: Schema = {
 
 PATHS: Schema = {
     "/api/changes": spec.get(
-        "List the changes after a cursor, oldest first; without a cursor, get the current one.",
+        "List the changes after a cursor, oldest first. Without a cursor, get the current cursor.",
         [spec.query("since", _FEED_CURSOR), spec.LIMIT, spec.SESSION],
         spec.record(changes=spec.array(spec.ref("Change")), cursor=STRING, more=BOOLEAN),
         410,
     ),
     "/api/stream-tickets": {
         "post": {
-            "summary": "Create a ticket, which opens one stream within 30 seconds.",
+            "summary": "Create a ticket that opens one stream within 30 seconds.",
             "parameters": [],
             "responses": {
                 "200": spec.success(

@@ -1,4 +1,4 @@
-"""Names operations and their schemas, so that generated clients have functions and types with names of their own."""
+"""Names operations and their schemas, so that generated clients have meaningful names for functions and types."""
 
 import json
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ from api.openapi.spec import Schema
 
 _JSON = "application/json"
 _UNLISTED = ("unlisted", operations.NUMBERS)
-"""What the tests do not let pass."""
+"""The tests fail on these."""
 _INLINE = ("properties", "allOf", "anyOf")
-"""A schema with one of these is a type in most languages."""
+"""A schema with one of these becomes a type in most languages."""
 
 
 def named(paths: Schema, schemas: Schema) -> tuple[Schema, Schema]:
-    """The paths with ids, tags and examples, and the schemas with those of bodies and answers."""
-    # Not `deepcopy`, which keeps what two operations share.
+    """Return the paths with ids, tags and examples, and the schemas including those of bodies and responses."""
+    # Not `deepcopy`, which preserves sharing between operations.
     paths, schemas = json.loads(json.dumps(paths)), dict(schemas)
     for method, path, operation in each_operation(paths):
         operation_id, tag = operations.OPERATIONS.get(f"{method} {path}", _UNLISTED)
@@ -41,14 +41,14 @@ def named(paths: Schema, schemas: Schema) -> tuple[Schema, Schema]:
 
 
 def each_operation(paths: Schema) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Method, path and operation."""
+    """Yield the method, the path and the operation of each operation."""
     for path, methods in paths.items():
         for method, operation in methods.items():
             yield method, path, operation
 
 
 def _move(holder: Schema, key: str, name: str, schemas: Schema) -> None:
-    """Put the schema under the name among the schemas, and a reference in its place."""
+    """Move the schema into `schemas` under the name, and put a reference in its place."""
     schema = holder[key]
     if any(word in schema for word in _INLINE):
         schemas[name] = schema

@@ -1,6 +1,6 @@
-"""Names every operation: its id, which generated clients call their functions by, and its tag.
+"""Names every operation: its id, which becomes a function name in generated clients, and its tag.
 
-An id never changes: a client that is generated anew would lose its function.
+An id never changes, because regenerated clients would lose the function.
 """
 
 from typing import Final

@@ -14,7 +14,7 @@ _REDRIVE_BODY: Schema = {
             "items": {"type": "string", "pattern": "^[0-9a-f]{64}$", "minLength": 64, "maxLength": 64},
             "minItems": 1,
             "maxItems": MAX_DIGESTS,
-            "description": "Digests from /api/parked; without them and a reason, all parked events.",
+            "description": "Digests from /api/parked. Default: all parked events, unless there is a reason.",
         },
         "reason": {
             "type": ["string", "null"],
@@ -41,7 +41,7 @@ _SESSION_BODY: Schema = {
     "anyOf": [{"required": ["display_name"]}, {"required": ["colour"]}],
 }
 _REQUESTED = spec.success(
-    "Requested; the same as an open request with the same selection.",
+    "Requested. If a request with the same selection is open, this is that request.",
     spec.ref("Redrive"),
     links=spec.links(redrive=("/api/parked/redrive/{id}/get", "id", "id")),
 )
@@ -80,7 +80,7 @@ PATHS: Schema = {
             [],
             {
                 "200": spec.success(
-                    "ingest has acknowledged it. No message is made of it; the ledger counts it as a ping.",
+                    "ingest has acknowledged it. It becomes no message; the ledger counts it as a ping.",
                     spec.record(digest=spec.STRING, milliseconds=spec.INTEGER),
                 ),
                 **spec.errors(409, 502),
@@ -88,14 +88,14 @@ PATHS: Schema = {
         ),
     },
     "/api/test-events/{digest}": {
-        **spec.get("Tell whether a worker has stored a test event.", [_DIGEST], spec.record(stored=spec.BOOLEAN), 404),
+        **spec.get("Get whether a worker has stored a test event.", [_DIGEST], spec.record(stored=spec.BOOLEAN), 404),
         "delete": {
-            "summary": "Delete the body of a test event; its count stays. Requires the scope admin, for all sessions.",
+            "summary": "Delete the body of a counted test event. Requires the scope admin, for all sessions.",
             "parameters": [_DIGEST],
             "responses": {"200": spec.success("Deleted.", spec.record(removed=spec.BOOLEAN)), **spec.errors(404)},
         },
     },
-    "/api/ledger": spec.get("Get the counts of received events, by outcome.", [], spec.ref("Ledger")),
+    "/api/ledger": spec.get("Get the numbers of received events by outcome.", [], spec.ref("Ledger")),
     "/api/parked": spec.get(
         "List parked events, or noise, newest first.",
         [

@@ -9,7 +9,7 @@ _TOKEN_ID = spec.path("id", {"type": "integer", "minimum": 1, "maximum": 10**18 
 _EXPIRES_AT: Schema = {
     "type": ["string", "null"],
     "format": "future-moment",
-    "description": "ISO 8601 (without an offset: UTC), or milliseconds since 1970 as a text; null: never.",
+    "description": "ISO 8601 (UTC if it has no offset), or milliseconds since 1970 as text. Null for never.",
 }
 _NEW_TOKEN: Schema = {
     "type": "object",
@@ -27,20 +27,20 @@ _NEW_TOKEN: Schema = {
             },
             "minItems": 1,
             "maxItems": token_requests.MAX_SESSIONS,
-            "description": "Sessions, or phones for all sessions of an account; null, the default: all.",
+            "description": "Sessions, or phones for all sessions of an account. Null (default) for all.",
         },
         "per_minute": {
             "type": ["integer", "null"],
             "minimum": 1,
             "maximum": token_requests.MAX_PER_MINUTE,
-            "description": f"Requests a minute; null: any number. Default: {token_requests.DEFAULT_PER_MINUTE}.",
+            "description": f"Requests a minute, or null for any number. Default: {token_requests.DEFAULT_PER_MINUTE}.",
         },
         "expires_at": _EXPIRES_AT,
         "page": {
             "type": ["string", "null"],
             "maxLength": token_requests.MAX_PAGE_LENGTH,
             "pattern": token_requests.PAGE_PATTERN,
-            "description": "The address of the dashboard; with it, the response has a link and a QR code to sign in.",
+            "description": "The address of the dashboard. If given, the response has a link and a QR code to sign in.",
         },
     },
     "required": ["name"],
@@ -90,7 +90,7 @@ PATHS: Schema = {
         },
     },
     "/api/audit": spec.get(
-        "List the requests that changed something, or tried to, newest first. Requires the scope admin.",
+        "List the requests that changed something or tried to, newest first. Requires the scope admin.",
         [spec.LIMIT, spec.query("cursor", spec.cursor("audit"))],
         spec.record(entries=spec.array(spec.ref("AuditEntry")), cursor=NULLABLE_CURSOR),
     ),

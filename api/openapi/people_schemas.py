@@ -14,13 +14,13 @@ SCHEMAS: spec.Schema = {
         sessions={
             "type": ["array", "null"],
             "items": STRING,
-            "description": "Sessions, or phones for all sessions of an account; null: all.",
+            "description": "Sessions, or phones for all sessions of an account. Null for all.",
         },
-        per_minute={"type": ["integer", "null"], "description": "Requests a minute; null: any number."},
+        per_minute={"type": ["integer", "null"], "description": "Requests a minute, or null for any number."},
         created_at=DATE_TIME,
-        created_by={"type": ["string", "null"], "description": "Null: the command line."},
+        created_by={"type": ["string", "null"], "description": "Null for the command line."},
         expires_at=NULLABLE_DATE_TIME,
-        last_used_at={"type": ["string", "null"], "format": "date-time", "description": "Up to a minute late."},
+        last_used_at={"type": ["string", "null"], "format": "date-time", "description": "Up to one minute late."},
         revoked_at=NULLABLE_DATE_TIME,
     ),
     "AuditEntry": spec.record(
@@ -28,7 +28,7 @@ SCHEMAS: spec.Schema = {
         at=DATE_TIME,
         caller=STRING,
         method=STRING,
-        route={"type": "string", "description": "The pattern of the path, never the path itself."},
+        route={"type": "string", "description": "The pattern of the path, not the path itself."},
         status=INTEGER,
         chats={
             **spec.array(spec.record(session_id=STRING, address=STRING, name=NULLABLE_STRING)),

@@ -1,4 +1,4 @@
-"""Refuses query parameters that the document does not list for a call: a misspelt filter must not look like one."""
+"""Rejects query parameters that the document does not list for a call, so that a misspelt filter is not ignored."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,17 +10,17 @@ from api.http import errors
 from api.openapi import document
 
 _MAX_SHOWN = 64
-"""Characters of an unknown name that the error repeats."""
+"""The number of characters of an unknown name that the error repeats."""
 
 
 def known_to(path: str, method: str) -> Sequence[str]:
-    """The query parameters of a call, in the order of the document."""
+    """Return the query parameters of a call in the order of the document."""
     described = document.PATHS[path][method.lower()].get("parameters", ())
     return [parameter["name"] for parameter in described if parameter["in"] == "query"]
 
 
 def restrict(routes: Iterable[BaseRoute]) -> None:
-    """Make the routes that the document describes raise ApiError for other parameters."""
+    """Make the routes described by the document raise ApiError for other parameters."""
     for route in routes:
         if isinstance(route, Route) and route.path in document.PATHS:
             [method] = (route.methods or set()) - {"HEAD"}

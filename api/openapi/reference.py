@@ -1,6 +1,6 @@
-"""Makes the page `/api/docs` of the document: HTML without scripts, which the content security policy allows as it is.
+"""Builds the page `/api/docs` of the document as HTML without scripts, as the content security policy requires.
 
-The packages that draw such documents bring bundles of scripts, which need a weaker policy.
+Packages that render such documents contain bundles of scripts, which need a weaker policy.
 """
 
 import base64
@@ -43,7 +43,7 @@ class Page:
 
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> Self:
-        """The page of an OpenAPI document."""
+        """Return the page of an OpenAPI document."""
         digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
         policy = f"default-src 'none'; style-src 'sha256-{digest}'; frame-ancestors 'none'; base-uri 'none'"
         return cls("".join(_page(document)), {"content-security-policy": policy})
@@ -107,7 +107,7 @@ def _content(content: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _described(schema: Mapping[str, Any]) -> Iterable[str]:
-    """The properties of an object, else its type."""
+    """Yield the properties of an object, or the type of another schema."""
     if "properties" not in schema:
         yield f"<p>{_type(schema)}. {escape(schema.get('description', ''))}</p>"
         return
@@ -120,7 +120,7 @@ def _described(schema: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _type(schema: Mapping[str, Any]) -> str:
-    """The type in one line of HTML."""
+    """Return the type as one line of HTML."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return f'<a href="#schema-{name}">{name}</a>'

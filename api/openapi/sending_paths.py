@@ -14,7 +14,7 @@ _TO: Schema = {
 }
 _SESSION_ID = spec.formatted(
     "session-to-send-from",
-    "Required where SAK_SESSION_ID is not set; elsewhere only that session.",
+    "Required if SAK_SESSION_ID is not set; otherwise only that session is allowed.",
     requests.MAX_SESSION_ID_LENGTH,
 )
 _TEXT: Schema = {
@@ -48,7 +48,7 @@ _LINKS = spec.links(
 )
 _QUEUED = "Queued by the gateway, which does not report whether it is sent later."
 _RECONCILED = spec.success(
-    "The send, and whether its outcome is known now.",
+    "The send, and whether its outcome is now known.",
     {"allOf": [_SEND, spec.record(settled=BOOLEAN, explanation=STRING)]},
 )
 

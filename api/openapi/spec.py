@@ -1,4 +1,4 @@
-"""Builds the pieces of the document: JSON Schemas, and parameters, responses and operations of OpenAPI 3.1."""
+"""Builds the parts of the document: JSON Schemas, and parameters, responses and operations of OpenAPI 3.1."""
 
 from collections.abc import Collection
 from typing import Any, TypeAlias
@@ -15,14 +15,14 @@ NULLABLE_INTEGER: Schema = {"type": ["integer", "null"]}
 NULLABLE_BOOLEAN: Schema = {"type": ["boolean", "null"]}
 DATE_TIME: Schema = {"type": "string", "format": "date-time"}
 NULLABLE_DATE_TIME: Schema = {"type": ["string", "null"], "format": "date-time"}
-NULLABLE_CURSOR: Schema = {"type": ["string", "null"], "description": "Opaque; null at the end of the list."}
+NULLABLE_CURSOR: Schema = {"type": ["string", "null"], "description": "Opaque. Null at the end of the list."}
 NO_NUL_PATTERN = r"^[^\u0000]*$"
 """PostgreSQL cannot store text with a NUL."""
 SHORT_TEXT: Schema = {"type": "string", "maxLength": 512, "pattern": NO_NUL_PATTERN}
 
 
 def record(optional: Collection[str] = (), /, **properties: Schema) -> Schema:
-    """An object whose properties are required, except for the optional ones."""
+    """Return an object schema. All properties are required except the optional ones."""
     required = sorted(set(properties) - set(optional))
     return {"type": "object", "properties": properties, **({"required": required} if required else {})}
 
@@ -40,7 +40,7 @@ def ref(name: str) -> Schema:
 
 
 def formatted(format_name: str, description: str, max_length: int = 512) -> Schema:
-    """Text such as a cursor, whose syntax a JSON Schema cannot express: `format` names it."""
+    """Return a text schema whose syntax JSON Schema cannot express, such as a cursor. `format` names it."""
     return {"type": "string", "format": format_name, "maxLength": max_length, "description": description}
 
 
@@ -61,10 +61,12 @@ def header(name: str, schema: Schema, description: str = "") -> Schema:
 
 
 LIMIT = query("limit", {"type": "integer", "minimum": 1, "maximum": parameters.MAX_LIMIT})
-SESSION = query("session_id", SHORT_TEXT, "One session, with those of its account; without it, all visible ones.")
+SESSION = query(
+    "session_id", SHORT_TEXT, "A session, together with those of its account. Default: all visible sessions."
+)
 LABEL = query("label", SHORT_TEXT, "Only chats with this label.")
 TIME_RANGE = [
-    query(name, formatted("moment", f"ISO 8601 (without an offset: UTC) or milliseconds, {bound}."))
+    query(name, formatted("moment", f"ISO 8601 (UTC if it has no offset) or milliseconds, {bound}."))
     for name, bound in (("since", "inclusive"), ("until", "exclusive"))
 ]
 
@@ -74,19 +76,22 @@ def response(description: str, schema: Schema, **more: Schema) -> Schema:
 
 
 def success(description: str, data: Schema, **more: Schema) -> Schema:
-    """The success envelope around `data`."""
+    """Return a success response around `data`."""
     return response(description, record(success={"const": True}, data=data), **more)
 
 
 def errors(*statuses: int) -> Schema:
-    """The error envelope, for the statuses of every operation and for these."""
+    """Return error responses for the statuses of every operation and for these."""
     return {
         str(status): response("Error.", ref("Error")) for status in sorted({400, 401, 403, 429, 431, 503, *statuses})
     }
 
 
 def links(**operations: tuple[str, str, str]) -> Schema:
-    """Links of a response to other operations: by name, the operation, its parameter and the value's path in `data`."""
+    """Return the links of a response to other operations.
+
+    They are given by name, with the operation, its parameter and the path of the value in `data`.
+    """
     return {
         name: {
             "operationRef": f"#/paths/{operation.replace('/', '~1', operation.count('/') - 1)}",
@@ -97,7 +102,7 @@ def links(**operations: tuple[str, str, str]) -> Schema:
 
 
 def get(summary: str, parameters: list[Schema], data: Schema, *extra_statuses: int, **more: Schema) -> Schema:
-    """An operation that reads, and responds with 304 to a client that has the response already."""
+    """Return an operation that reads, and that responds with 304 if the client already has the response."""
     not_modified = {"description": "Not modified."}
     responses = {"200": success("Success.", data, **more), "304": not_modified, **errors(*extra_statuses)}
     return {"get": {"summary": summary, "parameters": parameters, "responses": responses}}
@@ -110,6 +115,6 @@ def json_body(schema: Schema, *, required: bool = True) -> Schema:
 def post(
     summary: str, parameters: list[Schema], responses: Schema, body: Schema | None = None, *, required: bool = False
 ) -> Schema:
-    """An operation that writes; its JSON body is optional unless `required`."""
+    """Return an operation that writes. Its JSON body is optional unless `required`."""
     request = {} if body is None else json_body(body, required=required)
     return {"post": {"summary": summary, "parameters": parameters, **request, "responses": responses}}

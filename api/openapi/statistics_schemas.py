@@ -17,11 +17,11 @@ STATS = spec.record(
         **_RESPONSE_TIMES,
         by_step={
             **spec.array(spec.record(begins=DATE_TIME, **_RESPONSE_TIMES)),
-            "description": "By the step in which somebody began to wait.",
+            "description": "By the step in which the wait began.",
         },
         by_session={
             **spec.array(spec.record(session_id=STRING, **_RESPONSE_TIMES)),
-            "description": "Of an account, all are counted for its first session.",
+            "description": "Those of an account are counted for its first session.",
         },
     ),
     waiting=spec.record(
@@ -29,12 +29,12 @@ STATS = spec.record(
         longest=spec.array(_WAITING_CHAT),
         by_session={
             **spec.array(spec.record(session_id=STRING, chats=INTEGER, waiting_since=DATE_TIME)),
-            "description": "With the time since when somebody has waited longest.",
+            "description": "With the time since which somebody has been waiting longest.",
         },
     ),
     unread=spec.record(messages=INTEGER, chats=INTEGER),
     auto_replies={
         **spec.array(spec.record(session_id=STRING, enabled=BOOLEAN, reported_at=DATE_TIME)),
-        "description": "Where the gateway answers by itself, who has an answer may count as waiting.",
+        "description": "If the gateway replies automatically, chats with a reply may count as waiting.",
     },
 )

@@ -1,4 +1,4 @@
-"""`GET /api/ledger`: counts of received events by outcome, and of lost ones."""
+"""`GET /api/ledger`: returns the numbers of received events by outcome, and of lost events."""
 
 import json
 
@@ -13,7 +13,10 @@ from store.ledger import ledger
 
 
 def get_ledger(request: Request) -> Response:
-    """The whole ledger; only for callers that may see all sessions, as its counts are not kept by session."""
+    """Respond with the whole ledger.
+
+    The caller must see all sessions, because the counts are not divided by session.
+    """
     if access.caller(request).sessions is not None:
         raise ApiError(403, "all_sessions_needed", "The ledger needs a token for all sessions.")
     totals = database.from_request(request).read_primary(ledger.read)

@@ -1,4 +1,4 @@
-"""`GET /api/parked` and `GET /api/parked/reasons`: events that are not in the history, parked ones and noise."""
+"""`GET /api/parked` and `GET /api/parked/reasons`: list events that are not in the history, either parked or noise."""
 
 import json
 import re
@@ -16,7 +16,7 @@ _DEFAULT_LIMIT = 50
 
 
 def list_parked(request: Request) -> Response:
-    """A page of parked events, or with `kind=noise` of noise, newest first."""
+    """Respond with a page of parked events, or of noise if `kind=noise`, newest first."""
     kind = "noise" if parameters.choice(request, "kind", set_aside_events.KINDS) == "noise" else "parked"
     limit = parameters.limit(request, _DEFAULT_LIMIT)
     before = cursors.requested(request, "cursor", _CURSOR_KIND, int, str)
@@ -31,7 +31,7 @@ def list_parked(request: Request) -> Response:
 
 
 def list_reasons(request: Request) -> Response:
-    """The number of parked events and of noise by reason."""
+    """Respond with the number of parked events and of noise by reason."""
     sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
     reasons = database.from_request(request).read_primary(
         lambda connection: operations.set_aside_reasons(connection, sessions)

@@ -1,6 +1,6 @@
 """`POST /api/parked/redrive` and `GET /api/parked/redrive/{id}`: request that parked events or noise are parsed again.
 
-The API records the request; a worker, which has the parser, runs it within seconds.
+The API only records the request. A worker, which has the parser, runs it within seconds.
 """
 
 import json
@@ -19,14 +19,14 @@ from store.replay import redrive_requests
 from store.replay.redrive_requests import RedriveRequest, RedriveSelection
 
 MAX_DIGESTS = 500
-"""Digests in one request, at most."""
+"""The greatest number of digests in one request."""
 _MAX_BODY_BYTES = 64 * 1024
 _DIGEST = re.compile("[0-9a-f]{64}")
 _REDRIVE_ID = re.compile("[1-9][0-9]{0,17}")
 
 
 async def request_redrive(request: Request) -> Response:
-    """Request a redrive of all parked events, of noise or of a selection: 202, with its Location."""
+    """Request a redrive of all parked events, of noise or of a selection. Respond with 202 and a Location."""
     caller = access.caller(request)
     caller.require_scope("admin")
     selection = _parse_selection(await request_body.read(request, _MAX_BODY_BYTES), caller.sessions)
@@ -43,7 +43,7 @@ async def request_redrive(request: Request) -> Response:
 
 
 def get_redrive(request: Request) -> Response:
-    """The state of a redrive."""
+    """Respond with the state of a redrive."""
     visible = access.caller(request).sessions
     redrive_id = request.path_params["id"]
     redrive: RedriveRequest | None = None
@@ -61,9 +61,9 @@ def _is_visible(selection: RedriveSelection, visible_sessions: tuple[str, ...]) 
 
 
 def _parse_selection(body: bytes, sessions: tuple[str, ...] | None) -> RedriveSelection:
-    """The selection in a body, within the caller's sessions; an empty body selects all that is parked. Raises ApiError.
+    """Return the selection in a body, limited to the caller's sessions. An empty body selects all parked events.
 
-    Digests and a reason select noise as well.
+    Raises ApiError. Digests and a reason also select noise.
     """
     fields = request_body.parse_optional_object(body)
     digests, reason, kind = fields.get("digests"), fields.get("reason"), fields.get("kind")

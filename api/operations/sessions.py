@@ -1,4 +1,4 @@
-"""`GET /api/sessions` and `PATCH /api/sessions/{session_id}`: the sessions, their last reported states, their names."""
+"""`GET /api/sessions` and `PATCH /api/sessions/{session_id}`: list sessions with their last states, and name them."""
 
 from collections.abc import Mapping
 
@@ -16,14 +16,14 @@ _COLUMNS = {"display_name": "name", "colour": "colour"}
 
 
 def list_sessions(request: Request) -> Response:
-    """The sessions that the caller may see."""
+    """Respond with the sessions that the caller may see."""
     visible = access.caller(request).sessions
     sessions = database.from_request(request).read_primary(lambda connection: operations.sessions(connection, visible))
     return responses.success(f'{{"sessions":{sessions}}}')
 
 
 async def change_session(request: Request) -> Response:
-    """Set the name or the colour of a session, and of the others of its account; responds with the session."""
+    """Set the name or the colour of a session and of the others in its account. Respond with the session."""
     caller = access.caller(request)
     caller.require_scope("admin")
     session_id = request.path_params["session_id"]
@@ -43,7 +43,7 @@ def _change(request: Request, session_id: str, values: Mapping[str, str | None])
 
 
 def _parse(body: bytes) -> dict[str, str | None]:
-    """The new values by column; raises ApiError."""
+    """Return the new values by column. Raises ApiError."""
     fields = request_body.parse_object(body)
     values: dict[str, str | None] = {}
     for field in _COLUMNS.keys() & fields.keys():

@@ -1,4 +1,4 @@
-"""`GET /api/stats`: message counts, response times, waiting chats and unread messages."""
+"""`GET /api/stats`: returns message counts, response times, waiting chats and unread messages."""
 
 import time
 from typing import cast
@@ -26,7 +26,7 @@ _MAX_RANGES: dict[TimeStep, int] = {
 
 
 def get_statistics(request: Request) -> Response:
-    """Messages per minute, hour, day or week in a time zone, response times, waiting chats, unread messages."""
+    """Respond with message counts per step in a time zone, response times, waiting chats and unread messages."""
     period = _parse_period(request)
 
     def query(connection: Connection) -> str:

@@ -1,4 +1,4 @@
-"""`/api/test-events`: sends an event that is marked as a test through ingest, as a gateway would, and follows it."""
+"""`/api/test-events`: sends an event marked as a test through ingest, like a gateway, and follows it."""
 
 import hashlib
 import hmac
@@ -23,14 +23,14 @@ _CONNECT_SECONDS, _RESPONSE_SECONDS = 3.0, 10.0
 
 
 def describe(request: Request) -> Response:
-    """Where ingest takes webhooks, if that is known, and what is missing before a test event can be sent."""
+    """Respond with the address of ingest, if known, and what is missing before a test event can be sent."""
     settings = database.from_request(request).settings
     document = {"webhook_url": settings.ingest_url, "missing": _missing(settings)}
     return responses.success(json.dumps(document))
 
 
 def send(request: Request) -> Response:
-    """Post a signed test event to ingest; responds with its digest when ingest has acknowledged it."""
+    """Post a signed test event to ingest. Respond with its digest when ingest has acknowledged it."""
     _require_administrator(request)
     settings = database.from_request(request).settings
     if missing := _missing(settings):
@@ -45,14 +45,14 @@ def send(request: Request) -> Response:
 
 
 def get(request: Request) -> Response:
-    """Whether a worker has stored the event."""
+    """Respond with whether a worker has stored the event."""
     digest = _digest(request)
     stored = database.from_request(request).read_primary(lambda connection: pings.is_stored(connection, digest))
     return responses.success(json.dumps({"stored": stored}))
 
 
 def remove(request: Request) -> Response:
-    """Delete the body of the event; the ledger goes on counting it as a test ping."""
+    """Delete the body of the event. The ledger continues to count it as a test ping."""
     _require_administrator(request)
     digest = _digest(request)
     with database.from_request(request).write_pool.connection() as connection:
@@ -61,18 +61,18 @@ def remove(request: Request) -> Response:
 
 
 def _missing(settings: Settings) -> list[str]:
-    """The variables without which no test event can be sent."""
+    """Return the variables that must be set before a test event can be sent."""
     values = {"INGEST_URL": settings.ingest_url, "TEST_EVENT_SECRET": settings.test_event_secret}
     return [name for name, value in values.items() if not value]
 
 
 def _post(url: str, body: bytes, secret: str) -> None:
-    """Raises ApiError unless ingest acknowledges the body."""
+    """Post the body to ingest. Raises ApiError unless ingest acknowledges it."""
     scheme = KINDS["sak"]
     signature = scheme.prefix + hmac.new(secret.encode(), body, scheme.algorithm).hexdigest()
     headers = {"content-type": "application/json", scheme.header: signature}
     with requests.Session() as http:
-        http.trust_env = False  # neither a proxy nor ~/.netrc
+        http.trust_env = False  # uses neither a proxy nor ~/.netrc
         try:
             answer = http.post(
                 url, body, headers=headers, timeout=(_CONNECT_SECONDS, _RESPONSE_SECONDS), allow_redirects=False

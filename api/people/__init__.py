@@ -1,1 +1,1 @@
-"""Lets admins say who may use the API, and shows them what was done with it."""
+"""Lets admins decide who may use the API, and shows them what was done with it."""

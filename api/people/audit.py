@@ -1,4 +1,4 @@
-"""`GET /api/audit`: who changed something, or tried to; for admins of all sessions."""
+"""`GET /api/audit`: lists changes and attempted changes with their callers, for admins of all sessions."""
 
 import json
 
@@ -15,7 +15,7 @@ _DEFAULT_LIMIT = 50
 
 
 def list_audit(request: Request) -> Response:
-    """A page of the audit log, newest first."""
+    """Respond with a page of the audit log, newest first."""
     caller = access.caller(request)
     caller.require_scope("admin")
     if caller.sessions is not None:

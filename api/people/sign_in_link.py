@@ -1,4 +1,4 @@
-"""Makes the link that signs a browser in with a token, and its QR code for a phone's camera."""
+"""Builds the link that signs a browser in with a token, and its QR code for a phone's camera."""
 
 import io
 from urllib.parse import quote
@@ -7,12 +7,12 @@ import segno
 
 
 def of(page: str, secret: str) -> str:
-    """The link; what is behind the # reaches no server and no log."""
+    """Return the link. The part after the # reaches no server and no log."""
     return f"{page}#token={quote(secret, safe='')}"
 
 
 def draw(link: str) -> str:
-    """The QR code as an SVG document, black on white in any colour scheme."""
+    """Return the QR code as an SVG document, black on white in any colour scheme."""
     drawn = io.BytesIO()
     segno.make_qr(link, error="m").save(
         drawn, kind="svg", xmldecl=False, svgclass=None, lineclass=None, light="#fff", omitsize=True

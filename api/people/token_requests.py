@@ -1,4 +1,4 @@
-"""Parses the requests that create and change tokens; nobody can give more than they have."""
+"""Parses the requests that create and change tokens. Nobody can grant more than they have."""
 
 import re
 from collections.abc import Mapping
@@ -22,20 +22,20 @@ _MAX_LIFETIME = timedelta(days=36_525)
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """What a new token shall be."""
+    """The properties of a new token."""
 
     name: str
     scopes: frozenset[str]
     session_ids: tuple[str, ...] | None
-    """Sessions and phones of accounts; None: all sessions."""
+    """Sessions and phones of accounts, or None for all sessions."""
     per_minute: int | None
     expires_at: datetime | None
     page: str | None
-    """The address of the dashboard for the sign-in link; None: no link is wanted."""
+    """The address of the dashboard for the sign-in link, or None if no link is wanted."""
 
 
 def parse(fields: Mapping[str, object], caller: Caller) -> TokenRequest:
-    """The request in the fields of a body; raises ApiError, also for rights that the caller does not have."""
+    """Return the request in the fields of a body. Raises ApiError, also for rights that the caller does not have."""
     request = TokenRequest(
         _parse_name(fields.get("name")),
         _parse_scopes(fields.get("scopes", ["read"])),
@@ -65,13 +65,13 @@ def require_within(
 
 
 def require_lifetime_within(caller: Caller, expires_at: datetime | None) -> None:
-    """Raise ApiError if a token with this end would outlive the caller's own."""
+    """Raise ApiError if a token that expires at this time would outlive the caller's own."""
     if caller.expires_at is not None and (expires_at is None or expires_at > caller.expires_at):
         raise _more_than_own("a later expiry")
 
 
 def parse_expiry(value: object) -> datetime | None:
-    """A future time, given as in a query; raises ApiError."""
+    """Return a future time, given as in a query. Raises ApiError."""
     if value is None:
         return None
     if not isinstance(value, str):

@@ -1,6 +1,6 @@
-"""`/api/tokens`: lists, creates, limits and revokes tokens; for admins.
+"""`/api/tokens`: lists, creates, limits and revokes tokens, for admins.
 
-API_TOKEN is none of them: whatever is revoked here, it still opens the door.
+API_TOKEN is not one of them, so it remains valid whatever is revoked here.
 """
 
 import json
@@ -32,7 +32,7 @@ _TOKEN_ID = re.compile("[1-9][0-9]{0,17}")
 
 
 def list_tokens(request: Request) -> Response:
-    """A page of tokens, newest first, revoked and expired ones included: those within the caller's sessions."""
+    """Respond with a page of tokens within the caller's sessions, newest first, with revoked and expired ones."""
     caller = _admin(request)
     limit = parameters.limit(request, _DEFAULT_LIMIT)
     (before,) = cursors.requested(request, "cursor", _CURSOR_KIND, int) or (None,)
@@ -45,7 +45,10 @@ def list_tokens(request: Request) -> Response:
 
 
 async def create_token(request: Request) -> Response:
-    """Create a token: 201, with its secret, which is not shown again, and with the link and QR code to sign in."""
+    """Create a token.
+
+    Respond with 201, its secret (which is never shown again), and the link and QR code for signing in.
+    """
     caller = _admin(request)
     fields = request_body.parse_object(await request_body.read(request, _MAX_BODY_BYTES))
     wanted = token_requests.parse(fields, caller)
@@ -86,7 +89,7 @@ async def change_token(request: Request) -> Response:
         raise errors.bad_request("bad_parameter", "expires_at is missing: a time, or null for never.")
     expires_at = token_requests.parse_expiry(fields["expires_at"])
     token = await run_in_threadpool(_find, request, caller)
-    # A longer life gives all that the token has.
+    # A longer life extends all rights that the token has.
     token_requests.require_within(caller, token.scopes, token.session_ids, token.per_minute)
     token_requests.require_lifetime_within(caller, expires_at)
     access.set_audited_token(request, token.token_id)
@@ -96,7 +99,7 @@ async def change_token(request: Request) -> Response:
 
 
 def revoke_token(request: Request) -> Response:
-    """Revoke a token; one that is revoked already stays as it is."""
+    """Revoke a token. Nothing changes if it is already revoked."""
     caller = _admin(request)
     token = _find(request, caller)
     access.set_audited_token(request, token.token_id)
@@ -112,7 +115,7 @@ def _admin(request: Request) -> Caller:
 
 
 def _find(request: Request, caller: Caller) -> Token:
-    """The token of the path; raises ApiError if there is none within the caller's sessions."""
+    """Return the token in the path. Raises ApiError if there is none within the caller's sessions."""
     token_id = request.path_params["id"]
     token = None
     if _TOKEN_ID.fullmatch(token_id):

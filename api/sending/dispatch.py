@@ -1,4 +1,4 @@
-"""Runs the sends of a process: limits how many run at the same time, and lets duplicates wait for the original."""
+"""Runs the sends of a process: limits how many run concurrently, and makes duplicates wait for the original."""
 
 import asyncio
 import contextlib
@@ -24,22 +24,23 @@ from store.sending import echoes, unsettled
 log = logging.getLogger(__name__)
 
 _MAX_GATEWAY_CALLS = 40
-"""Calls to the gateway at the same time, as many as its client has connections."""
+"""The number of concurrent calls to the gateway, which equals the number of its client's connections."""
 _MAX_WAITING = 1_000
-"""Requests waiting for a call; more are rejected."""
+"""The number of requests that may wait for a call. Further ones are rejected."""
 _DUPLICATE_WAIT_SECONDS = 60.0
-"""Seconds that a duplicate waits for the outcome of the original, whose call takes little more than 50."""
+"""The time in seconds that a duplicate waits for the outcome of the original, whose call takes little more than 50 s.
+"""
 _SWEEP_INTERVAL = 5.0
-"""Seconds between two searches for sends of processes that died."""
+"""The time between two searches for sends of dead processes, in seconds."""
 _RELOAD_INTERVAL = 1.0
-"""Seconds between two looks at senders.toml."""
+"""The time between two checks of senders.toml, in seconds."""
 
 
 class SendDispatcher:
     def __init__(
         self, outbox: Outbox, senders: Senders, background: Sequence[SessionMonitor | HistoryReader] = ()
     ) -> None:
-        """`background` runs as long as sends are accepted."""
+        """Create a dispatcher. `background` runs as long as sends are accepted."""
         self._outbox = outbox
         self._senders = senders
         self._is_open = False
@@ -50,7 +51,7 @@ class SendDispatcher:
 
     @classmethod
     def from_settings(cls, settings: Settings, timeouts: Timeouts | None = None) -> Self:
-        """Without a gateway, `send` raises ApiError."""
+        """Create a dispatcher. Without a gateway, `send` raises ApiError."""
         senders = Senders.from_settings(settings, timeouts)
         outbox = Outbox(settings.direct_database_url, settings.gateway, timeouts, senders)
         background: list[SessionMonitor | HistoryReader] = []
@@ -63,12 +64,12 @@ class SendDispatcher:
         return cls(outbox, senders, background)
 
     def observe_writes(self, on_write: Callable[[str], None]) -> None:
-        """Call `on_write` after every write, with the WAL position that PostgreSQL has reached."""
+        """Call `on_write` after every write with the WAL position that PostgreSQL has reached."""
         self._outbox.pool.on_write = on_write
 
     @property
     def outbox(self) -> Outbox:
-        """Raises ApiError where no gateway is configured."""
+        """The outbox. Raises ApiError if no gateway is configured."""
         if not self._is_open or not self._senders:
             self.require_sak()
         return self._outbox
@@ -80,7 +81,7 @@ class SendDispatcher:
         return None if sak is None else sak.session_id
 
     def require_sak(self) -> None:
-        """Raise ApiError where SAK is not configured."""
+        """Raise ApiError if SAK is not configured."""
         sak = self._outbox.settings
         if sak is None or sak.api_key is None:
             missing = "SAK_BASE_URL and SAK_API_KEY are" if sak is None else "SAK_API_KEY is"
@@ -88,7 +89,7 @@ class SendDispatcher:
 
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:
-        """Accepts sends until the block ends, and marks those of processes that died."""
+        """Accept sends until the block ends, and mark sends of dead processes."""
         self._open_if_needed()
         tasks = [asyncio.create_task(work()) for work in (self._watch_senders, self._abandon_interrupted)]
         tasks += [asyncio.create_task(work.run()) for work in self._background]
@@ -100,7 +101,7 @@ class SendDispatcher:
             await anyio.to_thread.run_sync(self._outbox.close)
 
     async def send(self, request: SendRequest, token_name: str, session_id: str, key: str | None) -> SendOutcome:
-        """The outcome of a send; raises ApiError and StoreError only before the gateway is called."""
+        """Return the outcome of a send. Raises ApiError and StoreError only before the gateway is called."""
         if self._gateway_limiter.statistics().tasks_waiting >= _MAX_WAITING:
             sentence = "Too many sends are waiting for the gateway; try again in 5 seconds."
             raise ApiError(503, "too_many_sends", sentence, {"retry-after": "5"})
@@ -117,7 +118,7 @@ class SendDispatcher:
         return outcome if outcome.is_new else await self._wait_for_original(outcome)
 
     async def _wait_for_original(self, outcome: SendOutcome) -> SendOutcome:
-        """The outcome of the original, which may be running in this process or in another."""
+        """Return the outcome of the original, which may be running in this process or in another one."""
         send_id, pause = outcome.send.send_id, 0.05
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_DUPLICATE_WAIT_SECONDS):
@@ -132,7 +133,7 @@ class SendDispatcher:
         return outcome
 
     def _open_if_needed(self) -> None:
-        """Connect to the database once there is a gateway; without one nothing is sent or looked up."""
+        """Connect to the database once there is a gateway. Without one, nothing is sent or looked up."""
         if not self._is_open and (self._senders or self._outbox.settings is not None):
             self._outbox.open()
             self._is_open = True

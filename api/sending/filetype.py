@@ -1,11 +1,11 @@
-"""Detects the media type of a file from its content, as its name and declared type may be wrong."""
+"""Detects the media type of a file from its content, because its name and declared type may be wrong."""
 
 import mimetypes
 
 from api.http.errors import ApiError
 
 SNIFF_BYTES = 4096
-"""Bytes from the start of a file that are examined."""
+"""The number of bytes at the start of a file that are examined."""
 
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -40,7 +40,7 @@ _DETECTABLE_TYPES = frozenset(
     | _ALLOWED_TYPES["image"]
     | {"video/mp4", "video/quicktime"}
 )
-"""Types that are always detected; a file whose name claims one of them must be of it."""
+"""Types that are always detected. If a file's name claims one of them, its content must match."""
 _ZIP_BASED_TYPES = (
     "application/vnd.openxmlformats-",
     "application/vnd.oasis.",
@@ -51,7 +51,7 @@ _OLE_BASED_TYPES = ("application/msword", "application/vnd.ms-")
 
 
 def detect(head: bytes) -> str:
-    """The media type of a file that starts with `head`; `application/octet-stream` if it is unknown."""
+    """Return the media type of a file that starts with `head`, or `application/octet-stream` if it is unknown."""
     for magic, kind in _SIGNATURES:
         if head.startswith(magic):
             return kind
@@ -65,7 +65,7 @@ def detect(head: bytes) -> str:
 
 
 def validate(kind: str, head: bytes, name: str) -> str:
-    """The media type of a file to send as an image, a video or a document; raises ApiError."""
+    """Return the media type of a file to send as an image, a video or a document. Raises ApiError."""
     detected = detect(head)
     if not head:
         raise ApiError(400, "empty_file", "The file is empty.")
@@ -84,7 +84,7 @@ def validate(kind: str, head: bytes, name: str) -> str:
         return claimed
     if claimed in _DETECTABLE_TYPES or claimed.startswith((*_ZIP_BASED_TYPES, *_OLE_BASED_TYPES)):
         raise ApiError(415, "bad_file_type", f"The name of the file says {claimed}, its content is {detected}.")
-    # Kinds of text differ only by name.
+    # Text formats differ only by name.
     return claimed if detected == "text/plain" and claimed.startswith("text/") else detected
 
 

@@ -1,7 +1,7 @@
-"""Reads SAK's list of sent messages, so that messages of its other clients are rows and answer who waits.
+"""Reads SAK's list of sent messages, so that messages of SAK's other clients are recorded and count as answers.
 
-SAK sends no event about them. Its list has the number, the type and the time of a message, not its content. SAK allows
-100 requests a minute in total, so one process reads for all, seldom, and a bounded number of pages.
+SAK sends no event about them. Its list contains the number, type and time of a message, but not its content. SAK allows
+100 requests a minute in total, so one process reads for all, rarely, and reads a limited number of pages.
 """
 
 import asyncio
@@ -31,11 +31,11 @@ log = logging.getLogger(__name__)
 
 _PAGE_SIZE, _MAX_PAGES = 100, 5
 _FIRST_DAYS = 7
-"""Days that the first read goes back."""
+"""The number of days that the first read goes back."""
 _OVERLAP_MS = 600_000
-"""Entries of so many ms are read again, as SAK may list one late."""
+"""The time in ms for which entries are read again, because SAK may list one late."""
 _MAX_PAUSE = 6 * 3600.0
-"""Seconds between two reads, at most, while they fail."""
+"""The longest time in seconds between two reads while reads fail."""
 _CLAIM_INTERVAL = 5.0
 _SENT = frozenset({"sent", "delivered", "read"})
 _WINDOW = MatchWindow(before=reconciliation.WINDOW_BEFORE_MS, after=reconciliation.WINDOW_AFTER_MS)
@@ -50,7 +50,7 @@ class HistoryReader:
     interval_seconds: float
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Read until cancelled."""
         thread = anyio.CapacityLimiter(1)
         while True:
             try:
@@ -60,7 +60,10 @@ class HistoryReader:
             await asyncio.sleep(min(self.interval_seconds, _CLAIM_INTERVAL))
 
     def read(self) -> int | None:
-        """Read if it is due: the number of messages that are new; None if it is not due or SAK did not answer."""
+        """Read the list if it is due.
+
+        Return the number of new messages, or None if it was not due or SAK did not respond.
+        """
         with self.pool.connection() as connection:
             position = gateway_history_reads.claim(connection, self.session_id, self.interval_seconds)
         if position is None:
@@ -75,7 +78,7 @@ class HistoryReader:
             return None
 
     def _read_pages(self, position: ReadPosition) -> int:
-        """Read pages, each recorded before the next is asked for; raises SakError."""
+        """Read pages and record each before the next is requested. Raises SakError."""
         new = 0
         for _ in range(_MAX_PAGES):
             entries = self.client.list_sent_messages(_PAGE_SIZE, position.seen, self.session_id)
@@ -95,7 +98,7 @@ class HistoryReader:
 
 
 def _is_settled(entry: SentMessage, now: int) -> bool:
-    """Whether no process can still wait for the answer to this entry's send, which may be our own."""
+    """Return whether no process can still be waiting for the response to this entry's send, which may be our own."""
     at = times.to_ms(entry.created_at)
     return at is None or at <= now - 1000 * MAX_ANSWER_SECONDS
 
@@ -103,19 +106,19 @@ def _is_settled(entry: SentMessage, now: int) -> bool:
 def _advance(
     position: ReadPosition, entries: list[SentMessage], settled: list[SentMessage], now: int
 ) -> tuple[ReadPosition, bool]:
-    """The position after a page, and whether it completes the read."""
+    """Return the position after a page, and whether it completes the read."""
     dated = [at for entry in settled if (at := times.to_ms(entry.created_at)) is not None]
     newest_at = max((at for at in (position.newest_at, *dated) if at is not None), default=None)
     first = now - _FIRST_DAYS * 86_400_000
     oldest_wanted = first if position.read_until is None else position.read_until - _OVERLAP_MS
     if len(entries) < _PAGE_SIZE or (dated and min(dated) < oldest_wanted):
         return ReadPosition(position.read_until if newest_at is None else newest_at), True
-    # Messages that are sent meanwhile move the rest of the list down, so the next page repeats entries and skips none.
+    # Messages sent in the meantime move the rest of the list down, so the next page may repeat entries but skips none.
     return ReadPosition(position.read_until, newest_at, position.seen + len(entries)), False
 
 
 def _listed(entries: Iterable[SentMessage], now: int) -> Iterable[ListedSend]:
-    """The entries about messages that were sent, of which a row can be made."""
+    """Yield the entries for messages that were sent and that can be recorded."""
     oldest = now - _FIRST_DAYS * 86_400_000
     for entry in entries:
         at = times.to_ms(entry.created_at)

@@ -1,4 +1,4 @@
-"""Reads `Idempotency-Key`: a repeated request gets the response of the first and sends nothing.
+"""Reads `Idempotency-Key`: a repeated request gets the first response and sends nothing.
 
 https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
 """
@@ -16,7 +16,10 @@ _QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\]){1,255})"')
 
 
 def key(request: Request) -> str | None:
-    """The key of a request, or None; raises ApiError. Quoted (as in the draft) and bare are the same key."""
+    """Return the key of a request, or None. Raises ApiError.
+
+    A key is the same with quotes (as in the draft) and without.
+    """
     values = request.headers.getlist("idempotency-key")
     if not values:
         return None
@@ -31,5 +34,5 @@ def key(request: Request) -> str | None:
 
 
 def fingerprint(*parts: str | None) -> bytes:
-    """A digest of the content of a request; equal for equal parts."""
+    """Return a digest of the parts of a request. Equal parts give the same digest."""
     return hashlib.sha256(json.dumps(parts).encode()).digest()

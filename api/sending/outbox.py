@@ -1,4 +1,4 @@
-"""Sends messages through SAK and other gateways; records each send before the call, and its outcome after it."""
+"""Sends messages through SAK and other gateways. Records each send before the call and its outcome afterwards."""
 
 import dataclasses
 import logging
@@ -35,24 +35,24 @@ log = logging.getLogger(__name__)
 
 _POOL_SIZE = 4
 _RECORD_RETRY_SECONDS = 3.0
-"""Seconds of retries while the database is unavailable, before the gateway is called."""
+"""The time in seconds for which recording is retried before the gateway is called."""
 _COMPLETE_RETRY_SECONDS = 45.0
-"""The same after the call, whose outcome is recorded nowhere else."""
+"""The same time after the call, whose outcome is recorded nowhere else."""
 _CLOSE_WAIT_SECONDS = 4.0
-"""Seconds that `close` waits for running calls."""
+"""The time in seconds that `close` waits for running calls."""
 
 
 @dataclass(frozen=True, slots=True)
 class SendOutcome:
     send: Send
     is_new: bool
-    """False: an earlier request with the same idempotency key sent it."""
+    """False if an earlier request with the same idempotency key sent the message."""
     retry_after: float | None = None
-    """Seconds until SAK's rate limit allows another request; None if the send was not limited."""
+    """The seconds until SAK's rate limit allows another request, or None if the send was not limited."""
 
 
 class Outbox:
-    """Blocks; for threads. `owner` is the application name of its connections, by which others see that it lives."""
+    """Sends messages. Its calls block, so use it from threads; `owner` is the application name of its connections."""
 
     def __init__(
         self,
@@ -61,13 +61,13 @@ class Outbox:
         timeouts: Timeouts | None = None,
         senders: Senders | None = None,
     ) -> None:
-        """`settings` are SAK's, None without SAK; `senders` are the other gateways that can be called."""
+        """Create an outbox; `settings` are those of SAK (None without SAK), `senders` the other gateways."""
         self.owner = f"sends {uuid.uuid4().hex}"
         self.settings = settings
         self._sak = None if settings is None else SakClient(settings, timeouts)
         self.senders = senders
         self.pool = Pool(database_url, self.owner, size=_POOL_SIZE, read_only=False)
-        # A burst waits here, not in the pool, whose time-out is short.
+        # A burst waits here rather than in the pool, whose timeout is short.
         self._pool_slots = threading.BoundedSemaphore(_POOL_SIZE)
         self._database_url = database_url
         self._closed = False
@@ -76,20 +76,20 @@ class Outbox:
 
     @property
     def client(self) -> SakClient:
-        """SAK's client; raises NotConfiguredError without SAK."""
+        """The client of SAK. Raises NotConfiguredError if SAK is not configured."""
         if self._sak is None:
             raise errors.NotConfiguredError("SAK_BASE_URL is not set")
         return self._sak
 
     def sender_of(self, session_id: str) -> SenderClient | None:
-        """The gateway of a session that is not SAK's."""
+        """Return the gateway of a session that does not belong to SAK, or None."""
         return None if self.senders is None else self.senders.of_session(session_id)
 
     def open(self) -> None:
         self.pool.open()
 
     def close(self) -> None:
-        """Wait briefly for running calls; a later outcome is recorded over a separate connection."""
+        """Wait briefly for running calls. A later outcome is recorded over a separate connection."""
         with self._in_flight_changed:
             self._in_flight_changed.wait_for(lambda: not self._in_flight_count, _CLOSE_WAIT_SECONDS)
         self._closed = True
@@ -106,7 +106,7 @@ class Outbox:
         self.close()
 
     def prepare(self, request: SendRequest, token_name: str, session_id: str, key: str | None) -> SendDraft:
-        """The send to record for a request and its idempotency key; raises ApiError. Neither records nor sends it."""
+        """Return the send to record for a request, without recording or sending it. Raises ApiError."""
         address = recipient.resolve(self._query, session_id, request.to)
         file = request.attachment
         fingerprint = None
@@ -130,9 +130,9 @@ class Outbox:
         )
 
     def submit(self, draft: SendDraft, request: SendRequest) -> SendOutcome:
-        """Send, unless the idempotency key did before.
+        """Send, unless an earlier request with the idempotency key did.
 
-        Raises ApiError if the key was used for another request, and StoreError; both before the gateway is called.
+        Raises ApiError if the key was used for another request, or StoreError, before the gateway is called.
         """
         send = self._record(draft)
         if send.send_id != draft.send_id:
@@ -156,7 +156,7 @@ class Outbox:
                 self._in_flight_changed.notify_all()
 
     def complete(self, send: Send, result: SendResult) -> Send:
-        """The send with its result, which is recorded; if the database stays unavailable, it is only returned."""
+        """Record the result and return the send with it. If the database stays unavailable, only return it."""
         try:
             for attempt in _retrying(_COMPLETE_RETRY_SECONDS):
                 with attempt, self._pool_slots, self._final_connection() as connection:
@@ -176,7 +176,7 @@ class Outbox:
             return self.pool.read(query)
 
     def _own_phone(self, session_id: str) -> str | None:
-        """The phone of SAK's session, for reports that name none; the other gateways report theirs."""
+        """Return the phone of SAK's session, for reports without one. The other gateways report theirs."""
         return None if self.settings is None or self.sender_of(session_id) else self.settings.own_phone
 
     def _final_connection(self) -> AbstractContextManager[Connection]:
@@ -189,7 +189,7 @@ class Outbox:
         raise AssertionError("the last attempt raises")
 
     def _call_gateway(self, draft: SendDraft, request: SendRequest) -> tuple[SendResult, float | None]:
-        """Call the gateway; errors become results. The seconds are those of SendOutcome.retry_after."""
+        """Call the gateway. Errors become results; the seconds are those of SendOutcome.retry_after."""
         try:
             sender = self.sender_of(draft.session_id)
             client = self.client if sender is None else sender.for_send(str(draft.send_id))
@@ -216,7 +216,7 @@ class Outbox:
 
 
 def result_from_gateway(response: payloads.SendResponse) -> SendResult:
-    """The result in a response of the gateway."""
+    """Return the result in a response from the gateway."""
     if response.status == "sent":
         return SendResult("sent", message_id=valid_message_id(response.message_id))
     if response.status == "queued":
@@ -226,7 +226,7 @@ def result_from_gateway(response: payloads.SendResponse) -> SendResult:
 
 
 def valid_message_id(message_id: str | None) -> str | None:
-    """The id, if it can be stored."""
+    """Return the id if it can be stored, else None."""
     return message_id if message_id and len(message_id) <= 200 and message_id.isprintable() else None
 
 
@@ -236,7 +236,7 @@ _ERROR_CODES: Mapping[type[errors.SakError], str] = {
     errors.IncompleteFileError: "incomplete_file",
     errors.NotConfiguredError: "not_configured",
 }
-"""The code of a failure where SAK gave none."""
+"""The code of a failure for which SAK gave none."""
 
 
 def _retrying(seconds: float) -> Retrying:

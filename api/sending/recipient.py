@@ -10,10 +10,10 @@ from store.postgres.connections import Connection
 
 
 def resolve(query: Callable[[Callable[[Connection], str | None]], str | None], session_id: str, to: str) -> str:
-    """The digits of `to` in a session; raises ApiError.
+    """Return the digits of `to` in a session. Raises ApiError.
 
-    The database is queried only for the phone of a LID, for ten digits to which the gateway would add 91 although a
-    chat has exactly these, and for the spelling of a number of a country that has two.
+    The database is queried only in three cases: for the phone of a LID; for ten digits to which the gateway would add
+    91, although a chat has exactly these digits; and for the spelling of a number in a country that has two.
     """
     if len(to) > MAX_RECIPIENT_LENGTH:
         raise errors.bad_request("bad_recipient", f"to is longer than {MAX_RECIPIENT_LENGTH} characters.")

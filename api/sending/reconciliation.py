@@ -1,7 +1,7 @@
-"""Reconciles a send of unknown outcome with SAK's own list of sent messages.
+"""Reconciles a send of unknown outcome with the gateway's list of sent messages.
 
-The list has number, type, time and status, but no text. So a send is settled only if exactly one entry matches it and
-no other send matches that entry.
+SAK's list has number, type, time and status, but no text. A send therefore gets a result only if exactly one entry
+matches it, and that entry matches no other send.
 """
 
 import math
@@ -18,7 +18,7 @@ from store.sending import unsettled
 from store.sending.sends import Send, SendResult
 
 WINDOW_BEFORE_MS, WINDOW_AFTER_MS = 60_000, 120_000
-"""How far, in ms, SAK's timestamp may lie before ours (clock skew) and after it (clock skew and SAK's 45 s)."""
+"""How much earlier (clock skew) and later (clock skew, and 45 s of SAK) SAK's timestamp may be than ours, in ms."""
 _PAGE_SIZE, _MAX_PAGES = 100, 10
 """At most a tenth of SAK's rate limit."""
 _AMBIGUOUS_FAILURE_MS = int(timeouts.AMBIGUOUS_FAILURE_SECONDS * 1000)
@@ -27,13 +27,13 @@ _AMBIGUOUS_FAILURE_MS = int(timeouts.AMBIGUOUS_FAILURE_SECONDS * 1000)
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
     send: Send
-    """Its state now."""
+    """The current state of the send."""
     is_settled: bool
     explanation: str
 
 
 def reconcile(sending: Outbox, send: Send) -> Reconciliation:
-    """Look the send up at SAK and record its outcome if that is certain; raises ApiError if SAK fails."""
+    """Look the send up at the gateway and record its outcome if it is certain. Raises ApiError if the gateway fails."""
     if send.state == "accepted":
         return Reconciliation(send, is_settled=False, explanation="The call to SAK is still running.")
     if send.state not in ("unknown", "queued"):
@@ -73,7 +73,7 @@ def _unavailable(gateway: str, error: errors.SakError) -> ApiError:
     return ApiError(502, "sak_unavailable", f"{gateway} did not return its list: {error}.", headers)
 
 
-_UNKNOWN_SENDER = "Its gateway is not known here: ask the api, whose senders.toml must have it."
+_UNKNOWN_SENDER = "Its gateway is not known here: use the api, whose senders.toml must contain it."
 _STILL_QUEUED = (
     "SAK queued it, and its list never changes: the queue is in SAK's memory, drops it after about 20 s, and nothing "
     "links its id to WhatsApp's. If it was sent, it is a separate message."
@@ -84,7 +84,7 @@ _AMBIGUOUS_FAILURE = "SAK reports it as failed, which may mean a timeout: it may
 
 
 def _match(sending: Outbox, send: Send, candidates: Sequence[SentMessage]) -> SendResult | str:
-    """The result in the one matching entry, or the reason why there is none."""
+    """Return the result in the only matching entry, or the reason why there is none."""
     with sending.pool.connection() as connection:
         message_ids = [entry.message_id for entry in candidates if entry.message_id]
         claimed_ids = unsettled.ids_of_other_sends(connection, send, message_ids)
@@ -101,7 +101,7 @@ def _match(sending: Outbox, send: Send, candidates: Sequence[SentMessage]) -> Se
 
 
 def _list_sent(sending: Outbox, send: Send) -> list[SentMessage]:
-    """SAK's list, newest first, back to the time of the send."""
+    """Return SAK's list, newest first, back to the time of the send."""
     entries: list[SentMessage] = []
     for page in range(_MAX_PAGES):
         page_entries = sending.client.list_sent_messages(_PAGE_SIZE, page * _PAGE_SIZE, send.session_id)
@@ -123,7 +123,7 @@ def _is_candidate(entry: SentMessage, send: Send) -> bool:
 
 
 def recipient_digits(to: str) -> str | None:
-    """The digits that SAK dialled for a recipient of its list; None for none."""
+    """Return the digits that SAK dialled for a recipient in its list, or None if there are none."""
     try:
         return addresses.dialled(to)
     except addresses.RecipientError:
@@ -135,7 +135,7 @@ def _timestamp_ms(entry: SentMessage) -> int | None:
 
 
 def _result_from_entry(entry: SentMessage, send: Send) -> SendResult | None:
-    """The result in an entry; None if it is ambiguous."""
+    """Return the result in an entry, or None if it is ambiguous."""
     if entry.status in ("sent", "delivered", "read"):
         return outbox.result_from_gateway(SendResponse("sent", entry.message_id))
     if entry.status == "queued":

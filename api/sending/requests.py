@@ -16,13 +16,13 @@ from api.sending import filetype
 from store.sending.sends import SendKind
 
 MAX_TEXT_LENGTH = 65_536
-"""Characters, as in WhatsApp's own clients."""
+"""In characters, as in WhatsApp's own clients."""
 MAX_CAPTION_LENGTH = 1_024
 MAX_RECIPIENT_LENGTH = 128
 MAX_SESSION_ID_LENGTH = 200
 _MAX_JSON_BYTES = 1 << 20
 _MAX_FORM_OVERHEAD = 1 << 16
-"""Bytes of a form beside its file."""
+"""The size of a form without its file, in bytes."""
 _CHUNK_BYTES = 1 << 16
 
 
@@ -36,7 +36,7 @@ class Attachment:
     size: int
 
     def digest(self) -> str:
-        """The SHA-256 of the content, in hexadecimal."""
+        """Return the SHA-256 of the content in hexadecimal digits."""
         digest = hashlib.sha256()
         self.stream.seek(0)
         while chunk := self.stream.read(_CHUNK_BYTES):
@@ -55,7 +55,7 @@ class SendRequest:
 
 
 async def read_json(request: Request) -> SendRequest:
-    """The request in a JSON body; raises ApiError."""
+    """Return the request in a JSON body. Raises ApiError."""
     fields = request_body.parse_object(await request_body.read(request, _MAX_JSON_BYTES))
     text = fields.get("text")
     if not isinstance(text, str) or not text.strip():
@@ -70,7 +70,7 @@ def is_multipart(request: Request) -> bool:
 
 
 class _CompleteFormParser(MultiPartParser):
-    """Rejects a form without its closing boundary, whose last part may be truncated."""
+    """Rejects forms without a closing boundary, because their last part may be truncated."""
 
     reached_end = False
 
@@ -87,7 +87,7 @@ class _CompleteFormParser(MultiPartParser):
 
 
 async def read_form(request: Request, max_file_bytes: int) -> FormData:
-    """The form, which the caller closes; a large file is on disk. Raises ApiError above `max_file_bytes`."""
+    """Return the form, which the caller must close. Large files are on disk. Raises ApiError above `max_file_bytes`."""
     chunks = request_body.chunks(request, max_file_bytes + _MAX_FORM_OVERHEAD)
     parser = _CompleteFormParser(request.headers, chunks, max_files=1, max_fields=8)
     try:
@@ -97,7 +97,7 @@ async def read_form(request: Request, max_file_bytes: int) -> FormData:
 
 
 def from_form(form: FormData, max_file_bytes: int) -> SendRequest:
-    """The request in a form; raises ApiError."""
+    """Return the request in a form. Raises ApiError."""
     for name in ("to", "caption", "session_id", *MEDIA_KINDS):
         if len(form.getlist(name)) > 1:
             raise errors.bad_request("bad_parameter", f"{name} is given more than once.")
@@ -121,7 +121,7 @@ def from_form(form: FormData, max_file_bytes: int) -> SendRequest:
 
 
 def attachment(kind: MediaKind, stream: BinaryIO, name: str, size: int) -> Attachment:
-    """A file with its detected type; raises ApiError if it cannot be sent as this kind."""
+    """Return a file with its detected type. Raises ApiError if it cannot be sent as this kind."""
     stream.seek(0)
     mime_type = filetype.validate(kind, stream.read(filetype.SNIFF_BYTES), name)
     stream.seek(0)
@@ -129,7 +129,7 @@ def attachment(kind: MediaKind, stream: BinaryIO, name: str, size: int) -> Attac
 
 
 def check_text(field: str, text: str, max_length: int) -> str:
-    """The text; raises ApiError if it is too long or PostgreSQL cannot store it."""
+    """Return the text. Raises ApiError if it is too long or if PostgreSQL cannot store it."""
     if len(text) > max_length:
         raise errors.bad_request("bad_parameter", f"{field} is longer than {max_length} characters.")
     if not parameters.is_storable(text):
@@ -155,7 +155,7 @@ def _parse_session_id(fields: "dict[str, object] | FormData") -> str | None:
 
 
 def _sanitize_file_name(given: str | None, kind: MediaKind) -> str:
-    """The file name without folders and without characters that cannot stand in a header."""
+    """Return the file name without folders and without characters that are not allowed in a header."""
     base = re.split(r"[/\\]", given or "")[-1]
     name = "".join(character for character in base if character.isprintable() and not "\ud800" <= character <= "\udfff")
     stem, dot, suffix = name.strip().rpartition(".")

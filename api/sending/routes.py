@@ -1,4 +1,4 @@
-"""`POST /api/send`, `GET /api/sends/{id}` and `POST /api/sends/{id}/reconcile`."""
+"""`POST /api/send`, `GET /api/sends/{id}` and `POST /api/sends/{id}/reconcile`: send and look up sends."""
 
 import json
 import math
@@ -31,7 +31,7 @@ _ERROR_CODES = {"accepted": "send_in_progress", "failed": "send_failed", "unknow
 
 
 async def create_send(request: Request) -> Response:
-    """Send a text, or a file with a caption; 200 sent, 202 queued, 502 failed, 504 unknown."""
+    """Send a text or a file with a caption. Respond with 200 if sent, 202 if queued, 502 if failed, 504 if unknown."""
     caller = access.caller(request)
     caller.require_scope("write")
     key = idempotency.key(request)
@@ -42,7 +42,7 @@ async def create_send(request: Request) -> Response:
     max_file_bytes = database.from_request(request).settings.max_file_bytes
     form = await requests.read_form(request, max_file_bytes)
     try:
-        # In a thread, as it may read the file from a disk.
+        # In a thread, because it may read the file from disk.
         send_request = await run_in_threadpool(requests.from_form, form, max_file_bytes)
         return await _send(dispatcher, caller, send_request, key)
     finally:
@@ -55,7 +55,7 @@ async def _send(dispatcher: SendDispatcher, caller: Caller, send_request: SendRe
 
 
 def _select_session(dispatcher: SendDispatcher, caller: Caller, requested: str | None) -> str:
-    """The session to send from; raises ApiError."""
+    """Return the session to send from. Raises ApiError."""
     configured = dispatcher.default_session
     session_id = requested or configured
     if session_id is None:
@@ -65,7 +65,7 @@ def _select_session(dispatcher: SendDispatcher, caller: Caller, requested: str |
     if dispatcher.outbox.sender_of(session_id) is not None:
         return session_id
     dispatcher.require_sak()
-    # The key of a session always sends from it: the send would be recorded in the wrong session.
+    # The key of a session always sends from that session, so the send would be recorded in the wrong one.
     if configured is not None and session_id != configured:
         sentence = "SAK_SESSION_ID is another session; to choose one, use an owner's key and unset it."
         raise ApiError(400, "wrong_session", sentence)
@@ -73,7 +73,7 @@ def _select_session(dispatcher: SendDispatcher, caller: Caller, requested: str |
 
 
 def outcome_response(outcome: SendOutcome) -> Response:
-    """The response to a send, which has `data` also in the error envelope."""
+    """Return the response to a send. Error responses also contain `data`."""
     send = outcome.send
     status = _HTTP_STATUS[send.state]
     data = json.dumps(as_json(send), ensure_ascii=False)
@@ -91,7 +91,7 @@ def outcome_response(outcome: SendOutcome) -> Response:
 
 
 def as_json(send: Send) -> dict[str, object]:
-    """A send in the format of the API."""
+    """Return a send in the format of the API."""
     return {
         "messageId": send.message_id or send.gateway_id,
         "status": "pending" if send.state == "accepted" else send.state,
@@ -111,7 +111,7 @@ def reconciliation_json(result: Reconciliation) -> dict[str, object]:
 
 
 def get_send(request: Request) -> Response:
-    """A send and its state."""
+    """Respond with a send and its state."""
     return responses.success(json.dumps(as_json(_load_send(request)), ensure_ascii=False))
 
 

@@ -1,4 +1,4 @@
-"""Reconciles a send of unknown outcome through a gateway of senders.toml: with its events, then with its list."""
+"""Reconciles a send of unknown outcome through a gateway of senders.toml, by its events and then by its list."""
 
 from api.gateway.sender_client import SenderClient
 from api.gateway.sender_lists import Listed
@@ -8,11 +8,14 @@ from store.sending.sends import Send, SendResult
 
 
 def result(sending: Outbox, sender: SenderClient, send: Send) -> SendResult | str:
-    """The outcome, or a sentence on why there is none; raises SakError if the gateway does not answer."""
+    """Return the outcome, or a sentence with the reason why there is none.
+
+    Raises SakError if the gateway does not respond.
+    """
     with sending.pool.connection() as connection:
         found = echoes.find(connection, send.send_id)
     if found.rivals:
-        return f"Its message cannot be told from those of {found.rivals} other sends with the same text."
+        return f"Its message cannot be distinguished from those of {found.rivals} other sends with the same text."
     if len(found.message_ids) > 1:
         return f"{len(found.message_ids)} messages in the chat have its text."
     if found.message_ids:

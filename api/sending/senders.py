@@ -1,4 +1,4 @@
-"""The gateways of senders.toml that send, each with its client; the file is read again when it changes."""
+"""Holds the clients of the gateways in senders.toml that can send. The file is read again when it changes."""
 
 import logging
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ log = logging.getLogger(__name__)
 
 
 class Senders:
-    """All of them, for use by many threads; only one reloads."""
+    """All gateways that can send. Many threads may use them; only one reloads."""
 
     def __init__(self, path: Path, of_environ: Sender | None, timeouts: Timeouts | None = None) -> None:
-        """Raises SendersFileError if the file is not as it must be."""
+        """Read the file. Raises SendersFileError if it is invalid."""
         self._file = WatchedFile(path)
         self._of_environ = of_environ
         self._timeouts = timeouts
@@ -37,23 +37,26 @@ class Senders:
         return bool(self._by_name)
 
     def of_session(self, session_id: str) -> SenderClient | None:
-        """The gateway of a session that is not SAK's; its id begins with the sender's name and a colon."""
+        """Return the gateway of a session that does not belong to SAK, or None.
+
+        The session's id begins with the sender's name and a colon.
+        """
         name, colon, _ = session_id.partition(":")
         known = self._by_name.get(name) if colon else None
         return None if known is None else known[1]
 
     def reload(self) -> None:
-        """Read the file if it has changed; a mistake in it changes nothing and is logged."""
+        """Read the file if it has changed. If it is invalid, this is logged and nothing changes."""
         if not self._file.has_changed():
             return
         before = self._by_name
         try:
             self._read()
         except SettingsError as error:
-            log.warning("the senders stay as they are: %s", error)
+            log.warning("the senders were not reloaded: %s", error)
         else:
             if self._by_name.keys() != before.keys():
-                log.info("the gateways that send have changed: %s", ", ".join(self._by_name) or "there are none")
+                log.info("the list of sending gateways changed: %s", ", ".join(self._by_name) or "there are none")
 
     def close(self) -> None:
         for _, client in self._by_name.values():
@@ -61,7 +64,7 @@ class Senders:
 
     def _read(self) -> None:
         senders = senders_file.merge(senders_file.read(self._file.path), self._of_environ)
-        # The connections of what stays as it was are kept, and a running send keeps the client that it has.
+        # Unchanged gateways keep their connections, and a running send keeps its client.
         self._by_name = {
             name: self._by_name[name]
             if name in self._by_name and self._by_name[name][0] == sender

@@ -1,7 +1,7 @@
-"""Polls the state of SAK's session, and records its outages, its own number and its name.
+"""Polls the state of SAK's session and records its outages, its phone number and its name.
 
-SAK allows 100 requests a minute in total, and a poll of a disconnected session can make SAK reconnect it. So one
-process polls for all, and the interval grows while the session is away.
+SAK allows 100 requests a minute in total, and polling a disconnected session can make SAK reconnect it. One process
+therefore polls for all, at growing intervals while the session is disconnected.
 """
 
 import asyncio
@@ -25,13 +25,13 @@ from store.postgres.pool import Pool
 log = logging.getLogger(__name__)
 
 _MAX_INTERVAL = 900.0
-"""Seconds between two polls, at most, unless the configured interval is longer."""
+"""The longest time between two polls in seconds, unless the configured interval is longer."""
 _CLAIM_INTERVAL = 5.0
-"""Seconds between two checks whether a poll is due."""
+"""The time between two checks whether a poll is due, in seconds."""
 _AUTO_REPLY_INTERVAL = 3600.0
-"""Seconds between two questions whether SAK answers by itself."""
+"""The time in seconds between two queries whether SAK replies automatically."""
 _MAX_NAME = 200
-"""Characters of a session's name that are kept."""
+"""The number of characters of a session's name that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class SessionMonitor:
     interval_seconds: float
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Poll until cancelled."""
         thread = anyio.CapacityLimiter(1)
         while True:
             try:
@@ -52,9 +52,9 @@ class SessionMonitor:
             await asyncio.sleep(min(self.interval_seconds, _CLAIM_INTERVAL))
 
     def poll(self) -> ConnectionCheck | None:
-        """Poll if it is due, and record the result; None if it is not due or the state remained unknown."""
+        """Poll if it is due and record the result. Return None if it is not due or the state remains unknown."""
         with self.pool.connection() as connection:
-            # Longer than a poll takes: a process that dies during one only delays the next.
+            # Longer than a poll takes, so a process that dies during a poll only delays the next one.
             if not outages.claim_check(connection, self.session_id, max(self.interval_seconds, 60.0)):
                 return None
         now = time.time_ns() // 1_000_000
@@ -67,7 +67,7 @@ class SessionMonitor:
         except errors.RateLimitedError as error:
             pause = max(2 * self.interval_seconds, error.retry_after or 0.0)
         except errors.SakError as error:
-            # Says nothing about the session, and will not change soon.
+            # The response shows nothing about the session, and this will not change soon.
             log.warning("session poll rejected: %s", error)
             pause = _MAX_INTERVAL
         with self.pool.connection() as connection:
@@ -80,7 +80,7 @@ class SessionMonitor:
         return check
 
     def _ask_for_auto_reply(self) -> None:
-        """Record, once in an hour, whether SAK answers by itself; only the owner's token may ask for it."""
+        """Record once an hour whether SAK replies automatically. Only the owner's token may query it."""
         if not self.client.has_owner_token:
             return
         with self.pool.connection() as connection:
@@ -89,7 +89,7 @@ class SessionMonitor:
         try:
             sessions = self.client.list_sessions()
         except errors.SakError as error:
-            log.warning("SAK does not say whether it answers by itself: %s", error)
+            log.warning("SAK does not report whether it replies automatically: %s", error)
             return
         now = time.time_ns() // 1_000_000
         for session in sessions:
@@ -99,7 +99,7 @@ class SessionMonitor:
 
 
 def _check(now: int, state: SessionState) -> ConnectionCheck:
-    """The check that this answer is, at `now` in ms; without a phone or a time that cannot be true."""
+    """Return the check for a response at `now` in ms. A phone or time that cannot be right is left out."""
     connected_at = times.to_ms(state.last_connected_at)
     return ConnectionCheck(
         now,

@@ -61,7 +61,7 @@ class Verifiers:
         try:
             self._read_senders()
         except SettingsError as error:
-            log.warning("the senders stay as they are: %s", error)
+            log.warning("the senders were not reloaded: %s", error)
         if self._senders != before:
             log.info("the senders have changed: %s", ", ".join(self._senders) or "there are none")
             has_changed = True

@@ -204,7 +204,7 @@ def test_an_event_about_a_send_without_an_answer_settles_it(
         data = client.post(f"/api/sends/{twin}/reconcile").json()["data"]
         assert (data["settled"], data["explanation"]) == (
             False,
-            "Its message cannot be told from those of 1 other sends with the same text.",
+            "Its message cannot be distinguished from those of 1 other sends with the same text.",
         )
 
 
