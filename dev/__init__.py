@@ -1,1 +1,1 @@
-"""Runs the whole system on a laptop: embedded servers, a pretend gateway, benchmarks."""
+"""Runs the whole system on one machine: embedded servers, a simulated gateway and benchmarks."""

@@ -1,4 +1,4 @@
-"""`python -m dev [--demo]`: starts the local system; `./run` calls it once everything is installed."""
+"""`python -m dev [--demo]`: starts the local system. `./run` calls it once everything is installed."""
 
 import contextlib
 import os

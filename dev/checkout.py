@@ -1,4 +1,4 @@
-"""The root folder of the repository."""
+"""Finds the root folder of the repository."""
 
 from pathlib import Path
 from typing import Final

@@ -1,2 +1,2 @@
 class StartError(RuntimeError):
-    """Something could not be started; the message is shown in the terminal."""
+    """Something could not be started. The message is shown in the terminal."""

@@ -1,6 +1,6 @@
-"""Creates `.venv` and installs a lock file: `python3 dev/install.py LOCK STAMP`, with any Python and no package.
+"""Creates `.venv` and installs a lock file: `python3 dev/install.py LOCK STAMP`, with any Python and no packages.
 
-The stamp is written last, so that an interrupted installation is taken up again.
+The stamp is written last, so that an interrupted installation is repeated.
 """
 
 import fcntl
@@ -24,10 +24,10 @@ def main(lock_file_name: str, stamp: str) -> int:
     if not os.access(ROOT, os.W_OK) or (VENV.exists() and not os.access(VENV, os.W_OK)):
         print(f"{ROOT} belongs to another user, so nothing can be installed there: use a copy.", file=sys.stderr)
         return 1
-    # Private, because whoever can open a file can lock it.
+    # Private, because everybody who can open a file can lock it.
     turn = os.open(ROOT / ".venv.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(turn, "r+b"):
-        fcntl.flock(turn, fcntl.LOCK_EX)  # two first starts at once: the second waits, and finds everything done
+        fcntl.flock(turn, fcntl.LOCK_EX)  # two concurrent first starts: the second waits and finds everything done
         if mark.exists() and mark.read_text().strip() == stamp and _environment_is_usable():
             return 0
         start = time.monotonic()
@@ -43,7 +43,7 @@ def main(lock_file_name: str, stamp: str) -> int:
 
 
 def _environment_is_usable() -> bool:
-    """True if the environment exists and its Python runs and has pip."""
+    """Return whether the environment exists and its Python runs and has pip."""
     if not PYTHON.exists():
         return False
     check = "import sys, pip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))"
@@ -57,7 +57,7 @@ def _create_environment() -> None:
 
 
 def _pip_install(lock: Path) -> int:
-    """Run pip and show each package as it comes; all that pip said only if it fails."""
+    """Run pip, showing each package as it comes, and all of pip's output only if it fails."""
     command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--require-hashes"]
     environment = os.environ | {"PIP_USER": "0"}  # a user-wide setting that pip refuses inside an environment
     said: list[str] = []

@@ -1,1 +1,1 @@
-"""Measures speed and cost beside the alternatives; checks every promise before it prints a figure."""
+"""Measures speed and cost in comparison with alternatives, and verifies all results before printing figures."""

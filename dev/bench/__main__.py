@@ -1,4 +1,4 @@
-"""`./run bench`: measures, checks the results and prints them."""
+"""`./run bench`: runs measurements, checks the results and prints them."""
 
 import argparse
 import importlib
@@ -20,11 +20,11 @@ from dev.errors import StartError
 Benchmark: TypeAlias = Callable[[BenchServers, BenchmarkScale], list[ResultTable]]
 DEFAULT_PARTS = ("ingest", "drain", "freshness", "api", "memory")
 FULL_PARTS = ("connections", "workers", "stored", "flame_graphs")
-"""How figures grow, and where the time goes: only with --full, or by name, which keeps each below ten minutes."""
+"""Parts that run only with --full or by name, so that each stays below ten minutes."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit code: 0 also where a target is missed, as that is a figure; 1 where a promise was broken."""
+    """Run the parts and return the exit code: 1 if a result was wrong, otherwise 0, even if a target was missed."""
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join((*DEFAULT_PARTS, *FULL_PARTS)))
     parser.add_argument("--json", action="store_true", help="one document instead of tables")

@@ -1,4 +1,4 @@
-"""The calls of a dashboard, each as an API path and as the SQL query behind it."""
+"""Defines the calls of a dashboard, each as a path of the API and as the SQL query behind it."""
 
 import hashlib
 import random
@@ -23,21 +23,21 @@ class ApiCall:
 
 
 CallFactory: TypeAlias = Callable[[random.Random], ApiCall]
-"""A call with places of its own, so that nothing is only fast because it was just asked."""
+"""Returns a call with random parameters, so that no call is fast only because it was just made."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampledHistory:
-    """The chats and messages that calls ask for."""
+    """The chats and messages that the calls refer to."""
 
     connection: Connection
     addresses: list[str]
     recent_chats: list[tuple[int, str]]
-    """Ids and addresses of the most recently active chats, which are those that users open."""
+    """Ids and addresses of the most recently active chats, which users open most."""
     last_message_id: int
-    """The newest message's id."""
+    """The id of the newest message."""
     feed_position: change_feed.FeedPosition
-    """Two hundred changes before the end."""
+    """Two hundred changes before the end of the feed."""
 
     @classmethod
     def sample(cls, connection: Connection) -> "SampledHistory":
@@ -66,7 +66,7 @@ class SampledHistory:
         )
 
     def random_recent_message(self, rng: random.Random) -> tuple[str, str, message_pages.MessagePosition]:
-        """A recently active chat, a message in it, and its position."""
+        """Return a recently active chat, a message in it, and the message's position."""
         chat_id, address = rng.choice(self.recent_chats)
         return address, *self._first_message(
             """
@@ -86,7 +86,7 @@ class SampledHistory:
         )
 
     def random_message(self, rng: random.Random) -> tuple[str, str]:
-        """Any chat at all, as often as it has messages, and a message in it."""
+        """Return a random message and its chat. Chats are chosen in proportion to their messages."""
         found = self.connection.execute(
             """
             SELECT c.address, m.message_id
@@ -171,7 +171,7 @@ def _messages_around(address: str, message_id: str) -> ApiCall:
 
 
 def _rare_word(rng: random.Random) -> str:
-    """A word that one message of 150,000 has, as dev/generator/statements.py makes it up."""
+    """Return a word that occurs in one of 150,000 messages (dev/generator/statements.py)."""
     return f"sku{hashlib.md5(str(rng.randrange(50_000)).encode(), usedforsecurity=False).hexdigest()[:6]}"
 
 

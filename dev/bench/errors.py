@@ -1,2 +1,2 @@
 class BrokenPromiseError(Exception):
-    """A promise was broken in a measured run: no figure of that run is worth anything."""
+    """A measured run gave a wrong result, so its figures are worthless."""

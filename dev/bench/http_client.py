@@ -1,4 +1,4 @@
-"""A minimal HTTP connection, because the client's time counts as the server's."""
+"""A minimal HTTP client, because the client's time is measured as well."""
 
 import socket
 import time
@@ -13,7 +13,10 @@ class HttpConnection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def get(self, path: str) -> tuple[float, bytes]:
-        """The seconds that it took, and the answer's body; raises WrongError for any but 200."""
+        """Return the duration in seconds and the body of the response.
+
+        Raises BrokenPromiseError unless the status is 200.
+        """
         head = f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {API_TOKEN}\r\n\r\n".encode()
         begun = time.perf_counter()
         self._socket.sendall(head)

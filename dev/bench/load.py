@@ -1,4 +1,4 @@
-"""The description of a load, and its result."""
+"""Describes a load and its result."""
 
 import json
 import subprocess
@@ -13,15 +13,15 @@ from dev.checkout import ROOT
 @dataclass(frozen=True, slots=True)
 class LoadResult:
     acknowledged: int
-    """Answers of 200."""
+    """The number of responses with status 200."""
     sent: int
     other_statuses: dict[str, int]
-    """Other statuses; `lost` where a connection broke, `refused` where none came about."""
+    """The number of responses by other status: `lost` if a connection broke, `refused` if none could be opened."""
     started_at: float
-    """When the first request went out, by time.time()."""
+    """The time of the first request, by time.time()."""
     seconds: float
     cpu_seconds: float
-    """Of the generator."""
+    """The CPU time of the load generator in seconds."""
     latency_ms: dict[str, float]
     """p50, p90, p99, p999 and max, corrected for coordinated omission."""
 
@@ -33,7 +33,7 @@ class LoadResult:
         return asdict(self)
 
     def require_all_acknowledged(self) -> "LoadResult":
-        """Itself; raises WrongError if anything but a 200 came back."""
+        """Return the result. Raises BrokenPromiseError unless every response was 200."""
         if self.other_statuses or self.acknowledged != self.sent:
             raise BrokenPromiseError(
                 f"{self.sent} asked, {self.acknowledged} acknowledged, and {self.other_statuses or 'no answer'}."
@@ -43,7 +43,7 @@ class LoadResult:
 
 @dataclass(frozen=True, slots=True)
 class LoadSpec:
-    """As fast as it goes over so many connections, or at a rate; for so long, or so many."""
+    """A load at full speed or at a rate, over a number of connections, limited by time or by number of requests."""
 
     port: int
     connections: int
@@ -55,11 +55,11 @@ class LoadSpec:
     chats: int = sample_webhooks.CHAT_COUNT
 
     def run(self) -> LoadResult:
-        """Put it on, and return when it is over."""
+        """Apply the load and return its result."""
         return self.start().wait()
 
     def start(self) -> "RunningLoad":
-        """Put it on beside other work."""
+        """Start to apply the load in the background."""
         return RunningLoad(
             subprocess.Popen(
                 [sys.executable, "-m", "dev.bench.load_generator", json.dumps(asdict(self))],

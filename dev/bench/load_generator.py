@@ -1,7 +1,8 @@
-"""Runs a load in its own process: `python -m dev.bench.load_generator SPEC`, SPEC being a LoadSpec as JSON.
+"""Runs a load in its own process: `python -m dev.bench.load_generator SPEC`, with a LoadSpec as JSON.
 
-Requests are made and signed beforehand. Latencies are corrected for coordinated omission: at a given rate they count
-from when a request was due; as fast as it goes, a late answer stands for those that would have been asked meanwhile.
+Requests are built and signed in advance. Latencies are corrected for coordinated omission: at a given rate, they are
+measured from the time when a request was due; at full speed, a late response also counts for the requests that it
+delayed.
 """
 
 import asyncio
@@ -23,12 +24,12 @@ from dev.bench.load import LoadResult, LoadSpec
 from dev.bench.results import quantile
 
 PREPARED_REQUESTS = 150_000
-"""So many requests are made beforehand; the rest, in long runs, while they run."""
+"""The number of requests that are built in advance. Long runs build the others while running."""
 DRAIN_SECONDS = 15.0
 
 
 class LoadRun:
-    """State shared by all connections."""
+    """The state shared by all connections."""
 
     def __init__(self, load: LoadSpec) -> None:
         self.load = load
@@ -71,7 +72,7 @@ class LoadRun:
 
 
 class LoadConnection(asyncio.Protocol):
-    """Asks, waits for the whole answer, asks again; opens another connection where the server closes this one."""
+    """Sends a request and waits for the whole response, repeatedly. Reconnects if the server closes the connection."""
 
     def __init__(self, run: LoadRun) -> None:
         self._run = run
@@ -141,7 +142,7 @@ async def _connect(run: LoadRun) -> None:
 
 
 async def _send_at_rate(run: LoadRun) -> None:
-    """Give each due request to a free connection; the time that it waits for one counts."""
+    """Give each due request to a free connection. The time that it waits for one is part of its latency."""
     rate, seconds, start = run.load.rate, run.load.seconds, time.perf_counter()
     assert rate is not None
     assert seconds is not None
@@ -164,7 +165,7 @@ async def _send_at_rate(run: LoadRun) -> None:
 
 
 async def run_load(load: LoadSpec) -> LoadResult:
-    """Put the load on, from this process."""
+    """Apply the load from this process."""
     run = LoadRun(load)
     begun, started = time.perf_counter(), time.time()
     cpu = resource.getrusage(resource.RUSAGE_SELF)
@@ -195,7 +196,7 @@ async def run_load(load: LoadSpec) -> LoadResult:
 
 
 def corrected_latencies(latencies: "array[float]") -> list[float]:
-    """Each answer that took longer than usual, and those that were not asked for because it did."""
+    """Return the latencies, and those of the requests that slow responses delayed."""
     if not latencies:
         return []
     usual = statistics.median(latencies)

@@ -1,4 +1,4 @@
-"""Describes the machine, without which the figures mean nothing."""
+"""Describes the machine on which the figures were measured."""
 
 import os
 import platform
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def collect_facts() -> dict[str, object]:
-    """Facts about the machine as it is now, its other work included."""
+    """Return facts about the machine and its present load."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": _processor(),

@@ -15,7 +15,7 @@ PLOTS = {
 
 
 def main(results: Path, folder: Path) -> None:
-    """One SVG for each of the parts that was measured."""
+    """Write one SVG for each of the parts that was measured."""
     found: Any = json.loads(results.read_text())
     matplotlib: Any = importlib.import_module("matplotlib")
     matplotlib.use("svg")
@@ -44,7 +44,7 @@ def main(results: Path, folder: Path) -> None:
 
 
 def _plot_samples(axes: Any, rows: list[Any], series: str, label: str) -> None:  # noqa: ANN401 - matplotlib's
-    """Medians, with the least and the most."""
+    """Plot the medians with the least and the greatest value."""
     across = [_first_number(row["name"]) for row in rows]
     medians = [row[series]["median"] for row in rows]
     below = [row[series]["median"] - row[series]["min"] for row in rows]

@@ -1,4 +1,4 @@
-"""Reads CPU seconds and resident bytes of processes on Linux; elsewhere 0, which is printed as unknown."""
+"""Reads CPU seconds and resident bytes of processes on Linux. On other systems it returns 0, shown as unknown."""
 
 import os
 from collections import defaultdict
@@ -8,12 +8,12 @@ _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds(pid: int) -> float:
-    """Of a process and all its descendants, those that ended included."""
+    """Return the CPU seconds of a process and all its descendants, including ended ones."""
     return sum(_process_cpu_seconds(one) for one in process_tree(pid))
 
 
 def resident_bytes(pid: int) -> int:
-    """Bytes, of this process alone."""
+    """Return the resident bytes of this process alone."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
@@ -22,7 +22,7 @@ def resident_bytes(pid: int) -> int:
 
 
 def process_tree(pid: int) -> list[int]:
-    """The process and all its living descendants."""
+    """Return the process and all its running descendants."""
     children: defaultdict[int, list[int]] = defaultdict(list)
     for path in Path("/proc").glob("[0-9]*/stat"):
         fields = _stat_fields(path)
@@ -40,7 +40,7 @@ def _process_cpu_seconds(pid: int) -> float:
 
 
 def _stat_fields(path: Path) -> list[str]:
-    """The fields after the name, which may hold anything: state, parent and so on."""
+    """Return the fields after the name (which may contain anything): state, parent and so on."""
     try:
         return path.read_text().rpartition(")")[2].split()
     except OSError:

@@ -6,7 +6,7 @@ _HEADER = ("", "median", "least", "most", "", "against", "median", "ratio", "tar
 
 
 def format_table(table: ResultTable) -> str:
-    """The table, its columns aligned."""
+    """Return the table with aligned columns."""
     lines = [_HEADER, *(_row_cells(row) for row in table.rows)] if table.rows else []
     widths = [max((len(line[column]) for line in lines), default=0) for column in range(len(_HEADER))]
     printed = [

@@ -1,4 +1,4 @@
-"""Results: samples of alternating runs, their reference and their target."""
+"""Defines results: samples of alternating runs, their reference and their target."""
 
 import statistics
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ Comparison: TypeAlias = Literal["at least", "at most"]
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """The same figure from repeated runs."""
+    """Values of the same figure from repeated runs."""
 
     values: tuple[float, ...]
 
@@ -33,7 +33,7 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The limit of a figure or, with a reference, of its ratio."""
+    """The limit of a figure or, if there is a reference, of its ratio."""
 
     comparison: Comparison
     value: float
@@ -57,14 +57,17 @@ class ResultRow:
 
     @property
     def ratio(self) -> float | None:
-        """Ours to theirs, between medians: runs alternate, so that both had the same weather."""
+        """The ratio of our median to that of the reference.
+
+        The runs alternate, so that both had the same conditions.
+        """
         if self.reference_samples is None or not self.reference_samples.median:
             return None
         return self.ours.median / self.reference_samples.median
 
     @property
     def target_met(self) -> bool | None:
-        """True if the target is met; None without a target."""
+        """True if the target is met, or None without a target."""
         if self.target is None:
             return None
         return self.target.is_met(self.ours.median if self.ratio is None else self.ratio)
@@ -75,9 +78,9 @@ class ResultTable:
     title: str
     rows: tuple[ResultRow, ...]
     notes: tuple[str, ...] = ()
-    """Sentences: what was checked, and what belongs to the figures."""
+    """Sentences that state what was checked and what the figures include."""
 
 
 def quantile(values: Sequence[float], fraction: float) -> float:
-    """The value below which this share of the sorted values lies."""
+    """Return the value below which this share of the sorted values lies."""
     return values[min(len(values) - 1, int(fraction * len(values)))]

@@ -1,4 +1,4 @@
-"""Webhooks as SAK sends them, 350 bytes each, no two alike, all signed."""
+"""Generates signed webhooks in SAK's format, 350 bytes each, all different."""
 
 import hmac
 import secrets
@@ -24,18 +24,18 @@ _REQUEST = (
 
 @dataclass(frozen=True, slots=True)
 class Senders:
-    """People who write in turn; events of two crowds differ as well."""
+    """Senders who write in turn. Two objects produce different events."""
 
     id_prefix: str = field(default_factory=lambda: secrets.token_hex(4).upper())
     """8 hexadecimal digits, part of each message id."""
     chat_count: int = CHAT_COUNT
 
     def phone(self, number: int) -> bytes:
-        """The sender of the event with this number."""
+        """Return the phone of the sender of the event with this number."""
         return b"9198%08d" % (number % self.chat_count)
 
     def body(self, number: int, text: bytes | None = None) -> bytes:
-        """The event of this number; its text is padded to SIZE unless one is given."""
+        """Return the body of the event with this number. The default text is padded to SIZE."""
         phone = self.phone(number)
         words = b"No %d " % number if text is None else text
         seconds = _START_SECONDS + number // 20
@@ -54,5 +54,5 @@ def signature(body: bytes) -> bytes:
 
 
 def encode_request(body: bytes, path: str = PATH) -> bytes:
-    """The whole HTTP request."""
+    """Return the whole HTTP request."""
     return _REQUEST % (path.encode(), signature(body), len(body), body)

@@ -1,4 +1,4 @@
-"""The size of a benchmark run."""
+"""Defines the size of a benchmark run."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,11 @@ class BenchmarkScale:
     message_count: int
     """The size of a backlog, and of a history."""
     round_count: int
-    """How often runs alternate."""
+    """The number of alternating runs."""
     run_seconds: float
-    """How long a short run lasts."""
+    """The duration of a short run in seconds."""
     full: bool = False
-    """True to measure the parts that take minutes, too."""
+    """True to include the parts that take minutes."""
 
     @classmethod
     def default(cls) -> "BenchmarkScale":
@@ -20,7 +20,7 @@ class BenchmarkScale:
 
     @classmethod
     def quick(cls) -> "BenchmarkScale":
-        """To see that everything works; its figures say little."""
+        """Return a small size, which checks that everything works. Its figures mean little."""
         return cls(message_count=2_000, round_count=1, run_seconds=1.0)
 
     @classmethod

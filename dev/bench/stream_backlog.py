@@ -1,4 +1,4 @@
-"""Fills the stream as ingest does without a worker, and waits until it is empty."""
+"""Fills the stream like ingest does when no worker runs, and waits until it is empty."""
 
 import json
 import time
@@ -20,11 +20,11 @@ PIPELINE_ENTRIES = 1000
 class Backlog:
     events: int
     body_bytes: int
-    """Of raw bodies."""
+    """The size of the raw bodies."""
 
 
 def fill(client: "redis.Redis", senders: Senders, count: int, *, events_per_entry: int = 1) -> None:
-    """Put so many events into the stream, as entries of this size: 1 is what comes one by one."""
+    """Put this many events into the stream, in entries of this size; 1 for events that arrive singly."""
     writer = senders.id_prefix.lower().rjust(32, "0")
     now = int(time.time() * 1000)
     with client.pipeline(transaction=False) as pipe:  # pyright: ignore[reportUnknownMemberType] - shard_hint
@@ -38,7 +38,7 @@ def fill(client: "redis.Redis", senders: Senders, count: int, *, events_per_entr
 
 
 def entry_count(client: "redis.Redis") -> int:
-    """Entries that are not committed; one cheap command, because it is polled."""
+    """Return the number of entries that are not committed. One cheap command, because it is polled."""
     try:
         position = consumer_group.position(cast("list[dict[str, object]]", client.xinfo_groups(contract.STREAM)))
     except redis.ResponseError:
@@ -48,7 +48,7 @@ def entry_count(client: "redis.Redis") -> int:
 
 
 def measure(client: "redis.Redis") -> Backlog:
-    """The entries that are not committed."""
+    """Return the entries that are not committed."""
     events = size = 0
     last = (StreamConsumer(client, "bench").state().committed_before or b"-").decode()
     while entries := cast(
@@ -62,7 +62,7 @@ def measure(client: "redis.Redis") -> Backlog:
 
 
 def wait_until_empty(client: "redis.Redis", timeout_seconds: float) -> float:
-    """The moment (by time.time) when nothing waits any more: entries go strictly after their COMMIT."""
+    """Return the time (by time.time) at which nothing waits any more. Entries are acknowledged after their COMMIT."""
     deadline = time.perf_counter() + timeout_seconds
     while entry_count(client):
         if time.perf_counter() > deadline:

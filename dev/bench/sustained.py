@@ -1,4 +1,4 @@
-"""Measures the sustained rate of acknowledged and stored events: the whole system beside whole alternatives."""
+"""Measures the sustained rate of acknowledged and stored events of the system and of its alternatives."""
 
 import contextlib
 import time
@@ -19,22 +19,22 @@ WORKERS = 2
 """As many as there are cores."""
 LONG_RUN_SECONDS = 30.0
 INITIAL_RATE_FACTOR = 0.95
-"""The rate that is tried first, as a share of what a burst was stored at."""
+"""The first rate to try, as a share of the rate at which a burst was stored."""
 RATE_REDUCTION = 0.85
 MAX_ATTEMPTS = 6
 BACKLOG_GROWTH_SECONDS = 0.5
-"""A backlog that is longer at the end than in the middle, by what comes in this time, has grown."""
+"""If the backlog at the end exceeds that in the middle by more than arrives in this time, it has grown."""
 
 
 @dataclass(frozen=True, slots=True)
 class SustainedRate:
     events_per_second: float
-    """Events per second, acknowledged and stored."""
+    """The rate of events that were both acknowledged and stored."""
     notes: tuple[str, ...]
 
 
 def measure(lab: BenchServers, plan: BenchmarkScale) -> ResultTable:
-    """Runs alternate; every acknowledged event of every run is stored when its clock stops."""
+    """Measure the rates in alternating runs. The time of a run ends when all of its acknowledged events are stored."""
     ours, flask, jobs = list[SustainedRate](), list[SustainedRate](), list[SustainedRate]()
     for turn in range(max(1, plan.round_count - 1)):
         ours.append(
@@ -66,7 +66,7 @@ def _rates(runs: list[SustainedRate]) -> Samples:
 
 
 def _measure_ours(lab: BenchServers, plan: BenchmarkScale, seconds: float) -> SustainedRate:
-    """Start at the rate of a burst; lower it until neither a short nor a long run has a growing backlog."""
+    """Start at the rate of a burst, and lower it until the backlog grows neither in a short nor in a long run."""
     burst = _burst_rate(lab, plan)
     rate = burst * INITIAL_RATE_FACTOR
     note = ""
@@ -103,7 +103,7 @@ def _burst_rate(lab: BenchServers, plan: BenchmarkScale) -> float:
 
 
 def _run_at_rate(lab: BenchServers, rate: float, seconds: float) -> tuple[bool, str]:
-    """True if the backlog grew at this rate, and a sentence about the run."""
+    """Return whether the backlog grew at this rate, and a sentence about the run."""
     with (
         lab.redis() as client,
         lab.database() as database_url,
@@ -156,7 +156,7 @@ def _measure_flask(lab: BenchServers, plan: BenchmarkScale) -> SustainedRate:
 
 
 def _measure_job_per_event(lab: BenchServers, plan: BenchmarkScale) -> SustainedRate:
-    """From the first request until the last of some hundreds of jobs is done."""
+    """Measure from the first request until the last of some hundreds of jobs is done."""
     with lab.redis(), lab.database("guide", migrated=False) as database_url:
         guide.create_tables(database_url)
         port = lab.free_port()

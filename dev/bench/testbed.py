@@ -1,4 +1,4 @@
-"""Starts servers and processes as `./run` does, for benchmarks."""
+"""Starts servers and processes for benchmarks, in the same way as `./run`."""
 
 import os
 import shutil
@@ -57,7 +57,7 @@ class BenchServers:
     @classmethod
     @contextmanager
     def create(cls, parent: Path) -> Generator[Self]:
-        """Servers in a temporary folder below `parent`, whose disk they sync to."""
+        """Provide servers in a temporary folder below `parent`, on whose disk they sync."""
         parent.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix="lab-", dir=parent))
         folder.chmod(0o711)
@@ -74,7 +74,7 @@ class BenchServers:
 
     @contextmanager
     def database(self, name: str = "bench", *, migrated: bool = True) -> Generator[str]:
-        """The URL of a fresh database, dropped afterwards."""
+        """Provide a new database and drop it afterwards. Yields its URL."""
         self._run_admin("DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
         self._run_admin("CREATE DATABASE {}", name)
         url = self.postgres.url_of(name)
@@ -87,7 +87,7 @@ class BenchServers:
 
     @contextmanager
     def redis(self, **settings: str) -> Generator["redis.Redis"]:
-        """The emptied Valkey, its memory given back, with settings of this block's own."""
+        """Provide the emptied Valkey with settings that apply within the block."""
         for left in (self.folder / "spool").glob("*.tail"):
             left.unlink()  # otherwise the next ingest would send the last events of the one before again
         with redis.Redis.from_url(self.valkey.url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
@@ -105,7 +105,7 @@ class BenchServers:
 
     @contextmanager
     def start_module(self, module: str, database_url: str = "", **settings: str) -> Generator[StartedProcess]:
-        """`python -m module`, as `./run` starts it, until the block ends."""
+        """Run `python -m module` until the block ends, in the same way as `./run`."""
         port = self.free_port()
         environment = {
             "PORT": str(port) if module != "worker" else "",
@@ -124,7 +124,7 @@ class BenchServers:
     def start_python(
         self, arguments: Sequence[str], port: int, environment: Mapping[str, str], ready_url: str | None
     ) -> Generator[StartedProcess]:
-        """Run a Python program until the block ends; without a URL for its readiness, wait one second."""
+        """Run a Python program until the block ends. Without a URL for its readiness, wait one second."""
         log = (self.folder / "processes.log").open("ab")
         process = child_process.start(
             [sys.executable, *arguments], log, environment={**os.environ, **environment}, cwd=str(ROOT)
@@ -145,7 +145,7 @@ class BenchServers:
         return listeners.free_port(HOST, 0, "PORT")
 
     def server_cpu_seconds(self) -> dict[str, float]:
-        """The CPU seconds that each server has used."""
+        """Return the CPU seconds that each server has used."""
         return {
             "postgres": process_usage.cpu_seconds(self.postgres.pid),
             "valkey": process_usage.cpu_seconds(self.valkey.pid),

@@ -1,4 +1,4 @@
-"""Checks the promises after a measured run; a run that broke one prints no figure."""
+"""Verifies the results of a measured run. A run with a wrong result prints no figure."""
 
 import time
 from typing import cast
@@ -8,11 +8,14 @@ from store.ledger import ledger
 from store.postgres import connections
 
 LEDGER_TIMEOUT_SECONDS = 10.0
-"""How long the ledger may take to know: a worker looks at the stream once a second."""
+"""In seconds. A worker reads the state of the stream once a second."""
 
 
 def verify_all_stored(database_url: str, acknowledged: int, *, timeout_seconds: float = LEDGER_TIMEOUT_SECONDS) -> str:
-    """Every acknowledged event is stored, once, and the ledger adds up; a sentence that says so. Raises WrongError."""
+    """Check that every acknowledged event is stored once and the ledger is exact. Return a sentence that says so.
+
+    Raises BrokenPromiseError.
+    """
     deadline = time.monotonic() + timeout_seconds
     with connections.open(database_url, "bench") as connection:
         while True:

@@ -1,1 +1,1 @@
-"""Hurts a running system on purpose, and checks that what was acknowledged is what is there."""
+"""Injects faults into a running system and checks that everything acknowledged is stored."""

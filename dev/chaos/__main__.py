@@ -9,7 +9,10 @@ from dev.chaos import campaign
 
 
 def main(arguments: list[str]) -> int:
-    """The exit code: 1 if anything is missing, doubled, wrong or refused, or the ledger does not add up."""
+    """Run a campaign.
+
+    Return the exit code: 1 if anything is missing, duplicated, wrong or refused, or the ledger is not exact.
+    """
     parser = argparse.ArgumentParser(prog="./run chaos", description=__doc__)
     parser.add_argument("--minutes", type=float, default=5.0, help="how long to go on (5)")
     parser.add_argument("--seed", type=int, help="which faults and events, and when (any)")

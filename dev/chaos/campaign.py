@@ -19,9 +19,9 @@ from dev.chaos.verdict import Verdict
 from dev.chaos.webhook_sender import DeliveryLog, WebhookSender
 
 MIN_PAUSE, MAX_PAUSE = 1.0, 4.0
-"""Seconds between two faults."""
+"""The seconds between two faults."""
 RECOVERY_SECONDS = 90.0
-"""How long the system has in the end to bring everything home."""
+"""The time in seconds that the system has at the end to store everything."""
 RECOVERY_CHECK_SECONDS = 0.25
 RECOVERY_SAMPLE = 50
 
@@ -36,9 +36,9 @@ class CampaignResult:
     deliveries: DeliveryLog
     verdict: Verdict
     ledger_problem: str
-    """The output of `python -m store ledger`; empty if the ledger is exact."""
+    """The output of `python -m store ledger`, or empty if the ledger is exact."""
     recoveries: dict[str, float] = field(default_factory=dict[str, float])
-    """Per kind of fault, the longest time until what was acknowledged by its end was readable, in s."""
+    """The longest time in seconds, per kind of fault, until everything acknowledged by its end was readable."""
 
     @property
     def is_clean(self) -> bool:
@@ -47,7 +47,7 @@ class CampaignResult:
 
 @dataclass(slots=True)
 class _PendingRecovery:
-    """Events that were acknowledged before a fault was over, and must now become readable."""
+    """Events that were acknowledged before the end of a fault and must now become readable."""
 
     fault: str
     healed_at: float
@@ -55,7 +55,7 @@ class _PendingRecovery:
 
 
 class Campaign:
-    """Runs on a system of its own."""
+    """A campaign on a system of its own."""
 
     def __init__(self, *, minutes: float, seed: int, rate: float, workers: int = 2) -> None:
         self._minutes = minutes
@@ -70,7 +70,7 @@ class Campaign:
         self._next_look = 0.0
 
     def run(self, print_line: Callable[[str], None]) -> CampaignResult:
-        """Start everything, hurt it, let it rest, judge it."""
+        """Start the system, inject faults, let it recover, and compare the result."""
         with SystemUnderTest(workers=self._workers, is_replicated=True) as system:
             if system.redis_disk is None:
                 print_line("no C compiler: nothing happens to disks and clocks")
@@ -101,7 +101,7 @@ class Campaign:
             self._undo_due(system, record)
 
     def _may_happen(self, name: str, system: SystemUnderTest) -> bool:
-        """Whether the system can keep its promises under this fault as well; both servers must run."""
+        """Return whether the system can keep its promises under this fault as well. Both servers must run."""
         if any(pending in ALONE for _, pending, _ in self._undos) or (name in ALONE and self._undos):
             return False
         if not (system.valkey.running and system.postgres.running):
@@ -133,7 +133,7 @@ class Campaign:
     def _check_recoveries(self, system: SystemUnderTest) -> None:
         is_frozen = any(name == POSTGRES_FROZEN for _, name, _ in self._undos)
         if not self._open or is_frozen or not system.postgres.running:
-            return  # this thread also ends the faults: it must not wait for a server
+            return  # This thread also ends the faults, so it must not wait for a server.
         try:
             with psycopg.connect(system.postgres.url, autocommit=True) as database:
                 for recovery in list(self._open):
@@ -166,7 +166,7 @@ class Campaign:
 
 
 def format_report(result: CampaignResult) -> str:
-    """The outcome for people."""
+    """Return the result as text."""
     record, found = result.deliveries, result.verdict
     lines = [f"{'fault':<29}{'times':>7}{'slowest recovery':>19}"]
     for name in ALL_FAULTS:

@@ -1,6 +1,7 @@
-"""Generates gateway events: all different, and the same for the same seed.
+"""Generates gateway events, which are all different, and the same for the same seed.
 
-The shapes are those of SAK's real and documented webhooks; the mix has what makes order and repetition matter.
+They have the shapes of SAK's real and documented webhooks. The mix includes events for which order and repetition
+matter.
 """
 
 import hashlib
@@ -14,21 +15,21 @@ from datetime import UTC, datetime
 SECRET = "5ec4e7" * 8
 SESSION = "33333333-4444-4555-8666-777777777777"
 START_SECONDS = 1_760_000_000
-"""Unix time of the first event: in the past and after 2009, so that the parser accepts it."""
+"""The Unix time of the first event: in the past and after 2009, so that the parser accepts it."""
 PERSON_COUNT = 60
 WORDS = ("order", "price", "कीमत", "شكرا", "thanks", "tomorrow", "😀", "stock", "invoice", "yes", "no", "please")
 RESEND_PROBABILITY = 0.3
-"""How likely the next event is the content of one that came empty, while there are any."""
+"""The probability that the next event is the content of a message that arrived empty, if there is one."""
 STATUSES = ("sent", "delivered", "read", "played")
 
 
 def sign(body: bytes) -> str:
-    """The signature header's value."""
+    """Return the value of the signature header."""
     return "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
 
 
 class EventGenerator:
-    """An endless iterator of bodies."""
+    """An endless iterator over bodies."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -63,7 +64,7 @@ class EventGenerator:
         return body
 
     def take(self, count: int) -> list[bytes]:
-        """The next ones."""
+        """Return the next bodies."""
         return list(itertools.islice(self, count))
 
     def _text_event(self, number: int) -> bytes:
@@ -79,7 +80,7 @@ class EventGenerator:
         return _encode(event="billing.updated", sessionId=SESSION, id=self._message_id(number))
 
     def _repeated_event(self, number: int) -> bytes:
-        """A byte-by-byte copy of an earlier event."""
+        """Return an exact copy of an earlier event."""
         return self._random.choice(self._told) or self._text_event(number)
 
     def _received_event(self, number: int, **fields: str) -> bytes:
@@ -98,7 +99,7 @@ class EventGenerator:
         )
 
     def _undecrypted_event(self, number: int) -> bytes:
-        """Comes empty at first; what it said follows later, under the same id."""
+        """Return a message that arrives empty at first. Its content follows later with the same id."""
         empty = json.loads(self._received_event(number, text=""))
         self._later.append(_encode(**(empty | {"type": "conversation", "text": self._random_text(number)})))
         return _encode(**empty)

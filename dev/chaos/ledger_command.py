@@ -1,4 +1,4 @@
-"""Runs the ledger command as an operator does."""
+"""Runs the ledger command as an operator would."""
 
 import json
 import os
@@ -10,11 +10,11 @@ from typing import Any
 from dev.checkout import ROOT
 
 TIMEOUT_SECONDS = 30
-"""Seconds within which a system at rest must have an exact ledger."""
+"""The time in seconds within which a system at rest must have an exact ledger."""
 
 
 def read(database_url: str, *arguments: str) -> tuple[int, dict[str, Any]]:
-    """The exit code of `python -m store ledger --json` with more arguments, and what it printed."""
+    """Run `python -m store ledger --json` with more arguments. Return its exit code and its output."""
     done = subprocess.run(
         [sys.executable, "-m", "store", "ledger", "--json", *arguments],
         env=dict(os.environ) | {"DATABASE_URL": database_url},
@@ -27,13 +27,13 @@ def read(database_url: str, *arguments: str) -> tuple[int, dict[str, Any]]:
 
 
 def is_settled(database_url: str) -> bool:
-    """True if every received event is accounted for."""
+    """Return whether every received event is accounted for."""
     _, document = read(database_url)
     return document.get("waiting") == 0
 
 
 def find_problem(database_url: str, wait: Callable[[float], None]) -> str:
-    """Empty if the ledger is exact and nothing waits, within a while; else what is wrong with it."""
+    """Return an empty text once the ledger is exact and nothing waits, or the problem after a time limit."""
     code, document = read(database_url)
     for _ in range(TIMEOUT_SECONDS):
         if code == 0 and document.get("waiting") == 0:

@@ -1,4 +1,4 @@
-"""Computes the expected history of a set of events, from the descriptions of SAK and of the design alone.
+"""Computes the expected history of a set of events from the descriptions of SAK and of the design.
 
 It covers only the events of dev/chaos/event_generator.py and shares no code with the product.
 """
@@ -56,12 +56,12 @@ class _MessageCopy:
 
     @property
     def rank(self) -> tuple[int, int, int]:
-        """Greatest by completeness, then earliest time, then smallest digest."""
+        """The greatest wins: by completeness, then by earliest time, then by smallest digest."""
         return self.completeness, -self.message.timestamp, -int.from_bytes(self.digest)
 
 
 def fold(bodies: Collection[bytes]) -> ExpectedHistory:
-    """The history of these events, each counted once."""
+    """Return the history of these events, each counted once."""
     history = ExpectedHistory()
     copies: dict[str, list[_MessageCopy]] = {}
     acks: dict[str, list[str]] = {}
@@ -147,5 +147,5 @@ def _contacts(messages: Collection[MessageRow], names: dict[str, str]) -> dict[s
 
 
 def to_milliseconds(moment: datetime) -> int:
-    """A time of the database as the model counts it."""
+    """Return a time from the database in the unit of the model."""
     return round(moment.timestamp() * 1000)

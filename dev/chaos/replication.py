@@ -1,4 +1,4 @@
-"""Standbys of PostgreSQL and replicas of Valkey, which follow a primary and are promoted in its place."""
+"""Creates and promotes standbys of PostgreSQL and replicas of Valkey."""
 
 import subprocess
 import time
@@ -15,15 +15,15 @@ from dev.embedded.valkey import EmbeddedValkey
 from dev.errors import StartError
 
 FOLLOW_SECONDS = 30.0
-"""Seconds within which a new replica has everything."""
+"""The time in seconds within which a new replica must have caught up."""
 
 
 def create_standby(
     primary: EmbeddedPostgres, folder: Path, settings: Mapping[str, str], *, link_port: int | None = None
 ) -> EmbeddedPostgres:
-    """A streaming standby in an empty folder, not started yet; raises StartError.
+    """Return a streaming standby in an empty folder, which is not started yet. Raises StartError.
 
-    It follows through the local port, or through the primary's socket.
+    It follows the primary through the local port, or through the primary's socket.
     """
     link = {} if link_port is None else {"primary_conninfo": f"host=127.0.0.1 port={link_port} user={ROLE}"}
     server = EmbeddedPostgres(folder, ephemeral=True, settings={**settings, **link})
@@ -44,7 +44,7 @@ def create_standby(
 
 
 def has_standby(primary: EmbeddedPostgres) -> bool:
-    """Whether a standby has received what the primary wrote, but for the last MiB."""
+    """Return whether a standby has received everything from the primary except at most the last MiB."""
     with psycopg.connect(primary.url, autocommit=True) as connection:
         row = connection.execute(
             """
@@ -56,7 +56,7 @@ def has_standby(primary: EmbeddedPostgres) -> bool:
 
 
 def promote(standby: EmbeddedPostgres) -> None:
-    """Return once the standby takes writes."""
+    """Promote the standby and return once it accepts writes."""
     with psycopg.connect(standby.url, autocommit=True) as connection:
         row = connection.execute("SELECT pg_promote(wait_seconds => 60) AND NOT pg_is_in_recovery()").fetchone()
     if row != (True,):
@@ -64,7 +64,7 @@ def promote(standby: EmbeddedPostgres) -> None:
 
 
 def follow(replica: EmbeddedValkey, link_port: int) -> None:
-    """Make the Valkey follow the one behind the local port, and wait until it has everything; raises StartError."""
+    """Make the Valkey follow the one behind the local port, and wait until it has caught up. Raises StartError."""
     with _client(replica) as client:
         client.execute_command("REPLICAOF", "127.0.0.1", str(link_port))  # pyright: ignore[reportUnknownMemberType] - *args
     end = time.monotonic() + FOLLOW_SECONDS
@@ -75,14 +75,14 @@ def follow(replica: EmbeddedValkey, link_port: int) -> None:
 
 
 def is_following(replica: EmbeddedValkey) -> bool:
-    """Whether the link to its primary is up."""
+    """Return whether the connection to its primary is up."""
     with _client(replica) as client:
         facts = cast("dict[str, object]", client.info("replication"))  # pyright: ignore[reportUnknownMemberType] - *args
     return facts.get("master_link_status") == "up"
 
 
 def take_over(replica: EmbeddedValkey) -> None:
-    """Make the replica a primary with what it has received."""
+    """Make the replica a primary with the data that it has received."""
     with _client(replica) as client:
         client.execute_command("REPLICAOF", "NO", "ONE")  # pyright: ignore[reportUnknownMemberType] - *args
 

@@ -1,4 +1,4 @@
-"""Writes events into the stream as ingest does: whole, numbered, acknowledged batches."""
+"""Writes events into the stream like ingest: in numbered, acknowledged batches."""
 
 import secrets
 import time
@@ -15,12 +15,12 @@ from ingest.queue import contract
 
 
 def connect(url: str) -> Redis:
-    """A client that sends nothing twice."""
+    """Return a client that never sends a command twice."""
     return Redis.from_url(url, retry=Retry(NoBackoff(), 0), protocol=2)  # pyright: ignore[reportUnknownMemberType] - **kwargs
 
 
 class StreamWriter:
-    """One writer."""
+    """A writer."""
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
@@ -30,7 +30,7 @@ class StreamWriter:
         self._number = 0
 
     def append(self, bodies: Sequence[bytes]) -> bytes:
-        """Append one batch; returns the entry's id."""
+        """Append one batch and return the entry's id."""
         self._number += 1
         self.written_bodies += bodies
         receipts = (time.time_ns() // 1_000_000,) * len(bodies)
@@ -38,17 +38,17 @@ class StreamWriter:
         return self.append_fields(contract.to_fields(batch))
 
     def append_all(self, bodies: Iterable[bytes], *, events_per_batch: int = 10) -> None:
-        """Append the bodies in batches of a size."""
+        """Append the bodies in batches of this size."""
         rest = list(bodies)
         for start in range(0, len(rest), events_per_batch):
             self.append(rest[start : start + events_per_batch])
 
     def append_fields(self, fields: dict[bytes, bytes]) -> bytes:
-        """Append any entry."""
+        """Append an arbitrary entry."""
         return cast("bytes", self.redis.xadd(contract.STREAM, cast("dict[Any, Any]", fields)))
 
     def enqueue_drain(self) -> None:
-        """Queue one drain."""
+        """Enqueue one drain job."""
         Queue(contract.RQ_QUEUE, connection=self.redis, serializer=JSONSerializer).enqueue(  # pyright: ignore[reportUnknownMemberType] - RQ's arguments are any
             contract.RQ_JOB, job_timeout=30, result_ttl=0, failure_ttl=300
         )

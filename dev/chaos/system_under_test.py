@@ -1,4 +1,4 @@
-"""The system of a campaign: private servers, a proxy in front of each, and processes that are restarted."""
+"""Runs the system of a campaign: private servers, a proxy in front of each, and processes that are restarted."""
 
 import itertools
 import shutil
@@ -21,12 +21,12 @@ from dev.embedded.valkey import EmbeddedValkey
 from dev.supervisor import listeners
 from store.postgres import migrator
 
-# Nothing here survives a power failure; a killed process loses no more than in production.
+# Nothing here survives a power failure. A killed process loses no more than in production.
 POSTGRES_SETTINGS = {"synchronous_commit": "on", "full_page_writes": "on", "max_connections": "60"}
 STANDBY_SETTINGS = {"wal_keep_size": "256MB", "wal_retrieve_retry_interval": "200ms"}
-"""A standby follows again after its link was down, and soon."""
+"""A standby reconnects soon after its link was down."""
 REPLICATED_VALKEY_SETTINGS = {"appendfsync": "everysec", "repl-diskless-sync-delay": "0"}
-"""What a managed Redis has: the promises must not need more."""
+"""The settings of a managed Redis. The promises must hold with them."""
 
 
 def socket_path(valkey: EmbeddedValkey) -> Path:
@@ -34,7 +34,7 @@ def socket_path(valkey: EmbeddedValkey) -> Path:
 
 
 class SystemUnderTest:
-    """Starts when entered, on a folder in memory if there is room; leaves nothing behind."""
+    """The system, started on entry, in a folder in memory if there is room. Leaves nothing behind."""
 
     def __init__(
         self,
@@ -44,10 +44,10 @@ class SystemUnderTest:
         prelude: str | None = None,
         is_replicated: bool = False,
     ) -> None:
-        """`environment` is added to what each process is given; `prelude` is Python that runs in it first.
+        """Create a system. `environment` is added to each process; `prelude` is Python code that runs in it first.
 
-        If it is replicated, both servers have an asynchronous replica, Redis confirms before its disk does, and the
-        disks of Redis and ingest can be made slow or full, if there is a C compiler.
+        If `is_replicated` is set, both servers have an asynchronous replica, Redis confirms before its disk does, and,
+        with a C compiler, the disks of Redis and ingest can be made slow or full.
         """
         self.folder = data_folder.create_temporary()
         self.postgres_replica: EmbeddedPostgres | None = None
@@ -136,16 +136,16 @@ class SystemUnderTest:
 
     @property
     def log_paths(self) -> list[Path]:
-        """The output of all processes and servers."""
+        """The logs of all processes and servers."""
         return [*self.folder.glob("*.log"), *self.folder.glob("*/*/*.log")]
 
     def restart_ended(self) -> None:
-        """Start again whatever has ended, as the supervisor would."""
+        """Restart all processes that have ended, as the supervisor would."""
         for program in self.processes:
             program.restart_if_ended()
 
     def repair(self) -> None:
-        """Make everything whole: servers up, proxies faithful, disks healthy, processes running."""
+        """End all faults: start servers and processes, and heal proxies and disks."""
         for proxy in (*self.proxies, self.postgres_link, self.redis_link):
             proxy.heal()
         for disk in (self.redis_disk, self.ingest_disk):
@@ -162,7 +162,7 @@ class SystemUnderTest:
 
     @property
     def replicas_follow(self) -> bool:
-        """Whether a failover now would lose next to nothing."""
+        """True if a failover now would lose next to nothing."""
         return (
             self.postgres_replica is not None
             and self.valkey_replica is not None
@@ -171,7 +171,7 @@ class SystemUnderTest:
         )
 
     def promote_postgres(self) -> None:
-        """The primary dies for good; its standby takes over with what it has, and gets a standby."""
+        """Kill the primary for good, promote its standby with the data that it has, and start a new standby."""
         assert self.postgres_replica is not None, "the system is not replicated"
         lost, self.postgres = self.postgres, self.postgres_replica
         lost.kill()
@@ -185,7 +185,7 @@ class SystemUnderTest:
         self._add_postgres_replica()
 
     def promote_redis(self) -> None:
-        """The primary dies for good; its replica takes over with what it has, and gets a replica."""
+        """Kill the primary for good, promote its replica with the data that it has, and start a new replica."""
         assert self.valkey_replica is not None, "the system is not replicated"
         lost, self.valkey = self.valkey, self.valkey_replica
         lost.kill()
@@ -236,7 +236,7 @@ class SystemUnderTest:
                 server.stop()
 
     def wait(self, seconds: float, *, restart: bool = True) -> None:
-        """Let time pass, looking after the processes meanwhile."""
+        """Wait while restarting processes that end."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if restart:

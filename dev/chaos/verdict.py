@@ -1,4 +1,4 @@
-"""Compares the database with the reference model: missing events, duplicates, wrong rows, the ledger."""
+"""Compares the database with the reference model: missing events, duplicates, wrong rows and the ledger."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,20 +14,20 @@ MAX_EXAMPLES = 3
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The damage by kind; all zero and empty in a correct database."""
+    """The damage by kind. All values are zero or empty for a correct database."""
 
     stored_events: int
-    """Different events that are in the database."""
+    """The number of different events in the database."""
     missing_events: int
-    """Acknowledged events whose bytes are nowhere in the database."""
+    """The number of acknowledged events whose bytes are nowhere in the database."""
     duplicate_rows: int
-    """Rows beyond the one that a message may have."""
+    """The number of rows beyond the one that a message may have."""
     unexpected_events: int
-    """Events in the database that were never sent."""
+    """The number of events in the database that were never sent."""
     wrong_rows: Sequence[str]
-    """Rows that are not what the model says, as sentences; some examples of each kind."""
+    """Rows that differ from the model, as sentences, with some examples of each kind."""
     ledger_problems: Sequence[str]
-    """Why the ledger does not add up, as sentences."""
+    """The reasons why the ledger is not exact, as sentences."""
 
     @property
     def is_clean(self) -> bool:
@@ -48,10 +48,10 @@ class Verdict:
 
 
 def judge(database_url: str, acknowledged: Iterable[bytes], unanswered: Iterable[bytes] = ()) -> Verdict:
-    """The verdict on a database that no process writes to any more.
+    """Return the verdict on a database that no process writes to any more.
 
-    `acknowledged` has a body as often as it was acknowledged; `unanswered` are events without a response:
-    they may be stored or not.
+    `acknowledged` contains a body as often as it was acknowledged. `unanswered` contains events without a response,
+    which may be stored or not.
     """
     sure = Counter(acknowledged)
     perhaps = Counter(unanswered)
@@ -82,7 +82,7 @@ def judge(database_url: str, acknowledged: Iterable[bytes], unanswered: Iterable
 
 
 def count_ledger_events(database_url: str) -> int:
-    """How many acknowledged events the ledger has by now, copies included."""
+    """Return how many acknowledged events the ledger has, including copies."""
     with psycopg.connect(database_url, autocommit=True) as database:
         row = database.execute("SELECT coalesce(sum(size), 0)::bigint FROM batches").fetchone()
     assert row is not None

@@ -1,4 +1,4 @@
-"""Sends generated events as the gateway does: signed, one attempt and one connection each, at a steady rate."""
+"""Sends generated events like the gateway: signed, with one attempt and one connection each, at a steady rate."""
 
 import asyncio
 import threading
@@ -11,9 +11,9 @@ from typing import Self
 from dev.chaos import event_generator
 
 TIMEOUT_SECONDS = 8.0
-"""Seconds after which the gateway gives up on an answer."""
+"""The time in seconds after which the gateway gives up waiting for a response."""
 MAX_IN_FLIGHT = 1_500
-"""How many events may be under way at once; a restart of ingest at 500 a second takes about half of it."""
+"""The greatest number of concurrent events. A restart of ingest at 500 events a second takes about half of it."""
 WEBHOOK_PATH = "/whatsapp-webhook"
 
 
@@ -23,20 +23,20 @@ class DeliveryLog:
 
     acknowledged: list[bytes] = field(default_factory=list[bytes])
     unanswered: list[bytes] = field(default_factory=list[bytes])
-    """Never answered: the connection was reset or closed, or the time was up."""
+    """Events without a response, because the connection was reset or closed or the time was up."""
     refused: Counter[int] = field(default_factory=Counter[int])
-    """By status, whatever is no 2xx."""
+    """The number of responses by status, other than 2xx."""
     latencies: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
-    """Of each acknowledgement: when the event was due, by the monotonic clock, and how many seconds it took."""
+    """For each acknowledgement, when the event was due by the monotonic clock, and the latency in seconds."""
 
     def latency_percentile(self, since: float, until: float, fraction: float = 0.99) -> float:
-        """The latency, in seconds, that this share of the events due in a span of time kept within."""
+        """Return the latency in seconds that this share of the events due in a period did not exceed."""
         took = sorted(latency for due, latency in self.latencies if since <= due < until)
         return took[min(len(took) - 1, int(len(took) * fraction))] if took else 0.0
 
 
 class WebhookSender:
-    """Sends from a thread of its own, on time whether or not answers come, within reason, until it is stopped."""
+    """Sends from its own thread until stopped, on time whether or not responses arrive, up to a limit."""
 
     def __init__(self, port: int, events: event_generator.EventGenerator, rate: float) -> None:
         self.deliveries = DeliveryLog()
@@ -51,7 +51,7 @@ class WebhookSender:
         return self
 
     def stop(self) -> DeliveryLog:
-        """Send nothing more; returns when every event is answered or given up."""
+        """Stop sending. Return when every event has a response or is given up."""
         self._stopping = True
         self._thread.join()
         return self.deliveries
@@ -70,7 +70,7 @@ class WebhookSender:
         sent = 0
         while not self._stopping:
             due = int((time.monotonic() - start) * self._rate) + 1
-            # On a machine that is too busy, sending on would time out everything instead of sending less.
+            # On a machine that is too busy, continuing would make everything time out instead of sending less.
             for number in range(sent, min(due, sent + MAX_IN_FLIGHT - len(tasks))):
                 task = asyncio.create_task(self._send_one(next(self._events), start + number / self._rate))
                 tasks.add(task)

@@ -1,1 +1,1 @@
-"""A pretend business that chats, for demonstrations."""
+"""Simulates a business with chats, for demonstrations."""

@@ -1,4 +1,4 @@
-"""`python -m dev.demo`: runs the pretend gateway of `./run --demo` until a signal stops it."""
+"""`python -m dev.demo`: runs the simulated gateway of `./run --demo` until a signal stops it."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ def main(environ: Mapping[str, str] = os.environ) -> int:
         return 1
     gateway.state.register(settings.webhook_url, SUBSCRIBED_EVENTS, settings.webhook_secret)
     demo = DemoConversation(gateway, settings.seed, settings.second_gateway)
-    # A daemon: a webhook that hangs does not delay the end.
+    # A daemon thread, so that a webhook that hangs does not delay the end.
     threading.Thread(target=demo.run, name="demo", daemon=True).start()
     print(f"demo: pretend SAK at {gateway.base_url}, writing to {settings.webhook_url}", flush=True)
     stopped.wait()

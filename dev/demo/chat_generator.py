@@ -1,4 +1,4 @@
-"""Generates the demo's messages as the events of a real gateway: flat, one attempt, not always in order."""
+"""Generates the demo's messages as events of a real gateway: flat, sent once, and not always in order."""
 
 import random
 from collections.abc import Iterator
@@ -12,22 +12,22 @@ WebhookEvent: TypeAlias = dict[str, Any]
 HISTORY_EVENTS = 40
 HISTORY_SECONDS = 3 * 86400
 PHONE_REVEALED_AFTER = 12
-"""After so many live turns the private identity shows its phone."""
+"""The number of live turns after which the phone of the private identity becomes known."""
 NOISE_TYPES = ("pollUpdateMessage", "reactionMessage", "protocolMessage", "ephemeralMessage")
 EVENT_KINDS = (("message", 78), ("again", 6), ("out of order", 6), ("undecrypted", 4), ("noise", 4), ("status", 2))
-"""What a turn can be, and how often in a hundred."""
+"""The kinds of turns and their frequency in percent."""
 
 
 @dataclass(frozen=True, slots=True)
 class TimedEvent:
-    """One event, and how many seconds after the previous one it comes."""
+    """An event, and the seconds between it and the previous one."""
 
     delay_seconds: float
     event: WebhookEvent
 
 
 class ChatGenerator:
-    """The same seed and times give the same events, ids included."""
+    """Generates events. The same seed and times give the same events, including their ids."""
 
     def __init__(self, seed: str, session_id: str) -> None:
         self._random = random.Random(seed)
@@ -35,7 +35,10 @@ class ChatGenerator:
         self._phone_known = False
 
     def past_events(self, until: int) -> list[WebhookEvent]:
-        """The last days up to `until` (seconds since 1970), shuffled and some of it twice, as after a reconnect."""
+        """Return the events of the last days up to `until` (seconds since 1970).
+
+        They are shuffled and partly repeated, as after a reconnect.
+        """
         moments = sorted(until - self._random.randrange(60, HISTORY_SECONDS) for _ in range(HISTORY_EVENTS))
         everybody = [*personas.PERSONAS, personas.PRIVATE_SENDER]
         crowd = everybody + [self._random_persona() for _ in moments[len(everybody) :]]
@@ -48,7 +51,10 @@ class ChatGenerator:
         return events
 
     def live_events(self, clock: Iterator[int]) -> Iterator[TimedEvent]:
-        """Endless talk, a turn every one to three seconds; `clock` tells the seconds since 1970 of each turn."""
+        """Yield endless conversation, with a turn every one to three seconds.
+
+        `clock` returns the seconds since 1970.
+        """
         recent: list[WebhookEvent] = []
         for number, now in enumerate(clock, start=1):
             self._phone_known = number > PHONE_REVEALED_AFTER
@@ -60,7 +66,7 @@ class ChatGenerator:
             recent = [*recent, first][-8:]
 
     def reply(self, to: str, now: int) -> TimedEvent:
-        """What the person with this number answers to what was sent to them, and after how many seconds."""
+        """Return the reply of the person with this number to a message, and after how many seconds it comes."""
         text = self._random.choice(personas.REPLIES)
         jid = f"{to}@s.whatsapp.net"
         name = next(
@@ -101,19 +107,19 @@ class ChatGenerator:
         if person.media_types and self._random.random() < 0.25:
             return self._flat_event(person.jid, person.name, moment, self._random.choice(person.media_types), "")
         kind = self._random.choice(("conversation", "conversation", "extendedTextMessage"))
-        # A name comes only if the gateway knows it.
+        # The event has a name only if the gateway knows it.
         name = person.name if self._random.random() < 0.8 else None
         return self._flat_event(person.jid, name, moment, kind, self._random.choice(person.lines))
 
     def _undecrypted_then_resent(self, moment: int) -> list[WebhookEvent]:
-        """A message that came empty, and its resend with the same id."""
+        """Return a message that arrived empty, and its resend with the same id."""
         empty = self._flat_event(personas.ZOYA.jid, None, moment, None, "")
         text = self._random.choice(personas.ZOYA.lines)
         full = self._flat_event(personas.ZOYA.jid, personas.ZOYA.name, moment, "conversation", text)
         return [empty, full | {"messageId": empty["messageId"]}]
 
     def _flat_event(self, jid: str, name: str | None, moment: int, kind: str | None, text: str) -> WebhookEvent:
-        """Keys and their order as SAK's code writes them."""
+        """Return an event with keys in the order that SAK writes them."""
         event: WebhookEvent = {
             "event": "message.received",
             "sessionId": self._session_id,

@@ -1,4 +1,4 @@
-"""A pretend gateway whose people keep writing, and reply to messages that they receive."""
+"""A simulated gateway whose people keep writing, and reply to messages that they receive."""
 
 import heapq
 import itertools
@@ -22,17 +22,17 @@ RETRY_SECONDS = 0.5
 @dataclass(frozen=True, slots=True)
 class DemoSettings:
     webhook_url: str
-    """Where the webhooks go."""
+    """The address to which webhooks are posted."""
     webhook_secret: str = field(repr=False)
     gateway_port: int
     second_gateway: SecondGateway | None
     """Reports the same messages, if ingest has a sender for it."""
     seed: str | None
-    """Makes the conversation repeatable; without it, it is new at each start."""
+    """Makes the conversation repeatable. Without a seed, it differs at each start."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
-        """Raises ValueError with a sentence naming what is missing."""
+        """Return the settings. Raises ValueError with a sentence that names what is missing."""
         secret = environ.get("WEBHOOK_SECRETS", "").split(",")[0].strip()
         if not secret:
             raise ValueError("WEBHOOK_SECRETS is not set: the demo signs its webhooks with the first of them")
@@ -70,12 +70,12 @@ class DemoConversation:
         gateway.state.listeners.append(self._sent.put)
         session_id = gateway.account.session_id
         day = int(time.time()) // 86400 * 86400
-        # The past is the same all day, so that a second start of the demo repeats it as a reconnect would.
+        # The past is the same all day, so a second start of the demo repeats it like a reconnect.
         self._past = ChatGenerator(f"{seed or 'demo'} {day}", session_id).past_events(day)
         self._present = ChatGenerator(f"{seed or time.time_ns()} live", session_id)
 
     def run(self) -> None:
-        """Talks until stopped."""
+        """Run until stopped."""
         self._wait_for_receiver()
         for event in self._past:
             self._deliver(event)
@@ -87,7 +87,7 @@ class DemoConversation:
         self._stop.set()
 
     def _wait_for_receiver(self) -> None:
-        """Waits until the receiver listens, because a webhook without a receiver is not repeated."""
+        """Wait until the receiver listens, because a webhook without a receiver is not repeated."""
         while not any(result.status for result in self._deliver(self._past[0])):
             if self._stop.wait(RETRY_SECONDS):
                 return

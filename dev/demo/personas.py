@@ -1,4 +1,4 @@
-"""The fictitious people of the demo and their sentences."""
+"""Defines the fictitious people of the demo and their sentences."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ class Persona:
     media_types: tuple[str, ...] = ()
     """The kinds of files this person sends."""
     weight: int = 2
-    """How talkative."""
+    """How often this person writes, relative to others."""
 
 
 ASHA = Persona(
@@ -95,4 +95,4 @@ REPLIES = (
     "😀",
     "बहुत बढ़िया!",
 )
-"""What people answer when they are written to."""
+"""Replies to messages that people receive."""

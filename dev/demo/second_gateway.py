@@ -1,4 +1,4 @@
-"""A second pretend gateway on the demo's number: a WAHA that reports the same messages and loses some."""
+"""A second simulated gateway for the demo's number: a WAHA that reports the same messages but loses some."""
 
 import hashlib
 import hmac
@@ -14,7 +14,7 @@ from dev.demo.chat_generator import WebhookEvent
 
 TIMEOUT_SECONDS: Final = 8.0
 NAME: Final = "second"
-"""Its name at ingest."""
+"""The name of its sender at ingest."""
 LOST_SHARE: Final = 0.2
 """The share of messages that it does not report."""
 _SESSION: Final = "default"
@@ -29,7 +29,7 @@ class SecondGateway:
     """The number that both gateways are linked to."""
 
     def report(self, event: WebhookEvent) -> None:
-        """Post WAHA's event of SAK's, unless it is lost or no text; nobody retries."""
+        """Post SAK's event in the format of WAHA, unless it is lost or not a text. Nobody retries."""
         if event.get("type") not in _TEXT_TYPES or self._is_lost(event):
             return
         body = json.dumps(self._of_message(event), ensure_ascii=False, separators=(",", ":")).encode()
@@ -48,7 +48,7 @@ class SecondGateway:
 
     @staticmethod
     def _is_lost(event: WebhookEvent) -> bool:
-        """The same for every copy of a message."""
+        """Return whether a message is lost. The result is the same for every copy of the message."""
         return random.Random(event["messageId"]).random() < LOST_SHARE
 
     def _of_message(self, event: WebhookEvent) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Finds the server programs: those of the wheels, otherwise those of the system."""
+"""Finds the server programs, in the wheels or else in the system."""
 
 import importlib.util
 import re
@@ -12,11 +12,11 @@ from dev.errors import StartError
 
 MINIMUM_POSTGRES = 15
 MINIMUM_VALKEY = (7, 2)
-"""WAITAOF came with it."""
+"""The version that introduced WAITAOF."""
 
 
 def find_postgres(home: Path, user: SystemUser | None, major: str | None) -> Path:
-    """The folder with `postgres` and `initdb`; `major`: the only version that can read the data that is there."""
+    """Return the folder with `postgres` and `initdb`. `major` is the only version that can read existing data."""
     seen: list[str] = []
     for folder in _postgres_candidates():
         if not (folder / "postgres").is_file() or not (folder / "initdb").is_file():
@@ -30,7 +30,7 @@ def find_postgres(home: Path, user: SystemUser | None, major: str | None) -> Pat
 
 
 def find_valkey() -> Path:
-    """The program of Valkey, or of a Redis that knows WAITAOF."""
+    """Return the program of Valkey, or of a Redis with WAITAOF."""
     seen: list[str] = []
     for program in _valkey_candidates():
         version = _program_version([str(program), "--version"])
@@ -44,7 +44,7 @@ def find_valkey() -> Path:
 
 
 def _package_folder(name: str) -> Path | None:
-    spec = importlib.util.find_spec(name)  # found, not imported: of the wheel we want only the files
+    spec = importlib.util.find_spec(name)  # only the files of the wheel are needed, so it is not imported
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
@@ -73,7 +73,7 @@ def _valkey_candidates() -> Iterator[Path]:
 
 
 def _program_version(command: list[str]) -> tuple[int, int]:
-    """The first two numbers that a program says of itself; (0, 0) if it does not run."""
+    """Return the first two numbers in the program's version output, or (0, 0) if it does not run."""
     try:
         answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20).stdout
     except (OSError, subprocess.TimeoutExpired):
@@ -83,7 +83,7 @@ def _program_version(command: list[str]) -> tuple[int, int]:
 
 
 def _reachable_or_copied(folder: Path, home: Path, user: SystemUser | None) -> Path:
-    """The folder, or a copy of its wheel beside the data where the server's user cannot go to the wheel."""
+    """Return the folder, or a copy of it beside the data if the server's user cannot reach the wheel."""
     if user is None or user.can_reach(folder / "postgres"):
         return folder
     if folder.parent.name != "pginstall":

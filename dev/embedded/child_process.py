@@ -1,6 +1,6 @@
-"""Starts programs, each in its own session; none outlives this process.
+"""Starts programs, each in its own session. None outlives this process.
 
-The death signal follows the thread that starts a child, so children are started from the main thread only.
+The death signal depends on the thread that starts a child, so children are started only from the main thread.
 """
 
 import contextlib
@@ -29,9 +29,10 @@ def start(  # noqa: PLR0913 - as many as a program's surroundings have
     cwd: str = "/",
     umask: int = -1,
 ) -> subprocess.Popen[bytes]:
-    """Start a program, whose output and errors go to `output`; `command[0]` is its full path.
+    """Start a program whose output and errors go to `output`. `command[0]` must be its full path.
 
-    Its own session keeps the terminal's Ctrl-C away from it: its parent stops it in order. `umask` -1 is ours.
+    Its own session keeps Ctrl-C away from it, because its parent stops the children in order. `umask` -1 keeps that of
+    this process.
     """
     uid, gid = (user.uid, user.gid) if user else (-1, -1)
     launch = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launcher.py"))]
@@ -49,7 +50,7 @@ def start(  # noqa: PLR0913 - as many as a program's surroundings have
 
 
 def stop(process: subprocess.Popen[bytes], *steps: tuple[signal.Signals, float]) -> None:
-    """Send each signal and give it its seconds, until the child is gone; SIGKILL is the last step."""
+    """Send each signal and wait the given seconds until the child has ended. SIGKILL is the last step."""
     for signal_number, seconds in steps:
         if process.poll() is not None:
             return
@@ -64,14 +65,14 @@ def stop(process: subprocess.Popen[bytes], *steps: tuple[signal.Signals, float])
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
-    """End a child and whatever it has started itself, at once."""
+    """Kill a child and everything that it has started."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 
 def command_line(pid: int) -> str:
-    """The command line of a running process; empty if there is none."""
+    """Return the command line of a running process, or empty if there is none."""
     if Path("/proc/self/cmdline").exists():
         try:
             return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
@@ -82,7 +83,7 @@ def command_line(pid: int) -> str:
 
 
 def stop_orphan(pid: int, marker: str, *steps: tuple[signal.Signals, float]) -> None:
-    """End a process that an earlier run left, if `pid` is still the one whose command line has the marker in it."""
+    """End a process left by an earlier run if the command line of `pid` still contains the marker."""
     for signal_number, seconds in (*steps, (signal.SIGKILL, 10.0)):
         if marker not in command_line(pid):
             return
@@ -92,7 +93,7 @@ def stop_orphan(pid: int, marker: str, *steps: tuple[signal.Signals, float]) -> 
 
 
 def wait_until(condition: Callable[[], bool], timeout_seconds: float) -> bool:
-    """Poll until the condition holds; False if it does not within the time."""
+    """Poll until the condition is true. Return False if it is not within the time."""
     deadline = time.monotonic() + timeout_seconds
     while not condition():
         if time.monotonic() > deadline:

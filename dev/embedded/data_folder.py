@@ -1,4 +1,4 @@
-"""The folder of an embedded server, the lock on it, and the folder of its socket."""
+"""Prepares the folder of an embedded server, the lock on it, and the folder of its socket."""
 
 import fcntl
 import hashlib
@@ -20,17 +20,17 @@ MAX_LOG_BYTES = 10_000_000
 
 
 class FolderLock:
-    """The lock on a folder, held until released or until the process ends."""
+    """The lock on a folder. It is held until released or until the process ends."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "lock"
         self._file: IO[bytes] | None = None
 
     def acquire(self) -> None:
-        """Acquire the lock; raise StartError naming its holder."""
+        """Acquire the lock. Raises StartError naming its holder."""
         if self._file:
             return
-        # Private, because whoever can open a file can lock it.
+        # Private, because everybody who can open a file can lock it.
         descriptor = private_file.open_descriptor(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         file = os.fdopen(descriptor, "a+b")
         try:
@@ -52,7 +52,7 @@ class FolderLock:
 
 
 def prepare(folder: Path, user: SystemUser | None) -> Path:
-    """Create the folder; where the server's user cannot reach it, as a link to a folder below /var/lib."""
+    """Create the folder. If the server's user cannot reach it, create it as a link to a folder below /var/lib."""
     folder = Path(os.path.abspath(folder))  # noqa: PTH100 - resolve() would follow the link
     folder.parent.mkdir(parents=True, exist_ok=True)
     if user and not folder.exists() and not folder.is_symlink() and not user.can_reach(folder.parent):
@@ -70,7 +70,7 @@ def prepare(folder: Path, user: SystemUser | None) -> Path:
 
 
 def prepare_socket_folder(data_folder: Path, longest_name: str, user: SystemUser | None = None) -> Path:
-    """A private folder for a socket: `run` in the home, or where that is too long one below /tmp, always the same."""
+    """Return a private folder for a socket: `run` in the data folder, or a fixed one below /tmp if that is too long."""
     folder = data_folder / "run"
     if len(os.fsencode(folder / longest_name)) > MAX_SOCKET_PATH_BYTES:
         folder = Path("/tmp") / f"{APPLICATION}-{os.geteuid()}-{_path_digest(data_folder)}"  # noqa: S108 - owner and mode are looked at below
@@ -85,14 +85,14 @@ def prepare_socket_folder(data_folder: Path, longest_name: str, user: SystemUser
 
 
 def open_log(path: Path) -> IO[bytes]:
-    """The server's log, opened to be appended to; what has grown large is put aside once."""
+    """Open the server's log for appending. A log that has grown large is moved aside once."""
     if path.exists() and path.stat().st_size > MAX_LOG_BYTES:
         path.replace(path.with_suffix(".old.log"))
     return os.fdopen(private_file.open_descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab")
 
 
 def create_temporary() -> Path:
-    """A folder for temporary servers, in memory if there is room; the caller removes it."""
+    """Return a folder for temporary servers, in memory if there is room. The caller must remove it."""
     memory = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a private folder in it
     roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 30
     parent = memory if roomy else Path("/tmp")  # noqa: S108 - the same; $TMPDIR may lie where the server's user cannot go
@@ -103,7 +103,7 @@ def create_temporary() -> Path:
 
 
 def _remove_abandoned(parent: Path) -> None:
-    """Remove what killed runs left: ours, not fresh, and no server's lock in it is held."""
+    """Remove folders left by killed runs: our own ones that are not new and not locked by a server."""
     for folder in parent.glob(f"{APPLICATION}-tmp-*"):
         try:
             facts = folder.stat()

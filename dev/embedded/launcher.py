@@ -1,7 +1,7 @@
 """Runs a program that ends with its parent: `python -I -S launcher.py PARENT SIGNAL UID GID PROGRAM ARGUMENTS…`.
 
-A program of its own, because `preexec_fn` runs Python between fork and exec, which is not safe in a process that has
-threads, and because changing the user clears the death signal, so that it must come after.
+It is a program of its own for two reasons. `preexec_fn` runs Python between fork and exec, which is not safe in a
+process with threads; and changing the user clears the death signal, so the signal must be set afterwards.
 """
 
 import os
@@ -18,7 +18,7 @@ PR_SET_PDEATHSIG = 1
 
 def main(arguments: list[str]) -> None:
     parent, death_signal, uid, gid = (int(argument) for argument in arguments[:4])
-    # Loaded while we may still read Python's own files, which the server's user perhaps may not.
+    # Loaded while Python's own files can still be read, which the server's user may not be allowed to.
     library = ctypes.CDLL(None) if ctypes and sys.platform == "linux" else None
     if uid >= 0:
         os.setgroups([])
@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> None:
         library.prctl(PR_SET_PDEATHSIG, death_signal)
     if os.getppid() != parent:
         sys.exit("the parent ended before its child began")
-    # Python ignores SIGPIPE, our parent may ignore others, and the program would inherit that.
+    # Python ignores SIGPIPE and our parent may ignore other signals, which the program would inherit.
     for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     os.execv(arguments[4], arguments[4:])  # noqa: S606 - running a program is what this one is for

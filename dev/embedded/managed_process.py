@@ -1,4 +1,4 @@
-"""One of our processes: started, killed and restarted on the same listening socket."""
+"""Starts, kills and restarts one of our processes on the same listening socket."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ STOP_SECONDS = 20.0
 
 
 class Child(Protocol):
-    """What is needed of `subprocess.Popen`."""
+    """The part of `subprocess.Popen` that is needed."""
 
     @property
     def pid(self) -> int: ...
@@ -33,7 +33,7 @@ class Child(Protocol):
 
 
 class ManagedProcess:
-    """Start it from the main thread only: its death signal follows the thread that starts it."""
+    """Start it only from the main thread, because its death signal depends on the thread that starts it."""
 
     def __init__(  # noqa: PLR0913 - as many as a process' surroundings have
         self,
@@ -45,9 +45,9 @@ class ManagedProcess:
         prelude: str | None = None,
         code_folder: Path = ROOT,
     ) -> None:
-        """`prelude` is Python that runs in the process before the module does, for limits and log levels.
+        """Create a process. `prelude` is Python code that runs in it before the module, for limits and log levels.
 
-        `code_folder` is the folder with the module, which may be another release's.
+        `code_folder` is the folder that contains the module, which may belong to another release.
         """
         self.module = module
         self.environment = {name: value for name, value in os.environ.items() if name not in SCRUBBED_VARIABLES} | dict(
@@ -72,11 +72,11 @@ class ManagedProcess:
 
     @property
     def output(self) -> str:
-        """Its output, across restarts."""
+        """The output across restarts."""
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def start(self, **extra: str) -> Self:
-        """Start it; `extra` is added to the environment of this start only."""
+        """Start the process. `extra` is added to the environment of this start only."""
         assert not self.is_running, f"{self.module} runs"
         with self.log_path.open("ab") as log:
             self._child = self._start(log, self.environment | extra)
@@ -89,7 +89,7 @@ class ManagedProcess:
         )
 
     def restart_if_ended(self) -> None:
-        """Restart it if it has ended, as a supervisor does."""
+        """Restart the process if it has ended, like a supervisor."""
         if not self.is_running:
             self.start()
 
@@ -98,17 +98,17 @@ class ManagedProcess:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """Kill it, and wait until it is gone."""
+        """Kill the process and wait until it has ended."""
         self.send_signal(signal.SIGKILL)
         self.wait()
 
     def terminate(self) -> int:
-        """Send SIGTERM and return its exit code."""
+        """Send SIGTERM and return the exit code."""
         self.send_signal(signal.SIGTERM)
         return self.wait()
 
     def wait(self, seconds: float = STOP_SECONDS) -> int:
-        """The exit code; raises subprocess.TimeoutExpired if it does not end in time."""
+        """Return the exit code. Raises subprocess.TimeoutExpired if the process does not end in time."""
         assert self._child is not None
         return self._child.wait(seconds)
 

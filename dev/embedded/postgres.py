@@ -19,7 +19,7 @@ ROLE = "app"
 DATABASE = "history"
 SOCKET_NAME = ".s.PGSQL.5432"
 LOCALES = ("C.UTF-8", "en_US.UTF-8")
-"""Character classes must be those of a UTF-8 locale: otherwise pg_trgm silently drops letters beyond ASCII."""
+"""Character classes must be those of a UTF-8 locale. Otherwise pg_trgm silently drops letters beyond ASCII."""
 SERVER_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
 EPHEMERAL_SETTINGS = {
     "fsync": "off",
@@ -38,7 +38,7 @@ class EmbeddedPostgres(EmbeddedServer):
     server_environment = SERVER_ENVIRONMENT
 
     def __init__(self, folder: Path, *, ephemeral: bool = False, settings: Mapping[str, str] | None = None) -> None:
-        """`ephemeral` trades durability for speed; `settings` are added to the server's (`max_connections`, …)."""
+        """Create a server. `ephemeral` trades durability for speed; `settings` are added to those of the server."""
         super().__init__(folder, "postgres.log", system_user.for_data_folder(folder.resolve() / "data"))
         self._data = self.folder / "data"
         self._ephemeral = ephemeral
@@ -95,7 +95,7 @@ class EmbeddedPostgres(EmbeddedServer):
             "unix_socket_directories": str(self.socket_folder),
             "unix_socket_permissions": "0700",
             "timezone": "UTC",
-            # Errors of statements quote the written data; the client receives them anyway.
+            # Errors of statements quote the written data. The client receives them in any case.
             "log_min_messages": "log",
         } | self._settings
         command = [str(binaries / "postgres"), "-D", str(self._data)]
@@ -105,7 +105,7 @@ class EmbeddedPostgres(EmbeddedServer):
         environment = {} if stale_pid is None else {"PG_GRANDPARENT_PID": str(stale_pid)}
         deadline = time.monotonic() + START_SECONDS
         while (output := self._launch(command, self._is_ready, deadline, environment)) is not None:
-            # The backends of a killed postmaster take a moment to notice; no other may start until then.
+            # The backends of a killed postmaster take a moment to notice. No other may start until then.
             if "is still in use" not in output or time.monotonic() > deadline:
                 raise StartError(f"PostgreSQL did not start: {output or 'its log is empty'}")
             time.sleep(0.1)

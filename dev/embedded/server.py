@@ -1,4 +1,4 @@
-"""The life of an embedded server: one folder, one process, one lock."""
+"""Manages an embedded server: one folder, one process, one lock."""
 
 import contextlib
 import os
@@ -19,11 +19,11 @@ START_SECONDS = 120.0
 
 
 class EmbeddedServer(ABC):
-    """Keeps its data across `stop`, `kill` and `start`."""
+    """A server that keeps its data across `stop`, `kill` and `start`."""
 
     name: ClassVar[str]
     stop_steps: ClassVar[tuple[tuple[signal.Signals, float], ...]]
-    """Signals in order, each with the seconds that the server has to end; then it is killed."""
+    """The signals in order, each with the seconds to wait for the server to end. Then it is killed."""
     death_signal: ClassVar[signal.Signals] = signal.SIGTERM
     """The signal that the server receives when its parent dies."""
     server_environment: ClassVar[Mapping[str, str]]
@@ -35,7 +35,7 @@ class EmbeddedServer(ABC):
         account: SystemUser | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """`account` is the user that the server runs as, if not ours; `environment` is added to the server's."""
+        """Create a server. `account` is the user to run as, if not ours; `environment` is added to the server's."""
         self.folder = data_folder.prepare(folder, account)
         self.lock = data_folder.FolderLock(self.folder)
         self._account = account
@@ -53,18 +53,21 @@ class EmbeddedServer(ABC):
 
     @property
     def pid(self) -> int:
-        """The process id of the running server; raises StartError if it does not run."""
+        """The process id of the running server. Raises StartError if it does not run."""
         if not self.running or self._process is None:
             raise StartError(f"{self.name} on {self.folder} does not run.")
         return self._process.pid
 
     def process_ids(self) -> list[int]:
-        """The server's process and its children; raises StartError if it does not run."""
+        """Return the server's process and its children. Raises StartError if it does not run."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children")
         return [self.pid, *(map(int, children.read_text().split()) if children.exists() else ())]
 
     def start(self) -> None:
-        """Return when the server accepts connections; raise StartError with its log if it does not start."""
+        """Start the server and return when it accepts connections.
+
+        Raises StartError with its log if it does not start.
+        """
         if self.running:
             raise StartError(f"{self.name} on {self.folder} is running.")
         self.lock.acquire()
@@ -81,9 +84,10 @@ class EmbeddedServer(ABC):
         self.lock.release()
 
     def kill(self) -> None:
-        """Kill the server's process; `start` recovers the data.
+        """Kill the server's process. `start` recovers the data.
 
-        Its children notice that and end. Stopped ones are continued for it: they would hold the shared memory.
+        The children notice and end. Stopped children are continued for this purpose, because they would hold the shared
+        memory.
         """
         if self._process:
             children = self.process_ids()[1:] if self.running else []
@@ -104,13 +108,13 @@ class EmbeddedServer(ABC):
 
     @abstractmethod
     def _start_locked(self) -> None:
-        """Start the server while this process holds the folder's lock."""
+        """Start the server while this process holds the lock of the folder."""
 
     def _stop_orphan(self, pid_file: Path, marker: str) -> int | None:
-        """End the server of an earlier run that was killed; the marker is part of its command line.
+        """End the server of an earlier run that was killed. The marker is part of its command line.
 
-        Returns the number in the file if it is no server's: nobody's, another program's, or that of a killed server
-        which its parent has not reaped.
+        Returns the number in the file if it does not belong to a running server but to no process, to another program,
+        or to a killed server that its parent has not reaped.
         """
         text = pid_file.read_text().partition("\n")[0].strip() if pid_file.exists() else ""
         if not text.isdigit():
@@ -126,7 +130,7 @@ class EmbeddedServer(ABC):
         deadline: float,
         environment: Mapping[str, str] | None = None,
     ) -> str | None:
-        """Start the program and wait until it is ready; otherwise return the new part of its log.
+        """Start the program and wait until it is ready. Return None, or the new part of its log if it fails.
 
         `environment` is added to the server's.
         """

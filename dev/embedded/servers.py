@@ -8,7 +8,7 @@ from dev.embedded.valkey import EmbeddedValkey
 
 @dataclass(frozen=True, slots=True)
 class EmbeddedServers:
-    """Both embedded servers, on two homes below one folder."""
+    """Both embedded servers, in two folders below one."""
 
     postgres: EmbeddedPostgres
     valkey: EmbeddedValkey

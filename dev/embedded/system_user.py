@@ -1,4 +1,4 @@
-"""The user that PostgreSQL runs as when we are root, because PostgreSQL refuses to run as root."""
+"""Finds the user that PostgreSQL runs as if this process runs as root, because PostgreSQL refuses to run as root."""
 
 import os
 import pwd
@@ -15,7 +15,7 @@ class SystemUser:
     gid: int
 
     def can_reach(self, path: Path) -> bool:
-        """True if this user may enter every folder of the path and execute the path itself."""
+        """Return whether this user can enter every folder of the path and execute the path itself."""
         path = path.resolve()
         return all(self._can_enter(place) for place in (*reversed(path.parents), path) if place.exists())
 
@@ -32,7 +32,7 @@ class SystemUser:
 
 
 def for_data_folder(data: Path) -> SystemUser | None:
-    """The user to run as: ours (None) or, as root, the owner of the data, else postgres or nobody."""
+    """Return the user to run as: None for ours, or, as root, the owner of the data, else postgres or nobody."""
     if os.geteuid() != 0:
         return None
     owner = data.stat().st_uid if data.exists() else 0

@@ -37,7 +37,7 @@ class EmbeddedValkey(EmbeddedServer):
         settings: Mapping[str, str] | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """`ephemeral` never waits for the disk; `settings` override ours (`maxmemory`, `appendfsync`, …)."""
+        """Create a server. `ephemeral` never waits for the disk; `settings` override ours (such as `maxmemory`)."""
         super().__init__(folder, "valkey.log", environment=environment)
         self._pid_file = self.folder / "valkey.pid"
         self._socket = data_folder.prepare_socket_folder(self.folder, SOCKET_NAME) / SOCKET_NAME
@@ -58,7 +58,7 @@ class EmbeddedValkey(EmbeddedServer):
             raise StartError(f"Valkey did not start: {output or 'its log is empty'}")
 
     def _is_ready(self, _pid: int) -> bool:
-        """True if the server answers PING with PONG; while it reads its file, it answers -LOADING."""
+        """Return whether the server answers PING with PONG. While it reads its file, it answers -LOADING."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(5)
             try:

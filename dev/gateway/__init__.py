@@ -1,1 +1,1 @@
-"""A pretend SAK gateway: answers its calls, sends its webhooks, and misbehaves on request."""
+"""A simulated SAK gateway: answers calls, sends webhooks, and misbehaves on request."""

@@ -3,18 +3,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class GatewayAccount:
-    """The one made-up account that the pretend gateway knows."""
+    """The only account of the simulated gateway."""
 
     jwt: str = "pretend-jwt-of-the-owner"
     api_key: str = "pretend-key-of-the-session"
-    """A session's own key: it says by itself which session is meant."""
+    """The key of a session, which implies the session."""
     user_key: str = "pretend-key-of-the-owner"
-    """A user-level key: it needs `x-session-id` beside it."""
+    """The key of the user, which requires `x-session-id`."""
     session_id: str = "11111111-2222-4333-8444-555555555555"
     phone: str = "919800000000"
 
     def to_environ(self, base_url: str) -> dict[str, str]:
-        """The variables of a process that calls the gateway at `base_url` with this account."""
+        """Return the variables of a process that calls the gateway at `base_url` with this account."""
         return {
             "SAK_BASE_URL": base_url,
             "SAK_JWT": self.jwt,

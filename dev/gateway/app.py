@@ -28,7 +28,7 @@ ROUTES: tuple[tuple[str, str, Callable[..., Any]], ...] = (
     ("GET", "/sessions", messages.list_sessions),
     ("GET", "/sessions/{id}/status", messages.session_status),
 )
-"""SAK's calls; `PUT /webhooks/{id}` is how a misbehaviour and the counts name one."""
+"""SAK's calls. `PUT /webhooks/{id}` is the name of a call in misbehaviours and counts."""
 
 
 def create_app(

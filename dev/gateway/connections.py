@@ -1,4 +1,4 @@
-"""Connections of the pretend gateway, which can be aborted."""
+"""Tracks connections of the simulated gateway, so that they can be aborted."""
 
 import asyncio
 import socket
@@ -10,13 +10,13 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
 class OpenConnections:
-    """The open connections by their client's address."""
+    """The open connections by the client's address."""
 
     def __init__(self) -> None:
         self._open: dict[tuple[str, int], asyncio.Transport] = {}
 
     def protocol_class(self) -> type[H11Protocol]:
-        """The protocol of uvicorn, which reports its connections."""
+        """Return uvicorn's protocol class, extended to report its connections."""
         wires = self._open
 
         class Protocol(H11Protocol):
@@ -33,7 +33,7 @@ class OpenConnections:
         return Protocol
 
     def reset(self, scope: Scope) -> None:
-        """Ends the request's connection with a RST, as a crash or a firewall does."""
+        """End the request's connection with a RST, like a crash or a firewall."""
         transport = self._transport(scope)
         if transport is None:
             return
@@ -42,7 +42,7 @@ class OpenConnections:
         transport.abort()
 
     def write_raw(self, scope: Scope, data: bytes) -> None:
-        """Bytes as they are, past HTTP."""
+        """Write bytes to the connection unchanged, bypassing HTTP."""
         transport = self._transport(scope)
         if transport is not None:
             transport.write(data)

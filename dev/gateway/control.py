@@ -1,4 +1,4 @@
-"""`/_pretend`: the control API: sets the behaviour of the pretend gateway and returns the calls that it received."""
+"""`/_pretend`: sets the behaviour of the simulated gateway and returns the calls that it received."""
 
 import dataclasses
 
@@ -20,14 +20,14 @@ async def add_misbehaviour(request: Request) -> JSONResponse:
 
 
 async def clear_misbehaviour(request: Request) -> JSONResponse:
-    """Nothing goes wrong from here on."""
+    """Remove all misbehaviours."""
     plan: gateway_misbehaviour.MisbehaviourQueue = request.app.state.plan
     plan.clear()
     return responses.success({})
 
 
 async def call_counts(request: Request) -> JSONResponse:
-    """Requests per call, and what really went to WhatsApp."""
+    """Respond with the number of requests per call, and the messages that really went to WhatsApp."""
     memory: GatewayState = request.app.state.memory
     return responses.success(
         {"seen": memory.call_counts(), "reached": [dataclasses.asdict(sent) for sent in memory.delivered_messages()]}
@@ -35,7 +35,10 @@ async def call_counts(request: Request) -> JSONResponse:
 
 
 async def configure(request: Request) -> JSONResponse:
-    """`{"connected": bool, "reports": bool, "per_minute": number or null}`, each optional; returns the current ones."""
+    """Set any of `{"connected": bool, "reports": bool, "per_minute": number or null}`.
+
+    Respond with the current values.
+    """
     state = request.app.state
     memory: GatewayState = state.memory
     reports: MessageReports = state.reports
@@ -53,6 +56,6 @@ async def configure(request: Request) -> JSONResponse:
 
 
 def send_queued(request: Request) -> JSONResponse:
-    """Sends what is queued."""
+    """Send what is queued."""
     memory: GatewayState = request.app.state.memory
     return responses.success([dataclasses.asdict(sent) for sent in memory.send_queued()])

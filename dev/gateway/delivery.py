@@ -1,4 +1,4 @@
-"""Delivers a webhook as SAK does: signed, one attempt, 8 seconds."""
+"""Delivers a webhook like SAK: signed, with one attempt of 8 seconds."""
 
 import hashlib
 import hmac
@@ -15,7 +15,7 @@ PREVIEW_CHARS = 500
 
 @dataclass(frozen=True, slots=True)
 class DeliveryResult:
-    """The receiver's response; `status` is None without one."""
+    """The receiver's response. `status` is None if there was none."""
 
     ok: bool
     status: int | None
@@ -23,7 +23,7 @@ class DeliveryResult:
 
 
 def encode(event: Mapping[str, Any]) -> bytes:
-    """The event as JavaScript's `JSON.stringify` writes it: no spaces, nothing escaped that need not be."""
+    """Return the event as JavaScript's `JSON.stringify` writes it: without spaces, escaping only what is necessary."""
     return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -1,4 +1,4 @@
-"""Reports of a sent message that SAK documents and does not send: `message.sent` and its status."""
+"""Creates reports that SAK documents but does not send: `message.sent` and the status of the message."""
 
 import threading
 import time
@@ -12,7 +12,7 @@ ACK_DELAYS = (("delivered", 0.4), ("read", 1.2))
 
 
 class MessageReports:
-    """Posts reports of what was sent to the registered webhooks, while it is on; SAK itself never does."""
+    """Posts reports of sent messages to the registered webhooks while it is switched on. SAK itself never does."""
 
     def __init__(self, memory: GatewayState, *, on: bool = False) -> None:
         self.enabled = on
@@ -33,7 +33,7 @@ class MessageReports:
 
 
 def sent_event(memory: GatewayState, sent: SentMessage) -> dict[str, Any]:
-    """The guide's nested shape."""
+    """Return an event in the nested shape of the guide."""
     message = {"id": sent.message_id, "text": sent.text, "timestamp": int(time.time() * 1000)}
     if sent.type != "text":
         message |= {"type": sent.type, "caption": sent.text}
@@ -58,7 +58,7 @@ def status_event(memory: GatewayState, sent: SentMessage, status: str) -> dict[s
 
 
 def deliver_to_subscribers(memory: GatewayState, event: dict[str, Any]) -> list[delivery.DeliveryResult]:
-    """One try at every active webhook that subscribed to the event."""
+    """Post the event once to every active webhook that subscribed to it."""
     return [
         delivery.deliver(webhook.url, webhook.secret, event)
         for webhook in memory.webhooks()

@@ -1,4 +1,4 @@
-"""`/messages`: sends text and files, lists sent messages; and the state and settings of the session."""
+"""`/messages`: sends text and files and lists sent messages. Also the state and settings of the session."""
 
 from collections.abc import Iterator
 from typing import IO
@@ -66,7 +66,7 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _send_response(sent: gateway_state.SentMessage) -> JSONResponse:
-    """Success, even where it failed: a failed message has no id and says nothing of why."""
+    """Return a success response even if the message failed. A failed message has no id and no reason."""
     ids = {} if sent.message_id is None else {"messageId": sent.message_id}
     return responses.success(ids | {"status": sent.status})
 

@@ -1,4 +1,4 @@
-"""Misbehaviour on request: the next calls of a kind fail as a test demands."""
+"""Makes the next calls of a kind fail in a given way."""
 
 import asyncio
 import threading
@@ -23,22 +23,20 @@ MAX_PAUSE_SECONDS = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Misbehaviour:
-    """How the next calls go.
+    """The way in which the next calls fail.
 
-    answer: `status` with SAK's error envelope and `headers`, without doing anything.
-    queued, failed: the send's own outcome, with HTTP 200 where SAK says 200.
-    hang, reset: silence, or a reset connection, before the request's body was read; nothing was done.
-    hang_after, reset_after: the same after it was done.
-    slow: it is done and answered `seconds` late.
-    garbage, cut: it is done, and the answer is no JSON, or breaks off.
-    drip: it is done, and the answer comes a byte every `seconds`, from its first header on.
+    answer: `status` with SAK's error response and `headers`, without doing anything. queued, failed: the outcome of the
+    send, with HTTP 200 if SAK uses 200. hang, reset: no response, or a reset connection, before the request's body was
+    read and anything was done. hang_after, reset_after: the same after it was done. slow: it is done, and the response
+    comes `seconds` late. garbage, cut: it is done, and the response is not JSON or is cut off. drip: it is done, and
+    the response comes one byte every `seconds`, starting with its first header.
     """
 
     kind: MisbehaviourKind
     call: str = "*"
-    """Such as `POST /messages/send`; `*` is every call."""
+    """For example `POST /messages/send`, or `*` for every call."""
     times: int | None = 1
-    """How many calls; None is all until changed."""
+    """The number of calls, or None for all until changed."""
     status: int = 500
     code: str = "SEND_MESSAGE_FAILED"
     message: str = "Failed to send message"
@@ -46,18 +44,18 @@ class Misbehaviour:
     outcome: SendStatus | None = None
     """The outcome of the message, for the kinds that send it before they fail."""
     seconds: float | None = None
-    """How long a hang or a delay takes (default: until the gateway stops), or the pause after a dripped byte (0.2)."""
+    """The duration of a hang or a delay (default: until the gateway stops), or the pause after each byte (0.2)."""
 
 
 def parse(body: Mapping[str, Any]) -> Misbehaviour:
-    """The misbehaviour of a control call; raises an error where it is invalid."""
+    """Return the misbehaviour given by a control call. Raises an error if it is invalid."""
     if body.get("kind") not in MISBEHAVIOUR_KINDS or not set(body) <= set(Misbehaviour.__dataclass_fields__):
         raise responses.GatewayError(400, "VALIDATION_ERROR", f"kind is one of {', '.join(MISBEHAVIOUR_KINDS)}")
     return Misbehaviour(**cast("dict[str, Any]", body))
 
 
 class MisbehaviourQueue:
-    """The pending misbehaviours; the first that matches a call is consumed by it."""
+    """The pending misbehaviours. The first that matches a call is used up by it."""
 
     def __init__(self) -> None:
         self.stopping = asyncio.Event()
@@ -85,7 +83,7 @@ class MisbehaviourQueue:
         return None
 
     async def sleep(self, seconds: float | None) -> None:
-        """Waits, but not longer than the gateway lives."""
+        """Wait, but not longer than the gateway runs."""
         try:
             await asyncio.wait_for(self.stopping.wait(), MAX_PAUSE_SECONDS if seconds is None else seconds)
         except TimeoutError:
@@ -93,12 +91,12 @@ class MisbehaviourQueue:
 
 
 def forced_outcome(request: Request) -> SendStatus | None:
-    """The outcome that was set for a send."""
+    """Return the outcome that was set for a send."""
     return request.scope.get("outcome")
 
 
 class MisbehaviourMiddleware:
-    """Counts a call, and lets it go wrong where the plan says so."""
+    """Counts each call and applies a pending misbehaviour."""
 
     def __init__(
         self, app: ASGIApp, call: str, memory: GatewayState, plan: MisbehaviourQueue, wires: OpenConnections

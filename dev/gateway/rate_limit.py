@@ -1,4 +1,4 @@
-"""SAK's rate limit: requests per minute and address, for all calls."""
+"""Applies SAK's rate limit: requests per minute and address, for all calls."""
 
 import math
 import time
@@ -12,14 +12,14 @@ WINDOW_SECONDS = 60.0
 
 
 class RateLimit:
-    """Off while `per_minute` is None."""
+    """Disabled if `per_minute` is None."""
 
     def __init__(self, per_minute: int | None) -> None:
         self.per_minute = per_minute
         self._windows: dict[str, tuple[float, int]] = {}
 
     def count_request(self, address: str) -> dict[str, str] | None:
-        """The headers for this request, or None where nothing is limited; `RateLimit-Remaining` -1 is one too many."""
+        """Return the headers for this request, or None without a limit. `RateLimit-Remaining` -1 is one too many."""
         if self.per_minute is None:
             return None
         now = time.monotonic()

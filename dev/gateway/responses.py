@@ -1,4 +1,4 @@
-"""SAK's two response envelopes, and its response to an unknown caller."""
+"""Builds SAK's success and error responses, and its response to an unknown caller."""
 
 from datetime import UTC, datetime
 
@@ -10,7 +10,7 @@ from dev.gateway.account import GatewayAccount
 
 
 class GatewayError(HTTPException):
-    """An answer of the kind `{success: false, error: {code, message}}`."""
+    """A response of the form `{success: false, error: {code, message}}`."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(status, message)
@@ -26,7 +26,7 @@ def error(status: int, code: str, message: str, headers: dict[str, str] | None =
 
 
 async def handle_error(_request: Request, exception: Exception) -> JSONResponse:
-    """Every exception that stands for an answer, SAK's or the framework's own 404 and 405."""
+    """Return the response for an exception, including the framework's own 404 and 405."""
     if isinstance(exception, GatewayError):
         return error(exception.status_code, exception.code, exception.detail)
     assert isinstance(exception, HTTPException)
@@ -34,7 +34,7 @@ async def handle_error(_request: Request, exception: Exception) -> JSONResponse:
 
 
 def require_token(request: Request, account: GatewayAccount) -> None:
-    """Refuses a request without the owner's JWT, as SAK's webhook and session calls do."""
+    """Reject a request without the owner's JWT, like SAK's calls for webhooks and sessions."""
     token = request.headers.get("authorization", "").removeprefix("Bearer ")
     if not token:
         raise GatewayError(401, "NO_TOKEN", "Authentication token required")
@@ -43,7 +43,7 @@ def require_token(request: Request, account: GatewayAccount) -> None:
 
 
 def require_key(request: Request, account: GatewayAccount, session_in_body: object = None) -> None:
-    """Refuses a request without a key that names a session, as SAK's message calls do."""
+    """Reject a request without a key that implies a session, like SAK's calls for messages."""
     key = request.headers.get("x-api-key")
     if not key:
         raise GatewayError(401, "NO_API_KEY", "API key required in x-api-key header")
@@ -59,5 +59,5 @@ def require_key(request: Request, account: GatewayAccount, session_in_body: obje
 
 
 def iso_now() -> str:
-    """The present as SAK writes it: ISO 8601 with milliseconds and Z."""
+    """Return the current time in SAK's format: ISO 8601 with milliseconds and Z."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""The webhooks of the pretend gateways of `dev.gateway.senders`: registered as each kind documents, posted signed."""
+"""Implements the webhooks of the simulated gateways in `dev.gateway.senders`, set and signed as documented."""
 
 import hashlib
 import hmac
@@ -23,22 +23,22 @@ SESSIONS: Final[Mapping[str, str]] = {
     "gowa": "till",
     "meta": "104000000000061",
 }
-"""The gateway's word for the one session that it has; of Meta the WhatsApp Business account's, of wuzapi the key's."""
+"""The gateway's name of its only session. For Meta it is the WhatsApp Business account's, for wuzapi the key's."""
 
 Answer: TypeAlias = tuple[int, Any]
-"""A status and JSON."""
+"""A status and a JSON value."""
 
 
 @dataclass(slots=True)
 class Hook:
-    """A webhook; the names are ours."""
+    """A webhook, with our own field names."""
 
     url: str = ""
     key: str = ""
     header: tuple[str, str] | None = None
-    """Sent with each event; the proof of gateways that sign nothing."""
+    """A header sent with each event, for gateways that do not sign."""
     fields: dict[str, Any] = field(default_factory=dict[str, Any])
-    """As the gateway lists it."""
+    """The webhook as the gateway lists it."""
 
 
 @dataclass(slots=True)
@@ -49,7 +49,7 @@ class Hooks:
     registered: list[Hook] = field(default_factory=list[Hook])
 
     def answer(self, method: str, path: str, body: Mapping[str, Any]) -> Answer | None:
-        """The answer to a request about webhooks; None for any other request."""
+        """Return the answer to a request about webhooks, or None for any other request."""
         for of_kind, of_method, pattern, handle in _ROUTES:
             if (of_kind, of_method) == (self.kind, method) and (match := re.fullmatch(pattern, path)):
                 if match.groups() and match[1] != SESSIONS[self.kind]:
@@ -58,13 +58,13 @@ class Hooks:
         return None
 
     def only(self) -> Hook:
-        """The webhook of a session that has one."""
+        """Return the webhook of a session that has only one."""
         if not self.registered:
             self.registered.append(Hook())
         return self.registered[0]
 
     def post(self, body: bytes) -> list[int]:
-        """Post an event to every webhook; the statuses of the answers."""
+        """Post an event to every webhook. Return the statuses of the responses."""
         return [self._post(hook, body) for hook in self.registered if hook.url]
 
     def _post(self, hook: Hook, body: bytes) -> int:
@@ -75,7 +75,7 @@ class Hooks:
             return session.post(hook.url, data=body, headers=headers, timeout=TIMEOUT_SECONDS).status_code
 
     def _proof(self, hook: Hook, body: bytes) -> dict[str, str]:
-        """The headers by which the receiver knows the gateway."""
+        """Return the headers that authenticate the gateway."""
         scheme = KINDS[self.kind]
         if scheme.algorithm == "jwt" and hook.header is not None and hook.header[0] == "jwt_key":
             now = int(time.time())
@@ -168,7 +168,7 @@ def _find_meta(hooks: Hooks, _: Mapping[str, Any]) -> Answer:
 
 
 def _set_meta(hooks: Hooks, body: Mapping[str, Any]) -> Answer:
-    """Verify the address first; the key is the app's, which no call sets."""
+    """Verify the address first. The key is the app's, which no call sets."""
     query = {"hub.mode": "subscribe", "hub.verify_token": body["verify_token"], "hub.challenge": "1158201444"}
     with requests.Session() as session:
         session.trust_env = False
@@ -200,4 +200,4 @@ _ROUTES: Final[list[tuple[str, str, str, _Handle]]] = [
     ("meta", "GET", "/([0-9]+)/subscribed_apps", _find_meta),
     ("meta", "POST", "/([0-9]+)/subscribed_apps", _set_meta),
 ]
-"""Kind, method, path with the session as its first group, and the answer."""
+"""Kind, method, path with the session as its first group, and the handler."""

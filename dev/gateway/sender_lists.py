@@ -1,4 +1,4 @@
-"""The lists of a chat's messages of the pretend gateways of `dev.gateway.senders`, for the kinds that have one."""
+"""Lists a chat's messages in the simulated gateways of `dev.gateway.senders`, for the kinds that keep a list."""
 
 import re
 import time
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 
 def answer(kind: str, path: str, texts: Sequence[str]) -> Any:  # noqa: ANN401 - JSON
-    """The list at a path, with a message of ours for each text and one of the other side; None for any other path."""
+    """Return the list at a path (one of our messages per text, and one of the other side), or None for other paths."""
     for of_kind, pattern, wrap in _LISTS:
         if kind == of_kind and re.fullmatch(pattern, path):
             now = int(time.time())

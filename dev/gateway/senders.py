@@ -1,4 +1,4 @@
-"""Pretend gateways of every kind but SAK on one address: they take sends and webhooks as their documentation says."""
+"""Simulates gateways of every kind except SAK on one address, which accept sends and webhooks as documented."""
 
 import base64
 import json
@@ -27,7 +27,7 @@ class Received:
     path: str
     headers: dict[str, str]
     fields: dict[str, Any]
-    """Of the JSON, or of the form."""
+    """The fields of the JSON or of the form."""
 
 
 @dataclass(slots=True)
@@ -35,20 +35,20 @@ class PretendSenders:
     url: str
     received: list[Received] = field(default_factory=list[Received])
     answer: tuple[int, Any] | None = None
-    """Given to every request instead of the documented answer."""
+    """The response to every request, in place of the documented one."""
     loses_answers: bool = False
-    """Whether what is sent is answered as if something broke after it."""
+    """True to respond as if something failed after the message was sent."""
     hooks: dict[str, Hooks] = field(default_factory=lambda: {kind: Hooks(kind) for kind in SESSIONS})
     """The webhooks of each kind."""
     listed: list[str] = field(default_factory=list[str])
-    """The texts of our messages in the lists of chats, the newest first."""
+    """The texts of our messages in the lists of chats, newest first."""
 
     def sends(self) -> list[Received]:
-        """Without the requests that prepare a send."""
+        """Return the accepted requests, without those that prepare a send."""
         return [request for request in self.received if not request.path.endswith(("/devices", "/media"))]
 
     def respond(self, method: str, target: str, headers: dict[str, str], body: bytes) -> tuple[int, Any]:
-        """The status and the JSON of an answer."""
+        """Return the status and the JSON of the response."""
         _, kind, path = unquote(target.partition("?")[0]).split("/", 2)
         fields = _fields(headers.get("content-type", ""), body)
         name, key = _AUTHENTICATION[kind]
@@ -101,7 +101,7 @@ _ROUTES: list[tuple[str, str, tuple[str, ...], int, dict[str, Any]]] = [
 
 @contextmanager
 def running() -> Generator[PretendSenders]:
-    """Each kind's API is below `/KIND`."""
+    """Provide the gateways. The API of each kind is below `/KIND`."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     senders = PretendSenders(f"http://127.0.0.1:{server.server_port}")
     server.RequestHandlerClass = _handler(senders)
@@ -155,6 +155,6 @@ def _refusal(kind: str, path: str, headers: dict[str, str], missing: list[str]) 
 
 def _fields(content_type: str, body: bytes) -> dict[str, Any]:
     if content_type.startswith("multipart/form-data"):
-        # The content of a file is of no interest here.
+        # The content of a file is not needed here.
         return dict.fromkeys(re.findall(r'form-data; name="([^"]+)"', body.decode("latin-1")), "")
     return json.loads(body) if body else {}

@@ -20,9 +20,9 @@ START_SECONDS = 10.0
 
 
 class PretendGateway:
-    """A pretend SAK in a thread of this process, on a free port unless one is given.
+    """A simulated SAK in a thread of this process, on a free port unless one is given.
 
-    `with Gateway() as gateway: requests.get(gateway.base_url + "/webhooks", …)`
+    `with PretendGateway() as gateway: requests.get(gateway.base_url + "/webhooks", …)`
     """
 
     def __init__(
@@ -62,11 +62,11 @@ class PretendGateway:
 
     @property
     def base_url(self) -> str:
-        """For SAK_BASE_URL."""
+        """The value for SAK_BASE_URL."""
         return self.root_url + BASE_PATH
 
     def start(self) -> Self:
-        """Returns when it answers; raises OSError where the port is taken."""
+        """Start the gateway and return when it responds. Raises OSError if the port is taken."""
         self._listener = socket.create_server(("127.0.0.1", self._port))
         self._port = self._listener.getsockname()[1]
         self._thread.start()
@@ -78,7 +78,7 @@ class PretendGateway:
         return self
 
     def stop(self) -> None:
-        """Ends what hangs, answers what is nearly answered, and closes the port; a second time does nothing."""
+        """End hanging calls, finish those that are nearly done, and close the port. A second call does nothing."""
         self._end_hanging()
         self._server.should_exit = True
         self._thread.join()
@@ -86,7 +86,7 @@ class PretendGateway:
             self._listener.close()
 
     def reset(self) -> None:
-        """Ends what hangs and forgets everything: from now on, a new gateway answers on the port."""
+        """End hanging calls and forget everything, like a new gateway on the same port."""
         self._end_hanging()
         self._create_app()
 
@@ -115,7 +115,7 @@ class PretendGateway:
         self.misbehaviours.enqueue(misbehaviour)
 
     def call_count(self, call: str) -> int:
-        """How many requests of a call, such as `POST /messages/send`, came in."""
+        """Return the number of requests of a call, such as `POST /messages/send`."""
         return self.state.call_counts().get(call, 0)
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""The state of the pretend gateway, in memory."""
+"""Holds the state of the simulated gateway in memory."""
 
 import hashlib
 import re
@@ -28,7 +28,7 @@ class RegisteredWebhook:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file of a message: enough to check that it arrived whole."""
+    """A file of a message, with enough data to check that it arrived completely."""
 
     name: str
     mime_type: str
@@ -38,16 +38,16 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """A message that a client asked to have sent, and what became of it."""
+    """A message that a client requested, and its outcome."""
 
     message_id: str | None
-    """WhatsApp's id where it was sent; a random UUID where it is queued; None where it failed."""
+    """WhatsApp's id if it was sent, a random UUID if it is queued, None if it failed."""
     history_id: str
-    """How `GET /messages/history` calls it: a failed message gets a random UUID there."""
+    """The id in `GET /messages/history`. A failed message has a random UUID there."""
     to: str
-    """As the client wrote it."""
+    """The recipient as the client wrote it."""
     phone: str | None
-    """As SAK reads it; None where it cannot."""
+    """The recipient as SAK reads it, or None if it cannot."""
     type: str
     text: str
     status: SendStatus
@@ -56,7 +56,7 @@ class SentMessage:
 
 
 def normalize_phone(to: str) -> str | None:
-    """The number that SAK would dial; None where it would fail."""
+    """Return the number that SAK would dial, or None if it would fail."""
     digits = re.sub(r"[^0-9]", "", to)
     if len(digits) == 10 and not digits.startswith("91"):
         digits = "91" + digits
@@ -64,7 +64,7 @@ def normalize_phone(to: str) -> str | None:
 
 
 class GatewayState:
-    """The account's webhooks and messages, shared by the gateway's threads."""
+    """The account's webhooks and messages, shared by the threads of the gateway."""
 
     def __init__(self, account: GatewayAccount) -> None:
         self.account = account
@@ -82,7 +82,7 @@ class GatewayState:
 
     @property
     def connected(self) -> bool:
-        """While the session is not connected to WhatsApp, what is sent is queued."""
+        """False while the session is not connected to WhatsApp, so that sends are queued."""
         return self._connected
 
     @connected.setter
@@ -92,7 +92,7 @@ class GatewayState:
         self._connected = connected
 
     def register(self, url: str, events: Iterable[str], secret: str | None = None) -> tuple[RegisteredWebhook, bool]:
-        """The webhook for this URL and whether it is new; its secret outlives a second registration."""
+        """Return the webhook for this URL and whether it is new. Registering it again keeps its secret."""
         with self._lock:
             for known in self._webhooks.values():
                 if known.url == url:
@@ -127,14 +127,14 @@ class GatewayState:
             self._seen[call] += 1
 
     def call_counts(self) -> dict[str, int]:
-        """How many requests came in per call, answered or not."""
+        """Return the number of requests per call, including those without a response."""
         with self._lock:
             return dict(self._seen)
 
     def send(
         self, to: str, kind: str, text: str, attachment: Attachment | None, outcome: SendStatus | None
     ) -> SentMessage:
-        """Takes a message; `outcome` outranks what would become of it by itself."""
+        """Accept a message. `outcome` overrides its normal outcome."""
         phone = normalize_phone(to)
         status: SendStatus = outcome or ("queued" if not self.connected else "sent" if phone else "failed")
         message_id = {"sent": _new_message_id(), "queued": str(uuid.uuid4()), "failed": None}[status]
@@ -158,7 +158,7 @@ class GatewayState:
         return sent
 
     def send_queued(self) -> list[SentMessage]:
-        """Sends the queue under new ids; as with SAK, the history keeps the old ids."""
+        """Send the queue under new ids. As with SAK, the history keeps the old ids."""
         with self._lock:
             queued, self._queue = self._queue, []
         arrived = [replace(message, message_id=_new_message_id(), status="sent") for message in queued]
@@ -167,12 +167,12 @@ class GatewayState:
         return arrived
 
     def sent_messages(self) -> list[SentMessage]:
-        """Every message with what SAK said of it, the oldest first."""
+        """Return all messages as SAK reported them, oldest first."""
         with self._lock:
             return list(self._history)
 
     def delivered_messages(self) -> list[SentMessage]:
-        """The messages that went to WhatsApp, oldest first, whatever the response was."""
+        """Return the messages that went to WhatsApp, oldest first, whatever the response was."""
         with self._lock:
             return list(self._reached)
 

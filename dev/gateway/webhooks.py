@@ -23,7 +23,7 @@ def _parse_events(value: object) -> list[str]:
 
 
 async def json_body(request: Request) -> dict[str, Any]:
-    """The request's JSON object; an empty one where it has none, as Express gives."""
+    """Return the request's JSON object, or an empty one if it has none, like Express."""
     raw = await request.body()
     if not raw:
         return {}
@@ -103,7 +103,7 @@ async def delete(request: Request) -> JSONResponse:
 
 
 async def send_test_ping(request: Request) -> JSONResponse:
-    """Posts the ping to every matching active webhook at once, and returns their responses."""
+    """Post the ping to every matching active webhook at once, and return their responses."""
     memory = _state(request)
     body = await json_body(request)
     responses.require_key(request, memory.account, body.get("sessionId"))

@@ -10,9 +10,9 @@ from dev.generator import steps
 from dev.generator.steps import Connection, HistorySize
 
 BATCH_MESSAGES = 200_000
-"""Messages in one transaction, of which an interruption loses at most one per job."""
+"""The number of messages in one transaction. An interruption loses at most one per job."""
 CONNECTIONS = 2
-"""Connections that write at the same time."""
+"""The number of connections that write concurrently."""
 SESSION_SETTINGS: tuple[LiteralString, ...] = (
     "SET synchronous_commit = off",
     "SET maintenance_work_mem = '1GB'",
@@ -31,7 +31,7 @@ class HistoryGenerator:
         self._begun = time.monotonic()
 
     def run(self, connections: int) -> None:
-        """All that is not done yet, with so many connections at a time."""
+        """Write everything that is not done yet, with this many connections."""
         with self._connect() as connection:
             steps.set_up(connection, self._plan, BATCH_MESSAGES)
             self._print_progress(f"{self._plan.chats:,} chats")
@@ -42,7 +42,7 @@ class HistoryGenerator:
             connection.execute("ANALYZE")
             steps.finish(connection, self._plan)
             self._print_progress("chats and feed")
-            # So that a table is read from its index alone, as it would be after a night of autovacuum.
+            # So that a table is read from its index alone, as after a night of autovacuum.
             connection.execute("VACUUM ANALYZE")
             steps.drop_bookkeeping(connection)
         self._print_progress("done")
@@ -78,7 +78,7 @@ class HistoryGenerator:
 def generate(
     database_url: str, messages: int, chats: int, *, connections: int = CONNECTIONS, verbose: bool = False
 ) -> None:
-    """Fill the database; raises StartError if there is something else in it."""
+    """Fill the database. Raises StartError if it contains other data."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         plan = steps.start_or_resume(connection, messages, chats)
     HistoryGenerator(database_url, plan, verbose=verbose).run(connections)

@@ -1,7 +1,7 @@
 """The statements that generate a history (dev/generator/steps.py), in the order in which they run.
 
-PostgreSQL makes up everything itself, in parts that know nothing of each other: what a message is follows from its
-number alone. The rows are what the worker would have written of such events, which a test holds them to.
+PostgreSQL generates everything itself, in independent parts: a message depends only on its number. The rows are those
+that the worker would have written for such events; a test checks this.
 """
 
 from typing import LiteralString
@@ -24,7 +24,7 @@ SETUP: tuple[LiteralString, ...] = (
     WHERE i.tablename IN ('whatsapp_messages', 'search_index', 'message_updates') AND i.schemaname = 'public'
         AND NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.conname = i.indexname)
     UNION ALL
-    -- Its entries come in no order, so that the larger it is the longer each takes.
+    -- Its entries come in random order, so each takes longer as it grows.
     SELECT c.conname, 'event_digests', true, format('ALTER TABLE event_digests ADD CONSTRAINT %%I %%s', c.conname,
         pg_get_constraintdef(c.oid))
     FROM pg_constraint AS c
@@ -158,7 +158,7 @@ WRITE_BATCH: tuple[LiteralString, ...] = (
     SELECT m.digest, m.occurred_at, 'stored'
     FROM marked AS m
     """,
-    # Each part is what one ingest process took in; a batch holds a hundred messages and what was said about them.
+    # Each part belongs to one ingest process. A batch contains a hundred messages and their updates.
     """
     INSERT INTO batches (writer, number, size, upto, stored, committed_at)
     SELECT ('00000000-0000-4000-8000-' || lpad(%(part)s::text, 12, '0'))::uuid, 1 + b.number, b.size,

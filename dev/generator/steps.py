@@ -1,4 +1,4 @@
-"""The steps of generating a history (dev/generator/generate.py): each runs once, across interruptions."""
+"""Executes the steps of generating a history (dev/generator/generate.py). Each runs once, also across interruptions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ ParallelTask: TypeAlias = Callable[[], None]
 
 HISTORY_END = 1_764_000_000_000
 HISTORY_SPAN = 2 * 365 * 86_400_000
-"""The history's last moment, and its length, in ms."""
+"""The end of the history, and its length, in ms."""
 SESSIONS = 4
 FEED_MESSAGES = 100_000
-"""So many of the last messages are still in the change feed."""
+"""The number of the last messages that are still in the change feed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class HistorySize:
         return {
             "messages": self.messages,
             "chats": self.chats,
-            # So many chats share a tenth of everything: of ten million messages, a hundred thousand each.
+            # The number of chats that share a tenth of all messages: of ten million messages, a hundred thousand each.
             "big": max(1, min(10, self.chats // 10)),
             "sessions": SESSIONS,
             "end": HISTORY_END,
@@ -43,7 +43,7 @@ class HistorySize:
 
 
 def start_or_resume(connection: Connection, messages: int, chats: int) -> HistorySize:
-    """Record the run; raises StartError where the database has other data or another run."""
+    """Record the run. Raises StartError if the database contains other data or another run."""
     with connection.transaction():
         if connection.execute("SELECT to_regclass('generator')").fetchone() == (None,):
             found = connection.execute(
@@ -62,7 +62,7 @@ def start_or_resume(connection: Connection, messages: int, chats: int) -> Histor
 
 
 def set_up(connection: Connection, size: HistorySize, batch_messages: int) -> None:
-    """Sessions, chats and the list of parts; and the indexes that are quicker made at the end go."""
+    """Insert sessions, chats and the list of parts, and drop the indexes that are faster to build at the end."""
     with connection.transaction():
         if connection.execute("SELECT EXISTS (SELECT FROM generator_parts)").fetchone() == (True,):
             return
@@ -76,14 +76,14 @@ def set_up(connection: Connection, size: HistorySize, batch_messages: int) -> No
 
 
 def write_batch(connection: Connection, size: HistorySize) -> int | None:
-    """Write the next part that no other connection writes; returns its last message, or None at the end."""
+    """Write the next part that no other connection is writing. Return its last message, or None at the end."""
     with connection.transaction():
         taken = connection.execute(statements.CLAIM_BATCH).fetchone()
         if taken is None:
             return None
         row = connection.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user").fetchone()
         if row == (True,):
-            # Foreign keys hold by construction; looking up twenty million of them takes half of the time.
+            # Foreign keys hold by construction, and looking up twenty million of them takes half of the time.
             connection.execute("SET LOCAL session_replication_role = replica")
         part, first, last = cast("tuple[int, int, int]", taken)
         for statement in statements.WRITE_BATCH:
@@ -114,7 +114,7 @@ def _write_search_documents(connection: Connection, first: int, last: int) -> No
 
 
 def missing_indexes(connection: Connection) -> list[tuple[str, str]]:
-    """Names and definitions of those that are not there (again) yet, those first that take longest."""
+    """Return the names and definitions of the indexes to build, those that take longest first."""
     found = connection.execute(
         """
         SELECT i.name, i.definition
@@ -131,7 +131,7 @@ def create_index(connection: Connection, definition: str) -> None:
 
 
 def finish(connection: Connection, size: HistorySize) -> None:
-    """Set chat summaries, the feed, the search position and the sequences."""
+    """Set the chat summaries, the feed, the search position and the sequences."""
     with connection.transaction():
         if connection.execute("SELECT EXISTS (SELECT FROM changes)").fetchone() == (False,):
             for statement in statements.FINISH:
@@ -143,5 +143,5 @@ def finish(connection: Connection, size: HistorySize) -> None:
 
 
 def drop_bookkeeping(connection: Connection) -> None:
-    """Leave nothing of the generator's own."""
+    """Drop the generator's own tables."""
     connection.execute("DROP TABLE generator, generator_indexes, generator_parts")

@@ -1,7 +1,7 @@
 """`python -m dev.release COMMIT VERSION`: records a release, so that the upgrade tests run against it.
 
-Writes tests/upgrade/VERSION with stream entries and a spool of the release, its bill of materials to deploy/sbom, and
-adds the commit to releases.toml.
+Writes tests/upgrade/VERSION with stream entries and a spool of the release, writes its bill of materials to
+deploy/sbom, and adds the commit to releases.toml.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from dev.release import queue_data, releases, sbom
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit code: 1 where the release cannot be recorded."""
+    """Record a release. Return the exit code: 1 if it cannot be recorded."""
     parser = argparse.ArgumentParser(prog="python -m dev.release", description=__doc__)
     parser.add_argument("commit", help="full hash of the released commit")
     parser.add_argument("version", help="its version in pyproject.toml")
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
 def record(commit: str, version: str) -> None:
     """Record the release, or record it again.
 
-    Raises StartError where its code cannot be read or run, and LicenceUnknownError.
+    Raises StartError if its code cannot be read or run, and LicenceUnknownError.
     """
     with tempfile.TemporaryDirectory() as name:
         releases.extract(commit, Path(name))

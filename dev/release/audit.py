@@ -1,6 +1,6 @@
-"""`python -m dev.release.audit`: asks OSV, the open database of vulnerabilities, about every version in our lock files.
+"""`python -m dev.release.audit`: looks up every locked version in OSV, the open database of vulnerabilities.
 
-Where the database cannot be reached nothing is known, which is said and is no failure: a build must work offline.
+If the database cannot be reached, this is reported but is not a failure, because builds must work offline.
 """
 
 import argparse
@@ -21,16 +21,16 @@ CLEAN, VULNERABLE = 0, 1
 
 
 class OsvUnreachableError(Exception):
-    """The database does not answer, or not in its own words."""
+    """The database does not respond, or not in the expected form."""
 
 
 def locked_versions(lock_file: Path) -> dict[str, str]:
-    """The version of each package in a lock file."""
+    """Return the version of each package in a lock file."""
     return dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;\\]+)", lock_file.read_text(encoding="utf-8"), re.MULTILINE))
 
 
 def known_vulnerabilities(versions: dict[str, str], osv_url: str) -> dict[str, list[str]]:
-    """The ids of what is known against each package; raises UnreachableError."""
+    """Return the ids of known vulnerabilities by package. Raises OsvUnreachableError."""
     packages = sorted(versions)
     queries = [{"package": {"name": name, "ecosystem": "PyPI"}, "version": versions[name]} for name in packages]
     try:
@@ -46,7 +46,7 @@ def known_vulnerabilities(versions: dict[str, str], osv_url: str) -> dict[str, l
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit code: 1 if something is known against a version that we install."""
+    """Audit the lock files. Return the exit code: 1 if a version that we install has known vulnerabilities."""
     parser = argparse.ArgumentParser(prog="python -m dev.release.audit", description=__doc__)
     parser.add_argument("--database", default=OSV_URL, help="another address that speaks OSV's querybatch")
     database = str(parser.parse_args(arguments).database)

@@ -24,7 +24,7 @@ TIMEOUT_SECONDS = 20.0
 
 
 def record(code: Path, target: Path) -> None:
-    """Write entries.json and spool.json into the target: the same webhooks, first with Redis and then without."""
+    """Write entries.json and spool.json into the target, from the same webhooks with Redis and without."""
     folder = data_folder.create_temporary()
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}/whatsapp-webhook"
@@ -53,7 +53,7 @@ def record(code: Path, target: Path) -> None:
 
 
 def dump_spool(path: Path) -> dict[str, Any]:
-    """The table and the batches of a spool."""
+    """Return the table and the batches of a spool."""
     with contextlib.closing(sqlite3.connect(path)) as connection:
         [[schema]] = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'batches'")
         rows = connection.execute("SELECT events, head, bodies FROM batches ORDER BY position").fetchall()
@@ -62,7 +62,7 @@ def dump_spool(path: Path) -> dict[str, Any]:
 
 
 def restore_spool(dump: dict[str, Any], path: Path) -> None:
-    """Make the spool file that `dump_spool` described."""
+    """Create the spool file that `dump_spool` described."""
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(dump["schema"])
@@ -73,12 +73,12 @@ def restore_spool(dump: dict[str, Any], path: Path) -> None:
 
 
 def _text(value: bytes) -> str:
-    """The bytes as text that can be read: Latin-1 has one character for each byte."""
+    """Return the bytes as readable text. Latin-1 has one character for each byte."""
     return value.decode("latin-1")
 
 
 def to_bytes(text: str) -> bytes:
-    """The bytes of a recorded text."""
+    """Return the bytes of a recorded text."""
     return text.encode("latin-1")
 
 

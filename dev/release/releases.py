@@ -1,4 +1,4 @@
-"""Finds released versions in the git history; tests/upgrade/releases.toml lists them."""
+"""Finds released versions, which tests/upgrade/releases.toml lists, in the git history."""
 
 import io
 import subprocess
@@ -16,21 +16,21 @@ MIGRATIONS = "store/migrations"
 
 
 class ReleaseNotFoundError(StartError):
-    """The git history lacks the release."""
+    """The release is not in the git history."""
 
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """One entry of releases.toml."""
+    """An entry of releases.toml."""
 
     version: str
     commit: str
-    """The full hash; landing may have rewritten it."""
+    """The full hash. Rebasing may have changed it."""
     migrations: str
-    """The git id of its folder store/migrations, which depends on nothing but the content."""
+    """The git id of its folder store/migrations, which depends only on the content."""
 
     def find_commit(self, repository: Path = ROOT) -> str:
-        """The hash of the release's commit in this history; raises ReleaseNotFoundError."""
+        """Return the hash of the release's commit in this history. Raises ReleaseNotFoundError."""
         if _run_git(repository, "cat-file", "-e", f"{self.commit}^{{commit}}").returncode == 0:
             return self.commit
         changes = _run_git(repository, "rev-list", "--reverse", "HEAD", "--", "pyproject.toml", MIGRATIONS)
@@ -47,12 +47,12 @@ class Release:
 
 
 def migrations_id(commit: str, repository: Path = ROOT) -> str:
-    """The git id of the commit's migrations; empty if it has none."""
+    """Return the git id of the commit's migrations, or empty if it has none."""
     return _run_git(repository, "rev-parse", "--verify", "--quiet", f"{commit}:{MIGRATIONS}").stdout.decode().strip()
 
 
 def load(path: Path = RELEASES_FILE) -> dict[str, Release]:
-    """The releases by version."""
+    """Return the releases by version."""
     entries = tomllib.loads(path.read_text(encoding="utf-8"))
     return {version: Release(version, **entry) for version, entry in entries.items()}
 
@@ -68,12 +68,12 @@ def save(release: Release, path: Path = RELEASES_FILE) -> None:
 
 
 def is_source_archive(repository: Path = ROOT) -> bool:
-    """True where there is no repository, as in an unpacked source archive."""
+    """Return whether there is no repository, as in an unpacked source archive."""
     return not (repository / ".git").exists()
 
 
 def extract(commit: str, folder: Path, repository: Path = ROOT) -> None:
-    """Unpack the files of the commit into the folder; links are left out."""
+    """Unpack the files of the commit into the folder, without links."""
     tree = _run_git(repository, "archive", "--format=tar", commit)
     if tree.returncode:
         raise StartError(f"git cannot read commit {commit}: {tree.stderr.decode().strip()}")

@@ -1,6 +1,6 @@
 """`python -m dev.release.sbom [--licences]`: prints the image's bill of materials, or its list of licences.
 
-The bill is CycloneDX 1.6 (https://cyclonedx.org/docs/1.6/json/), made of the image's lock file: each package with its
+The bill is CycloneDX 1.6 (https://cyclonedx.org/docs/1.6/json/), made from the image's lock file: each package with its
 version, the hashes of its files and its licence. Licences are read from the installed packages, so run it in an
 environment of requirements-test.lock.
 """
@@ -22,18 +22,18 @@ from packaging.requirements import Requirement
 from dev.checkout import ROOT
 
 BILLS_FOLDER = ROOT / "deploy" / "sbom"
-"""The bill of each release."""
+"""The folder with the bill of each release."""
 LOCK_FILE = "requirements-deploy.lock"
 IMAGE_PYTHON = {"python_version": "3.13", "python_full_version": "3.13.0", "sys_platform": "linux"}
 _ENTRY = re.compile(r"^(?P<requirement>[^\s#].*?)(?: \\)?\n(?P<hashes>(?:    --hash=.*\n?)*)", re.MULTILINE)
 _SPDX = {"MIT License": "MIT"}
-"""Words of packages that have no SPDX identifier."""
+"""SPDX identifiers for names that packages use instead."""
 _LICENCES = {"segno": "BSD-3-Clause"}
-"""Read in the licences of packages whose metadata names none."""
+"""The licences of packages whose metadata contains none, taken from their licence files."""
 
 
 class LicenceUnknownError(Exception):
-    """A locked version is not installed, or names no licence."""
+    """A locked version is not installed or has no known licence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +41,13 @@ class Package:
     name: str
     version: str
     hashes: tuple[str, ...]
-    """SHA-256 of the files that may be installed."""
+    """The SHA-256 of the files that may be installed."""
     licence: str
     """An SPDX expression."""
 
 
 def packages(root: Path) -> list[Package]:
-    """The packages in the image of a checkout, in the order of their names; raises LicenceUnknownError."""
+    """Return the packages in the image of a checkout, sorted by name. Raises LicenceUnknownError."""
     found: list[Package] = []
     for entry in _ENTRY.finditer((root / LOCK_FILE).read_text(encoding="utf-8")):
         requirement = Requirement(entry["requirement"])
@@ -59,7 +59,7 @@ def packages(root: Path) -> list[Package]:
 
 
 def bill_of_materials(root: Path) -> dict[str, Any]:
-    """The CycloneDX document; the same for the same lock file."""
+    """Return the CycloneDX document, which is always the same for a lock file."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     components = [
         {
@@ -100,7 +100,7 @@ def bill_of_materials(root: Path) -> dict[str, Any]:
 
 
 def licence_list(root: Path) -> str:
-    """A table in Markdown."""
+    """Return a table in Markdown."""
     rows = [f"| {package.name} | {package.version} | {package.licence} |" for package in packages(root)]
     return "\n".join(["| package | version | licence |", "|---|---|---|", *rows, ""])
 
@@ -118,7 +118,7 @@ def _licence(name: str, version: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """The exit code: 1 if a licence is unknown."""
+    """Print the bill or the list. Return the exit code: 1 if a licence is unknown."""
     parser = argparse.ArgumentParser(prog="python -m dev.release.sbom", description=__doc__)
     parser.add_argument("--licences", action="store_true", help="print the licences of the image as a table")
     try:

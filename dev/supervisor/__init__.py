@@ -1,1 +1,1 @@
-"""Starts the processes of the system and restarts what ends."""
+"""Starts the processes of the system and restarts those that end."""

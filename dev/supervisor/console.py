@@ -1,4 +1,4 @@
-"""Prints what happens. In a demo the programs' own lines go to a file, so that the dashboard's link stays in sight."""
+"""Prints messages. In a demo, the programs' own lines go to a file, so that the dashboard's link stays visible."""
 
 import contextlib
 import os
@@ -11,13 +11,16 @@ from typing import TextIO
 from environment import private_file
 
 LOG_NAME = "demo.log"
-"""In DATA_DIR."""
+"""The name of the file in DATA_DIR."""
 _BOLD, _GREEN, _RESET = "\033[1m", "\033[32m", "\033[0m"
 
 
 class Console:
     def __init__(self, log_path: Path | None = None, environ: Mapping[str, str] = os.environ) -> None:
-        """`log_path`: the file for the programs' lines, which is emptied; None: they are printed as well."""
+        """Create a console.
+
+        The programs' lines go to the file `log_path`, which is emptied, or are printed if it is None.
+        """
         self.log_path = log_path
         self._log: TextIO | None = None
         self._is_terminal = sys.stdout.isatty()
@@ -40,7 +43,7 @@ class Console:
             self._log.write(f"{source:<8} | {line}\n")
 
     def ready(self, webhook_url: str, api_url: str, dashboard_url: str) -> None:
-        """Print the addresses: in a box on a terminal, for programs in one line."""
+        """Print the addresses: in a box on a terminal, otherwise on one line for programs."""
         if not self._is_terminal:
             self.notice("dev", f"ready: webhooks to {webhook_url}, api at {api_url}, dashboard at {dashboard_url}")
             return
@@ -60,7 +63,7 @@ class Console:
 
 
 def _boxed(lines: Sequence[str], columns: int) -> list[str]:
-    """The lines between two rules, and with sides if they fit: a link that a side interrupts cannot be clicked."""
+    """Return the lines between two rules, with sides if they fit. A link that is broken by a side cannot be clicked."""
     width = max(map(len, lines))
     if width + 4 > columns:
         rule = "─" * columns
@@ -69,7 +72,7 @@ def _boxed(lines: Sequence[str], columns: int) -> list[str]:
 
 
 def _print(line: str) -> None:
-    """Print a line; a closed terminal or a full disk is ignored."""
+    """Print a line. A closed terminal or a full disk is ignored."""
     try:
         print(line, flush=True)
     except OSError:  # `./run | grep -m1 ready`, a closed terminal, a full disk

@@ -1,4 +1,4 @@
-"""Listening sockets that the supervisor holds, so that a restart delays requests instead of refusing them."""
+"""Holds listening sockets for the processes, so that a restart delays requests instead of refusing them."""
 
 import errno
 import socket
@@ -7,11 +7,11 @@ from dev.errors import StartError
 from environment.listener import bind
 
 LISTEN_BACKLOG = 1024
-"""Connections that may wait while a process is being started again."""
+"""The number of connections that may wait while a process restarts."""
 
 
 def open_listener(host: str, port: int, variable: str) -> socket.socket:
-    """A listening socket; port 0 takes a free one. Raises StartError naming the variable that chooses the port."""
+    """Return a listening socket; port 0 selects a free one. Raises StartError naming the variable of the port."""
     try:
         return bind(host, port, LISTEN_BACKLOG)
     except (socket.gaierror, UnicodeError) as error:
@@ -30,12 +30,12 @@ def port_of(listener: socket.socket) -> int:
 
 
 def free_port(host: str, port: int, variable: str) -> int:
-    """A port that is free now, for a program that will listen by itself: the one asked for, or for 0 any."""
+    """Return a free port for a program that will listen itself: the requested one, or any for 0."""
     with open_listener(host, port, variable) as listener:
         return port_of(listener)
 
 
 def browser_url(host: str, port: int) -> str:
-    """Where a browser on this machine finds it: an address that means "all" is no address to go to."""
+    """Return the address for a browser on this machine. A host that means "all addresses" is replaced."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104 - recognised, not bound
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -12,7 +12,7 @@ from environment import secret_list
 
 WEBHOOK_PATH = "/whatsapp-webhook"
 OVERRIDDEN_VARIABLES = {"PORT", "LISTEN_FD"}
-"""They would move a process to another port."""
+"""Variables that would move a process to another port."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def build(  # noqa: PLR0913 - all that is known by then
 
 
 def _second_sender(settings: SupervisorSettings) -> dict[str, str]:
-    """The demo's second gateway on the number of the first."""
+    """Return the variables for the demo's second gateway, which has the number of the first."""
     return {
         "SENDER_NAME": "second",
         "SENDER_KIND": "waha",
@@ -105,7 +105,7 @@ def _server_program(name: str, shared: Mapping[str, str], listener: socket.socke
 
 
 def _worker_program(number: int, settings: SupervisorSettings, shared: Mapping[str, str]) -> ProcessSpec:
-    """A worker's port serves only its status, so any free one will do unless one is configured."""
+    """Return the program of a worker. Its port only serves its status, so any free one is used unless configured."""
     asked = settings.worker_port + number - 1 if settings.worker_port else 0
     port = listeners.free_port(settings.host, asked, "WORKER_PORT")
     name = "worker" if settings.worker_count == 1 else f"worker-{number}"

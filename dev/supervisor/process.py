@@ -14,7 +14,7 @@ from dev.embedded import child_process
 MIN_RESTART_DELAY = 0.1
 MAX_RESTART_DELAY = 10.0
 BACKOFF_RESET_SECONDS = 30.0
-"""A program that ran this long restarts with the shortest delay."""
+"""In seconds. A program that ran this long restarts with the shortest delay."""
 POLL_SECONDS = 0.05
 OUTPUT_GRACE_SECONDS = 0.5
 
@@ -31,12 +31,12 @@ class ProcessSpec:
 
 
 class SupervisedProcess:
-    """Runs in the event loop of the main thread, because a child's death signal follows the thread that starts it."""
+    """Runs in the event loop of the main thread, because a child's death signal depends on its parent thread."""
 
     def __init__(
         self, spec: ProcessSpec, print_notice: Callable[[str, str], None], print_output: Callable[[str, str], None]
     ) -> None:
-        """`print_output(name, line)` receives every line of the program, `print_notice` every line about it."""
+        """Create a process. `print_output` receives each line of the program, `print_notice` each line about it."""
         self.spec = spec
         self._say = print_notice
         self._pass_on = print_output
@@ -52,7 +52,7 @@ class SupervisedProcess:
         self._task = asyncio.create_task(self._restart_until_stopped())
 
     async def stop(self, seconds: float, kill_now: asyncio.Event) -> None:
-        """Send SIGTERM, and SIGKILL after the seconds or when `kill_now` is set; return when it is gone."""
+        """Send SIGTERM, then SIGKILL after the seconds or when `kill_now` is set. Return when it has ended."""
         self._stopping.set()
         if self._task is None:
             return
@@ -82,7 +82,7 @@ class SupervisedProcess:
                 pause = min(pause * 2, MAX_RESTART_DELAY)
 
     async def _run_once(self) -> str:
-        """Run it once, pass on its output, and return how it ended."""
+        """Run the program once, pass on its output, and return how it ended."""
         try:
             self._popen = popen = child_process.start(
                 [sys.executable, "-m", self.spec.module],
@@ -91,12 +91,12 @@ class SupervisedProcess:
                 pass_fds=self.spec.pass_fds,
                 cwd=str(ROOT),
             )
-        except OSError as error:  # no process or memory to be had just now
+        except OSError as error:  # no process or memory available at the moment
             return f"could not be started ({error.strerror})"
         relay = asyncio.create_task(self._relay_output(popen))
         while (code := popen.poll()) is None:  # noqa: ASYNC110 - polling is the only way that works on every system
             await asyncio.sleep(POLL_SECONDS)
-        # A child of the child may hold the pipe open: only wait for the output so far.
+        # A child of the child may hold the pipe open, so only wait for the output so far.
         await asyncio.wait([relay], timeout=OUTPUT_GRACE_SECONDS)
         relay.cancel()
         return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"

@@ -16,7 +16,7 @@ class Readiness:
 
 
 async def check(url: str) -> Readiness:
-    """GET the URL; a process that does not respond in time with HTTP is not ready."""
+    """GET the URL. A process that does not respond in time with HTTP is not ready."""
     try:
         async with asyncio.timeout(TIMEOUT_SECONDS):
             head, _, body = (await _http_get(url)).partition(b"\r\n\r\n")

@@ -7,7 +7,7 @@ from environment import private_file
 
 
 def read_or_create(path: Path) -> str:
-    """The secret in the file; made and written at the first call, readable by its owner only."""
+    """Return the secret in the file. The first call creates it, readable only by its owner."""
     try:
         descriptor = private_file.open_descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
     except FileExistsError:
@@ -22,7 +22,7 @@ def read_or_create(path: Path) -> str:
 
 
 def write_private(path: Path, content: str) -> None:
-    """Write what only its owner may read, such as an address with a password in it."""
+    """Write a file that only its owner can read, such as an address with a password."""
     path.unlink(missing_ok=True)
     with os.fdopen(
         private_file.open_descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "w", encoding="utf-8"

@@ -11,14 +11,14 @@ from store.postgres.connections import DatabaseUrlError
 
 @dataclass(frozen=True, slots=True)
 class SupervisorSettings:
-    """The settings of `./run` itself; all other variables go to the processes unchanged."""
+    """The settings of `./run` itself. All other variables are passed to the processes unchanged."""
 
     data_dir: Path
     host: str
     ingest_port: int
     api_port: int
     worker_port: int | None
-    """The first worker's; the next ones take the ports after it. None: whatever is free."""
+    """The port of the first worker; the next workers use the following ports. None for any free ports."""
     worker_count: int
     gateway_port: int
     database_url: str | None = field(repr=False)
@@ -28,7 +28,10 @@ class SupervisorSettings:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
-        """An empty variable counts as one that is not set; raises StartError or SettingsError naming a wrong one."""
+        """Return the settings. An empty variable counts as unset.
+
+        Raises StartError or SettingsError naming the variable.
+        """
         for read in (
             (connections.url, connections.direct_url, connections.replica_url) if environ.get("DATABASE_URL") else ()
         ):

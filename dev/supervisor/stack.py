@@ -1,4 +1,4 @@
-"""A private system as `./run` starts it, for tests and measurements."""
+"""Starts a private system like `./run`, for tests and measurements."""
 
 import os
 import re
@@ -34,7 +34,7 @@ ISOLATED_ENVIRONMENT = {
 
 
 class LocalStack:
-    """Keeps its data folder: `start` after `stop` or `kill` continues."""
+    """A local system that keeps its data folder, so that `start` continues after `stop` or `kill`."""
 
     def __init__(
         self, data_dir: Path, environment: Mapping[str, str] | None = None, arguments: Sequence[str] = ()
@@ -50,7 +50,7 @@ class LocalStack:
 
     @property
     def output(self) -> str:
-        """What was printed since the last start, and in a demo what the programs wrote to their log."""
+        """The output since the last start, and in a demo also that of the programs' log."""
         log = self.data_dir / LOG_NAME
         lines = log.read_text().splitlines() if "--demo" in self._arguments and log.exists() else []
         return "\n".join([*self.output_lines, *lines])
@@ -66,7 +66,7 @@ class LocalStack:
         self._reader.start()
 
     def start(self) -> None:
-        """Return when it is ready; raise StartError with its output if that never happens."""
+        """Start and return when the system is ready. Raises StartError with its output if that does not happen."""
         self.launch()
         self.wait_for_output("ready: ", START_SECONDS)
         found = READY_LINE.search(self.output)
@@ -74,7 +74,7 @@ class LocalStack:
         self.webhook_url, self.api_url, self.token = found["webhook"], found["api"], found["token"]
 
     def wait_for_output(self, text: str, seconds: float = 30.0, occurrences: int = 1) -> None:
-        """Return when the output has the text that often; raise StartError if that never happens."""
+        """Wait until the output contains the text this often. Raises StartError if that does not happen."""
         child_process.wait_until(lambda: self.output.count(text) >= occurrences or not self.is_running, seconds)
         if self.output.count(text) < occurrences:
             raise StartError(f"{text!r} did not appear {occurrences} times in the output:\n{self.output}")
@@ -88,7 +88,7 @@ class LocalStack:
         self._supervisor.send_signal(signal_number)
 
     def wait(self, seconds: float = 60.0) -> int:
-        """The exit code of the supervisor, once it has ended and its output is read."""
+        """Return the exit code of the supervisor, once it has ended and its output is read."""
         assert self._supervisor
         assert self._reader
         code = self._supervisor.wait(seconds)
@@ -96,13 +96,13 @@ class LocalStack:
         return code
 
     def stop(self) -> int:
-        """Stop it, if it runs, and return its exit code."""
+        """Stop the system if it runs and return its exit code."""
         if self.is_running:
             self.send_signal(signal.SIGTERM)
         return self.wait()
 
     def pid_of(self, name: str) -> int:
-        """The process that runs `python -m NAME`, or the embedded `postgres` or `valkey-server`, on Linux."""
+        """Return the process that runs `python -m NAME`, or the embedded `postgres` or `valkey-server`. Linux only."""
         assert self._supervisor
         for pid in _running_pids():
             words = child_process.command_line(pid).split()
@@ -115,7 +115,7 @@ class LocalStack:
         raise StartError(f"There is no process {name}.")
 
     def pids_using_data_dir(self) -> list[int]:
-        """The ids of all processes that use this data folder, on Linux."""
+        """Return the ids of all processes that use this data folder. Linux only."""
         return [pid for pid in _running_pids() if pid != os.getpid() and self._uses_data_dir(pid)]
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""Starts the servers, then our processes, keeps all of them running, and stops them in order."""
+"""Starts the servers and then the processes, keeps them running, and stops them in order."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STOP_SECONDS = 15.0
 READINESS_POLL_SECONDS = 0.05
 SLOW_START_SECONDS = 10.0
-"""Seconds before a slow start prints the processes that it waits for."""
+"""The time in seconds after which a slow start prints the processes that it waits for."""
 SERVER_POLL_SECONDS = 0.2
 SERVER_RETRY_SECONDS = 2.0
 
@@ -37,10 +37,10 @@ class StartInterruptedError(Exception):
 
 
 def run(settings: SupervisorSettings, environ: Mapping[str, str], console: Console, *, demo: bool) -> None:
-    """Return when a signal has stopped everything; raise StartError or StartInterruptedError if the start failed."""
+    """Return when a signal has stopped everything. Raises StartError or StartInterruptedError if the start failed."""
     with contextlib.ExitStack() as stack:
         for number in STOP_SIGNALS:
-            if signal.getsignal(number) != signal.SIG_IGN or number != signal.SIGHUP:  # nohup means it
+            if signal.getsignal(number) != signal.SIG_IGN or number != signal.SIGHUP:  # nohup was used on purpose
                 signal.signal(number, _interrupt_start)
         lock = _lock_data_dir(settings.data_dir)
         stack.callback(lock.release)
@@ -73,7 +73,7 @@ def run(settings: SupervisorSettings, environ: Mapping[str, str], console: Conso
 
 
 def _lock_data_dir(folder: Path) -> data_folder.FolderLock:
-    """Create and lock the folder; as root, others may pass through it, because PostgreSQL runs as another user."""
+    """Create and lock the folder. As root, let others enter it, because PostgreSQL runs as another user."""
     lock = data_folder.FolderLock(folder)
     try:
         folder.mkdir(mode=0o700 if os.geteuid() else 0o711, parents=True, exist_ok=True)
@@ -107,7 +107,7 @@ async def _supervise(
     listeners: tuple[socket.socket, socket.socket],
     console: Console,
 ) -> None:
-    """Run until a signal; a second signal kills the processes."""
+    """Run until a signal. A second signal kills the processes."""
     stop, hurry = asyncio.Event(), asyncio.Event()
 
     def on_signal() -> None:

@@ -1,1 +1,1 @@
-"""The parts of a benchmark: each module has `run(lab, plan)`, which gives the tables that it measured."""
+"""The parts of a benchmark. Each module has `run(lab, plan)`, which returns the tables that it measured."""

@@ -1,4 +1,4 @@
-"""Measures dashboard calls on a large history, beside their bare SQL and beside a small history."""
+"""Measures the calls of a dashboard on a large history, in comparison with their SQL alone and with a small history."""
 
 import contextlib
 import random
@@ -28,7 +28,7 @@ FREQUENT_CALLS = frozenset({"chats", "messages", "messages before", "messages ar
 
 @dataclass(slots=True)
 class _FetchedRows:
-    """The fetched rows of a statement."""
+    """The rows that a statement returned."""
 
     rows: list[tuple[Any, ...]]
 
@@ -41,7 +41,7 @@ class _FetchedRows:
 
 @dataclass(slots=True)
 class _TimedConnection:
-    """Stands where a connection would, and knows how long psycopg took to ask and fetch."""
+    """Wraps a connection and records how long psycopg took to execute and fetch."""
 
     connection: Connection
     seconds: float = 0.0
@@ -59,7 +59,7 @@ class _TimedConnection:
 
 @dataclass(slots=True)
 class _MeasuredHistory:
-    """One history: an API on it, and a bare connection to it."""
+    """A history with an API and a connection."""
 
     http: HttpConnection
     connection: Connection
@@ -67,7 +67,7 @@ class _MeasuredHistory:
     rng: random.Random = field(default_factory=lambda: random.Random(1))
 
     def measure(self, name: str, *, bare_first: bool) -> tuple[float, float]:
-        """Seconds of the API, and of its SQL alone."""
+        """Return the duration of a call of the API and of its SQL alone, in seconds."""
         call = self.call_factories[name](self.rng)
         if bare_first:
             bare = self._measure_sql(call)
@@ -82,14 +82,14 @@ class _MeasuredHistory:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Per round: what each of its calls took, in seconds and in order of size."""
+    """The durations of a call in each round, in seconds, sorted."""
 
     api_seconds: Sequence[list[float]]
     sql_seconds: Sequence[list[float]]
 
 
 def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
-    """Larger than the small one by at least three, or there would be nothing to compare."""
+    """Measure on a small history and on a large one, which has at least three times as many messages."""
     size = (
         10_000_000
         if plan.full
@@ -109,7 +109,7 @@ def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
 
 
 def compare(small: tuple[str, int, int], large: tuple[str, int, int], call_count: int) -> ResultTable:
-    """Of a small and of a large history the URL, the port of an API on it, and how many messages it has."""
+    """Compare the calls on a small and on a large history, each given as database URL, port of the API and size."""
     with _open_history(*small[:2]) as slight, _open_history(*large[:2]) as great:
         timed = {name: _measure_both(name, slight, great, call_count) for name in great.call_factories}
     rows: list[ResultRow] = []

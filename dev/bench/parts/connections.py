@@ -1,4 +1,4 @@
-"""Measures ingest with growing numbers of connections."""
+"""Measures ingest with a growing number of connections."""
 
 from dev.bench.parts import ingest
 from dev.bench.results import ResultRow, ResultTable

@@ -1,4 +1,4 @@
-"""Measures how fast a backlog of single events is stored, beside COPY, and the disk space per message."""
+"""Measures how fast a backlog of single events is stored in comparison with COPY, and the disk space per message."""
 
 import contextlib
 import time
@@ -26,7 +26,7 @@ class DrainResult:
     events_per_second: float
     bytes_per_message: float
     wal_bytes_per_message: float
-    """Bytes of write-ahead log: what a disk, a replica and an archive have to take."""
+    """The bytes of write-ahead log per message, which disks, replicas and archives must take."""
     note: str
 
 
@@ -85,7 +85,7 @@ def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
 def measure(
     lab: BenchServers, count: int, *, workers: int, database_url: str | None = None, events_per_entry: int = 1
 ) -> DrainResult:
-    """Fill the stream, start the workers, and stop the clock when the last entry is stored."""
+    """Fill the stream, start the workers, and return the result once the last entry is stored."""
     with contextlib.ExitStack() as stack:
         client = stack.enter_context(lab.redis())
         url = database_url or stack.enter_context(lab.database())
@@ -110,7 +110,7 @@ def measure(
 
 
 def _copy_messages_rate(lab: BenchServers, parsed: list[copy_rows.ParsedRow]) -> float:
-    """Rows of messages and nothing else: no raw bodies, no identities, no chats, no feed."""
+    """Return the rate of copying only the rows of messages, without raw bodies, digests, chats and feed."""
     with lab.database() as database_url:
         return len(parsed) / copy_rows.copy_seconds(database_url, copy_rows.COPY_OUR_MESSAGES, parsed)
 

@@ -1,6 +1,6 @@
 """Records a flame graph of each process under load with py-spy, into `docs/performance/`.
 
-Only what holds Python's lock is drawn: waiting for a server is no work of ours.
+Only the time in which a thread holds Python's lock is drawn, not the time waiting for servers.
 """
 
 import re
@@ -22,16 +22,16 @@ from dev.checkout import ROOT
 
 OUTPUT_FOLDER = ROOT / "docs" / "performance"
 WARMUP_SECONDS = 1.5
-"""Seconds before the first look: imports and first plans are not what is asked about."""
+"""The time in seconds before recording starts, so that imports and first query plans are not recorded."""
 SAMPLES_PER_SECOND = 200
 """Per second."""
 INTERACTIVE_MARKUP = re.compile(
     r"<script.*?</script>|<text id=\"(?:unzoom|search|matched)\".*?</text>| onload=\"[^\"]*\"", re.DOTALL
 )
-"""The script that py-spy adds for clicking: a page that embeds the image does not run it."""
+"""The script that py-spy adds for clicking. A page that embeds the image does not run it."""
 TITLE_MARKUP = re.compile(r"(<text id=\"title\"[^>]*>)[^<]*")
 BACKLOG_EVENTS_PER_SECOND = 15_000
-"""More events per second of looking than a worker drains."""
+"""More events per second of recording than a worker can drain."""
 
 
 def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
@@ -80,6 +80,6 @@ def _record_flame_graph(process: StartedProcess, name: str, seconds: int) -> Non
 
 
 def _clean_svg(picture: Path, name: str) -> None:
-    """Let the title say what is drawn, where py-spy says how it was called and from which folder."""
+    """Replace py-spy's title, which contains a command line and a folder, by a description."""
     drawn = INTERACTIVE_MARKUP.sub("", picture.read_text(encoding="utf-8"))
     picture.write_text(TITLE_MARKUP.sub(rf"\g<1>{name} under load", drawn), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Measures the time from acknowledgement to the API, and the time until a warm `./run` is ready."""
+"""Measures the time from acknowledgement to visibility in the API, and the time until a warm `./run` is ready."""
 
 import http.client
 import json
@@ -39,7 +39,7 @@ def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
 
 
 def _measure_delays(lab: BenchServers, seconds: float) -> tuple[list[float], str]:
-    """Post a message of one's own now and then, and ask for its chat until it is there."""
+    """Post single messages repeatedly and poll their chats until they are visible."""
     with (
         lab.redis(),
         lab.database() as database_url,
@@ -86,7 +86,7 @@ def _readable_after(
 
 
 def _warm_starts(folder: Path, count: int) -> list[float]:
-    """The first start makes the data folder and does not count."""
+    """Return the durations of warm starts. The first start creates the data folder and is not counted."""
     found: list[float] = []
     for _ in range(count + 1):
         begun = time.perf_counter()

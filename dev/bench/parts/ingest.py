@@ -1,4 +1,4 @@
-"""Measures acknowledgements: ingest alone beside a bare endpoint, the whole system beside the alternatives."""
+"""Measures acknowledgements: ingest alone in comparison with a bare endpoint, and the system with the alternatives."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,7 +17,7 @@ def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
 
 
 def measure_ingest(lab: BenchServers, connections: int, seconds: float, fsync: str) -> LoadResult:
-    """Ingest without anybody who drains; everything that it acknowledged is in the stream, or WrongError is raised."""
+    """Measure ingest without a worker. Raises BrokenPromiseError unless all acknowledged events are in the stream."""
     with lab.redis(appendfsync=fsync) as client, lab.start_module("ingest") as ingest:
         outcome = LoadSpec(ingest.port, connections, seconds=seconds).run().require_all_acknowledged()
         waiting = stream_backlog.measure(client)
@@ -29,7 +29,7 @@ def measure_ingest(lab: BenchServers, connections: int, seconds: float, fsync: s
 
 
 def measure_bare_starlette(lab: BenchServers, connections: int, seconds: float) -> LoadResult:
-    """The ceiling of the framework."""
+    """Measure the upper limit of the framework."""
     port = lab.free_port()
     environment = {"PORT": str(port)}
     with lab.start_python(
@@ -95,7 +95,7 @@ def _measure_alone(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]
 
 
 def run_alternating(plan: BenchmarkScale, runs: Sequence[Callable[[], LoadResult]]) -> list[list[LoadResult]]:
-    """The outcomes of each run; they take turns and begin in turn, so that all have the same weather."""
+    """Return the results of each run. The runs alternate, so that all have the same conditions."""
     outcomes: list[list[LoadResult]] = [[] for _ in runs]
     for turn in range(plan.round_count):
         for place in range(len(runs)):

@@ -1,4 +1,4 @@
-"""Measures resident memory under load, its growth, and the memory of queued events in Redis."""
+"""Measures resident memory under load, its growth, and the memory of waiting events in Redis."""
 
 import itertools
 import threading
@@ -74,7 +74,7 @@ def _measure_resident(lab: BenchServers, plan: BenchmarkScale) -> ResultTable:
 
 
 def poll_api(api: StartedProcess, stop: threading.Event) -> None:
-    """A dashboard that never rests."""
+    """Simulate a dashboard that polls without pause."""
     for number in itertools.count():
         if stop.wait(0.02):
             return

@@ -1,4 +1,4 @@
-"""The minimum that Starlette can do with a webhook: read its body and respond. Stores nothing."""
+"""Implements the minimum webhook in Starlette: reads the body and responds. Stores nothing."""
 
 import os
 

@@ -1,7 +1,7 @@
-"""Copies parsed rows with COPY: the upper limit of psycopg and PostgreSQL.
+"""Copies parsed rows with COPY, which is the upper limit of psycopg and PostgreSQL.
 
-Into the history's own table of messages, with the indexes that readers need; into all the tables that a message has
-rows in; and into the guide's, with its four indexes.
+It copies into our table of messages with its indexes, into all tables that contain rows of a message, and into the
+guide's table with its four indexes.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ FROM STDIN
 
 
 def build_rows(senders: Senders, count: int) -> tuple[list[ParsedRow], list[ParsedRow]]:
-    """The parsed rows of the senders' webhooks, for our table and for the guide's."""
+    """Return the parsed rows of the senders' webhooks, for our table and for the guide's."""
     ours: list[ParsedRow] = []
     guides: list[ParsedRow] = []
     now = int(time.time() * 1000)
@@ -60,7 +60,7 @@ COPY_ALL_TABLES: tuple[LiteralString, ...] = (
 
 
 def copy_all_seconds(database_url: str, parsed: Sequence[ParsedRow], bodies: Sequence[bytes]) -> float:
-    """How long it takes to have the rows committed that a message has in each table but that of chats."""
+    """Return how long it takes to commit a message's rows in all tables except that of chats, in seconds."""
     now, writer = int(time.time() * 1000), uuid.uuid4()
     digests = [hashlib.sha256(body).digest() for body in bodies]
     begun = time.perf_counter()
@@ -84,7 +84,7 @@ def copy_all_seconds(database_url: str, parsed: Sequence[ParsedRow], bodies: Seq
 
 
 def copy_seconds(database_url: str, statement: LiteralString, parsed: Sequence[ParsedRow]) -> float:
-    """How long it takes to have them committed."""
+    """Return how long it takes to commit the rows, in seconds."""
     begun = time.perf_counter()
     with psycopg.connect(database_url, autocommit=True) as connection:
         for start in range(0, len(parsed), ROWS_PER_COPY):

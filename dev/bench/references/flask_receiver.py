@@ -1,4 +1,4 @@
-"""The guide's Flask receiver, rewritten for gunicorn: it responds once the message is committed."""
+"""Implements the guide's Flask receiver for gunicorn. It responds once the message is committed."""
 
 import importlib
 import os
@@ -10,7 +10,7 @@ from dev.bench.references import guide
 
 
 def create_app(environ: Mapping[str, str] = os.environ) -> Any:  # noqa: ANN401 - flask is only there to be measured
-    """A WSGI application."""
+    """Return a WSGI application."""
     flask: Any = importlib.import_module("flask")
     database_url = environ["DATABASE_URL"]
     app = flask.Flask(__name__)

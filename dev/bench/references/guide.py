@@ -1,4 +1,4 @@
-"""Stores a message as the published guide's receiver does: two statements and a commit on one connection."""
+"""Stores a message like the receiver in the published guide: two statements and a commit on one connection."""
 
 import json
 from pathlib import Path
@@ -10,14 +10,14 @@ OWN_NUMBER = "919800000000"
 
 
 def create_tables(database_url: str) -> None:
-    """Make the guide's tables in an empty database."""
+    """Create the guide's tables in an empty database."""
     statements = Path(__file__).with_name("guide.sql").read_text()
     with psycopg.connect(database_url) as connection:
         connection.execute(cast("LiteralString", statements))
 
 
 def store_message(database_url: str, body: bytes) -> None:
-    """Keep one message and its contact, as a reader of the guide would; connects, commits, and lets go."""
+    """Store one message and its contact on a connection of its own, as a reader of the guide would."""
     event = json.loads(body)
     phone = event["from"].partition("@")[0]
     with psycopg.connect(database_url) as connection:
@@ -42,7 +42,7 @@ def store_message(database_url: str, body: bytes) -> None:
 
 
 def count_messages(database_url: str) -> int:
-    """How many messages are stored."""
+    """Return the number of stored messages."""
     with psycopg.connect(database_url) as connection:
         row = connection.execute("SELECT count(*) FROM whatsapp_messages").fetchone()
     return cast("int", row[0]) if row else 0

@@ -1,4 +1,4 @@
-"""One RQ job per event: an endpoint that checks the signature and enqueues from a thread."""
+"""Uses one RQ job per event: an endpoint that checks the signature and enqueues from a thread."""
 
 import os
 

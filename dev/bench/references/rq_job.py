@@ -1,4 +1,4 @@
-"""One RQ job per event: the job."""
+"""Uses one RQ job per event: the job."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""One RQ job per event: RQ's own worker, which forks for each. Has the job imported, as RQ's guide advises."""
+"""Uses one RQ job per event: RQ's own worker, which forks for each. The job is imported, as RQ's guide advises."""
 
 import os
 

@@ -1,1 +1,1 @@
-"""What a campaign does to the system."""
+"""Implements the faults that a campaign injects."""

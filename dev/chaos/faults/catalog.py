@@ -1,4 +1,4 @@
-"""The faults of a campaign: each is injected into a running system and undone after a while."""
+"""Lists the faults of a campaign. Each is injected into a running system and undone after a while."""
 
 from collections.abc import Mapping
 
@@ -33,7 +33,7 @@ FAILOVERS: Mapping[str, Fault] = {
     "PostgreSQL promoted, 5 s old": process_faults.promote_postgres,
     "Redis promoted, 2 s old": process_faults.promote_redis,
 }
-"""Faults after which a server is another one, which has not seen the last seconds."""
+"""Faults after which a server is replaced by another one that lacks the last seconds."""
 DISK_FAULTS: Mapping[str, Fault] = {
     "Redis killed on slow disk": disk_faults.kill_redis_on_slow_disk,
     "Redis' disk full": disk_faults.fill_redis_disk,
@@ -44,7 +44,7 @@ DISK_FAULTS: Mapping[str, Fault] = {
 }
 """Faults that need a C compiler (dev/chaos/faults/disk_shim.py)."""
 ALONE = frozenset({*FAILOVERS, "spool's disk full", "spool's disk failing"})
-"""Faults during which nothing else happens, because they leave one place where an event can be."""
+"""Faults during which no other is injected, because they leave only one place where an event can be."""
 ALL_FAULTS = {**FAULTS, **FAILOVERS, **DISK_FAULTS}
 WEIGHTS: Mapping[str, int] = {
     "ingest killed": 3,
@@ -54,4 +54,4 @@ WEIGHTS: Mapping[str, int] = {
     "Redis killed on slow disk": 3,
     **dict.fromkeys(FAILOVERS, 3),
 }
-"""How many times more likely than the others."""
+"""The relative frequency of faults. The default is 1."""

@@ -1,4 +1,4 @@
-"""Faults of disks and clocks."""
+"""Injects faults of disks and clocks."""
 
 import random
 
@@ -8,7 +8,10 @@ from dev.chaos.system_under_test import SystemUnderTest
 
 
 def kill_redis_on_slow_disk(system: SystemUnderTest, dice: random.Random) -> tuple[float, Undo]:
-    """With appendfsync everysec, a write to the file waits for the sync of an earlier one, and the reply does not."""
+    """Kill Redis while its disk is slow.
+
+    With appendfsync everysec, a write to the file waits for an earlier sync, but the reply does not.
+    """
     disk = system.redis_disk
     assert disk is not None
     disk.set(Faults(sync_seconds=dice.uniform(1.0, 3.0)))
@@ -34,7 +37,7 @@ def fail_syncs_of_spool(system: SystemUnderTest, dice: random.Random) -> tuple[f
 
 
 def slow_spool_without_redis(system: SystemUnderTest, dice: random.Random) -> tuple[float, Undo]:
-    """Each batch waits for a slow disk while Redis refuses ingest's connections."""
+    """Make the spool's disk slow while Redis refuses ingest's connections, so that each batch waits for the disk."""
     system.ingest_redis.refuse_connections = True
     system.ingest_redis.reset_connections()
     seconds, heal_disk = _harm_disk(system.ingest_disk, Faults(sync_seconds=0.8), dice.uniform(2.0, 6.0))

@@ -1,6 +1,6 @@
-"""Makes the disk of one folder slow, failing or full, and a process' clock wrong, while the process runs.
+"""Makes the disk of one folder slow, failing or full, and the clock of a process wrong, while the process runs.
 
-A library in C is built with the machine's compiler and loaded into the process by LD_PRELOAD (`disk_shim.c`).
+A C library is built with the machine's compiler and loaded into the process by LD_PRELOAD (`disk_shim.c`).
 """
 
 import os
@@ -17,30 +17,32 @@ from dev.errors import StartError
 SOURCE = Path(__file__).with_suffix(".c")
 CONTROL = struct.Struct("=5q")
 UNITS = (1e9, 1e6, 1, 1e9, 1e9)
-"""Of the library's numbers, in those of Faults: nanoseconds, parts per million, a flag, nanoseconds twice."""
+"""Factors from the values in Faults to those of the library: nanoseconds, parts per million, a flag, and nanoseconds
+twice.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """The present state of disk and clock."""
+    """The current faults of the disk and the clock."""
 
     sync_seconds: float = 0.0
-    """Seconds that each sync takes longer."""
+    """The additional seconds that each sync takes."""
     sync_error_rate: float = 0.0
-    """Share of syncs that fail with EIO."""
+    """The share of syncs that fail with EIO."""
     is_full: bool = False
-    """Whether writes that need room fail with ENOSPC; what a file has can be written again."""
+    """True to make writes fail with ENOSPC if they need more room. Existing parts of a file can be overwritten."""
     clock_offset_seconds: float = 0.0
-    """Seconds that are added to the time of day; monotonic clocks stay right."""
+    """The seconds added to the time of day. Monotonic clocks are not affected."""
     write_seconds: float = 0.0
-    """Seconds that each write takes longer."""
+    """The additional seconds that each write takes."""
 
 
 class DiskShim:
-    """One folder's disk and the clock, as the processes see them that are started with `environment`."""
+    """The disk of one folder and the clock, as seen by processes that are started with `environment`."""
 
     def __init__(self, home: Path, disk: Path) -> None:
-        """Build the library in `home`; `disk` is the folder whose files have the faults. Raises StartError."""
+        """Build the library in `home`. `disk` is the folder whose files are affected. Raises StartError."""
         compiler = find_compiler()
         if compiler is None:
             raise StartError("A disk shim is built with cc on Linux: install a C compiler.")
@@ -61,7 +63,7 @@ class DiskShim:
         }
 
     def set(self, faults: Faults = Faults()) -> None:
-        """From now on these faults and no others; processes that run notice at their next call."""
+        """Set these faults and no others. Running processes notice at their next call."""
         state = CONTROL.pack(*(round(value * unit) for value, unit in zip(astuple(faults), UNITS, strict=True)))
         # Written in place, because the processes have mapped the file.
         control = os.open(self._control, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -72,5 +74,5 @@ class DiskShim:
 
 
 def find_compiler() -> str | None:
-    """The path of the C compiler; None where there is none, or no LD_PRELOAD as Linux has it."""
+    """Return the path of the C compiler, or None if there is none, or if LD_PRELOAD does not work as on Linux."""
     return shutil.which("cc") if sys.platform == "linux" else None

@@ -1,4 +1,4 @@
-"""What a fault is: a function that harms a running system, and says when and how to undo it."""
+"""Defines a fault: a function that harms a running system, and says when and how to undo it."""
 
 import random
 from collections.abc import Callable
@@ -8,8 +8,8 @@ from dev.chaos.system_under_test import SystemUnderTest
 
 Undo: TypeAlias = Callable[[], None]
 Fault: TypeAlias = Callable[[SystemUnderTest, random.Random], tuple[float, Undo]]
-"""Injects the fault; returns the seconds until its undo, and the undo. The system may have changed until then."""
+"""Injects the fault. Returns the seconds until the undo, and the undo. The system may change in the meantime."""
 
 
 def no_undo() -> None:
-    """Nothing: the supervisor restarts the process."""
+    """Do nothing, because the supervisor restarts the process."""

@@ -10,11 +10,11 @@ from typing import Self
 
 CHUNK_BYTES = 1 << 16
 LINGER_RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER with no time: closing sends a reset instead of a farewell."""
+"""SO_LINGER with zero time: closing sends a reset."""
 
 
 class _ProxiedConnection:
-    """One client's connection and the one made for it to the server."""
+    """A client's connection, and the one to the server that was opened for it."""
 
     def __init__(self, client: asyncio.StreamWriter) -> None:
         self.client = client
@@ -33,9 +33,9 @@ class _ProxiedConnection:
 
 
 class FaultProxy:
-    """Listens on a port of its own and passes everything to a server's Unix socket, or does worse.
+    """Listens on its own port and passes everything to a server's Unix socket, or injects faults.
 
-    The attributes may be set at any time and from any thread.
+    The attributes may be set at any time from any thread.
     """
 
     def __init__(self, upstream: Path) -> None:
@@ -58,20 +58,20 @@ class FaultProxy:
         self._thread.start()
 
     def reset_connections(self) -> None:
-        """Reset every connection that there is."""
+        """Reset all existing connections."""
         self._loop.call_soon_threadsafe(self._reset_all)
 
     def drop_reply_after(self, marker: bytes) -> None:
-        """The next request that has the marker in it gets through; its reply does not, and the connection is reset."""
+        """Pass on the next request that contains the marker, drop its reply and reset the connection."""
         self._marker = marker
 
     def lead_to(self, upstream: Path) -> None:
-        """Pass new connections to another server's socket, and reset those that there are."""
+        """Connect new clients to another server's socket, and reset existing connections."""
         self._upstream = upstream
         self.reset_connections()
 
     def heal(self) -> None:
-        """Be a faithful proxy again. Connections that are dead are reset, as a restarted router would."""
+        """End all faults. Dead connections are reset, as by a router that restarted."""
         self.delay_seconds = 0.0
         self.refuse_connections = self.blackhole = False
         self._marker = None

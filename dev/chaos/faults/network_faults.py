@@ -1,4 +1,4 @@
-"""Faults of connections: cut, refused, swallowed, slow, without the reply."""
+"""Injects faults of connections: cut, refused, swallowed, slow, or without the reply."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""Faults of processes and servers: killed, stopped, frozen, replaced by their replicas."""
+"""Injects faults of processes and servers: killed, stopped, frozen, or replaced by their replicas."""
 
 import contextlib
 import os
@@ -37,7 +37,7 @@ def stop_worker(system: SystemUnderTest, dice: random.Random) -> tuple[float, Un
 
 
 def freeze_worker(system: SystemUnderTest, dice: random.Random) -> tuple[float, Undo]:
-    """Longer than the others need to consider it dead."""
+    """Freeze a worker for longer than the others need to consider it dead."""
     worker = _random_worker(system, dice)
     worker.send_signal(signal.SIGSTOP)
     return 7.0, lambda: worker.send_signal(signal.SIGCONT)
@@ -97,12 +97,12 @@ def kill_everything(system: SystemUnderTest, _: random.Random) -> tuple[float, U
 
 
 def promote_postgres(system: SystemUnderTest, _: random.Random) -> tuple[float, Undo]:
-    """The standby receives nothing for a while, and then has to take over."""
+    """Cut off the standby for a while, then promote it."""
     system.postgres_link.blackhole = True
     return 5.0, system.promote_postgres
 
 
 def promote_redis(system: SystemUnderTest, _: random.Random) -> tuple[float, Undo]:
-    """The replica receives nothing for a while, and then has to take over."""
+    """Cut off the replica for a while, then promote it."""
     system.redis_link.blackhole = True
     return 2.0, system.promote_redis
