@@ -15,6 +15,7 @@ from dev.embedded import data_folder
 from dev.embedded.servers import EmbeddedServers
 from dev.gateway.server import PretendGateway
 from store.postgres import migrator
+from tests.support import requirements
 from tests.support.api_server import ApiServers
 from tests.support.databases import DatabasePool, lend_empty_database, run_admin
 from tests.support.history_writer import API_TOKEN, ApiClient, HistoryWriter
@@ -27,6 +28,13 @@ TEMPLATE_DATABASE = "migrated"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start the slowest tests first: with several workers, the last test to start decides when the run ends."""
     items.sort(key=lambda item: item.get_closest_marker("early") is None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Ask for what the test requires before its fixtures start anything."""
+    for mark in item.iter_markers("requires"):
+        requirements.require(*mark.args)
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from dev.embedded.valkey import EmbeddedValkey
 from store.postgres.migrator import available
 from tests.support import deployments
 from tests.support.container_image import ContainerImage
-from tests.support.deployed_system import API_TOKEN, HAS_NAMESPACES, PHONE, free_ports, message_texts, responds
+from tests.support.deployed_system import API_TOKEN, PHONE, free_ports, message_texts, responds
 from tests.support.repository import FOLDERS
 from tests.support.running_system import WEBHOOK_SECRET, message_webhook, signed_headers
 from tests.support.waiting import wait_until
@@ -25,10 +25,7 @@ from tests.support.waiting import wait_until
 pytestmark = [
     pytest.mark.long,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(
-        not HAS_NAMESPACES and not os.environ.get("CI"),
-        reason="the Dockerfile's lines are run in mount namespaces: that takes Linux, root and util-linux",
-    ),
+    pytest.mark.requires("namespaces"),
 ]
 
 

@@ -1,6 +1,5 @@
 """The units under a real systemd, in namespaces of its own: whether the sandbox lets through what the processes do."""
 
-import os
 import shutil
 import signal
 import sys
@@ -15,9 +14,9 @@ from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from dev.embedded.valkey import EmbeddedValkey
 from tests.support import documentation
-from tests.support.deployed_system import API_TOKEN, HAS_NAMESPACES, PHONE, free_ports, message_texts, responds
+from tests.support.deployed_system import API_TOKEN, PHONE, free_ports, message_texts, responds
 from tests.support.running_system import WEBHOOK_SECRET, message_webhook, signed_headers
-from tests.support.systemd_machine import SYSTEMD, SystemdMachine
+from tests.support.systemd_machine import SystemdMachine
 from tests.support.waiting import wait_until
 
 TEST = "tests/deploy/test_systemd_units.py"
@@ -26,10 +25,7 @@ UNITS = {"ingest": "sak-ingest.service", "worker": "sak-worker@1.service", "api"
 pytestmark = [
     pytest.mark.long,
     pytest.mark.timeout(600),
-    pytest.mark.skipif(
-        not (HAS_NAMESPACES and Path(SYSTEMD).exists()) and not os.environ.get("CI"),
-        reason="systemd is started in namespaces: that takes Linux, root and systemd (on Debian: apt install systemd)",
-    ),
+    pytest.mark.requires("systemd"),
 ]
 
 

@@ -5,11 +5,10 @@ import re
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from dev.checkout import ROOT
 from dev.embedded.child_process import wait_until
-from tests.support.alert_rules import ALERTS, MISSING_MESSAGE, PROMTOOL, dashboard_expressions
+from tests.support import requirements
+from tests.support.alert_rules import ALERTS, dashboard_expressions
 from tests.support.observed_system import UNKNOWN_EVENT, ObservedSystem
 
 CASES = [ROOT / "tests" / "observability" / name for name in ("alerts.yml", "alerts_week.yml")]
@@ -18,9 +17,8 @@ METRIC = re.compile(r"\bsak_[a-z_]+\b")
 
 
 def promtool(*arguments: str) -> None:
-    if not PROMTOOL.exists():
-        pytest.skip(MISSING_MESSAGE)
-    done = subprocess.run([PROMTOOL, *arguments], capture_output=True, text=True, check=False)
+    requirements.require("prometheus")
+    done = subprocess.run([requirements.PROMTOOL, *arguments], capture_output=True, text=True, check=False)
 
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -14,10 +14,10 @@ from dev.chaos.event_generator import EventGenerator
 from dev.embedded import child_process
 from dev.embedded.child_process import wait_until
 from dev.supervisor import listeners
-from tests.support.alert_rules import ALERTS, MISSING_MESSAGE, dashboard_expressions
+from tests.support import requirements
+from tests.support.alert_rules import ALERTS, dashboard_expressions
 from tests.support.observed_system import UNKNOWN_EVENT, ObservedSystem
 
-PROGRAM = Path("/usr/bin/prometheus")
 RARE = {
     "sak_ingest_refused_requests_total",
     "sak_ingest_unconfirmed_batches_total",
@@ -39,9 +39,10 @@ class Prometheus:
         (folder / "prometheus.yml").write_text(json.dumps(configuration))  # JSON is YAML
         with listeners.open_listener("127.0.0.1", 0, "the test's Prometheus") as free:
             self._at = f"127.0.0.1:{listeners.port_of(free)}"
-        command = [str(PROGRAM), f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data"]
+        command = [str(requirements.PROMETHEUS), f"--config.file={folder}/prometheus.yml"]
+        command += [f"--storage.tsdb.path={folder}/data", f"--web.listen-address={self._at}"]
         self._log = (folder / "log").open("wb")
-        self._process = child_process.start([*command, f"--web.listen-address={self._at}"], self._log, environment={})
+        self._process = child_process.start(command, self._log, environment={})
 
     def ask(self, query: str) -> list[Any]:
         """The result of an instant query; raises OSError while nobody answers, HTTPError for what is no query."""
@@ -63,8 +64,7 @@ class Prometheus:
 
 @pytest.fixture
 def prometheus(tmp_path: Path, observed_system: ObservedSystem) -> Iterator[Prometheus]:
-    if not PROGRAM.exists():
-        pytest.skip(MISSING_MESSAGE)
+    requirements.require("prometheus")
     server = Prometheus(tmp_path, observed_system)
     yield server
     server.close()

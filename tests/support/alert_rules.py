@@ -1,13 +1,10 @@
 """The alert rules, the Grafana dashboard, and the tool that checks them."""
 
 import json
-from pathlib import Path
 from typing import Any, cast
 
 from dev.checkout import ROOT
 
-PROMTOOL = Path("/usr/bin/promtool")
-MISSING_MESSAGE = f"{PROMTOOL} is not there; on Debian: apt install prometheus (.ci/promtool does it for CI)"
 ALERTS = ROOT / "deploy" / "prometheus" / "alerts.yml"
 DASHBOARD = ROOT / "deploy" / "grafana" / "dashboard.json"
 

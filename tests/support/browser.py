@@ -1,19 +1,16 @@
 """Chromium as the tests drive it: Debian's own, without a window, and with an ear for everything that goes wrong."""
 
-import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from dev.checkout import ROOT
+from tests.support import requirements
 from tests.support.history_writer import API_TOKEN
 
-CHROMIUM_PATH = Path("/usr/bin/chromium")
 ARGUMENTS = (
     "--headless",
     "--no-sandbox",
@@ -24,7 +21,6 @@ ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-MISSING_MESSAGE = f"{CHROMIUM_PATH} is not there; on Debian: apt install chromium (.ci/chromium does it for CI)"
 SCREENSHOTS_FOLDER = ROOT / "var" / "pictures"
 """Where the tests leave what they saw; not part of the repository."""
 TIMEOUT_MS = 15_000
@@ -42,12 +38,9 @@ window.alert = window.confirm = window.prompt = () => window.executed++;
 @contextmanager
 def launched_chromium() -> Generator[Browser]:
     """Ends with the block, and with it the event loop that Playwright keeps in this thread."""
-    if not CHROMIUM_PATH.exists():
-        if os.environ.get("CI"):
-            pytest.fail(MISSING_MESSAGE)
-        pytest.skip(MISSING_MESSAGE)
+    requirements.require("chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM_PATH, args=list(ARGUMENTS))
+        browser = playwright.chromium.launch(executable_path=requirements.CHROMIUM, args=list(ARGUMENTS))
         yield browser
         browser.close()
 

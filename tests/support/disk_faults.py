@@ -7,16 +7,13 @@ import sys
 from collections.abc import Generator
 from pathlib import Path
 
-import pytest
-
-from dev.chaos.faults import disk_shim
 from dev.chaos.faults.disk_shim import DiskShim
+from tests.support import requirements
 
 
 def build_shim(home: Path, disk: Path) -> DiskShim:
     """A shim for the files below `disk`, healthy at first."""
-    if disk_shim.find_compiler() is None:
-        pytest.skip("slow and failing disks need a C compiler (cc) and Linux")
+    requirements.require("compiler")
     return DiskShim(home, disk)
 
 
@@ -25,7 +22,7 @@ def small_disk(folder: Path, size_bytes: int) -> Generator[Path]:
     """A file system of its own on the folder, which is created."""
     folder.mkdir()
     if sys.platform != "linux" or os.geteuid() != 0:
-        pytest.skip("a small disk of its own needs root on Linux, who may mount one")
+        requirements.report_missing("a small disk of its own needs root on Linux, who may mount one")
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "tmpfs", str(folder)],
         capture_output=True,
@@ -33,7 +30,7 @@ def small_disk(folder: Path, size_bytes: int) -> Generator[Path]:
         check=False,
     )
     if mounted.returncode:
-        pytest.skip(f"a small disk of its own cannot be mounted here: {mounted.stderr.strip()}")
+        requirements.report_missing(f"a small disk of its own cannot be mounted here ({mounted.stderr.strip()})")
     try:
         yield folder
     finally:

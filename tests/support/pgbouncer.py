@@ -1,6 +1,5 @@
 """PgBouncer in transaction mode, Debian's own, before a PostgreSQL of the tests."""
 
-import os
 import socket
 import subprocess
 import time
@@ -8,13 +7,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
 from dev.embedded import child_process, postgres, system_user
 from dev.embedded.postgres import EmbeddedPostgres
+from tests.support import requirements
 
-PGBOUNCER_PATH = Path("/usr/sbin/pgbouncer")
-MISSING_MESSAGE = f"{PGBOUNCER_PATH} is not there; on Debian: apt install pgbouncer (.ci/pgbouncer does it for CI)"
 CONFIGURATION = """
 [databases]
 * = host={folder} user={role}
@@ -36,10 +32,7 @@ def running(
     server: EmbeddedPostgres, folder: Path, *, pool_size: int = 4, ignored_parameters: str = ""
 ) -> Generator[int]:
     """The port it listens on; `size` sessions of PostgreSQL's are all that its clients share."""
-    if not PGBOUNCER_PATH.exists():
-        if os.environ.get("CI"):
-            pytest.fail(MISSING_MESSAGE)
-        pytest.skip(MISSING_MESSAGE)
+    requirements.require("pgbouncer")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = int(listener.getsockname()[1])
     user = system_user.for_data_folder(server.folder / "data")
@@ -51,7 +44,7 @@ def running(
     )
     with (folder / f"pgbouncer-{port}.log").open("w+b") as log:
         process = child_process.start(
-            [str(PGBOUNCER_PATH), str(configuration)], log, environment=postgres.SERVER_ENVIRONMENT, user=user
+            [str(requirements.PGBOUNCER), str(configuration)], log, environment=postgres.SERVER_ENVIRONMENT, user=user
         )
         try:
             _wait_until_listening(port, process, Path(log.name))

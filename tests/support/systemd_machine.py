@@ -9,9 +9,9 @@ from pathlib import Path
 from dev.checkout import ROOT
 from dev.embedded import child_process
 from tests.support.container_image import BASE_PATH, PASSED_VARIABLES
+from tests.support.requirements import SYSTEMD
 from tests.test_architecture import FOLDERS
 
-SYSTEMD = "/lib/systemd/systemd"
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 MASKED_UNITS = ("systemd-sysctl", "systemd-modules-load", "systemd-binfmt", "systemd-udevd", "systemd-udev-trigger")
 """What would reach for the kernel, which this machine shares with everything else."""
@@ -66,7 +66,7 @@ class SystemdMachine:
         if not self._first:
             children = Path(f"/proc/{self._outer.pid}/task/{self._outer.pid}/children").read_text().split()
             self._first = next(
-                (pid for pid in children if child_process.command_line(int(pid)).startswith(SYSTEMD)), ""
+                (pid for pid in children if child_process.command_line(int(pid)).startswith(str(SYSTEMD))), ""
             )
         return bool(self._first) and self.run("systemctl", "is-system-running")[1] in {"running", "degraded"}
 

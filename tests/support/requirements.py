@@ -1,0 +1,52 @@
+"""What tests need of the machine: without it a test is skipped, and in CI it fails."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+SETTING = "REQUIRE_PROGRAMS"
+"""`.ci/run` sets this variable: whatever is missing fails the tests that need it."""
+HAS_NAMESPACES = sys.platform == "linux" and os.geteuid() == 0 and Path("/usr/bin/unshare").exists()
+"""True where a container can be imitated."""
+CHROMIUM = Path("/usr/bin/chromium")
+PGBOUNCER = Path("/usr/sbin/pgbouncer")
+PROMETHEUS = Path("/usr/bin/prometheus")
+PROMTOOL = Path("/usr/bin/promtool")
+SYSTEMD = Path("/lib/systemd/systemd")
+
+_INSTALL = "on Debian: apt install"
+_CHECKS = {
+    "chromium": (CHROMIUM.exists(), f"{CHROMIUM} is missing ({_INSTALL} chromium)"),
+    "pgbouncer": (PGBOUNCER.exists(), f"{PGBOUNCER} is missing ({_INSTALL} pgbouncer)"),
+    "prometheus": (
+        PROMETHEUS.exists() and PROMTOOL.exists(),
+        f"{PROMETHEUS} or {PROMTOOL} is missing ({_INSTALL} prometheus)",
+    ),
+    "systemd-analyze": (shutil.which("systemd-analyze"), f"systemd-analyze is missing ({_INSTALL} systemd)"),
+    "systemd": (
+        HAS_NAMESPACES and SYSTEMD.exists(),
+        f"systemd in namespaces needs Linux, root, util-linux and {SYSTEMD} ({_INSTALL} systemd)",
+    ),
+    "namespaces": (HAS_NAMESPACES, "the lines of the Dockerfile need mount namespaces: Linux, root and util-linux"),
+    "compiler": (
+        sys.platform == "linux" and shutil.which("cc"),
+        f"disks with faults need Linux and a C compiler, cc ({_INSTALL} gcc libc6-dev)",
+    ),
+}
+
+
+def require(name: str) -> None:
+    """Return if the machine has it; otherwise skip the test, or fail it in CI."""
+    found, sentence = _CHECKS[name]
+    if not found:
+        report_missing(sentence)
+
+
+def report_missing(sentence: str) -> None:
+    """Skip the test, or fail it in CI, because of what the sentence says."""
+    if os.environ.get(SETTING):
+        pytest.fail(f"{sentence}, and {SETTING} is set.")
+    pytest.skip(f"{sentence}.")
