@@ -78,7 +78,7 @@ def test_what_is_not_lost_cannot_be_accepted(scene: LedgerScene) -> None:
         with pytest.raises(NotAcceptableError, match=f"lost: {scene.writer}:3-4"):
             accept(scene, first, last)
     scene.age(60)
-    with pytest.raises(NotAcceptableError, match="start a worker"):
+    with pytest.raises(NotAcceptableError, match="Start a worker"):
         accept(scene, 3, 4)
 
     assert scene.read().accepted_losses == ()
