@@ -15,8 +15,8 @@ SENDER_QUESTIONS = [
     "How do I register it?",
     "How is a webhook verified?",
     "Which sessions does it have?",
-    "What does it tell?",
-    "What does it never tell?",
+    "What does it report?",
+    "What does it never report?",
     "What must I know when I send?",
     "What of the past can be read?",
 ]
