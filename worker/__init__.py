@@ -1,1 +1,1 @@
-"""Drains the stream into PostgreSQL, exactly once per event, and keeps the database in order between drains."""
+"""Drains the stream into PostgreSQL, exactly once per event, and maintains the database between drains."""

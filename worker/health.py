@@ -1,4 +1,4 @@
-"""Serves the worker's `/healthz`, `/readyz` and `/metrics`."""
+"""Serves `/healthz`, `/readyz` and `/metrics` of the worker."""
 
 import contextlib
 import json
@@ -15,17 +15,17 @@ from worker.housekeeping.monitor import StreamMonitor
 from worker.metrics.worker import WorkerMetrics
 
 STALE_SECONDS = 20.0
-"""Seconds after the last check of the stream until the worker counts as not ready."""
+"""The time in seconds since the last check of the stream after which the worker counts as not ready."""
 STALLED_SECONDS = 30.0
-"""The same for the oldest batch, if no worker has stored it."""
+"""The age in seconds of the oldest batch after which the worker counts as not ready, if no worker has stored it."""
 
 MAX_CONNECTIONS = 16
 READ_SECONDS = 5.0
-"""How long a client may send nothing of its request."""
+"""The time in seconds that a client may take to send its request."""
 
 
 class _BoundedServer(ThreadingHTTPServer):
-    """A server with a few connections, which closes the oldest one for another."""
+    """A server with few connections. It closes the oldest one to accept another."""
 
     daemon_threads = True
 
@@ -41,7 +41,7 @@ class _BoundedServer(ThreadingHTTPServer):
             if len(self._open) >= MAX_CONNECTIONS:
                 oldest = next(iter(self._open))
                 del self._open[oldest]
-                with contextlib.suppress(OSError):  # its client has gone
+                with contextlib.suppress(OSError):  # the client has disconnected
                     oldest.shutdown(socket.SHUT_RDWR)
             self._open[request] = None
         super().process_request(request, client_address)
@@ -53,7 +53,7 @@ class _BoundedServer(ThreadingHTTPServer):
 
 
 def serve(listener: socket.socket, monitor: StreamMonitor, metrics: WorkerMetrics) -> ThreadingHTTPServer:
-    """Serve the pages on a listening socket, from a background thread; they only read what the worker recorded."""
+    """Serve the pages on a listening socket from a background thread. They only read what the worker recorded."""
 
     class Pages(BaseHTTPRequestHandler):
         timeout = READ_SECONDS
@@ -79,7 +79,7 @@ def serve(listener: socket.socket, monitor: StreamMonitor, metrics: WorkerMetric
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's signature
-            """Log nothing: probes come every second."""
+            """Log nothing, because probes come every second."""
 
     server = _BoundedServer(listener, Pages)
     threading.Thread(target=server.serve_forever, name="health", daemon=True).start()
@@ -87,7 +87,7 @@ def serve(listener: socket.socket, monitor: StreamMonitor, metrics: WorkerMetric
 
 
 def not_ready_reasons(monitor: StreamMonitor) -> list[str]:
-    """The reasons why the worker is not ready, as sentences; empty if events are being stored."""
+    """Return the reasons why the worker is not ready as sentences. Empty if events are being stored."""
     if monitor.not_ready_reason is not None:
         return [monitor.not_ready_reason]
     reasons: list[str] = []
@@ -102,7 +102,7 @@ def not_ready_reasons(monitor: StreamMonitor) -> list[str]:
 
 
 def notes(monitor: StreamMonitor) -> list[str]:
-    """What an operator should know although the worker is ready."""
+    """Return what an operator should know although the worker is ready."""
     found: list[str] = []
     if monitor.unreadable:
         found.append(f"{monitor.unreadable} entries are set aside as unreadable: start a worker of the newest version.")
@@ -112,12 +112,12 @@ def notes(monitor: StreamMonitor) -> list[str]:
 
 
 def kept_entries(monitor: StreamMonitor) -> dict[str, object]:
-    """How far back stored batches are still in the stream, and a note if memory limits it."""
+    """Return how far back stored batches are kept in the stream, and a note if memory limits it."""
     kept = monitor.kept
     note = (
         "Memory limits how long stored batches stay in the stream: raise STREAM_KEEP_BYTES or maxmemory."
         if kept.is_limited
-        else "Redis does not tell its memory: only STREAM_KEEP_SECONDS limits the stored batches in the stream."
+        else "Redis does not report its memory: only STREAM_KEEP_SECONDS limits the stored batches in the stream."
         if kept.limit_bytes is None
         else None
     )

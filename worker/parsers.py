@@ -1,6 +1,6 @@
-"""The parser of this version, named by a digest of the code that parses and folds.
+"""Names the parser of this version by a digest of the code that parses and folds.
 
-A replay resumes only under the parser that began it, so each change of that code must change the name.
+A replay resumes only with the parser that started it, so every change of that code must change the name.
 """
 
 import hashlib
@@ -15,11 +15,11 @@ from worker.drain import poison
 from worker.senders import dispatch
 
 PACKAGES = (senders, store)
-"""Packages whose code decides what a replay writes: the parser, and all of the store, however it is divided."""
+"""The packages whose code decides what a replay writes: the parsers and the whole store."""
 
 
 def current(suppressions: SuppressionCache) -> EventParser:
-    """This version's parser, for a replay or a redrive."""
+    """Return the parser of this version, for a replay or a redrive."""
     digest = hashlib.sha256()
     for path in source_files():
         digest.update(path.read_bytes())
@@ -33,5 +33,5 @@ def current(suppressions: SuppressionCache) -> EventParser:
 
 
 def source_files() -> list[Path]:
-    """The Python files of PACKAGES and their sub-packages, sorted."""
+    """Return the Python files of PACKAGES and their sub-packages, sorted."""
     return sorted(path for package in PACKAGES for folder in package.__path__ for path in Path(folder).rglob("*.py"))

@@ -1,4 +1,4 @@
-"""Checks that the keys of the queue have their types in Redis; another program may have written one of them."""
+"""Checks that the keys of the queue have the right types in Redis, because another program may have written one."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -15,7 +15,7 @@ OUR_TYPES: Mapping[str, str] = {
     contract.WRITERS: "hash",
     contract.DATABASE: "hash",
 }
-"""The type of each key of ours, as TYPE names it."""
+"""The type of each of our keys, in the terms of TYPE."""
 RQ_TYPES: Mapping[str, str] = {
     "rq:queues": "set",
     "rq:workers": "set",
@@ -25,11 +25,11 @@ RQ_TYPES: Mapping[str, str] = {
     contract.RQ_STARTED_KEY: "zset",
     f"rq:failed:{contract.RQ_QUEUE}": "zset",
 }
-"""The same of RQ's keys."""
+"""The type of each key of RQ."""
 
 
 def check(client: Redis) -> list[Finding]:
-    """A finding for each key of another type, or one that there is none; raises RedisError."""
+    """Return a finding for each key with another type, or one finding that all are right. Raises RedisError."""
     findings: list[Finding] = []
     for key, needed in {**OUR_TYPES, **RQ_TYPES}.items():
         actual = cast("bytes", client.type(key)).decode()

@@ -1,4 +1,4 @@
-"""Connects the worker to Redis without any resend."""
+"""Connects the worker to Redis without automatic resending."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from redis.sentinel import Sentinel
 from ingest.queue import redis_url
 
 TIMEOUT_SECONDS = 5.0
-"""Longest wait for a connection or a reply; above the time that any command of ours blocks."""
+"""The longest time in seconds to wait for a connection or a reply. It is longer than any command of ours blocks."""
 SENTINEL_TIMEOUT_SECONDS = 1.0
 
 
 def connect(url: str) -> Redis:
-    """A client of the Redis that the URL names; it connects on first use. Raises RedisUrlError.
+    """Return a client of the Redis named by the URL, which connects on first use. Raises RedisUrlError.
 
     redis-py would resend whole pipelines after a lost reply, and one drain job would become eleven.
     """

@@ -11,14 +11,17 @@ from store.doctor.finding import Finding
 
 
 def check(client: Redis) -> list[Finding]:
-    """Findings `redis.policy` and `redis.persistence`, or one that Redis hides them; raises RedisError."""
+    """Return the findings `redis.policy` and `redis.persistence`, or one that Redis hides its settings.
+
+    Raises RedisError.
+    """
     try:
         settings = cast(
             "dict[str, str]",
             client.config_get(*redis_rules.SETTINGS),  # pyright: ignore[reportUnknownMemberType] - **kwargs
         )
     except ResponseError:
-        remedy = "Check noeviction, appendonly yes and appendfsync always where your provider shows them."
+        remedy = "Check noeviction, appendonly yes and appendfsync always in your provider's console."
         return [finding.warning("redis.configuration", "Redis does not show its CONFIG.", remedy)]
     return [
         Finding(f"redis.{one.name}", one.severity, one.message, one.remedy)

@@ -1,9 +1,8 @@
 """An RQ worker that can be killed at any moment: one queue, one job, signal handlers that only set a flag.
 
-It replaces four behaviours of RQ's own worker, whose signal handler raises at any line, so that a graceful stop can
-strand a job; which runs any function, callback or webhook that Redis names; whose command channel obeys anyone who can
-write to Redis; and whose maintenance runs callbacks of abandoned jobs. A drain job carries no data, so an abandoned
-one is dropped.
+It replaces four behaviours of RQ's worker. Its signal handler raises at any line, so that a graceful stop can strand a
+job. It runs any function, callback or webhook named in Redis. Its command channel obeys everyone who can write to
+Redis. Its maintenance runs callbacks of abandoned jobs. A drain job carries no data, so an abandoned one is dropped.
 """
 
 import logging
@@ -36,11 +35,11 @@ from worker.metrics.worker import WorkerMetrics
 log = logging.getLogger("worker")
 
 SHUTDOWN_SECONDS = 8.0
-"""Seconds from a stop signal to a forced exit; PostgreSQL rolls back an uncommitted transaction."""
+"""The time in seconds from a stop signal to a forced exit. PostgreSQL then rolls back an uncommitted transaction."""
 REFUSED_PAUSE_SECONDS = 0.5
-"""Seconds between two looks while the stream's events are another database's."""
+"""The time in seconds between two checks while the stream's events belong to another database."""
 ORPHANED_JOB_SECONDS = 120.0
-"""Seconds after which a started job that never ended is removed; none takes longer than 30."""
+"""The time in seconds after which a job that started but never ended is removed. No job takes longer than 30."""
 
 
 class DrainWorker(SimpleWorker):
@@ -69,19 +68,19 @@ class DrainWorker(SimpleWorker):
         self._has_begun_drain = False
         jobs.DRAIN.set(self._drain)
 
-    # RQ would wait up to a minute before it reconnects to Redis.
+    # RQ would wait up to a minute before reconnecting to Redis.
     max_connection_wait_time = 2.0
 
     @property
     def connection_timeout(self) -> int:
-        """RQ raises the client's timeout to this, by default 55 s; no command of ours blocks that long."""
+        """The client's timeout. RQ would raise it to 55 s by default, but no command of ours blocks that long."""
         return int(redis_client.TIMEOUT_SECONDS)
 
     def subscribe(self) -> None:
-        """Accept no commands from Redis."""
+        """Do nothing, so that no commands are accepted from Redis."""
 
     def request_stop(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002 - RQ's signature
-        """Stop after the current transaction. Never raises: the signal may interrupt any line."""
+        """Stop after the current transaction. This never raises, because the signal may interrupt any line."""
         if not self._stop_requested:
             self._stop_requested = True
             self._drainer.stopping = True
@@ -90,7 +89,7 @@ class DrainWorker(SimpleWorker):
             forced_exit.start()
 
     def drain_without_rq(self) -> None:
-        """Drain for a few seconds, after the duties between drains; raises TransientError and RedisError."""
+        """Drain for a few seconds, after the duties between drains. Raises TransientError and RedisError."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, self.request_stop)
         self._monitor.tick()
@@ -101,15 +100,16 @@ class DrainWorker(SimpleWorker):
         self._drainer.run(self._monitor.tick)
 
     def run_maintenance_tasks(self) -> None:
-        """Drop jobs that a dead worker took; their events are in the stream."""
+        """Drop jobs that a dead worker took. Their events are in the stream."""
         self.last_cleaned_at = datetime.now(UTC)
-        with self._ending_on_refusal():
+        with self._end_on_refused_command():
             self._drop_abandoned_jobs()
         self._drainer.stream.remove_dead_consumers()
 
     def _drop_abandoned_jobs(self) -> None:
         taken = set(cast("list[bytes]", self.connection.lrange(contract.RQ_INTERMEDIATE_KEY, 0, -1)))
-        # A taken job runs within milliseconds and is deleted, so one that is still there a pass later is orphaned.
+        # A job that was taken runs within milliseconds and is deleted, so one that is still there at the next check is
+        # orphaned.
         for job_id in taken & self._seen_intermediate:
             self.connection.lrem(contract.RQ_INTERMEDIATE_KEY, 1, cast("str", job_id))
             self.connection.delete(b"rq:job:" + job_id)
@@ -120,13 +120,13 @@ class DrainWorker(SimpleWorker):
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
     ) -> tuple[Job, Queue] | None:
-        """Wait for a job, and run the monitor and housekeeping every second of the wait."""
+        """Wait for a job, and run the monitor and the housekeeping every second in the meantime."""
         while not self._stop_requested:
             self._monitor.tick()
             if self._monitor.is_refused:
                 time.sleep(REFUSED_PAUSE_SECONDS)
                 continue
-            with self._ending_on_refusal():
+            with self._end_on_refused_command():
                 self._housekeeping.run_due(lambda: not self._stop_requested and self._monitor.is_queue_empty)
                 result = super().dequeue_job_and_maintain_ttl(1, 1)
                 if result is not None or timeout is None or max_idle_time is not None:
@@ -136,11 +136,11 @@ class DrainWorker(SimpleWorker):
         raise StopRequested
 
     def execute_job(self, job: Job, queue: Queue) -> None:
-        """Run the drain; a job that names anything else is dropped unrun."""
+        """Run the drain. A job that names anything else is dropped."""
         self.jobs_taken += 1
         if is_drain_job(job):
             self._has_begun_drain = False
-            with self._ending_on_refusal():
+            with self._end_on_refused_command():
                 super().execute_job(job, queue)
             if not self._has_begun_drain:
                 self.rq_failure = "RQ took the drain job and did not run it."
@@ -152,7 +152,7 @@ class DrainWorker(SimpleWorker):
         self.connection.delete(job.key)
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:  # noqa: ANN401, ARG002 - RQ's signature
-        """Log the error's type and place without its message: PostgreSQL's quotes the row."""
+        """Log the type and place of the error without its message, in which PostgreSQL quotes the row."""
         kind, _, trace = exc_info
         location = " > ".join(f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(trace)[-6:])
         name = getattr(kind, "__name__", kind)
@@ -160,8 +160,8 @@ class DrainWorker(SimpleWorker):
         self._drainer.failure = str(name)
 
     @contextmanager
-    def _ending_on_refusal(self) -> Generator[None]:
-        """End `work` if Redis refuses a command of RQ; RQ itself would end it with a traceback."""
+    def _end_on_refused_command(self) -> Generator[None]:
+        """End `work` if Redis refuses a command of RQ, which would otherwise end it with a traceback."""
         try:
             yield
         except ResponseError as error:
@@ -180,7 +180,7 @@ class DrainWorker(SimpleWorker):
 
 
 def is_drain_job(job: Job) -> bool:
-    """Whether the job is the drain: that function, without arguments, callbacks or webhooks."""
+    """Return whether the job is the drain: that function, without arguments, callbacks or webhooks."""
     try:
         called = cast("tuple[object, ...]", (job.func_name, len(job.args), len(job.kwargs)))  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType] - RQ's arguments are any
     except (DeserializationError, TypeError, ValueError):

@@ -1,4 +1,4 @@
-"""Reads the worker's settings from the environment, once at start."""
+"""Reads the worker's settings from the environment once at start."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,31 +13,31 @@ from telemetry.errors import SettingsError
 class Settings:
     database_url: str = field(repr=False)
     direct_url: str = field(repr=False)
-    """The same database, not through a pooler."""
+    """The URL of the same database without a pooler."""
     redis_url: str = field(repr=False)
     port: int | None
-    """Port of /healthz, /readyz and /metrics; None: not served."""
+    """The port of /healthz, /readyz and /metrics, or None if they are not served."""
     host: str
     own_phone: str | None
     """The phone number of sessions that never reported theirs."""
     accounts: Mapping[str, str]
-    """The phone number of each sender that is configured with one, by its name."""
+    """The configured phone number of each sender that has one, by the sender's name."""
     max_jobs: int
-    """Jobs after which the process exits, for its supervisor to restart it; 0: never."""
+    """The number of jobs after which the process exits, so that its supervisor restarts it; 0 for never."""
     feed_days: int
-    """Days that changes stay in the feed; a reader that was away for longer loads everything anew."""
+    """The number of days for which changes stay in the feed. A reader that was away for longer reloads everything."""
     keep_seconds: int
-    """Seconds for which stored batches stay in the stream, for a PostgreSQL that lost its last commits."""
+    """The time in seconds for which stored batches stay in the stream, in case PostgreSQL loses its last commits."""
     keep_bytes: int | None
-    """Bytes of Redis' memory that they may take; None: a share of what it has."""
+    """The bytes of Redis' memory that they may use, or None for a share of its memory."""
     suppression_key_store: SuppressionKeyStore
-    """Finds the key of erased people's fingerprints."""
+    """Finds the suppression key."""
     failpoints: str | None
-    """For tests: where the process is to die (ingest/queue/failpoints.py)."""
+    """For tests: the place at which the process dies (ingest/queue/failpoints.py)."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
-        """Raises SettingsError, which names the variable."""
+        """Return the settings. Raises SettingsError naming the variable."""
         for name in ("DATABASE_URL", "REDIS_URL"):
             if not environ.get(name):
                 raise SettingsError(
@@ -84,5 +84,5 @@ class Settings:
 
 
 def own_phone(environ: Mapping[str, str]) -> str | None:
-    """The digits of SAK_PHONE; None if it is not set."""
+    """Return the digits of SAK_PHONE, or None if it is not set."""
     return "".join(filter(str.isdecimal, environ.get("SAK_PHONE", ""))) or None

@@ -1,1 +1,1 @@
-"""Reads what a gateway still has of the past, through its API, and stores it as events of the gateway's sender."""
+"""Reads past messages from a gateway through its API, and stores them as events of the gateway's sender."""

@@ -1,4 +1,4 @@
-"""Errors of backfills; the message says what happened and what to do."""
+"""Defines the error of backfills. Its message says what happened and what to do."""
 
 
 class BackfillError(Exception):

@@ -1,6 +1,7 @@
 """Reads sessions, chats and pages of messages from each kind of gateway.
 
-A page's records are the gateway's own, unchanged; `event` puts one into an envelope that the kind's parser reads.
+The records in a page are unchanged records of the gateway. `event` puts one into an envelope that the parser of the
+kind reads.
 """
 
 import base64
@@ -56,7 +57,7 @@ class Waha:
 
 
 class Evolution:
-    """Evolution: pages of the whole instance."""
+    """Evolution: pages of the whole instance, without chats."""
 
     PAGE_SIZE: Final = 100
 
@@ -85,7 +86,7 @@ class Evolution:
 
 
 class OpenWa:
-    """OpenWA: pages of the whole session, each from the last message of the one before."""
+    """OpenWA: pages of the whole session, each starting after the last message of the previous one."""
 
     PAGE_SIZE: Final = 100
 
@@ -176,7 +177,7 @@ KINDS: Final = tuple(_GATEWAYS)
 
 
 def connect(kind: str, base_url: str, api_key: str, *, pause_seconds: float) -> Gateway:
-    """The gateway at this address; `kind` is one of KINDS."""
+    """Return the gateway at this address. `kind` is one of KINDS."""
     match kind:
         case "gowa":
             headers = {"Authorization": f"Basic {base64.b64encode(api_key.encode()).decode()}"}
@@ -188,7 +189,10 @@ def connect(kind: str, base_url: str, api_key: str, *, pause_seconds: float) -> 
 
 
 def to_body(event: JsonObject) -> bytes:
-    """The bytes of an event, the same for the same record, so that a record that was read before is a duplicate."""
+    """Return the bytes of an event.
+
+    They are the same for the same record, so a record that is read again is a duplicate.
+    """
     return json.dumps(event, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode("utf-8", "replace")
 
 
@@ -213,13 +217,13 @@ def _object(answer: object, key: str) -> JsonObject:
 
 
 def _texts(objects: object, key: str) -> list[str]:
-    """The distinct texts under a key, sorted."""
+    """Return the distinct texts under a key, sorted."""
     values = (each.get(key) for each in json_document.objects(objects))
     return sorted({value for value in values if isinstance(value, str) and value})
 
 
 def _serialized(chat_id: object) -> object:
-    """The id of a chat, which one of WAHA's engines gives as an object."""
+    """Return the id of a chat, which is an object in one of WAHA's engines."""
     fields = json_document.as_object(chat_id)
     return chat_id if fields is None else fields.get("_serialized")
 

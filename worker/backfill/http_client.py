@@ -1,4 +1,4 @@
-"""Calls a gateway's API with pauses between the calls, and patiently where it is busy or away."""
+"""Calls a gateway's API with pauses between the calls, and retries while it is busy or unavailable."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -10,13 +10,14 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from worker.backfill.errors import BackfillError
 
 TIMEOUT_SECONDS: Final = (10.0, 120.0)
-"""To connect, and between two reads of an answer: a gateway may compute a page for long."""
+"""The timeouts for connecting and between two reads of a response, because a gateway may take long to compute a page.
+"""
 ATTEMPTS: Final = 8
 MAX_WAIT_SECONDS: Final = 60.0
 
 
 class _BusyError(Exception):
-    """The gateway is away or asks to come again."""
+    """The gateway is unavailable or asks to retry later."""
 
     def __init__(self, description: str, retry_after: float | None = None) -> None:
         super().__init__(description)
@@ -24,7 +25,7 @@ class _BusyError(Exception):
 
 
 class HttpClient:
-    """The API of one gateway; JSON in and out."""
+    """The API of one gateway, with JSON requests and responses."""
 
     def __init__(
         self,
@@ -45,11 +46,11 @@ class HttpClient:
     def get(
         self, path: str, parameters: Mapping[str, str | int] | None = None, headers: Mapping[str, str] | None = None
     ) -> object:
-        """The JSON of the answer. Raises BackfillError."""
+        """Return the JSON of the response. Raises BackfillError."""
         return self._call("GET", path, parameters=parameters, headers=headers)
 
     def post(self, path: str, body: object) -> object:
-        """The JSON of the answer. Raises BackfillError."""
+        """Return the JSON of the response. Raises BackfillError."""
         return self._call("POST", path, body=body)
 
     def _call(
@@ -71,7 +72,7 @@ class HttpClient:
                     json=body,
                     headers=headers,
                     timeout=TIMEOUT_SECONDS,
-                    # A redirect would take the key elsewhere.
+                    # A redirect would send the key elsewhere.
                     allow_redirects=False,
                 )
             except requests.RequestException as error:
@@ -88,7 +89,7 @@ class HttpClient:
         try:
             return retrying(call)
         except _BusyError as error:
-            raise BackfillError(f"{self._base_url} {error}: run the backfill again, it goes on from here.") from error
+            raise BackfillError(f"{self._base_url} {error}: run the backfill again to resume.") from error
 
     def _wait_for_turn(self) -> None:
         if self._last_call_at is not None:
@@ -112,10 +113,10 @@ def _read(response: requests.Response) -> object:
         raise _BusyError(f"answers {status}", float(asked) if asked.isdecimal() else None)
     where = response.url.partition("?")[0]
     if status in (401, 403):
-        raise BackfillError(f"{where} answers {status}: the api_key of the sender does not fit.")
+        raise BackfillError(f"{where} answers {status}: the api_key of the sender is wrong.")
     if not 200 <= status < 300:
         raise BackfillError(f"{where} answers {status}: check the sender's base_url and the gateway's version.")
     try:
         return response.json()
     except requests.JSONDecodeError as error:
-        raise BackfillError(f"{where} answers with something else than JSON: check the sender's base_url.") from error
+        raise BackfillError(f"{where} returns something other than JSON: check the sender's base_url.") from error

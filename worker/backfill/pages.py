@@ -1,4 +1,4 @@
-"""The pages of messages that every kind of gateway is read in."""
+"""Defines the pages of messages in which every kind of gateway is read."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
@@ -6,11 +6,11 @@ from typing import Final, NamedTuple, Protocol
 from worker.senders.whatsapp.json_document import JsonObject
 
 WHOLE_SESSION: Final = ""
-"""The chat where a gateway lists the messages of all chats together."""
+"""The name of the chat if a gateway lists the messages of all chats together."""
 
 
 class Period(NamedTuple):
-    """The times of the messages that are wanted, in ms."""
+    """The period of the messages to read, in ms."""
 
     since: int | None
     until: int
@@ -23,20 +23,20 @@ class Page(NamedTuple):
 
 
 class Gateway(Protocol):
-    """One gateway. Its methods raise BackfillError."""
+    """A gateway. Its methods raise BackfillError."""
 
     def sessions(self) -> list[str]:
-        """The names of the sessions, as the gateway's events have them."""
+        """Return the names of the sessions as in the gateway's events."""
         ...
 
     def chats(self, session: str) -> list[str]:
-        """The chats of a session, or WHOLE_SESSION alone."""
+        """Return the chats of a session, or only WHOLE_SESSION."""
         ...
 
     def page(self, session: str, chat: str, position: str | None, period: Period) -> Page:
-        """The page at a position; None is the first one."""
+        """Return the page at a position, or the first page for None."""
         ...
 
     def event(self, session: str, record: JsonObject) -> JsonObject:
-        """The record as an event."""
+        """Return the record as an event."""
         ...

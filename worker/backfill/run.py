@@ -1,4 +1,4 @@
-"""Reads a gateway page by page, and stores each page with the position of the next."""
+"""Reads a gateway page by page, and stores each page together with the position of the next one."""
 
 import uuid
 from collections import Counter
@@ -18,14 +18,14 @@ from worker.drain import poison, retry
 from worker.senders import dispatch, event_digest
 
 RETRY_SECONDS = 60.0
-"""Seconds of PostgreSQL's absence after which a backfill fails."""
+"""The time in seconds for which PostgreSQL may be unavailable before a backfill fails."""
 END = "end"
 """The position after the last page of a chat."""
 
 
 @dataclass(slots=True)
 class Progress:
-    """What a run has done so far."""
+    """The progress of a run."""
 
     pages: int = 0
     counts: Counter[str] = field(default_factory=Counter[str])
@@ -46,7 +46,10 @@ class BackfillRun:
     progress: Progress = field(default_factory=Progress)
 
     def run(self, backfill: Backfill, stopped: Callable[[], bool]) -> bool:
-        """Go on until the end or a stop; returns whether the end was reached. Raises BackfillError and StoreError."""
+        """Run until the end or until stopped. Return whether the end was reached.
+
+        Raises BackfillError and StoreError.
+        """
         period = Period(backfill.since, backfill.until)
         for session, chat, first_position in self._places(backfill.cursor):
             self.progress.place = f"{session} {chat}".strip()
@@ -61,7 +64,7 @@ class BackfillRun:
         return True
 
     def _places(self, cursor: Sequence[str] | None) -> Iterator[tuple[str, str, str | None]]:
-        """The sessions and chats that are left, in order, with the position in the first of them."""
+        """Yield the remaining sessions and chats in order, with the position in the first of them."""
         for session in self.gateway.sessions():
             if cursor is not None and session < cursor[0]:
                 continue
@@ -100,9 +103,10 @@ class BackfillRun:
         )
 
     def _event(self, backfill: Backfill, index: int, body: bytes) -> Event:
-        """The event of a record. It counts as received when its message was written.
+        """Return the event of a record. It counts as received at the time when its message was written.
 
-        So an erasure applies to it as it would have then, and no chat, session or partition takes it for new.
+        An erasure therefore applies to it as it would have at that time, and chats, sessions and partitions do not
+        treat it as new.
         """
         redacted = dispatch.redact(backfill.sender, body)
         result = dispatch.parse(backfill.sender, redacted)
@@ -118,7 +122,7 @@ class BackfillRun:
         return Event(index, received_at, redacted, digest, result.outcome, 0, backfill.sender)
 
     def _parked_if_rejected(self, event: Event) -> Event:
-        """The event, parked if PostgreSQL rejects it."""
+        """Return the event, parked if PostgreSQL rejects it."""
         try:
             apply.dry_run(
                 self.connection,

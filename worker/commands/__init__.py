@@ -1,1 +1,1 @@
-"""The commands of `python -m worker`."""
+"""Implements the commands of `python -m worker`."""

@@ -1,4 +1,4 @@
-"""`python -m worker adopt --yes`: makes the database the one that has the events of the stream."""
+"""`python -m worker adopt --yes`: makes the configured database the one that stores the events of the stream."""
 
 # ruff: noqa: T201 - a command prints its answer
 
@@ -19,7 +19,7 @@ DONE, FAILED, USAGE = 0, 1, 2
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Adopt the database that the environment names, or say what that would do; raises SettingsError."""
+    """Adopt the database named by the environment, or print what that would do. Raises SettingsError."""
     if list(arguments) not in ([], ["--yes"]):
         print("usage: python -m worker adopt --yes", file=sys.stderr)
         return USAGE

@@ -1,4 +1,4 @@
-"""`python -m worker backfill NAME`: stores what the gateway of a sender still has of the past."""
+"""`python -m worker backfill NAME`: stores the past messages that the gateway of a sender still has."""
 
 # ruff: noqa: T201 - a command prints its answer
 
@@ -29,11 +29,14 @@ from worker.commands.replay import StopSignal
 DONE, FAILED, BUSY, INTERRUPTED = 0, 2, 3, 4
 
 PROGRESS_SECONDS = 5.0
-"""Seconds between two lines of progress."""
+"""The time between two lines of progress, in seconds."""
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run it; exit codes: 0 done, 2 failed, 3 another backfill runs, 4 interrupted. Raises SettingsError."""
+    """Run the command. Exit codes: 0 done, 2 failed, 3 another backfill is running, 4 interrupted.
+
+    Raises SettingsError.
+    """
     chosen = _parse_options(arguments)
     sender = _find_sender(senders_file.read_all(environ), chosen.name)
     stop = StopSignal()
@@ -51,7 +54,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
 def _parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     options = argparse.ArgumentParser(prog="python -m worker backfill", description=__doc__)
-    options.add_argument("name", metavar="NAME", help="the sender, as senders.toml names it")
+    options.add_argument("name", metavar="NAME", help="the sender's name in senders.toml")
     options.add_argument("--since", type=_since, metavar="DATE", help="only messages from this date or time on (UTC)")
     options.add_argument("--pause", type=_pause, default=0.5, metavar="SECONDS", help="between two requests (0.5)")
     options.add_argument("--restart", action="store_true", help="start over instead of resuming an interrupted one")
@@ -80,7 +83,7 @@ def _find_sender(senders: Mapping[str, Sender], name: str) -> Sender:
         raise SettingsError(f"There is no sender {name}; senders.toml and the variables name {known}.")
     if sender.kind not in gateways.KINDS:
         raise SettingsError(
-            f"A gateway of kind {sender.kind} tells nothing of the past; {', '.join(gateways.KINDS)} do."
+            f"The past of a gateway of kind {sender.kind} cannot be read, only of {', '.join(gateways.KINDS)}."
         )
     if sender.base_url is None or sender.api_key is None:
         missing = "base_url" if sender.base_url is None else "api_key"
@@ -98,7 +101,7 @@ def _run(sender: Sender, chosen: argparse.Namespace, environ: Mapping[str, str],
         now = round(time.time() * 1000)
         backfill = backfills.begin(connection, sender.id, chosen.since, now, restart=chosen.restart)
         if backfill.cursor is not None:
-            print(f"backfill: goes on after {backfill.events:,} messages", file=sys.stderr)
+            print(f"backfill: resuming after {backfill.events:,} messages", file=sys.stderr)
         assert sender.base_url is not None, "checked by _find_sender"
         assert sender.api_key is not None, "checked by _find_sender"
         gateway = gateways.connect(sender.kind, sender.base_url, sender.api_key, pause_seconds=chosen.pause)

@@ -24,7 +24,7 @@ MIN_VERSION = (6, 2)
 """The first version with LMOVE and XPENDING's IDLE."""
 TESTED_VERSION = (7, 2)
 STUCK_AFTER_MS = 30_000
-"""An entry that no worker has refreshed for so long counts as stuck."""
+"""In ms. An entry that no worker has refreshed for this long counts as stuck."""
 
 
 REFUSED_DAYS = 7
@@ -36,13 +36,13 @@ _REFUSAL_REMEDIES = {
 
 
 def main(environ: Mapping[str, str]) -> int:
-    """Print a JSON list of findings; the exit code is always 0."""
+    """Print a JSON list of findings. The exit code is always 0."""
     print(json.dumps([one.to_json() for one in examine(environ)]))  # noqa: T201 - a command prints its answer
     return 0
 
 
 def examine(environ: Mapping[str, str]) -> list[Finding]:
-    """Findings on the Redis that the environment names; reads only."""
+    """Return findings about the Redis named by the environment. Only reads."""
     remedy = "Start it, and check address, password and the Sentinels' name in REDIS_URL."
     try:
         client = redis_client.connect(environ.get("REDIS_URL", ""))
@@ -125,7 +125,7 @@ def _check_clock(client: Redis) -> Finding:
 
 
 def _check_stuck(client: Redis) -> Finding:
-    """Whether a dead worker holds entries."""
+    """Check whether a dead worker holds entries."""
     try:
         stuck = client.xpending_range(contract.STREAM, contract.CONSUMER_GROUP, "-", "+", 100, idle=STUCK_AFTER_MS)
     except ResponseError:  # no stream or no consumer group yet
@@ -138,7 +138,7 @@ def _check_stuck(client: Redis) -> Finding:
 
 
 def _check_queue(client: Redis) -> list[Finding]:
-    """The queue's content, unless a key has another type, so that Redis refuses to read it."""
+    """Check the content of the queue, unless a key has another type, so that Redis refuses to read it."""
     types = queue_keys.check(client)
     if any(finding.severity != "ok" for finding in types):
         return types
@@ -153,7 +153,7 @@ def _check_unreadable(client: Redis) -> Finding:
 
 
 def _check_refused(client: Redis) -> Finding:
-    """Signed webhooks that ingest refused within the last week (ingest/http/refusal_report.py)."""
+    """Check for signed webhooks that ingest refused within the last week (ingest/http/refusal_report.py)."""
     stored = cast("dict[bytes, bytes]", client.hgetall(contract.REFUSED))
     counts = {name.decode(): int(value) for name, value in stored.items()}
     name = "ingest.refused"
@@ -170,7 +170,7 @@ def _check_refused(client: Redis) -> Finding:
 
 
 def _check_database(client: Redis, environ: Mapping[str, str]) -> list[Finding]:
-    """Whether the events in Redis are those of the database; nothing where there is none to ask."""
+    """Check whether the events in Redis belong to the database. Return nothing if there is no database to query."""
     name = "queue.database"
     marker = DatabaseMarker(StreamConsumer(client, "doctor")).load()
     try:

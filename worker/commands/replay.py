@@ -1,4 +1,4 @@
-"""`python -m worker replay`: folds the history anew from the raw events, as this version parses them."""
+"""`python -m worker replay`: folds the history again from the raw events, as parsed by this version."""
 
 # ruff: noqa: T201 - a command prints its answer
 
@@ -29,18 +29,18 @@ from worker.drain import retry
 DONE, DIFFERS, FAILED, BUSY, INTERRUPTED = 0, 1, 2, 3, 4
 
 RETRY_SECONDS = 60.0
-"""Seconds of PostgreSQL's absence after which a replay fails."""
+"""The time in seconds for which PostgreSQL may be unavailable before a replay fails."""
 PROGRESS_SECONDS = 5.0
-"""Seconds between two lines of progress."""
+"""The time between two lines of progress, in seconds."""
 
 
 class ReplayAbortedError(Exception):
-    """The replay cannot go on and must be run again."""
+    """The replay cannot continue and must be run again."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReplayOptions:
-    """The command's options."""
+    """The options of the command."""
 
     dry_run: bool = False
     kind: SetAsideKind | None = None
@@ -52,7 +52,10 @@ class ReplayOptions:
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run it; exit codes: 0 done, 1 a dry run found differences, 2 failed, 3 another replay runs, 4 interrupted."""
+    """Run the command.
+
+    Exit codes: 0 done, 1 differences in a dry run, 2 failed, 3 another replay is running, 4 interrupted.
+    """
     options = _parse_options(arguments)
     stop = StopSignal()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -109,7 +112,7 @@ class StopSignal:
 def run(
     database_url: str, options: ReplayOptions, parser: EventParser, *, stop: StopSignal, own_phone: str | None = None
 ) -> int:
-    """Replay until done or stopped; returns the exit code."""
+    """Replay until done or stopped. Return the exit code."""
     with connections.open(database_url, "replay") as connection:
         if missing := migrator.missing(connection):
             raise ReplayAbortedError(f"The database lacks {', '.join(missing)}: run `python -m store migrate`.")
@@ -144,7 +147,7 @@ def _create_job(connection: Connection, plan: ReplayPlan, options: ReplayOptions
 
 
 def _run_steps(job: Replay | ParkedRetry, database_url: str, plan: ReplayPlan, stop: StopSignal) -> bool:
-    """Run steps, retrying transient errors; returns whether the replay is complete, False after a stop."""
+    """Run steps, retrying after transient errors. Return whether the replay is complete, or False after a stop."""
 
     def step() -> bool:
         if connections.is_broken(job.connection):

@@ -9,7 +9,7 @@ from store.model.batches import Batch
 log = logging.getLogger("worker.drain")
 
 MAX_PARKED_LOGGED = 20
-"""Parked events of one transaction that are logged one by one."""
+"""The number of parked events of one transaction that are logged individually."""
 
 
 def log_stored(batches: Sequence[Batch], outcome_counts: Counter[str], seconds: float) -> None:
@@ -28,7 +28,7 @@ def log_stored(batches: Sequence[Batch], outcome_counts: Counter[str], seconds: 
 
 
 def ranges(batches: Iterable[Batch]) -> list[str]:
-    """`writer:number` for one batch, `writer:first-last` for consecutive ones."""
+    """Return `writer:number` for a batch, and `writer:first-last` for consecutive batches."""
     spans: list[tuple[str, int, int]] = []
     for writer, number in sorted({(batch.writer, batch.number) for batch in batches}):
         first = number

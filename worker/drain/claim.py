@@ -1,4 +1,4 @@
-"""Refreshes a worker's claim on entries while it stores them, so that no other worker takes them over."""
+"""Refreshes a worker's claim on entries while it stores them, so that no other worker claims them."""
 
 import threading
 from collections.abc import Generator, Sequence
@@ -9,12 +9,12 @@ from redis.exceptions import RedisError
 from worker.drain import stream
 
 RENEW_SECONDS = stream.ABANDONED_AFTER_MS / 1000 / 3
-"""Seconds between two refreshes; two may be lost."""
+"""The time between two refreshes in seconds. Two of them may be lost."""
 
 
 @contextmanager
 def renewing(consumer: stream.StreamConsumer, ids: Sequence[bytes]) -> Generator[None]:
-    """Refresh the claim from a background thread: a hanging statement must not look like a dead worker."""
+    """Refresh the claim from a background thread, because a worker with a hanging statement must not look dead."""
     done = threading.Event()
 
     def refresh() -> None:
@@ -22,7 +22,7 @@ def renewing(consumer: stream.StreamConsumer, ids: Sequence[bytes]) -> Generator
             try:
                 consumer.refresh_claims(ids)
             except RedisError:
-                continue  # the next may succeed; the batch's key in PostgreSQL keeps a second worker out anyway
+                continue  # the next one may succeed, and the batch's key in PostgreSQL keeps a second worker out anyway
 
     thread = threading.Thread(target=refresh, name="claim", daemon=True)
     thread.start()

@@ -1,7 +1,8 @@
-"""Marks in Redis which database has the stream's events, and notices another database or one that lost commits.
+"""Records in Redis which database stores the stream's events, and detects another database or one that lost commits.
 
-After a promotion, a restore or an older snapshot, PostgreSQL may lack commits whose entries the stream still keeps.
-Then the consumer group starts again at the first entry, and batches that survived are skipped by writer and number.
+After a promotion, a restore or the return of an older snapshot, PostgreSQL may lack commits whose entries are still
+kept in the stream. Then the consumer group restarts at the first entry, and batches that survived are skipped by writer
+and number.
 """
 
 import json
@@ -24,21 +25,21 @@ from worker.drain.stream import StreamConsumer
 log = logging.getLogger("worker.drain")
 
 IN_USE = f"{DATABASE}:in-use"
-"""The generation that workers use and the last worker that said so; expires."""
+"""The generation that workers use, and the last worker that reported it. Expires."""
 IN_USE_MS = 5_000
-"""Milliseconds after which a database that no worker has seen may be replaced by another copy of it."""
+"""In ms. A database that no worker has used for this long may be replaced by another copy of it."""
 MAX_PAST = 50
-"""Earlier generations that are remembered."""
+"""The number of earlier generations that are remembered."""
 ADOPT = "python -m worker adopt --yes"
 
 
 class DatabaseRefusedError(TransientError):
-    """The database is not the one that has this stream's events; the message says what to do."""
+    """The database does not store this stream's events. The message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """The database as workers last saw it."""
+    """The state of the database when workers last recorded it."""
 
     database_id: str
     generation: str
@@ -50,7 +51,7 @@ class Marker:
 
     @classmethod
     def from_fields(cls, fields: Mapping[bytes, bytes]) -> "Marker | None":
-        """None without fields, or if another program wrote them."""
+        """Return the marker, or None if there are no fields or if another program wrote them."""
         try:
             lsn, timeline = fields[b"lsn"], fields[b"timeline"]
             last_ids = cast("dict[str, int]", json.loads(fields[b"last_ids"]))
@@ -67,7 +68,7 @@ class Marker:
 
     @classmethod
     def of(cls, identity: DatabaseIdentity, previous: "Marker | None") -> "Marker":
-        """The marker to write: ids never go back, and the log does only in another generation."""
+        """Return the marker to write. Ids never decrease, and log positions only in another generation."""
         lsn, last_ids, past = identity.flushed_lsn, dict(identity.last_ids), ()
         if previous is not None:
             past = previous.past
@@ -90,7 +91,7 @@ class Marker:
         }
 
     def may_lack_commits(self, identity: DatabaseIdentity) -> bool:
-        """Whether the database may lack commits that it had when the marker was written."""
+        """Return whether the database may lack commits that it had when the marker was written."""
         if identity.generation != self.generation:
             return True
         if identity.timeline is None or self.timeline is None:
@@ -100,13 +101,13 @@ class Marker:
         return self.lsn is not None and identity.written_lsn is not None and identity.written_lsn < self.lsn
 
     def is_left_behind(self, identity: DatabaseIdentity) -> bool:
-        """Whether another copy was promoted since: the database is on an earlier timeline and generation."""
+        """Return whether another copy was promoted, so that the database is on an earlier timeline and generation."""
         is_earlier = self.timeline is not None and identity.timeline is not None and identity.timeline < self.timeline
         return is_earlier and identity.generation in self.past
 
 
 class DatabaseMarker:
-    """One worker's view of the marker."""
+    """Reads and writes the marker for one worker."""
 
     def __init__(self, stream: StreamConsumer) -> None:
         self._stream = stream
@@ -116,11 +117,11 @@ class DatabaseMarker:
         """The generation of the database as it was last verified."""
 
     def load(self) -> Marker | None:
-        """The marker; None before the first worker."""
+        """Return the marker, or None before the first worker."""
         return Marker.from_fields(cast("dict[bytes, bytes]", self._redis.hgetall(DATABASE)))
 
     def read_identity(self, connection: Connection) -> DatabaseIdentity:
-        """The database's identity, without its position if the server does not report that."""
+        """Return the identity of the database, without its position if the server does not report that."""
         if self._reports_position:
             try:
                 return database_identity.read(connection)
@@ -130,16 +131,16 @@ class DatabaseMarker:
         return database_identity.read(connection, with_position=False)
 
     def verify(self, connection: Connection, *, is_new: bool = True) -> None:
-        """Compare the database with the marker, and bring the marker up to date; call it every second.
+        """Compare the database with the marker and update the marker. Call this every second.
 
-        The marker is up to a second old. A new connection may lead to a database that lost the commits of that second:
-        then the newest acknowledged entries of the stream are compared too.
+        The marker is up to a second old. A new connection may reach a database that lost the commits of that second, so
+        the newest acknowledged entries of the stream are compared as well.
 
-        If the database may lack commits, workers apply again everything that is in the stream. Raises
-        DatabaseRefusedError, TransientError and RedisError, after which nothing may be stored.
+        If the database may lack commits, workers apply everything in the stream again. Raises DatabaseRefusedError,
+        TransientError and RedisError, after which nothing may be stored.
         """
         with self._redis.pipeline(transaction=True) as pipe:  # pyright: ignore[reportUnknownMemberType] - shard_hint
-            # The marker before the database: positions and ids only grow.
+            # The marker is read before the database, because positions and ids only grow.
             pipe.watch(DATABASE)
             marker = Marker.from_fields(cast("dict[bytes, bytes]", pipe.hgetall(DATABASE)))
             identity = self.read_identity(connection)
@@ -166,7 +167,7 @@ class DatabaseMarker:
             _log_start(identity, marker)
 
     def adopt(self, connection: Connection) -> None:
-        """Make this the database of the stream's events, and apply all that is in the stream to it."""
+        """Make this database the one that stores the stream's events, and apply everything in the stream to it."""
         marker = self.load()
         generation = self.read_identity(connection).generation
         database_identity.continue_after(connection, [generation], {} if marker is None else marker.last_ids)
@@ -189,9 +190,9 @@ class DatabaseMarker:
             )
 
     def _write(self, pipe: Pipeline, identity: DatabaseIdentity, previous: Marker | None, *, again: bool) -> bool:
-        """Write the marker and, with `again`, start the consumer group at the first entry, at the same moment.
+        """Write the marker and, with `again`, restart the consumer group at the first entry, atomically.
 
-        Returns false if another worker wrote the marker meanwhile.
+        Return False if another worker wrote the marker in the meantime.
         """
         fields: dict[Any, Any] = dict(Marker.of(identity, previous).to_fields())
         pipe.multi()
@@ -214,7 +215,7 @@ def _log_start(identity: DatabaseIdentity, previous: Marker | None) -> None:
         log.info("the events of the stream go to the database %s", identity.database_id)
     else:
         log.warning(
-            "PostgreSQL may lack commits (timeline %s after %s): applying again all that is in the stream",
+            "PostgreSQL may lack commits (timeline %s after %s): applying everything in the stream again",
             identity.timeline,
             previous.timeline,
         )

@@ -1,7 +1,7 @@
 """Decodes stream entries into batches of parsed events for the store.
 
-A receipt is a time by ingest's clock, and Redis' clock, in the entry's id, corrects it where it is far off. The result
-depends on the entry alone, so that it is the same whenever the entry is applied.
+Times of receipt are measured by ingest's clock. If it is far off, they are corrected by Redis' clock, which is in the
+entry's id. The result depends only on the entry, so it is the same whenever the entry is applied.
 """
 
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ from store.model.facts import Outcome
 from worker.senders import dispatch, event_digest
 
 MAX_RECEIPT_AHEAD = 5 * 60_000
-"""Milliseconds by which a receipt may be after the append of its entry, which in truth always comes later."""
+"""In ms. A receipt that is later than the append of its entry by more than this is corrected."""
 
 
 def batch(fields: Mapping[bytes, bytes], appended_at: int | None = None) -> Batch:
-    """The entry's batch with every event parsed; raises UnreadableEntryError.
+    """Return the entry's batch with every event parsed. Raises UnreadableEntryError.
 
-    `appended_at` is the time of the entry's append in ms by Redis' clock; None for a batch that is in no stream.
+    `appended_at` is the time in ms when the entry was appended, by Redis' clock, or None for a batch outside a stream.
     """
     raw = raw_batch(fields, appended_at)
     events = [event(raw, index, appended_at) for index in range(len(raw.bodies))]
@@ -29,9 +29,10 @@ def batch(fields: Mapping[bytes, bytes], appended_at: int | None = None) -> Batc
 
 
 def raw_batch(fields: Mapping[bytes, bytes], appended_at: int | None) -> RawBatch:
-    """The entry's batch, unparsed; raises UnreadableEntryError.
+    """Return the entry's batch without parsing it. Raises UnreadableEntryError.
 
-    If ingest's clock was fast, the last receipt becomes the time of the append, and the others keep their distance.
+    If ingest's clock was fast, the last receipt becomes the time of the append, and the distances between receipts are
+    kept.
     """
     raw = contract.from_fields(fields)
     ahead = 0 if appended_at is None else max(raw.received_at, default=0) - appended_at
@@ -41,7 +42,7 @@ def raw_batch(fields: Mapping[bytes, bytes], appended_at: int | None) -> RawBatc
 
 
 def event(raw: RawBatch, index: int, appended_at: int | None) -> Event:
-    """One event of a batch, parsed. Its body is without the sender's secrets."""
+    """Parse one event of a batch. Its body is stored without the sender's secrets."""
     sender, body = _sender_and_body(raw, index)
     result = dispatch.parse(sender, body)
     digest = _digest(raw, index, sender, body, is_self_identifying=result.is_self_identifying)
@@ -57,7 +58,7 @@ def _sender_and_body(raw: RawBatch, index: int) -> tuple[str, bytes]:
 
 
 def _digest(raw: RawBatch, index: int, sender: str, body: bytes, *, is_self_identifying: bool) -> bytes:
-    # Equal bytes from two senders are two events: each tells of its own session.
+    # Equal bytes from two senders are two events, because each is about its own session.
     identity = body if dispatch.shares_digests(sender) else event_digest.of_sender(sender, body)
     return event_digest.digest(
         identity, writer=raw.writer, number=raw.number, index=index, is_self_identifying=is_self_identifying
@@ -65,13 +66,13 @@ def _digest(raw: RawBatch, index: int, sender: str, body: bytes, *, is_self_iden
 
 
 def _proves_slow_clock(outcome: Outcome, received_at: int, appended_at: int) -> bool:
-    """Whether the event claims a time that is too late for its receipt and not for its append."""
+    """Return whether the event claims a time that is too late for its receipt but not for the append of its entry."""
     earliest, latest = received_at + timestamps.MAX_CLOCK_SKEW, appended_at + timestamps.MAX_CLOCK_SKEW
     return any(fact.time is not None and earliest < fact.time <= latest for fact in outcome.all_facts)
 
 
 def parked_event(raw: RawBatch, index: int, reason: str) -> Event:
-    """One event of a batch, parked without being parsed; its identity is its position."""
+    """Return an event of a batch, parked without being parsed. Its identity is its position."""
     sender, body = _sender_and_body(raw, index)
     digest = _digest(raw, index, sender, body, is_self_identifying=False)
     outcome = Outcome("parked", reason, None, None, None)

@@ -1,4 +1,4 @@
-"""Drains the stream into PostgreSQL: several batches a transaction, each event once."""
+"""Drains the stream into PostgreSQL, several batches per transaction, storing each event once."""
 
 import logging
 import time
@@ -25,23 +25,25 @@ from worker.metrics.worker import WorkerMetrics
 log = logging.getLogger("worker.drain")
 
 DRAIN_SECONDS = 5.0
-"""Seconds that one job may take before it enqueues the next and ends; RQ's timeout is far above."""
+"""The time in seconds after which a job enqueues the next one and ends. RQ's timeout is far above it."""
 READ_BLOCK_MS = 250
-"""How long a read waits for new entries, which then need no job of their own."""
+"""The time in ms that a read waits for new entries, which then need no job of their own."""
 IDLE_SECONDS = 2.0
-"""Seconds without new entries after which a drain ends."""
+"""The time in seconds without new entries after which a drain ends."""
 TARGET_EVENTS = 2048
-"""Approximate events of a transaction, which writes a chat's row once, however many of them are in that chat."""
+"""The approximate number of events in a transaction, which writes the row of a chat once for all of its events."""
 COALESCE_MIN_EVENTS = 32
-"""Events of a read that emptied the stream, from which on more are expected at once."""
+"""The number of events in a read that emptied the stream from which more are expected shortly."""
 COALESCE_SECONDS = 0.05
-"""Seconds to wait for them: under load a transaction of twice the size costs little more (docs/performance.md)."""
+"""The time in seconds to wait for them. Under load, a transaction of twice the size costs little more
+(docs/performance.md).
+"""
 TARGET_BYTES = 8 << 20
-"""Approximate bytes of bodies of a transaction."""
+"""The approximate size of the bodies in a transaction."""
 
 
 class Drainer:
-    """One worker's drain, with its connections, which last as long as the process."""
+    """Drains for one worker, over connections that last as long as the process."""
 
     def __init__(  # noqa: PLR0913 - its collaborators
         self,
@@ -80,19 +82,19 @@ class Drainer:
         """Whether entries of this worker wait for the end of a search for rejected events."""
 
     def connection(self) -> Connection:
-        """The connection to PostgreSQL, reopened if it broke; raises TransientError and RedisError."""
+        """Return the connection to PostgreSQL, reopened if it broke. Raises TransientError and RedisError."""
         return self._database.connection()
 
     def verify_database(self) -> None:
-        """Compare the database with the marker in Redis; raises as DatabaseMarker.verify does."""
+        """Compare the database with the marker in Redis. Raises the errors of DatabaseMarker.verify."""
         self._database.verify()
 
     def run(self, on_tick: Callable[[], None]) -> bool:
-        """Drain for a slice of time; returns whether entries are left. `on_tick` is called several times a second.
+        """Drain for a limited time and return whether entries are left. `on_tick` is called several times a second.
 
-        Raises TransientError if PostgreSQL is away for the whole slice; the entries stay in the stream.
+        Raises TransientError if PostgreSQL is unavailable all the time; the entries stay in the stream.
         """
-        # Nothing is taken from the stream for a database that may not have it.
+        # Nothing is taken from the stream before the database is known to be the right one.
         retry.retry_transient(
             self.connection,
             seconds=DRAIN_SECONDS,
@@ -120,7 +122,7 @@ class Drainer:
         return not self.stopping and self.stream.has_work()
 
     def _require_same_database(self, entries: Sequence[StreamEntry]) -> None:
-        """Raise DatabaseRefusedError if the entries are another database's since the last look."""
+        """Raise DatabaseRefusedError if the entries now belong to another database."""
         if self.stream.generation == self._database.generation:
             return
         try:
@@ -130,7 +132,7 @@ class Drainer:
             raise
 
     def close(self) -> None:
-        """Close the connection and remove the consumer, if Redis can be reached."""
+        """Close the connection and remove the consumer if Redis can be reached."""
         self._tracing.close()
         self._database.close()
         try:
@@ -139,7 +141,7 @@ class Drainer:
             return  # another worker removes the consumer after a day
 
     def _drain_entries(self, entries: Sequence[StreamEntry]) -> int:
-        """Store and acknowledge these entries, or those for which there is time; returns their number of events."""
+        """Store and acknowledge these entries, or as many as there is time for. Return the number of their events."""
         ids = [entry.id for entry in entries]
         started = time.monotonic()
         stored = StoredEntries()
@@ -148,7 +150,7 @@ class Drainer:
             try:
                 self._entry_store.store(entries, stored)
             except (TransientError, JobTimeoutException) as error:
-                # The worker survived, so the entries are not suspect; they may have been too many.
+                # The worker survived, so the entries are not suspect. There may have been too many of them.
                 self._database.doubt()
                 self._read_count = max(1, len(entries) // 2)
                 self._release_unstored(ids, stored)
@@ -175,14 +177,20 @@ class Drainer:
         self._failpoints.reach("worker.after_ack")
 
     def _release_unstored(self, ids: Sequence[bytes], stored: StoredEntries) -> bool:
-        """Return the entries that are not stored to the group, without suspicion; returns whether there are any."""
+        """Return entries that are not stored to the group without marking them as suspect.
+
+        Return whether there are any.
+        """
         stored_ids = frozenset(stored.ids)
         unstored = [id_ for id_ in ids if id_ not in stored_ids]
         self.stream.reset_delivery_counts(unstored)
         return bool(unstored)
 
     def _adjust_read_count(self, entries: Sequence[StreamEntry], events: int) -> None:
-        """Read next time as many entries as fill a transaction: an entry has one event, or hundreds."""
+        """Adjust the number of entries per read so that they fill a transaction.
+
+        An entry may have one event or hundreds.
+        """
         size = sum(len(entry.fields.get(b"bodies", b"")) for entry in entries)
         fit = min(TARGET_EVENTS * len(entries) // (events + 1), TARGET_BYTES * len(entries) // (size + 1))
         self._read_count = max(1, min(TARGET_EVENTS, fit, self._read_count * 4))

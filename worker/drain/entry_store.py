@@ -1,4 +1,4 @@
-"""Stores entries in PostgreSQL: in one transaction if it accepts them, else in parts, without the rejected events."""
+"""Stores entries in PostgreSQL in one transaction or, if an event is rejected, in parts without the rejected events."""
 
 import logging
 import time
@@ -25,28 +25,30 @@ from worker.metrics.worker import WorkerMetrics
 log = logging.getLogger("worker.drain")
 
 RETRY_SECONDS = 5.0
-"""Seconds for which a transaction is retried after transient errors."""
+"""The time in seconds for which a transaction is retried after transient errors."""
 SEARCH_SECONDS = 5.0
-"""Seconds of one search for rejected events; then other entries are stored, before it goes on."""
+"""The time in seconds of one search for rejected events. Other entries are stored before it continues."""
 TRANSACTION_DEADLINE_SECONDS = 20.0
-"""Seconds until a transaction's connection is closed: above PostgreSQL's statement timeout, below RQ's job timeout."""
+"""The time in seconds until the connection of a transaction is closed. It is above PostgreSQL's statement timeout and
+below RQ's job timeout.
+"""
 Result = TypeVar("Result")
 DecodedEntry: TypeAlias = tuple[StreamEntry, Batch]
 
 
 @dataclass(slots=True)
 class StoredEntries:
-    """Entries of one read that are in PostgreSQL, or set aside, and may be acknowledged."""
+    """The entries of one read that are stored or set aside, and that may be acknowledged."""
 
     ids: list[bytes] = field(default_factory=list[bytes])
     events: int = 0
     outcome_counts: Counter[str] = field(default_factory=Counter[str])
     has_untried: bool = False
-    """Whether there was no time to try each entry."""
+    """True if there was no time to try every entry."""
 
 
 class EntryStore:
-    """The store of one worker."""
+    """Stores entries for one worker."""
 
     def __init__(  # noqa: PLR0913 - its collaborators
         self,
@@ -72,7 +74,7 @@ class EntryStore:
         """Entries in which a rejected event is being searched."""
 
     def store(self, entries: Sequence[StreamEntry], stored: StoredEntries) -> None:
-        """Store the entries, or those for which there is time, and add each to `stored` as soon as it is.
+        """Store the entries, or as many as there is time for, and add each to `stored` once it is stored.
 
         Raises TransientError.
         """
@@ -90,7 +92,7 @@ class EntryStore:
             except PermanentError as error:
                 log.warning("%s: searching for the rejected event", error)
                 rejected += self._store_parts(untried, stored, has_time)
-        # Last, so that no search delays what PostgreSQL accepts.
+        # Comes last, so that no search delays entries that PostgreSQL accepts.
         for entry, batch in rejected:
             if has_time():
                 self._park_rejected(entry, batch, stored, has_time)
@@ -115,7 +117,7 @@ class EntryStore:
     def _store_parts(
         self, untried: Sequence[DecodedEntry], stored: StoredEntries, has_time: HasTime
     ) -> Sequence[DecodedEntry]:
-        """Commit the parts that PostgreSQL accepts; returns the entries that it rejects alone."""
+        """Commit the parts that PostgreSQL accepts. Return the entries that it rejects individually."""
         rejected: list[DecodedEntry] = []
         size = max(1, len(untried) // 2)
         while untried and has_time():
@@ -157,7 +159,7 @@ class EntryStore:
             verdicts.clear()
 
     def _commit(self, decoded: Sequence[DecodedEntry], stored: StoredEntries) -> None:
-        """Store the entries' batches in one transaction; raises PermanentError if PostgreSQL rejects them."""
+        """Store the batches of the entries in one transaction. Raises PermanentError if PostgreSQL rejects them."""
         batches = [batch for _, batch in decoded]
         stored.outcome_counts += self._with_retries(lambda: self._apply(batches))
         stored.ids += [entry.id for entry, _ in decoded]

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 @contextmanager
 def paused() -> Generator[None]:
-    """Collect after the block instead of within.
+    """Collect garbage after the block instead of within it.
 
-    A transaction's events are a hundred thousand objects without cycles, all alive until COMMIT: collecting over them
-    again and again took a fifth of a worker's time (docs/performance.md).
+    A transaction has a hundred thousand objects without cycles, which all live until COMMIT. Collecting them repeatedly
+    took a fifth of a worker's time (docs/performance.md).
     """
     gc.disable()
     try:

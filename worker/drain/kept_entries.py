@@ -1,7 +1,7 @@
-"""Keeps committed entries in the stream for a while, within a number of bytes.
+"""Keeps committed entries in the stream for a while, up to a size limit.
 
-An asynchronous standby of PostgreSQL that is promoted, or a backup that is restored, lacks the newest commits. What
-they stored is in a kept entry, which workers then apply again (worker/drain/database_marker.py).
+If an asynchronous standby of PostgreSQL is promoted or a backup is restored, the newest commits are missing. Kept
+entries contain what they stored, and workers apply them again (worker/drain/database_marker.py).
 """
 
 import time
@@ -18,27 +18,29 @@ from ingest.queue.contract import STREAM
 from worker.drain.stream import StreamState
 
 DEFAULT_SHARE = 1 / 8
-"""Share of maxmemory that kept entries may take unless STREAM_KEEP_BYTES is set."""
+"""The share of maxmemory that kept entries may use if STREAM_KEEP_BYTES is not set."""
 DEFAULT_BYTES = 256 << 20
-"""The same where Redis has no maxmemory."""
+"""The size in bytes if Redis has no maxmemory."""
 PRESSURE_SHARE = 0.6
-"""Used share of maxmemory above which kept entries give way: below the share at which ingest begins to spool."""
+"""The used share of maxmemory above which kept entries are removed. It is below the share at which ingest starts to
+spool.
+"""
 _SAMPLES = 100
-"""Nodes of the stream from which Redis estimates its size."""
+"""The number of the stream's nodes from which Redis estimates its size."""
 _TRIM_LIMIT = 10_000
-"""Entries that Redis removes at a time, so that it answers others in between."""
+"""The number of entries that Redis removes at a time, so that it can serve others in between."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Checkpoint:
     at: float
-    """By the monotonic clock."""
+    """Measured by the monotonic clock."""
     committed_before: bytes
-    """Every entry with a smaller id was committed then."""
+    """Every entry with a smaller id was committed at that time."""
 
 
 class KeptEntries:
-    """One worker's view; several workers trim the same stream and agree within seconds."""
+    """Trims the stream for one worker. Several workers trim the same stream and agree within seconds."""
 
     def __init__(
         self,
@@ -62,7 +64,7 @@ class KeptEntries:
 
     @property
     def covered_seconds(self) -> float:
-        """Seconds for which this worker knows that the stream still has every commit."""
+        """The time in seconds for which this worker knows that the stream contains every commit."""
         now = self._monotonic()
         trimmed = entry_ids.parse(self._trimmed_before)
         covering = (at.at for at in self._checkpoints if entry_ids.parse(at.committed_before) >= trimmed)
@@ -70,11 +72,11 @@ class KeptEntries:
 
     @property
     def is_limited(self) -> bool:
-        """Whether entries were removed early, for lack of memory, in the last STREAM_KEEP_SECONDS."""
+        """True if entries were removed early, for lack of memory, within the last STREAM_KEEP_SECONDS."""
         return self._monotonic() - self._limited_at < self._keep_seconds
 
     def trim(self, state: StreamState) -> None:
-        """Remove entries that were committed long enough ago, or that have no room. Call it every second."""
+        """Remove entries that were committed long enough ago or for which there is no room. Call this every second."""
         bound = state.committed_before
         if bound is None:
             self._checkpoints.clear()
@@ -101,7 +103,10 @@ class KeptEntries:
         self._redis.xtrim(STREAM, minid=minimum, approximate=False)
 
     def _excess_before(self, state: StreamState, bound: bytes) -> bytes:
-        """The id below which entries must go for the rest to fit; too small at first if their sizes differ much."""
+        """Return the id below which entries must be removed so that the rest fits.
+
+        The first estimate removes too few if the sizes of entries differ much.
+        """
         self._measure(state)
         if self.limit_bytes is None or self.size_bytes <= self.limit_bytes:
             return b"0-0"

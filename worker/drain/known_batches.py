@@ -1,6 +1,6 @@
-"""Compares entries of the stream with the ledger: which of their batches are stored.
+"""Looks up in the ledger which batches of the stream are already stored.
 
-While entries are applied again, those that are stored are acknowledged without parsing them.
+While entries are applied again, those that are stored are acknowledged without being parsed.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,24 +12,26 @@ from store.postgres.connections import Connection
 from worker.drain.stream import EntryFields, StreamConsumer, StreamEntry
 
 COMPARED_ENTRIES = 10
-"""Of the newest acknowledged entries; commits follow the stream's order, but for those of concurrent workers."""
+"""The number of newest acknowledged entries to compare. Commits follow the order of the stream, except for concurrent
+workers.
+"""
 
 
 class KnownBatches:
-    """Asks PostgreSQL only while batches turn out to be known: otherwise the transaction itself skips them."""
+    """Queries PostgreSQL only as long as batches prove to be stored. Otherwise the transaction itself skips them."""
 
     def __init__(self, stream: StreamConsumer) -> None:
         self._stream = stream
         self._is_expected = False
 
     def expect(self, is_expected: bool) -> None:  # noqa: FBT001 - the only argument
-        """Whether the next entries are probably stored already, because the last ones were."""
+        """Set whether the next entries are probably stored already, because the last ones were."""
         self._is_expected = is_expected
 
     def acknowledge(
         self, get_connection: Callable[[], Connection], entries: Sequence[StreamEntry]
     ) -> Sequence[StreamEntry]:
-        """Acknowledge the entries that are stored; returns the others. Raises TransientError and RedisError."""
+        """Acknowledge the entries that are stored and return the others. Raises TransientError and RedisError."""
         if not self._is_expected:
             return entries
         ids = {entry.id: batch_id for entry in entries if (batch_id := _batch_id(entry.fields)) is not None}
@@ -41,7 +43,10 @@ class KnownBatches:
 
 
 def is_acknowledged_missing(stream: StreamConsumer, connection: Connection) -> bool:
-    """Whether the database lacks a batch whose entry was acknowledged lately; raises StoreError and RedisError."""
+    """Return whether the database lacks a batch whose entry was acknowledged recently.
+
+    Raises StoreError and RedisError.
+    """
     ids = {batch_id for fields in stream.newest_acknowledged(COMPARED_ENTRIES) if (batch_id := _batch_id(fields))}
     return bool(ids) and batch_counts.known(connection, ids) != ids
 

@@ -1,4 +1,4 @@
-"""Finds and parks the event that PostgreSQL rejects or that kills workers, so that its neighbours are stored."""
+"""Finds and parks events that PostgreSQL rejects or that kill workers, so that the other events are stored."""
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -15,18 +15,21 @@ from worker.drain.verdicts import EventVerdicts
 REJECTED_BY_STORE = "rejected_by_store"
 KILLS_WORKER = "kills_worker"
 MAX_DEATHS = 3
-"""Deaths of workers after which an entry is decoded event by event, and an event is parked unparsed."""
+"""The number of dead workers after which an entry is decoded event by event, and after which an event is parked
+unparsed.
+"""
 
 DryRun: TypeAlias = Callable[[Batch], None]
-"""Applies a batch in a transaction that is rolled back; raises what the store raises."""
+"""Applies a batch in a transaction that is rolled back. Raises the errors of the store."""
 HasTime: TypeAlias = Callable[[], bool]
 
 
 def park_rejected(batch: Batch, verdicts: EventVerdicts, dry_run: DryRun, has_time: HasTime) -> Batch | None:
-    """The batch with the events parked that PostgreSQL rejects; None if there was no time to judge all of them.
+    """Return the batch with the events parked that PostgreSQL rejects, or None if there was not enough time.
 
-    Tries parts of the batch in transactions that are rolled back: half of it first, half of a part that is rejected,
-    twice as many after a part that is accepted. Each result is kept, so that the next call goes on from there.
+    Tries parts of the batch in transactions that are rolled back: first half of the batch, then half of a part that was
+    rejected, or twice as many events after a part that was accepted. Each result is stored, so that the next call
+    continues.
     """
     judged = verdicts.read()
     unjudged = [event for event in batch.events if event.batch_index not in judged]
@@ -53,8 +56,8 @@ def park_rejected(batch: Batch, verdicts: EventVerdicts, dry_run: DryRun, has_ti
 
 def _park_judged(batch: Batch, verdicts: EventVerdicts, dry_run: DryRun) -> Batch:
     rejected = {index for index, verdict in verdicts.read().items() if verdict == "rejected"}
-    # PostgreSQL may reject the session id or event name stored beside a parked event; its body has both. In the end it
-    # may reject events together that it accepts alone.
+    # PostgreSQL may reject the session id or event name stored beside a parked event; its body contains both. It may
+    # also reject events together that it accepts individually.
     attempts = (_park(batch, rejected), _park(batch, rejected, without_names=True))
     for parked in attempts:
         try:
@@ -75,9 +78,9 @@ def _park(batch: Batch, indexes: Collection[int], *, without_names: bool = False
 
 
 def decode_suspect(entry: StreamEntry, verdicts: EventVerdicts, dry_run: DryRun, has_time: HasTime) -> Batch | None:
-    """Decode an entry that killed several workers event by event; None if there was no time for all of them.
+    """Decode an entry that killed several workers event by event. Return None if there was not enough time.
 
-    An attempt is counted before it begins. An event with MAX_DEATHS failed attempts is parked unparsed. The next call
+    An attempt is counted before it starts. An event with MAX_DEATHS failed attempts is parked unparsed. The next call
     tries only events without a verdict. Raises UnreadableEntryError.
     """
     raw = decoding.raw_batch(entry.fields, entry.appended_at)
@@ -98,7 +101,7 @@ def decode_suspect(entry: StreamEntry, verdicts: EventVerdicts, dry_run: DryRun,
         except PermanentError:
             verdicts.save([index], "rejected")
         except (TransientError, JobTimeoutException):
-            verdicts.end_attempt(index)  # PostgreSQL failed, and no worker died
+            verdicts.end_attempt(index)  # PostgreSQL failed, but no worker died
             raise
         else:
             verdicts.save([index], "accepted")

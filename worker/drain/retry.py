@@ -1,6 +1,6 @@
-"""Retries work after the store's transient errors, with growing, jittered pauses.
+"""Retries work after transient errors of the store, with growing, jittered pauses.
 
-No other error is retried: RQ's timeout is an ordinary exception, which a retry of everything would swallow.
+No other error is retried. RQ's timeout is an ordinary exception, which would be swallowed if all errors were retried.
 """
 
 from collections.abc import Callable
@@ -16,9 +16,9 @@ Result = TypeVar("Result")
 def retry_transient(
     work: Callable[[], Result], *, seconds: float, should_stop: Callable[[], bool], on_retry: Callable[[], None]
 ) -> Result:
-    """The result of `work`, retried after transient errors for about `seconds`; then the last error is raised.
+    """Return the result of `work`, retried after transient errors for about `seconds`.
 
-    `on_retry` runs before each retry; `should_stop` ends the retries early.
+    Then the last error is raised. `on_retry` runs before each retry; `should_stop` ends the retries early.
     """
 
     def stop(state: RetryCallState) -> bool:

@@ -1,4 +1,4 @@
-"""Traces the drain of a batch, from the stream entry that names its requests to the XACK."""
+"""Traces the drain of a batch, from the stream entry that contains its traceparents to the XACK."""
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from worker.drain.stream import StreamEntry
 
 
 class DrainTracing:
-    """Does nothing without a tracer, or for entries without traceparents."""
+    """Traces drains. It does nothing without a tracer, or for entries without traceparents."""
 
     def __init__(self, tracer: Tracer | None) -> None:
         self._tracer = tracer
@@ -17,7 +17,7 @@ class DrainTracing:
 
     @contextmanager
     def drain(self, entries: Sequence[StreamEntry]) -> Generator[None]:
-        """Spans of the block, one for each entry, in the trace that ingest began."""
+        """Trace the block with one span for each entry, in the trace that ingest started."""
         if self._tracer is None:
             yield
             return
@@ -36,7 +36,7 @@ class DrainTracing:
 
     @contextmanager
     def step(self, name: str) -> Generator[None]:
-        """A span of the block within the drain, in the first entry's trace and linked to the others'."""
+        """Trace a step of the drain with a span in the first entry's trace, linked to those of the others."""
         if self._tracer is None or not self._drain_spans:
             yield
             return

@@ -1,4 +1,4 @@
-"""Returns unreadable entries to the stream, for a worker that may be newer than the one that set them aside."""
+"""Returns unreadable entries to the stream for a newer worker than the one that set them aside."""
 
 from typing import Any, cast
 
@@ -9,15 +9,15 @@ from ingest.queue.contract import STREAM
 from worker.drain.stream import UNREADABLE_STREAM, EntryFields
 
 PAGE = 100
-"""Entries that are returned in one transaction."""
+"""The number of entries that are returned in one transaction."""
 MAX_CONFLICTS = 20
-"""Transactions in a row that changes by other workers may undo."""
+"""The number of consecutive transactions that may fail because of changes by other workers."""
 
 
 def requeue(redis: Redis) -> int:
-    """Return all unreadable entries to the stream; returns their number. Raises RedisError.
+    """Return all unreadable entries to the stream. Return their number. Raises RedisError.
 
-    Of workers that start together one succeeds with each entry, so that none is returned twice.
+    If several workers start together, only one of them succeeds with each entry, so none is returned twice.
     """
     newest = cast("list[tuple[bytes, EntryFields]]", redis.xrevrange(UNREADABLE_STREAM, count=1))
     requeued = conflicts = 0
@@ -41,5 +41,5 @@ def requeue(redis: Redis) -> int:
             except WatchError:
                 conflicts += 1
             except OutOfMemoryError:
-                break  # they stay set aside until a worker starts with more room
+                break  # they stay set aside until a worker starts while there is more room
     return requeued

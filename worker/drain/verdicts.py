@@ -1,4 +1,4 @@
-"""Keeps in Redis what is known about the events of an entry, so that no later job or worker begins anew."""
+"""Stores in Redis what is known about the events of an entry, so that a later job or worker can continue."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias, cast
@@ -15,7 +15,7 @@ Verdict: TypeAlias = Literal["accepted", "rejected"]
 
 
 class EventVerdicts:
-    """The verdicts on one entry's events, by index, and the attempts to decode them."""
+    """The verdicts on the events of an entry, by index, and the attempts to decode them."""
 
     def __init__(self, redis: Redis, entry: StreamEntry) -> None:
         self._redis = redis
@@ -24,7 +24,7 @@ class EventVerdicts:
         self._attempts_key = f"{contract.STREAM}:attempts:{entry_id}"
 
     def read(self) -> Mapping[int, Verdict]:
-        """The events that PostgreSQL accepted or rejected."""
+        """Return the events that PostgreSQL accepted or rejected."""
         fields = cast("dict[bytes, bytes]", self._redis.hgetall(self._verdicts_key))
         return {int(name): cast("Verdict", value.decode()) for name, value in fields.items() if name != _PART_SIZE}
 
@@ -32,7 +32,7 @@ class EventVerdicts:
         self._save(dict.fromkeys(map(str, indexes), verdict))
 
     def read_part_size(self) -> int | None:
-        """How many events the next part of the search has; None before the first."""
+        """Return the number of events in the next part of the search, or None before the first."""
         size = cast("bytes | None", self._redis.hget(self._verdicts_key, _PART_SIZE.decode()))
         return None if size is None else int(size)
 
@@ -40,17 +40,20 @@ class EventVerdicts:
         self._save({_PART_SIZE: str(size)})
 
     def begin_attempt(self, index: int) -> int:
-        """Count an attempt to decode the event before it begins; returns how many have begun and not ended."""
+        """Count an attempt to decode the event before it starts.
+
+        Return the number of attempts that started but did not end.
+        """
         begun = int(self._redis.hincrby(self._attempts_key, str(index), 1))
         self._redis.expire(self._attempts_key, _TTL_SECONDS)
         return begun
 
     def end_attempt(self, index: int) -> None:
-        """Delete the attempts: no worker died of the last one."""
+        """Delete the attempts, because the last one killed no worker."""
         self._redis.hset(self._attempts_key, str(index), "0")
 
     def clear(self) -> None:
-        """Delete all, as the entry is stored."""
+        """Delete everything, because the entry is stored."""
         self._redis.delete(self._verdicts_key, self._attempts_key)
 
     def _save(self, fields: dict[Any, Any]) -> None:

@@ -1,4 +1,4 @@
-"""One worker's connection to PostgreSQL, used only while the database is the one that has the stream's events."""
+"""Holds a worker's connection to PostgreSQL and allows its use only while it reaches the stream's database."""
 
 from store.feed import timelines
 from store.postgres import connections
@@ -6,11 +6,11 @@ from store.postgres.connections import Connection
 from worker.drain.database_marker import DatabaseMarker
 
 VERIFY_DEADLINE_SECONDS = 5.0
-"""Seconds that PostgreSQL has to tell which database it is."""
+"""The time limit in seconds for PostgreSQL to report its identity."""
 
 
 class VerifiedDatabase:
-    """The connection lasts as long as the process, or until it breaks."""
+    """A connection that lasts as long as the process, or until it breaks."""
 
     def __init__(self, database_url: str, marker: DatabaseMarker) -> None:
         self._database_url = database_url
@@ -22,18 +22,18 @@ class VerifiedDatabase:
 
     @property
     def generation(self) -> str | None:
-        """The generation that was verified last; a transaction that names it fails in any other."""
+        """The generation that was verified last. A transaction that names it fails in any other generation."""
         return self._marker.generation
 
     def connection(self) -> Connection:
-        """The connection, reopened if it broke, and verified; raises TransientError and RedisError."""
+        """Return the connection, reopened if it broke, and verified. Raises TransientError and RedisError."""
         connection = self._open()
         if not self._is_verified:
             self.verify()
         return connection
 
     def verify(self) -> None:
-        """Compare the database with the marker in Redis; raises as DatabaseMarker.verify does."""
+        """Compare the database with the marker in Redis. Raises the errors of DatabaseMarker.verify."""
         connection = self._open()
         self._is_verified = False
         with connections.deadline(connection, VERIFY_DEADLINE_SECONDS):
@@ -41,7 +41,7 @@ class VerifiedDatabase:
         self._is_verified, self._is_new = True, False
 
     def doubt(self) -> None:
-        """Verify before the next use: a transaction failed, and the reason may be another database."""
+        """Require verification before the next use, because a transaction failed, possibly on another database."""
         self._is_verified = False
 
     def close(self) -> None:

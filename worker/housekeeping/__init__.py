@@ -1,1 +1,1 @@
-"""The worker's duties between drains: erasures, redrives, pruning, partitions, monitoring."""
+"""Runs the worker's duties between drains: erasures, redrives, pruning, partitions, monitoring."""

@@ -1,4 +1,4 @@
-"""Erases people between drains: LIDs that proved to be an erased person's, and jobs that a killed command left."""
+"""Runs erasures between drains: of LIDs that proved to belong to an erased person, and of interrupted commands."""
 
 from collections.abc import Callable
 
@@ -10,22 +10,22 @@ from worker.housekeeping import periodic
 from worker.housekeeping.periodic import Periodic
 
 SLICE_SECONDS = 2.0
-"""Seconds that one run may take before the worker's other duties."""
+"""The time in seconds that one run may take before the worker's other duties."""
 STEP_DEADLINE_SECONDS = 20.0
-"""Seconds that PostgreSQL has for a step."""
+"""The time limit in seconds for a step in PostgreSQL."""
 POLL_SECONDS = 1.0
-"""Seconds between two looks for pending erasures, and before a retry."""
+"""The time in seconds between two checks for pending erasures, and before a retry."""
 
 
 class ErasureRunner:
-    """Runs steps of pending erasures; several workers take steps in turn."""
+    """Runs steps of pending erasures. Several workers take turns."""
 
     def __init__(self, key_store: SuppressionKeyStore) -> None:
         self._key_store = key_store
         self._periodic = Periodic(POLL_SECONDS, "erasure postponed")
 
     def run(self, get_connection: Callable[[], Connection], may_continue: Callable[[], bool]) -> None:
-        """Run steps of pending erasures for a slice of time; a transient error leaves the rest for the next run."""
+        """Run steps of pending erasures for a limited time. After a transient error, the next run continues."""
         self._periodic.run(
             lambda: periodic.run_slice(lambda: self._step(get_connection()), SLICE_SECONDS, may_continue)
         )

@@ -1,4 +1,4 @@
-"""Checks the stream about once a second: records its state in PostgreSQL, and enqueues a drain that is missing."""
+"""Checks the stream about once a second, records its state in PostgreSQL, and enqueues a missing drain job."""
 
 import logging
 import time
@@ -26,17 +26,17 @@ log = logging.getLogger("worker.housekeeping.monitor")
 
 INTERVAL_SECONDS = 1.0
 CLEANING_SECONDS = 60.0
-"""Seconds between two looks for writers that ended long ago."""
+"""The time between two checks for writers that ended long ago, in seconds."""
 DATABASE_DEADLINE_SECONDS = 5.0
-"""Seconds that PostgreSQL has for it: between jobs no job timeout applies."""
+"""The time limit in seconds for PostgreSQL, because no job timeout applies between jobs."""
 _NEWEST_ENTRIES = 8
-"""Newest entries from which the positions of writers without heartbeats are read."""
+"""The number of newest entries from which the positions of writers without heartbeats are read."""
 _ENDED_SECONDS = 3600.0
-"""Seconds after which the last report of a writer that ended is removed from Redis."""
+"""The time in seconds after which the last report of a writer that ended is removed from Redis."""
 
 
 class StreamMonitor:
-    """One worker's checks; a single running worker is enough."""
+    """The checks of one worker. A single running worker is sufficient."""
 
     def __init__(self, redis: Redis, drainer: Drainer, kept: KeptEntries, metrics: WorkerMetrics) -> None:
         self._queue = Queue(contract.RQ_QUEUE, connection=redis, serializer=JSONSerializer)
@@ -60,7 +60,7 @@ class StreamMonitor:
         """Whether the stream's events are another database's: then this worker takes neither entries nor jobs."""
 
     def tick(self) -> None:
-        """Check the stream if a second has passed; raises RedisError."""
+        """Check the stream if a second has passed. Raises RedisError."""
         now = time.monotonic()
         if now < self._next_tick_at:
             return
@@ -99,7 +99,7 @@ class StreamMonitor:
                     if ended:
                         stream.redis.hdel(contract.WRITERS, *ended)
                 self._metrics.feed_lag.set(pruning.horizon_lag(connection))
-                # Without the key of erased people's fingerprints nothing may be stored: not ready.
+                # Without the suppression key nothing may be stored, so the worker is not ready.
                 suppressions.check_key(connection, self._drainer.suppressions)
             self.not_ready_reason, self.is_refused = None, False
         except TransientError as error:
@@ -109,21 +109,21 @@ class StreamMonitor:
 
     @property
     def drain_failure(self) -> str | None:
-        """Why this worker's last drain failed; None if it did not."""
+        """The reason why this worker's last drain failed, or None if it did not."""
         return self._drainer.failure
 
     @property
     def is_queue_empty(self) -> bool:
-        """Whether no job waits; raises RedisError."""
+        """True if no job waits. Raises RedisError."""
         return self._queue.count == 0
 
     def ensure_drain_queued(self) -> None:
-        """Enqueue a drain job if entries wait and no job does."""
+        """Enqueue a drain job if entries wait but no job does."""
         if self._drainer.stream.has_work():
             self.enqueue_drain()
 
     def enqueue_drain(self) -> None:
-        """Enqueue a drain job unless one waits."""
+        """Enqueue a drain job, unless one already waits."""
         if self.is_queue_empty:
             self._queue.enqueue(  # pyright: ignore[reportUnknownMemberType] - RQ's arguments are any
                 contract.RQ_JOB,
@@ -136,7 +136,7 @@ class StreamMonitor:
 def _read_heartbeats(redis: Redis) -> list[Heartbeat]:
     try:
         fields = cast("dict[bytes, bytes]", redis.hgetall(contract.WRITERS))
-    except ResponseError:  # a key of another type, or no permission: the positions in the entries have to do
+    except ResponseError:  # a key of another type, or no permission: the positions in the entries are used instead
         return []
     return [
         Heartbeat(

@@ -1,4 +1,4 @@
-"""Runs a task at intervals between drains, and again later where PostgreSQL is away."""
+"""Runs a task at intervals between drains, and postpones it if PostgreSQL is unavailable."""
 
 import logging
 import time
@@ -10,7 +10,7 @@ log = logging.getLogger("worker.housekeeping")
 
 
 def run_slice(step: Callable[[], bool], seconds: float, may_continue: Callable[[], bool]) -> bool:
-    """Run steps until one finds nothing to do, or for this time; returns whether the time ended it."""
+    """Run steps until there is nothing left to do, or for this time. Return whether the time ran out."""
     until = time.monotonic() + seconds
     while step():
         if time.monotonic() >= until:
@@ -21,16 +21,16 @@ def run_slice(step: Callable[[], bool], seconds: float, may_continue: Callable[[
 
 
 class Periodic:
-    """When a task is due next."""
+    """Determines when a task is due."""
 
     def __init__(self, interval_seconds: float, postponed: str) -> None:
-        """`postponed` is what the log reports after a transient error, such as "erasure postponed"."""
+        """Create a schedule. `postponed` is logged after a transient error, such as "erasure postponed"."""
         self._interval_seconds = interval_seconds
         self._postponed = postponed
         self._next_at = 0.0
 
     def run(self, task: Callable[[], bool]) -> None:
-        """Run the task if it is due. It returns whether more is left, and then it is due again at once."""
+        """Run the task if it is due. If it returns that more is left, it is due again at once."""
         if time.monotonic() < self._next_at:
             return
         try:

@@ -1,4 +1,4 @@
-"""Reads metrics that are too slow for a scrape, in a thread every half minute; a scrape shows the last result."""
+"""Reads metrics that are too slow for a scrape, every half minute in a thread. A scrape shows the last result."""
 
 import logging
 import threading
@@ -17,17 +17,17 @@ log = logging.getLogger("worker.housekeeping.slow_metrics")
 
 INTERVAL_SECONDS = 30.0
 RETRY_SECONDS = 2.0
-"""The same after a failure, or before a worker has checked the stream."""
+"""The time in seconds before a retry after a failure, or before a worker has checked the stream."""
 REST_FACTOR = 20
 """The pause is at least this many times as long as the reading, which may add up millions of batches."""
 DATABASE_DEADLINE_SECONDS = 20.0
-"""Seconds that PostgreSQL has for it."""
+"""The time limit in seconds for PostgreSQL."""
 MAX_SESSIONS = 100
-"""Sessions with a metric, the most recently active: each is a label."""
+"""The number of sessions with a metric, the most recently active ones, because each is a label."""
 
 
 class SlowMetrics:
-    """Uses its own connections, so that no drain waits for it."""
+    """Uses its own connections, so that it does not delay drains."""
 
     def __init__(self, database_url: str, redis: Redis, metrics: WorkerMetrics) -> None:
         self._database_url = database_url
@@ -35,11 +35,11 @@ class SlowMetrics:
         self._snapshot = metrics.snapshot
 
     def start(self) -> None:
-        """Refresh in a background thread until the process ends."""
+        """Start a background thread that refreshes the metrics until the process ends."""
         threading.Thread(target=self._run, name="slow-metrics", daemon=True).start()
 
     def refresh(self) -> bool:
-        """Read all metrics once and clear those that cannot be read; returns whether all could be."""
+        """Read all metrics once and clear those that cannot be read. Return whether all could be read."""
         is_complete = True
         try:
             with (

@@ -17,17 +17,19 @@ from worker.metrics.worker import WorkerMetrics
 log = logging.getLogger("worker.housekeeping.tasks")
 
 INTERVAL_SECONDS = 60.0
-"""Seconds between two looks for expired changes, and for months without a partition."""
+"""The time in seconds between two checks for expired changes and missing partitions."""
 REDRIVE_POLL_SECONDS = 1.0
-"""Seconds between two looks for queued redrives, and before a retry."""
+"""The time in seconds between two checks for queued redrives, and before a retry."""
 PRUNE_LIMIT = 2_000
-"""Changes deleted in one transaction: it hides younger changes from the feed's readers, so it is short."""
+"""The number of changes deleted in one transaction. It is short, because it hides newer changes from readers of the
+feed.
+"""
 DATABASE_DEADLINE_SECONDS = 20.0
-"""Seconds that PostgreSQL has for it."""
+"""The time limit in seconds for PostgreSQL."""
 
 
 class Housekeeping:
-    """One worker's duties; several workers do not disturb each other."""
+    """The duties of one worker. Several workers do not disturb each other."""
 
     def __init__(
         self,
@@ -47,7 +49,7 @@ class Housekeeping:
         self._partitioning = Periodic(INTERVAL_SECONDS, "creation of event partitions postponed")
 
     def run_due(self, may_continue: Callable[[], bool]) -> None:
-        """Run a slice of each duty that is due; `may_continue` is whether nothing waits to be drained."""
+        """Run each duty that is due for a limited time. `may_continue` returns whether nothing waits to be drained."""
         for runner in self._runners:
             runner.run(self._drainer.connection, may_continue)
         self._redriving.run(lambda: self._redrives.run_slice(self._drainer.connection(), may_continue))
@@ -65,7 +67,7 @@ class Housekeeping:
         return pruned > 0
 
     def _create_partitions(self) -> bool:
-        """Create partitions for the coming months; a month without one has its events in the default partition."""
+        """Create partitions for the next months. The events of a month without one go to the default partition."""
         connection = self._drainer.connection()
         with connections.deadline(connection, DATABASE_DEADLINE_SECONDS):
             created = partitions.create_missing(connection)

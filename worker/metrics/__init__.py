@@ -1,1 +1,1 @@
-"""The worker's metrics for Prometheus."""
+"""Defines the worker's metrics for Prometheus."""

@@ -1,4 +1,4 @@
-"""Collects the metrics that SlowMetrics read last; a value that could not be read is absent."""
+"""Collects the metrics that SlowMetrics read last. A value that could not be read is absent."""
 
 from collections.abc import Iterator, Mapping
 from typing import get_args
@@ -13,7 +13,7 @@ from store.ledger.ledger import Ledger
 
 
 class SnapshotCollector(Collector):
-    """Reads these attributes, which SlowMetrics sets; a scrape asks nothing of PostgreSQL or Redis."""
+    """Exports its attributes, which SlowMetrics sets. A scrape queries neither PostgreSQL nor Redis."""
 
     def __init__(self) -> None:
         self.ledger: Ledger | None = None

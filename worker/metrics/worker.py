@@ -1,4 +1,4 @@
-"""The worker's counters, for Prometheus."""
+"""Defines the worker's counters for Prometheus."""
 
 from collections import Counter as Tally
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from worker.metrics.snapshot import SnapshotCollector
 
 
 class WorkerMetrics:
-    """One worker's metrics, in their own registry."""
+    """The metrics of one worker in their own registry."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()

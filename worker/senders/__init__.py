@@ -1,1 +1,1 @@
-"""Parses the events of each kind of sender, one package per kind, into the store's facts."""
+"""Parses the events of each kind of sender into facts, with one package per kind."""

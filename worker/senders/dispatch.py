@@ -1,6 +1,6 @@
-"""Parses and redacts a body as an event of its sender: `kind:name`, or '' for SAK's events at /whatsapp-webhook.
+"""Parses and redacts a body according to its sender: `kind:name`, or '' for SAK's events at /whatsapp-webhook.
 
-A kind is a package of worker/senders with a `parser`, and a `redaction` if its bodies contain secrets.
+A kind is a package of worker/senders with a `parser`, and with a `redaction` if its bodies contain secrets.
 """
 
 import functools
@@ -26,7 +26,7 @@ Redact: TypeAlias = Callable[[bytes], bytes]
 
 
 def parse(sender: str, body: bytes) -> ParseResult:
-    """Parse one event. Sessions of other kinds than SAK are named `name:session`. Never raises."""
+    """Parse one event. Sessions of kinds other than SAK are named `name:session`. Never raises."""
     if sender == DEFAULT_SENDER:
         return sak.parse(body)
     kind, _, name = sender.partition(":")
@@ -39,7 +39,7 @@ def parse(sender: str, body: bytes) -> ParseResult:
 
 
 def redact(sender: str, body: bytes) -> bytes:
-    """The body without the secrets of the gateway; those of a kind without a parser may be of any kind."""
+    """Return the body without the gateway's secrets. For a kind without a parser, the redactions of all kinds apply."""
     if sender == DEFAULT_SENDER:
         return body
     redactions = _redactions()
@@ -51,7 +51,7 @@ def redact(sender: str, body: bytes) -> bytes:
 
 
 def shares_digests(sender: str) -> bool:
-    """Whether equal bytes from this sender and from the default one are the same event: both are SAK's."""
+    """Return whether equal bytes from this sender and from the default one are the same event, because both are SAK."""
     return sender == DEFAULT_SENDER or sender.startswith(f"{SAK}:")
 
 
@@ -80,7 +80,7 @@ def _redactions() -> Mapping[str, Redact]:
 
 
 def _modules(name: str) -> list[tuple[str, str]]:
-    """The kinds that have a module of this name, with its full name."""
+    """Return the kinds that have a module with this name, and its full name."""
     kinds = (package.name for package in pkgutil.iter_modules(senders.__path__) if package.ispkg)
     modules = ((kind, f"{senders.__name__}.{kind}.{name}") for kind in kinds)
     return [(kind, module) for kind, module in modules if importlib.util.find_spec(module) is not None]

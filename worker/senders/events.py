@@ -1,4 +1,4 @@
-"""Parses bodies that name their event and their session: `{"event": …, "session": …, "data": {…}}`.
+"""Parses bodies that contain the names of event and session: `{"event": …, "session": …, "data": {…}}`.
 
 A kind of sender with such bodies is a `Dialect`: the keys of the parts, and a reader for each name.
 """
@@ -14,52 +14,52 @@ from worker.senders.whatsapp import json_document, text, timestamps
 from worker.senders.whatsapp.json_document import JsonObject
 
 BACKFILL: Final = "backfill.message"
-"""The name of an event that a backfill makes of one message in the gateway's store (worker/backfill/)."""
+"""The name of an event that a backfill makes from a message in the gateway's store (worker/backfill/)."""
 
 
 class Event(NamedTuple):
-    """One event's parts, not yet interpreted."""
+    """The parts of an event before they are interpreted."""
 
     name: str
     session_id: str
     items: tuple[JsonObject, ...]
-    """The objects that the event tells of, at least one; several only in a dialect with lists."""
+    """The objects that the event is about, at least one. Only dialects with lists have several."""
     time: int | None
     """The time in the envelope."""
     envelope: JsonObject
 
     @property
     def data(self) -> JsonObject:
-        """The first object; of most events the only one."""
+        """The first object, which is the only one in most events."""
         return self.items[0]
 
 
 Reader: TypeAlias = Callable[[Event], tuple[Fact, ...]]
-"""The facts of an event; raises UnreadableEventError."""
+"""Returns the facts of an event. Raises UnreadableEventError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a kind of sender writes its envelope, and who reads its events."""
+    """Describes the envelope of a kind of sender and the readers of its events."""
 
     session: Callable[[JsonObject], str | None]
-    """The gateway's own word for the session."""
+    """Returns the gateway's own name of the session."""
     data_key: str
     readers: Mapping[str, Reader]
     noise: Mapping[str, Reason]
-    """The reason of each name that tells nothing of the history; a key that ends with a dot is a prefix."""
+    """The reason for each name that contains nothing for the history. A key that ends with a dot is a prefix."""
     is_self_identifying: Callable[[JsonObject], bool]
-    """Whether equal bodies are the same event; the answer must never change for a body."""
+    """Returns whether equal bodies are the same event. The result for a body must never change."""
     pings: frozenset[str] = frozenset()
     has_lists: bool = False
-    """Whether an event may have a list of objects in place of one."""
+    """True if an event may have a list of objects in place of one."""
     name_key: str = "event"
     decode: Callable[[bytes], JsonObject] = json_document.decode
-    """The fields of a body; raises UnreadableEventError."""
+    """Returns the fields of a body. Raises UnreadableEventError."""
 
 
 def parse(body: bytes, dialect: Dialect) -> ParseResult:
-    """Parse one event. Never raises; time and memory are proportional to the body's length."""
+    """Parse one event. Never raises. Time and memory are proportional to the length of the body."""
     try:
         fields = dialect.decode(body)
     except UnreadableEventError as error:
@@ -67,8 +67,8 @@ def parse(body: bytes, dialect: Dialect) -> ParseResult:
     return ParseResult(_outcome(fields, dialect), dialect.is_self_identifying(fields))
 
 
-def of_each(items: Iterable[JsonObject], read: Callable[[JsonObject], tuple[Fact, ...]]) -> tuple[Fact, ...]:
-    """The facts of all items, of which one that cannot be read holds up no other; raises UnreadableEventError."""
+def read_each(items: Iterable[JsonObject], read: Callable[[JsonObject], tuple[Fact, ...]]) -> tuple[Fact, ...]:
+    """Return the facts of all items that can be read. Raises UnreadableEventError if none can."""
     facts: list[Fact] = []
     reasons: list[Reason] = []
     for item in items:
@@ -77,12 +77,12 @@ def of_each(items: Iterable[JsonObject], read: Callable[[JsonObject], tuple[Fact
         except UnreadableEventError as error:
             reasons.append(error.reason)
     if not facts and reasons:
-        raise UnreadableEventError(first_to_tell(reasons))
+        raise UnreadableEventError(most_relevant_reason(reasons))
     return tuple(facts)
 
 
-def first_to_tell(reasons: Iterable[Reason]) -> Reason:
-    """The reason of an event of which nothing was read: what is not understood is parked, also beside noise."""
+def most_relevant_reason(reasons: Iterable[Reason]) -> Reason:
+    """Return the reason for an event from which nothing could be read. Parking takes precedence over noise."""
     return min(reasons, key=lambda reason: reason.kind != "parked", default=Reason.UNKNOWN_SHAPE)
 
 

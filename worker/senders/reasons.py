@@ -1,4 +1,4 @@
-"""Reasons for noise and parked events: stable codes, with the sentences that the documentation quotes."""
+"""Defines the reasons for noise and parked events: stable codes, with the sentences that the documentation quotes."""
 
 from enum import StrEnum
 from typing import Literal, Self
@@ -64,7 +64,7 @@ class Reason(StrEnum):
 
 
 class UnreadableEventError(Exception):
-    """The event cannot become facts, for `reason`. It never leaves the parser."""
+    """The event cannot be turned into facts, for `reason`. It never leaves the parser."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason.description)

@@ -1,4 +1,4 @@
-"""The result of parsing one body, the same for every kind of sender."""
+"""Defines the result of parsing a body, which is the same for every kind of sender."""
 
 from typing import NamedTuple
 
@@ -10,4 +10,4 @@ class ParseResult(NamedTuple):
 
     outcome: Outcome
     is_self_identifying: bool
-    """Whether equal bytes are the same event (worker/senders/event_digest.py)."""
+    """True if equal bytes are the same event (worker/senders/event_digest.py)."""

@@ -136,7 +136,7 @@ def test_a_busy_gateway_is_asked_again_and_a_wrong_key_is_not(scene: Scene, monk
     scene.gateway.failures = [(503, ""), (429, "1"), (500, "")]
     assert scene.run()
 
-    with pytest.raises(BackfillError, match="401: the api_key of the sender does not fit"):
+    with pytest.raises(BackfillError, match="401: the api_key of the sender is wrong"):
         scene.run(api_key="user:another")
 
 

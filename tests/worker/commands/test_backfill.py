@@ -35,7 +35,7 @@ def test_the_command_says_what_it_has_read(database_url: str, tmp_path: Path) ->
     ("kind", "name", "said"),
     [
         ("waha", "depot", "There is no sender depot"),
-        ("meta", "shop", "A gateway of kind meta tells nothing of the past"),
+        ("meta", "shop", "The past of a gateway of kind meta cannot be read"),
         ("waha", "shop", "The sender shop has no base_url"),
     ],
 )

@@ -8,9 +8,9 @@ from worker.senders.whatsapp import display_names, json_document, text
 
 
 def read(event: Event) -> tuple[Fact, ...]:
-    """`contacts.set`, `contacts.upsert` and `contacts.update`: push names.
+    """Read `contacts.set`, `contacts.upsert` and `contacts.update`: push names.
 
-    After a message in a group, the contact is the group and the name its sender's: it names nobody.
+    After a message in a group, the contact is the group but the name is that of the sender, so it names nobody.
     """
     listed = json_document.objects(event.data.get("contacts")) or event.items
     names: list[DisplayName] = []

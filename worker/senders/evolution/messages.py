@@ -1,4 +1,4 @@
-"""Parses Evolution's events about messages: Baileys' messages, some of whose fields are moved."""
+"""Parses Evolution's events about messages: Baileys' messages with some fields moved."""
 
 from functools import partial
 
@@ -23,30 +23,30 @@ from worker.senders.whatsapp.message_updates import MessageUpdate
 
 
 def read(event: Event) -> tuple[Fact, ...]:
-    """`messages.upsert`: of the other side, or typed on the phone; and `send.message`: sent by the API."""
-    return events.of_each(event.items, partial(_message, is_history=False))
+    """Read `messages.upsert`, from the other side or typed on the phone, and `send.message`, sent by the API."""
+    return events.read_each(event.items, partial(_message, is_history=False))
 
 
 def read_history(event: Event) -> tuple[Fact, ...]:
-    """`messages.set`, and messages that a backfill has read: the past."""
+    """Read `messages.set` and messages from a backfill, which are of the past."""
     items = json_document.objects(event.data.get("messages")) or event.items
-    return events.of_each(items, partial(_message, is_history=True))
+    return events.read_each(items, partial(_message, is_history=True))
 
 
 def read_update(event: Event) -> tuple[Fact, ...]:
-    """`messages.update`: an ack, which has no time, or the votes of a poll."""
-    return events.of_each(event.items, _update)
+    """Read `messages.update`: an ack, which has no time, or the votes of a poll."""
+    return events.read_each(event.items, _update)
 
 
 def read_edit(event: Event) -> tuple[Fact, ...]:
-    """`messages.edited`, which comes for every protocol message and names neither the chat nor the editor.
+    """Read `messages.edited`, which comes for every protocol message and contains neither the chat nor the editor.
 
-    The key in it is as the editor sees it: our own number means that the other side edited its message.
+    The key in it is from the editor's point of view: our own number means that the other side edited its message.
     """
     protocol = event.data
     update = message_updates.read_protocol(protocol)
     if update.action != "edit":
-        # A delete comes as its own event, with the chat.
+        # A delete comes as an event of its own, with the chat.
         raise UnreadableEventError(Reason.PROTOCOL_MESSAGE)
     key = json_document.as_object(protocol.get("key")) or {}
     time = timestamps.parse(protocol.get("timestampMs"))
@@ -54,15 +54,18 @@ def read_edit(event: Event) -> tuple[Fact, ...]:
     if named is not None and named == own:
         return (Edit(update.target_id, None, "incoming", None, update.content, time),)
     if named is None or addresses.is_lid(named):
-        # A LID may be ours or the other side's.
+        # A LID may belong to us or to the other side.
         return (Edit(update.target_id, None, None, None, update.content, time),)
     is_direct = addresses.is_individual(named)
     return (Edit(update.target_id, named, "outgoing" if is_direct else None, None, update.content, time),)
 
 
 def read_delete(event: Event) -> tuple[Fact, ...]:
-    """`messages.delete`, which has no time: of the other side with the key itself, by the API with the key inside."""
-    return events.of_each(event.items, _delete)
+    """Read `messages.delete`, which has no time.
+
+    If the other side deleted the message, the event is the key itself; if the API did, it contains the key.
+    """
+    return events.read_each(event.items, _delete)
 
 
 def _message(item: JsonObject, *, is_history: bool) -> tuple[Fact, ...]:
@@ -73,7 +76,7 @@ def _message(item: JsonObject, *, is_history: bool) -> tuple[Fact, ...]:
     message_id = message_updates.key_id(key)
     if isinstance(said, MessageContent) and said.raw_type == "REVOKE" and message_id is not None:
         said = MessageUpdate("delete", message_id, "")
-    # Histories have numbers, which count from 0 as Baileys does.
+    # Messages of the past have numbers, which start at 0 as in Baileys.
     status = statuses.parse(item.get("status"), statuses.FIRST_OF_BAILEYS_SCALE)
     return message_facts.of(said, sides, message_id=message_id, time=time, status=status, is_history=is_history)
 

@@ -17,7 +17,7 @@ def _session(fields: JsonObject) -> str | None:
 
 
 def _is_self_identifying(fields: JsonObject) -> bool:
-    """Whether the body has the time of its delivery, which attempts share, or a message's id."""
+    """Return whether the body contains the time of its delivery, which all attempts share, or the id of a message."""
     data = json_document.as_object(fields.get("data")) or {}
     return bool(fields.get("date_time") or message_updates.key_id(data.get("key")))
 
@@ -55,5 +55,5 @@ _DIALECT: Final = Dialect(
 
 
 def parse(body: bytes) -> ParseResult:
-    """Parse one event. Never raises; time and memory are proportional to the body's length."""
+    """Parse one event. Never raises. Time and memory are proportional to the length of the body."""
     return events.parse(body, _DIALECT)

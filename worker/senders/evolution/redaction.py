@@ -1,4 +1,4 @@
-"""Takes Evolution's API token out of its bodies, which name it beside every event."""
+"""Removes Evolution's API token from its bodies, which contain it beside every event."""
 
 import re
 from typing import Final
@@ -7,5 +7,5 @@ _TOKEN: Final = re.compile(rb'("apikey"\s*+:\s*+)"[^"\\]*+(?:\\.[^"\\]*+)*+"', r
 
 
 def redact(body: bytes) -> bytes:
-    """The body with null in place of the token; every other byte is unchanged."""
+    """Return the body with null in place of the token. Every other byte is unchanged."""
     return _TOKEN.sub(rb"\1null", body)

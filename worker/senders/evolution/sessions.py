@@ -18,7 +18,7 @@ _LOGGED_OUT: Final = 401
 
 
 def read(event: Event) -> tuple[Fact, ...]:
-    """`connection.update` and `status.instance`."""
+    """Read `connection.update` and `status.instance`."""
     report = event.data
     word = text.label(report.get("state") or report.get("status"))
     if word is None:
@@ -34,5 +34,5 @@ def read(event: Event) -> tuple[Fact, ...]:
 
 
 def read_as(_: Event, state: SessionState) -> tuple[Fact, ...]:
-    """The report of an event whose name is the state."""
+    """Return the report of an event whose name is the state."""
     return (SessionReport(state, None, None),)

@@ -1,4 +1,4 @@
-"""Parses the messages that a backfill has read from GOWA's store, which keeps less than its events tell."""
+"""Parses messages that a backfill read from GOWA's store, which contains less than GOWA's events."""
 
 from store.model.facts import Fact
 from worker.senders.events import Event
@@ -6,7 +6,7 @@ from worker.senders.whatsapp import message_content, message_facts, message_ids,
 
 
 def read(event: Event) -> tuple[Fact, ...]:
-    """A message of `/chat/{jid}/messages`."""
+    """Read a message from `/chat/{jid}/messages`."""
     record = event.data
     time = timestamps.parse(record.get("timestamp"))
     sides = parties.find(

@@ -1,7 +1,7 @@
-"""Parses the events of GOWA about messages.
+"""Parses GOWA's events about messages.
 
-`from` is the sender also in our own messages, and `chat_id` the chat. Both are phones where GOWA knows them; the LID
-stands beside.
+`from` is the sender, also in our own messages, and `chat_id` is the chat. Both are phones if GOWA knows them, and the
+LID is in a separate field.
 """
 
 from typing import Final
@@ -35,13 +35,13 @@ _CONTENT: Final[dict[str, str]] = {
     "contact": "contact",
     "contacts_array": "contacts",
 }
-"""The key of each content, and the word for its type. A text has `body` only."""
+"""The key of each content and the name of its type. A text has only `body`."""
 _OWN_RECEIPTS: Final = frozenset({"read-self", "played-self", "sender", "retry", "inactive"})
-"""Receipts that say nothing about the recipient."""
+"""Receipts that do not concern the recipient."""
 
 
 def read(event: Event) -> tuple[Fact, ...]:
-    """`message`: of the other side, or of the owner's other devices."""
+    """Read `message`, from the other side or from the owner's other devices."""
     time = _time(event)
     message_id = message_ids.bare(event.data.get("id"))
     told = message_facts.of(_content(event), _parties(event, time), message_id=message_id, time=time)
@@ -49,13 +49,13 @@ def read(event: Event) -> tuple[Fact, ...]:
 
 
 def read_reaction(event: Event) -> tuple[Fact, ...]:
-    """`message.reaction`; an empty one withdraws the reaction."""
+    """Read `message.reaction`. An empty reaction removes the earlier one."""
     target = message_ids.bare(event.data.get("reacted_message_id"))
     return _update(event, message_updates.react(target, event.data.get("reaction")))
 
 
 def read_edit(event: Event) -> tuple[Fact, ...]:
-    """`message.edited`: the new text; of an edited caption GOWA does not tell the text."""
+    """Read `message.edited`: the new text. For an edited caption, GOWA reports no text."""
     target = message_ids.bare(event.data.get("original_message_id"))
     new_text = text.message_text(event.data.get("body"))
     if target is None or new_text is None:
@@ -64,7 +64,7 @@ def read_edit(event: Event) -> tuple[Fact, ...]:
 
 
 def read_delete(event: Event) -> tuple[Fact, ...]:
-    """`message.revoked`, whose `revoked_chat` and `revoked_from_me` are as the deleter sees them."""
+    """Read `message.revoked`, in which `revoked_chat` and `revoked_from_me` are from the deleter's point of view."""
     target = message_ids.bare(event.data.get("revoked_message_id"))
     if target is None:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)
@@ -72,7 +72,7 @@ def read_delete(event: Event) -> tuple[Fact, ...]:
 
 
 def read_ack(event: Event) -> tuple[Fact, ...]:
-    """`message.ack`, of one or many messages."""
+    """Read `message.ack` for one or many messages."""
     receipt = text.label(event.data.get("receipt_type"))
     if receipt in _OWN_RECEIPTS:
         raise UnreadableEventError(Reason.OWN_RECEIPT)
@@ -100,14 +100,14 @@ def _content(event: Event) -> MessageContent:
     data = event.data
     key = next((key for key in _CONTENT if data.get(key)), None)
     body = text.message_text(data.get("body"))
-    # A poll and a vote have no content, and a file that could not be loaded may leave none.
+    # A poll and a vote have no content, and neither may a file that could not be loaded.
     raw_type = _CONTENT[key] if key is not None else "text" if body is not None else None
     fields = json_document.as_object(data.get(key)) or {} if key is not None else {}
     if message_content.known_type(raw_type) in MEDIA_TYPES:
         found = text.message_text(fields.get("caption")) or body
     else:
         found = body if key is None else _words(key, data.get(key)) or body
-    # A file is a path on GOWA's disk or a link to WhatsApp's encrypted one: neither opens in a browser.
+    # A file is a path on GOWA's disk or a link to WhatsApp's encrypted file. Browsers can open neither.
     return message_content.of_words(
         raw_type,
         found,
@@ -138,7 +138,7 @@ def _parties(event: Event, time: int | None) -> Parties:
     sender = data.get("from")
     chat = data.get("chat_id") or (None if is_ours else sender)
     if not is_ours and addresses.parse(chat) == event.session_id and addresses.parse(sender) is not None:
-        # Some versions put our own number into `chat_id` of what others write to us.
+        # Some versions put our own number into `chat_id` of messages from others to us.
         chat = sender
     lids = [addresses.parse_lid(data.get(key)) for key in ("chat_lid", "from_lid")]
     return parties.find(
@@ -153,5 +153,5 @@ def _parties(event: Event, time: int | None) -> Parties:
 
 
 def _own_number(event: Event, time: int | None) -> tuple[SessionReport, ...]:
-    """The session's own number, which names it."""
+    """Return the session's own number, which is also its name."""
     return (SessionReport(None, event.session_id, time),) if addresses.parse_phone(event.session_id) else ()

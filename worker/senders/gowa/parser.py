@@ -13,13 +13,13 @@ from worker.senders.whatsapp.json_document import JsonObject
 
 
 def _session(fields: JsonObject) -> str | None:
-    """The session's own number, which is also its name; for a device that has none yet, its JID or name."""
+    """Return the session's own number, which is also its name, or for a device without one its JID or name."""
     value = fields.get("device_id")
     return addresses.parse(value) or text.identifier(value)
 
 
 def _is_self_identifying(fields: JsonObject) -> bool:
-    """Whether the body has the id of a message or a time."""
+    """Return whether the body contains the id of a message or a time."""
     payload = json_document.as_object(fields.get("payload")) or {}
     return bool(fields.get("timestamp") or payload.get("timestamp") or payload.get("id"))
 
@@ -49,5 +49,5 @@ _DIALECT: Final = Dialect(
 
 
 def parse(body: bytes) -> ParseResult:
-    """Parse one event. Never raises; time and memory are proportional to the body's length."""
+    """Parse one event. Never raises. Time and memory are proportional to the length of the body."""
     return events.parse(body, _DIALECT)

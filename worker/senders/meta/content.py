@@ -1,4 +1,4 @@
-"""Extracts the content of a message of Meta: each type has its fields in an object of its name."""
+"""Extracts the content of a message from Meta. Each type has its fields in an object with its name."""
 
 from typing import Final
 
@@ -8,19 +8,19 @@ from worker.senders.whatsapp.message_content import MessageContent
 from worker.senders.whatsapp.message_types import MEDIA_TYPES
 
 _HISTORY_FILE: Final = "media_placeholder"
-"""The type of a file in the history until the file is told, as a message with the same id."""
+"""The type of a file in the history until the file arrives as a message with the same id."""
 _NEVER_TOLD: Final = "unsupported"
 """The type of a message whose content Meta does not pass on."""
 
 
 def type_of(item: JsonObject) -> str | None:
-    """Meta's word for the type of a message; without it, the key of the content."""
+    """Return Meta's name for the type of a message, or else the key of the content."""
     named = text.label(item.get("type"))
     return named or next((key for key in item if message_content.known_type(key)), None)
 
 
 def read(item: JsonObject, raw_type: str | None) -> MessageContent:
-    """The content of a message of this type."""
+    """Return the content of a message of this type."""
     context = json_document.as_object(item.get("context")) or {}
     quoted = text.identifier(context.get("id"))
     if raw_type is None or raw_type == _NEVER_TOLD:
@@ -29,7 +29,7 @@ def read(item: JsonObject, raw_type: str | None) -> MessageContent:
         return proto_messages.UNDECRYPTED._replace(raw_type=raw_type, state="media_missing")
     fields = json_document.as_object(item.get(raw_type)) or {}
     if message_content.known_type(raw_type) in MEDIA_TYPES:
-        # Files are fetched from Meta by their id; `url` needs the access token and expires after minutes.
+        # Files are fetched from Meta by id. `url` needs the access token and expires after minutes.
         return message_content.of_words(
             raw_type,
             text.message_text(fields.get("caption")),
@@ -41,7 +41,7 @@ def read(item: JsonObject, raw_type: str | None) -> MessageContent:
 
 
 def edited_text(message: JsonObject) -> str | None:
-    """The new text or caption of an edited message."""
+    """Return the new text or caption of an edited message."""
     edited = read(message, type_of(message))
     return edited.text or edited.caption
 

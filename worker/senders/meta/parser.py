@@ -1,7 +1,7 @@
-"""Parses one request of Meta, which may tell of a thousand messages of several numbers.
+"""Parses a request from Meta, which may contain a thousand messages of several numbers.
 
-A number of the business is a session, named by its `phone_number_id`. The items of a request are independent: one that
-cannot be read does not hold up the others.
+Each number of the business is a session, named by its `phone_number_id`. The items of a request are independent, so one
+that cannot be read does not affect the others.
 """
 
 from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ _NOISE: Final[dict[str, Reason]] = {
 
 
 class _Reading:
-    """What was read of a request so far."""
+    """The result of the changes that were read so far."""
 
     def __init__(self) -> None:
         self.facts: dict[str, list[Fact]] = {}
@@ -87,18 +87,18 @@ class _Reading:
             return ()
 
     def outcome(self) -> Outcome:
-        """The outcome of all changes."""
+        """Return the outcome of all changes."""
         if self.facts:
             (session_id, facts), *others = self.facts.items()
             time = next((fact.time for fact in facts if fact.time is not None), None)
             further = tuple(SessionFacts(session_id, tuple(facts)) for session_id, facts in others)
             return Outcome("stored", None, session_id, self.field, time, tuple(facts), further)
-        reason = events.first_to_tell(self.reasons)
+        reason = events.most_relevant_reason(self.reasons)
         return Outcome(reason.kind, reason.value, self.session_id, self.field, None)
 
 
 def parse(body: bytes) -> ParseResult:
-    """Parse one request. Never raises; time and memory are proportional to the body's length."""
+    """Parse one request. Never raises. Time and memory are proportional to the length of the body."""
     try:
         fields = json_document.decode(body)
     except UnreadableEventError as error:
@@ -119,7 +119,7 @@ def parse(body: bytes) -> ParseResult:
 
 
 def _is_self_identifying(entries: list[JsonObject]) -> bool:
-    """Whether the request has an item with an id and a time, or its own time."""
+    """Return whether the request contains an item with an id and a time, or a time of its own."""
     values = (json_document.as_object(change.get("value")) for entry in entries for change in _changes(entry))
     if any(value is not None and any(changes.objects(value.get(name)) for name in _LISTS) for value in values):
         return True

@@ -1,4 +1,4 @@
-"""Parses the messages that a backfill has read from OpenWA's database."""
+"""Parses messages that a backfill read from OpenWA's database."""
 
 from store.model.facts import Fact
 from worker.senders.events import Event
@@ -15,7 +15,7 @@ from worker.senders.whatsapp import (
 
 
 def read(event: Event) -> tuple[Fact, ...]:
-    """A message of `/sessions/{id}/messages`; its `id` is the row's."""
+    """Read a message from `/sessions/{id}/messages`. Its `id` is that of the row."""
     record = event.data
     time = timestamps.parse(record.get("timestamp"))
     sides = parties.find(

@@ -17,7 +17,7 @@ def _session(fields: JsonObject) -> str | None:
 
 
 def _is_self_identifying(fields: JsonObject) -> bool:
-    """Whether the body has the time or the id of its delivery, or the id of a message that a backfill has read."""
+    """Return whether the body contains the time or id of its delivery, or the id of a message from a backfill."""
     data = json_document.as_object(fields.get("data")) or {}
     return bool(fields.get("timestamp") or fields.get("deliveryId") or data.get("waMessageId"))
 
@@ -54,5 +54,5 @@ _DIALECT: Final = Dialect(
 
 
 def parse(body: bytes) -> ParseResult:
-    """Parse one event. Never raises; time and memory are proportional to the body's length."""
+    """Parse one event. Never raises. Time and memory are proportional to the length of the body."""
     return events.parse(body, _DIALECT)

@@ -1,4 +1,4 @@
-"""Parses the reports of OpenWA about its sessions."""
+"""Parses OpenWA's reports about its sessions."""
 
 import re
 from typing import Final
@@ -15,11 +15,11 @@ _STATES: Final[dict[str, SessionState]] = {
     **dict.fromkeys(("disconnected", "action_required", "failed"), "disconnected"),
 }
 _LOGGED_OUT: Final = re.compile(r"log(?:ged)?[ _-]?out|unpaired(?:[ _-]idle)?", re.IGNORECASE | re.ASCII)
-"""The reasons of a disconnection after which the phone must be linked again."""
+"""The reasons for a disconnection after which the phone must be linked again."""
 
 
 def read_status(event: Event) -> tuple[Fact, ...]:
-    """`session.status`."""
+    """Read `session.status`."""
     status = text.label(event.data.get("status"))
     state = _STATES.get(status or "")
     if state is None:
@@ -28,11 +28,11 @@ def read_status(event: Event) -> tuple[Fact, ...]:
 
 
 def read_as(event: Event, state: SessionState) -> tuple[Fact, ...]:
-    """The report of an event whose name is the state."""
+    """Return the report of an event whose name is the state."""
     return (SessionReport(state, addresses.parse_phone(event.data.get("phone")), event.time),)
 
 
 def read_disconnected(event: Event) -> tuple[Fact, ...]:
-    """`session.disconnected`, for a reason."""
+    """Read `session.disconnected`, which has a reason."""
     is_logged_out = _LOGGED_OUT.fullmatch(text.label(event.data.get("reason")) or "")
     return read_as(event, "logged_out" if is_logged_out else "disconnected")

@@ -14,7 +14,7 @@ _MESSAGE_IDS_KEYS = ("messageIds", "message_ids", "ids")
 
 
 def read(envelope: Envelope) -> tuple[Fact, ...]:
-    """The acknowledgements of an event. Raises UnreadableEventError if it names no message or no status."""
+    """Return the acknowledgements of an event. Raises UnreadableEventError if it contains no message or no status."""
     status = find_status(envelope)
     if status is None:
         is_present = first_value(_places(envelope), _STATUS_KEYS) is not None
@@ -23,7 +23,7 @@ def read(envelope: Envelope) -> tuple[Fact, ...]:
 
 
 def find_status(envelope: Envelope) -> Status | None:
-    """The first known status in the event."""
+    """Return the first known status in the event."""
     for key in _STATUS_KEYS:
         is_baileys = key == "status" and envelope.message_key is not None
         first = statuses.FIRST_OF_BAILEYS_SCALE if is_baileys else statuses.FIRST_OF_SCALE
@@ -33,13 +33,16 @@ def find_status(envelope: Envelope) -> Status | None:
 
 
 def _places(envelope: Envelope) -> tuple[JsonObject, ...]:
-    """Baileys reports a change of a message as `update` beside its key."""
+    """Return the objects that may contain a status.
+
+    Baileys reports a change of a message as `update` beside its key.
+    """
     update = json_document.as_object(first_value(envelope.all_objects, ("update",)))
     return envelope.all_objects if update is None else (update, *envelope.all_objects)
 
 
 def read_as(envelope: Envelope, status: Status) -> tuple[Fact, ...]:
-    """The acknowledgements of an event whose name is the status."""
+    """Return the acknowledgements of an event whose name is the status."""
     ids = find_ids(envelope)
     if not ids:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)
@@ -49,7 +52,7 @@ def read_as(envelope: Envelope, status: Status) -> tuple[Fact, ...]:
 
 
 def find_ids(envelope: Envelope) -> tuple[str, ...]:
-    """The ids of an event's messages: the one that it names, or all that it lists."""
+    """Return the ids of an event's messages: the one that it contains, or all that it lists."""
     if (single := envelope.message_id) is not None:
         return (single,)
     return message_ids.listed(first_value(envelope.all_objects, _MESSAGE_IDS_KEYS), text.identifier)

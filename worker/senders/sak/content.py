@@ -30,10 +30,10 @@ _REPLY_ID_KEYS = ("stanzaId", "stanzaID", "messageId", "message_id", "id")
 
 
 def read(envelope: Envelope) -> MessageContent:
-    """The message's content, from the places of every dialect."""
+    """Return the content of the message, from the places of every dialect."""
     places = envelope.message_objects
     raw_type = text.label(envelope.first_value(_TYPE_KEYS))
-    # SAK's flat events have no protobuf message; searching each would take a tenth of the time.
+    # SAK's flat events have no protobuf message. Searching each of them would take a tenth of the time.
     protobuf = find_protobuf(envelope, places) if envelope.message is not None or raw_type is None else None
     proto_type = None
     if protobuf is not None:
@@ -46,7 +46,8 @@ def read(envelope: Envelope) -> MessageContent:
     known_type = message_content.known_type(proto_type or raw_type)
     if raw_type is None and message_text is None and envelope.has_none_of(_MEDIA_HINT_KEYS):
         return _read_without_content(envelope)
-    # The Cloud API's objects have a media's fields under the type: `{"type": "image", "image": {"caption": …}}`.
+    # The objects of the Cloud API have the fields of media under the type: `{"type": "image", "image": {"caption":
+    # …}}`.
     has_named = protobuf is None and known_type in message_types.MEDIA_TYPES
     named = first_value(places, (raw_type,)) if has_named and raw_type is not None else None
     if protobuf is None and named is None and envelope.has_none_of(_OPTIONAL_KEYS):
@@ -63,7 +64,7 @@ def read(envelope: Envelope) -> MessageContent:
     file_name = text.label(first_value(media_places, _FILE_NAME_KEYS), text.MAX_NAME)
     if media_fields is not None:
         file_name = file_name or text.label(media_fields.get("name"), text.MAX_NAME)
-    # Links inside the protobuf message lead to WhatsApp's encrypted files, so they do not count.
+    # Links inside the protobuf message lead to WhatsApp's encrypted files, so they are ignored.
     media_url = _find_link(media, envelope.message_objects, known_type)
     kind = known_type or message_content.infer_type(raw_type, message_text, mime_type or file_name or media_url)
     has_text, has_media = bool(message_text or caption), media_url is not None
@@ -85,7 +86,7 @@ def read(envelope: Envelope) -> MessageContent:
 
 
 def _collect_words(envelope: Envelope, raw_type: str | None, protobuf: tuple[str, JsonObject] | None) -> str | None:
-    """The words of a type that has them in places of its own; None for plain text and media."""
+    """Return the text of a type that has it in places of its own, or None for plain text and media."""
     if protobuf is not None:
         is_plain = (
             protobuf[0] in message_types.PLAIN_TEXT_TYPES
@@ -99,7 +100,7 @@ def _collect_words(envelope: Envelope, raw_type: str | None, protobuf: tuple[str
 
 
 def _read_without_content(envelope: Envelope) -> MessageContent:
-    """A message without a type or any content: a notice, one that may not be opened here, or one not decrypted."""
+    """Return a message without type and content: a notice, one that may not be opened here, or one not decrypted."""
     kind: MessageType = "unknown"
     raw_type, state, notice = None, "undecrypted", None
     stub = stubs.name(envelope.first_value(stubs.KEYS))
@@ -129,7 +130,10 @@ def _find_text(objects: tuple[JsonObject, ...]) -> object:
 
 
 def _find_link(media: object, objects: tuple[JsonObject, ...], known_type: MessageType | None) -> str | None:
-    """The media's link. A bare `url` may be a link in a text: it counts for media types and file names only."""
+    """Return the link of the media.
+
+    A bare `url` may be a link in a text, so it counts only for media types and file names.
+    """
     for key in _LINK_KEYS:
         if (link := text.url(first_value(objects, (key,)))) is not None:
             return link

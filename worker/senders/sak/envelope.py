@@ -1,4 +1,4 @@
-"""Locates an event's parts in its JSON: flat beside `event`, or nested in `data`."""
+"""Locates the parts of an event in its JSON, which is flat beside `event`, or nested in `data`."""
 
 from typing import NamedTuple
 
@@ -12,30 +12,36 @@ _TIME_KEYS = ("timestamp", "messageTimestamp", "message_timestamp", "time", "dat
 
 
 class Envelope(NamedTuple):
-    """One event's parts, not yet interpreted. A tuple, as one is made for each event."""
+    """The parts of an event before they are interpreted.
+
+    It is a tuple for speed, because there is one for each event.
+    """
 
     root: JsonObject
     data: JsonObject | None
-    """`data`, in the nested dialects."""
+    """`data` in the nested dialects."""
     message: JsonObject | None
-    """`message`, in `data` or beside `event`."""
+    """`message`, either in `data` or beside `event`."""
     message_objects: tuple[JsonObject, ...]
-    """The objects that may hold the message's fields, the innermost first."""
+    """The objects that may contain the fields of the message, innermost first."""
     all_objects: tuple[JsonObject, ...]
-    """The same and the top level, for keys with a single meaning."""
+    """These objects and the top level, for keys with a single meaning."""
     session_id: str | None
 
     message_key: JsonObject | None
-    """Baileys' name for a message: `{remoteJid, fromMe, id, participant}`."""
+    """Baileys' key of a message: `{remoteJid, fromMe, id, participant}`."""
     time: int | None
     """The event's time, from the innermost object that has one."""
 
     def first_value(self, keys: tuple[str, ...]) -> object:
-        """The first non-empty value of `message_objects`; None if there is none."""
+        """Return the first non-empty value in `message_objects`, or None if there is none."""
         return first_value(self.message_objects, keys)
 
     def has_none_of(self, keys: frozenset[str]) -> bool:
-        """Whether no object has any of these keys; one check instead of many, as most events have no rare keys."""
+        """Return whether no object has any of these keys.
+
+        One check replaces many, because most events have no rare keys.
+        """
         for place in self.all_objects:  # noqa: SIM110 - a generator is slower
             if not keys.isdisjoint(place):
                 return False
@@ -43,7 +49,7 @@ class Envelope(NamedTuple):
 
     @property
     def message_id(self) -> str | None:
-        """The id of the event's message. Not the top level's `id`, which may be the event's own."""
+        """The id of the event's message. It excludes `id` on the top level, which may be the event's own."""
         found = (
             None if self.message is None else text.identifier(first_value((self.message,), ("id", *_MESSAGE_ID_KEYS)))
         )
@@ -57,30 +63,30 @@ class Envelope(NamedTuple):
 
     @property
     def has_long_time(self) -> bool:
-        """Whether the time is a Long object: SAK passes on so what it did not decrypt itself, such as notices."""
+        """True if the time is a Long object, as in events that SAK did not decrypt itself, such as notices."""
         times = (json_document.as_object(place.get(key)) for place in self.all_objects for key in _TIME_KEYS)
         return any(time is not None and "low" in time for time in times)
 
     @property
     def is_from_me(self) -> bool:
-        """Whether the session's owner wrote the message."""
+        """True if the session's owner wrote the message."""
         if is_true(self.first_value(("fromMe", "from_me", "isFromMe", "is_from_me"))):
             return True
         return self.message_key is not None and is_true(self.message_key.get("fromMe"))
 
 
 def is_flat(fields: JsonObject) -> bool:
-    """Whether the message's fields are on the top level."""
+    """Return whether the fields of the message are on the top level."""
     return any(fields.get(mark) for mark in _FLAT_KEYS)
 
 
 def is_true(value: object) -> bool:
-    """Whether a flag is set: true, "true" or 1."""
+    """Return whether a flag is set: true, "true" or 1."""
     return value in (1, "true")
 
 
 def first_value(objects: tuple[JsonObject, ...], keys: tuple[str, ...]) -> object:
-    """The first non-empty value under one of these keys; None if there is none."""
+    """Return the first non-empty value under one of these keys, or None if there is none."""
     for place in objects:
         for key in keys:
             value = place.get(key)
@@ -90,7 +96,7 @@ def first_value(objects: tuple[JsonObject, ...], keys: tuple[str, ...]) -> objec
 
 
 def open_envelope(fields: JsonObject) -> Envelope:
-    """The event's parts: flat if message fields are on the top level, otherwise from `data`."""
+    """Return the parts of the event: flat if message fields are on the top level, otherwise from `data`."""
     data = json_document.as_object(fields.get("data")) or None
     if data is None:
         message = json_document.as_object(fields.get("message"))
@@ -126,7 +132,7 @@ def _find_time(objects: tuple[JsonObject, ...]) -> int | None:
 
 
 def find_protobuf(envelope: Envelope, objects: tuple[JsonObject, ...]) -> tuple[str, JsonObject] | None:
-    """The first protobuf message that is, or lies in, one of these objects of the event."""
+    """Return the first protobuf message that is one of these objects or is contained in one."""
     for place in objects:
         is_message = place is envelope.message
         found = proto.unwrap(place, is_message=is_message, is_protobuf=is_message and envelope.message_key is not None)

@@ -1,7 +1,7 @@
-"""Tells whether an event identifies itself: by an id or a time, which would differ between two events.
+"""Decides whether an event identifies itself by an id or a time, which would differ between two events.
 
-The keys that count are frozen here, independent of the parser: an event's digest must stay the same for ever. A change
-needs a new version, and a way to find events under their old digest.
+The keys that count are frozen here, independent of the parser, because the digest of an event must never change. A
+change needs a new version, and a way to find events under their old digest.
 """
 
 from typing import Final
@@ -14,8 +14,8 @@ VERSION: Final = 1
 _TIME_KEYS = ("timestamp", "messageTimestamp", "message_timestamp", "time", "date", "createdAt", "created_at")
 _MESSAGE_ID_KEYS = ("messageId", "message_id", "msgId", "msg_id")
 
-# `id` beside an event's fields may be the session's or the contact's, in which case two reports with equal bytes are
-# two events: it counts only where it must be the event's or a message's.
+# `id` beside an event's fields may belong to the session or the contact, in which case two reports with equal bytes are
+# two events. It counts only if it must be the id of the event or of a message.
 IDENTIFYING_KEYS: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
     ((), (*_TIME_KEYS, *_MESSAGE_ID_KEYS, "id", "eventId", "event_id", "deliveryId", "delivery_id", "idempotencyKey")),
     (("key",), ("id",)),
@@ -32,7 +32,7 @@ IDENTIFYING_KEYS: Final[tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]] = (
 
 
 def is_self_identifying(fields: JsonObject) -> bool:
-    """Whether bodies with these fields and equal bytes are the same event."""
+    """Return whether bodies with these fields and equal bytes are the same event."""
     for path, keys in IDENTIFYING_KEYS:
         place: JsonObject | None = fields
         for step in path:

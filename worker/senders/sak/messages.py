@@ -19,12 +19,12 @@ from worker.senders.whatsapp.message_updates import MessageUpdate
 
 
 def read_received(envelope: Envelope) -> tuple[Fact, ...]:
-    """A message of the other side, or of the owner's other devices if it is flagged so."""
+    """Read a message from the other side or, if flagged, from the owner's other devices."""
     return _read(envelope, is_sent=False)
 
 
 def read_sent(envelope: Envelope) -> tuple[Fact, ...]:
-    """A message of the session's owner."""
+    """Read a message from the session's owner."""
     return _read(envelope, is_sent=True)
 
 
@@ -56,9 +56,9 @@ def _read(envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
 
 
 def _may_hide_message(message_content: MessageContent, chat: str) -> bool:
-    """Whether a message may follow the key or the context that the gateway names as the type.
+    """Return whether a message may follow the key or context that the gateway gives as the type.
 
-    SAK names only the first field. In a group a key often comes alone, elsewhere it does not.
+    SAK names only the first field. In a group a key often comes alone, but not elsewhere.
     """
     if message_content.proto_type is not None:
         return False

@@ -1,4 +1,4 @@
-"""Parses one event into one outcome, for any bytes, without clock, network or database."""
+"""Parses any bytes as one event into one outcome, without clock, network or database."""
 
 from collections.abc import Callable
 from functools import partial
@@ -33,7 +33,7 @@ _READERS: Final[dict[str, Callable[[Envelope], tuple[Fact, ...]]]] = {
 
 
 def parse(body: bytes) -> ParseResult:
-    """Parse one event. Never raises; time and memory are proportional to the body's length."""
+    """Parse one event. Never raises. Time and memory are proportional to the length of the body."""
     try:
         fields = json_document.decode(body)
     except UnreadableEventError as error:
@@ -77,13 +77,13 @@ def _is_foreign_envelope(envelope: Envelope) -> bool:
 
 
 def _has_opaque_data(envelope: Envelope) -> bool:
-    """Whether the event's fields must be in a `data` that is no object: a list, or JSON in a string."""
+    """Return whether the event's fields must be in a `data` that is not an object, but a list or JSON in a string."""
     fields = envelope.root
     return envelope.data is None and bool(fields.get("data")) and not is_flat(fields)
 
 
 def _is_ping(envelope: Envelope) -> bool:
-    """Whether the event is the gateway's test: flagged so, with neither a message nor a sender."""
+    """Return whether the event is the gateway's test: flagged as such, with neither a message nor a sender."""
     fields = envelope.root
     if not is_true(fields.get("test")) and not (envelope.data is not None and is_true(envelope.data.get("test"))):
         return False

@@ -1,4 +1,4 @@
-"""Parses sessions' reports in four dialects, and `status.change`, which concerns a message or a session."""
+"""Parses reports of sessions in four dialects, and `status.change`, which is about a message or a session."""
 
 from typing import Final
 
@@ -22,12 +22,12 @@ _STATE_BY_WORD: Final[dict[str, SessionState]] = {
 
 
 def read_status_change(envelope: Envelope) -> tuple[Fact, ...]:
-    """A status of a message, which has an id, or of a session, which has none."""
+    """Read a status of a message, which has an id, or of a session, which has none."""
     return acks.read(envelope) if acks.find_ids(envelope) else read(envelope)
 
 
 def read(envelope: Envelope) -> tuple[Fact, ...]:
-    """The report of a session from the event's fields."""
+    """Return the report of a session from the event's fields."""
     state_value = first_value(envelope.all_objects, _STATE_KEYS)
     if state_value is None and isinstance(connected := first_value(envelope.all_objects, ("connected",)), bool):
         state_value = "connected" if connected else "disconnected"
@@ -43,12 +43,12 @@ def read(envelope: Envelope) -> tuple[Fact, ...]:
 
 
 def read_as(envelope: Envelope, state: SessionState) -> tuple[Fact, ...]:
-    """The report of a session whose state is the event's name."""
+    """Return the report of a session whose state is the event's name."""
     return (SessionReport(state, _find_phone(envelope), envelope.time),)
 
 
 def _find_phone(envelope: Envelope) -> str | None:
-    """The session's own number; these fields are for phones, so bare digits count."""
+    """Return the session's own number. Bare digits count, because these fields are only for phones."""
     for key in _PHONE_KEYS:
         value = first_value(envelope.all_objects, (key,))
         fields = json_document.as_object(value)

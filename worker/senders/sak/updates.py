@@ -27,7 +27,7 @@ _EDIT_TYPES: Final[tuple[object, ...]] = (14, "14", "MESSAGE_EDIT", "message_edi
 
 
 def read_embedded(envelope: Envelope, raw_type: str | None) -> MessageUpdate | None:
-    """The update that a message of this type carries; None if it carries no readable one."""
+    """Return the update that a message of this type contains, or None if there is no readable one."""
     if raw_type in REACTION_TYPES:
         target, emoji = _parse_reaction(envelope)
         return None if target is None or emoji is None else MessageUpdate("react", target, emoji)
@@ -45,13 +45,16 @@ def read_embedded(envelope: Envelope, raw_type: str | None) -> MessageUpdate | N
 
 
 def to_facts(update: MessageUpdate, envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
-    """The update as a fact, with the event's evidence about people. Raises UnreadableEventError without a chat."""
+    """Return the update as a fact, with the event's evidence about people.
+
+    Raises UnreadableEventError without a chat.
+    """
     sides = parties.read(envelope, is_sent=is_sent, time=envelope.time)
     return message_facts.of_update(update, sides, envelope.time)
 
 
 def read_reaction(envelope: Envelope) -> tuple[Fact, ...]:
-    """`message.reaction`: to the message in the reaction, otherwise to the one that the event names."""
+    """Read `message.reaction`, to the message in the reaction or otherwise to the event's message."""
     target, emoji = _parse_reaction(envelope)
     target = target or envelope.message_id
     if target is None or emoji is None:
@@ -60,7 +63,7 @@ def read_reaction(envelope: Envelope) -> tuple[Fact, ...]:
 
 
 def read_edit(envelope: Envelope) -> tuple[Fact, ...]:
-    """`message.edited`: the message that the event names, with its new text."""
+    """Read `message.edited`: the event's message with its new text."""
     protocol = _protocol_fields(envelope)
     target = None if protocol is None else _target_id(protocol)
     target = target or text.identifier(first_value(envelope.all_objects, _TARGET_ID_KEYS)) or envelope.message_id
@@ -73,7 +76,7 @@ def read_edit(envelope: Envelope) -> tuple[Fact, ...]:
 
 
 def read_delete(envelope: Envelope) -> tuple[Fact, ...]:
-    """`message.deleted`: the message that the event names, or all that it lists."""
+    """Read `message.deleted`: the event's message, or all that it lists."""
     protocol = _protocol_fields(envelope)
     target = None if protocol is None else _target_id(protocol)
     target = target or text.identifier(first_value(envelope.all_objects, _TARGET_ID_KEYS))
@@ -86,7 +89,7 @@ def read_delete(envelope: Envelope) -> tuple[Fact, ...]:
 
 
 def _find_fields(envelope: Envelope, keys: tuple[str, ...], raw_types: frozenset[str]) -> JsonObject | None:
-    """The fields of an update, wherever they are, wrappers included."""
+    """Return the fields of an update, wherever they are, including wrappers."""
     found = find_protobuf(envelope, envelope.all_objects)
     if found is not None and found[0] in raw_types:
         return found[1]
@@ -114,7 +117,7 @@ def _protocol_text(protocol: JsonObject) -> str | None:
 
 
 def _find_new_text(envelope: Envelope) -> str | None:
-    """The new text, from keys for it before keys of any text."""
+    """Return the new text, from keys for it before keys for any text."""
     for keys in (_NEW_TEXT_KEYS, _EDITED_KEYS, ("text", "body", "message", "caption")):
         for place in envelope.all_objects:
             new_text = _parse_text(first_value((place,), keys))
@@ -124,7 +127,7 @@ def _find_new_text(envelope: Envelope) -> str | None:
 
 
 def _parse_text(value: object) -> str | None:
-    """The text of a string, of a message object or of a protobuf message."""
+    """Return the text in a string, in a message object or in a protobuf message."""
     fields = json_document.as_object(value)
     if fields is None:
         return text.message_text(value)
@@ -134,7 +137,7 @@ def _parse_text(value: object) -> str | None:
 
 
 def _parse_reaction(envelope: Envelope) -> tuple[str | None, str | None]:
-    """The id of the reaction's message, and the emoji; '' removes a reaction."""
+    """Return the id of the reaction's message, and the emoji, which is '' to remove a reaction."""
     fields = _find_fields(envelope, _REACTION_KEYS, REACTION_TYPES)
     places = envelope.message_objects if fields is None else (fields,)
     target = first_value(envelope.message_objects, _TARGET_ID_KEYS)
@@ -145,7 +148,7 @@ def _parse_reaction(envelope: Envelope) -> tuple[str | None, str | None]:
     for place in places:
         for name in _EMOJI_KEYS:
             emoji = place.get(name)
-            # Beside the event SAK sends an empty `text` for everything without text: it removes no reaction.
+            # SAK sends an empty `text` beside the event for everything without text. It removes no reaction.
             if isinstance(emoji, str) and (emoji or fields is not None or name != "text"):
                 return text.identifier(target), text.sanitize(emoji) if len(emoji) <= MAX_EMOJI_LENGTH else None
     return text.identifier(target), None

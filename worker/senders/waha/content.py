@@ -1,4 +1,4 @@
-"""Extracts the content of a WAHA message, which the engine's own message in `_data` describes best."""
+"""Extracts the content of a WAHA message. The engine's own message in `_data` describes it best."""
 
 from typing import Final
 
@@ -18,13 +18,16 @@ from worker.senders.whatsapp.message_content import MessageContent
 from worker.senders.whatsapp.message_updates import MessageUpdate
 
 _MESSAGE_KEYS: Final = ("message", "Message")
-"""Of the protobuf message in `_data`: NOWEB's, GOWS'."""
+"""The keys of the protobuf message in `_data`, in NOWEB and in GOWS."""
 _DELETED: Final = "revoked"
-"""WhatsApp Web's word for what is left of a message that was deleted."""
+"""The type in WhatsApp Web of what is left of a deleted message."""
 
 
 def read(payload: JsonObject) -> MessageContent | MessageUpdate:
-    """The content of a message, or the update that it carries; raises UnreadableEventError for what is neither."""
+    """Return the content of a message, or the update that it contains.
+
+    Raises UnreadableEventError for anything else.
+    """
     engine = json_document.as_object(payload.get("_data")) or {}
     found = (json_document.as_object(engine.get(key)) for key in _MESSAGE_KEYS)
     message = next((each for each in found if each), None)
@@ -49,7 +52,7 @@ def read(payload: JsonObject) -> MessageContent | MessageUpdate:
 
 
 def _read_flat(payload: JsonObject, engine: JsonObject) -> MessageContent:
-    """The content by WhatsApp Web's word for the type, or by the fields that are there."""
+    """Return the content by WhatsApp Web's name of the type, or by the fields that are present."""
     place = json_document.as_object(payload.get("location"))
     cards = json_document.as_list(payload.get("vCards"))
     raw_type = text.label(engine.get("type"))
@@ -77,7 +80,7 @@ def _read_flat(payload: JsonObject, engine: JsonObject) -> MessageContent:
 
 
 def _with_body(content: MessageContent, body: str | None) -> MessageContent:
-    """The content with `body`, which is a file's caption or any other message's text."""
+    """Return the content with `body`, which is the caption of a file or the text of any other message."""
     if body is None:
         return content
     is_media = content.type in message_types.MEDIA_TYPES

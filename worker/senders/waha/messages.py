@@ -1,7 +1,7 @@
 """Parses WAHA's events about messages.
 
-An id is WhatsApp Web's long form, `false_919811000001@c.us_3EB0…`: it names the direction and the chat, which `from`
-does not in our own messages of the engine WEBJS.
+An id is WhatsApp Web's long form, `false_919811000001@c.us_3EB0…`. It contains the direction and the chat, which `from`
+does not in our own messages from the engine WEBJS.
 """
 
 from store.model import addresses
@@ -26,12 +26,12 @@ from worker.senders.whatsapp.parties import Parties
 
 
 def read(event: Event) -> tuple[Fact, ...]:
-    """`message` and `message.any`: the same message comes as both."""
+    """Read `message` and `message.any`. The same message comes as both."""
     return _read(event, is_history=False)
 
 
 def read_history(event: Event) -> tuple[Fact, ...]:
-    """A message that a backfill has read from WAHA's store."""
+    """Read a message that a backfill read from WAHA's store."""
     return _read(event, is_history=True)
 
 
@@ -50,7 +50,7 @@ def _read(event: Event, *, is_history: bool) -> tuple[Fact, ...]:
 
 
 def read_waiting(event: Event) -> tuple[Fact, ...]:
-    """`message.waiting`: it could not be decrypted yet."""
+    """Read `message.waiting`: a message that could not be decrypted yet."""
     payload = event.data
     time = _time(payload, event)
     return message_facts.of(
@@ -62,7 +62,7 @@ def read_waiting(event: Event) -> tuple[Fact, ...]:
 
 
 def read_reaction(event: Event) -> tuple[Fact, ...]:
-    """`message.reaction`; an empty one withdraws the reaction."""
+    """Read `message.reaction`. An empty reaction removes the earlier one."""
     payload = event.data
     reaction = json_document.as_object(payload.get("reaction")) or {}
     target = message_ids.bare(reaction.get("messageId"))
@@ -72,7 +72,7 @@ def read_reaction(event: Event) -> tuple[Fact, ...]:
 
 
 def read_edit(event: Event) -> tuple[Fact, ...]:
-    """`message.edited`: `id` is the edit's own."""
+    """Read `message.edited`. Its `id` belongs to the edit."""
     payload = event.data
     target, new_text = message_ids.bare(payload.get("editedMessageId")), text.message_text(payload.get("body"))
     if target is None or new_text is None:
@@ -82,7 +82,7 @@ def read_edit(event: Event) -> tuple[Fact, ...]:
 
 
 def read_delete(event: Event) -> tuple[Fact, ...]:
-    """`message.revoked`: `after` is the notice, or in older versions the message itself."""
+    """Read `message.revoked`. Its `after` is the notice or, in older versions, the message itself."""
     payload = event.data
     after, before = (json_document.as_object(payload.get(key)) or {} for key in ("after", "before"))
     notice = after or before
@@ -94,7 +94,7 @@ def read_delete(event: Event) -> tuple[Fact, ...]:
 
 
 def read_ack(event: Event) -> tuple[Fact, ...]:
-    """`message.ack` and `message.ack.group`, which have no time of their own."""
+    """Read `message.ack` and `message.ack.group`, which have no time of their own."""
     payload = event.data
     message_id = message_ids.bare(payload.get("id"))
     if message_id is None:
@@ -111,7 +111,7 @@ def read_ack(event: Event) -> tuple[Fact, ...]:
 
 
 def _time(payload: JsonObject, event: Event) -> int | None:
-    """The message's own time, otherwise the envelope's."""
+    """Return the message's own time, or else that of the envelope."""
     return timestamps.parse(payload.get("timestamp")) or event.time
 
 

@@ -16,7 +16,7 @@ def _session(fields: JsonObject) -> str | None:
 
 
 def _is_self_identifying(fields: JsonObject) -> bool:
-    """Whether the body has the event's id or a time; older versions give neither to an ack."""
+    """Return whether the body contains the event's id or a time. Older versions add neither to an ack."""
     payload = json_document.as_object(fields.get("payload")) or {}
     return bool(fields.get("id") or fields.get("timestamp") or payload.get("timestamp"))
 
@@ -50,5 +50,5 @@ _DIALECT: Final = Dialect(
 
 
 def parse(body: bytes) -> ParseResult:
-    """Parse one event. Never raises; time and memory are proportional to the body's length."""
+    """Parse one event. Never raises. Time and memory are proportional to the length of the body."""
     return events.parse(body, _DIALECT)

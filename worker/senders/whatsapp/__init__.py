@@ -1,1 +1,1 @@
-"""WhatsApp's own forms, which senders pass on: protobuf messages, statuses, times and text."""
+"""Parses WhatsApp's own formats, which senders pass on: protobuf messages, statuses, times and text."""

@@ -10,7 +10,7 @@ _DEGREES: Final = re.compile(r"-?[0-9]{1,3}(?:\.[0-9]{1,20})?", re.ASCII)
 
 
 def describe(fields: JsonObject, names: tuple[str, ...], coordinates: tuple[str, str]) -> str | None:
-    """The words under `names`, a line each; without any, the latitude and longitude; None if there is neither."""
+    """Return the texts under `names`, one per line, or else the coordinates, or None if there is neither."""
     words = dict.fromkeys(word for name in names if (word := text.label(fields.get(name), text.MAX_NAME)))
     if words:
         return "\n".join(words)

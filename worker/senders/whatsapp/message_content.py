@@ -1,4 +1,4 @@
-"""The content of a message, and the rules by which WhatsApp's types and fields become the store's."""
+"""Defines the content of a message, and maps WhatsApp's types and fields to those of the store."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ _MAX_MEDIA_SECONDS = 7 * 24 * 3600
 
 
 class MessageContent(NamedTuple):
-    """A message's content. A tuple, as one is made for each event."""
+    """The content of a message. It is a tuple for speed, because there is one for each event."""
 
     type: MessageType
     raw_type: str | None
@@ -22,7 +22,7 @@ class MessageContent(NamedTuple):
     media_seconds: int | None
     reply_to: str | None
     proto_type: str | None
-    """The type inside the wrappers, if the event has the protobuf message."""
+    """The type inside the wrappers, if the event contains the protobuf message."""
 
     @property
     def effective_type(self) -> str | None:
@@ -31,21 +31,21 @@ class MessageContent(NamedTuple):
 
     @property
     def is_empty(self) -> bool:
-        """Whether it has neither text nor media."""
+        """True if there is neither text nor media."""
         return not (self.text or self.caption or self.media_url or self.file_name)
 
 
 def known_type(raw_type: str | None) -> MessageType | None:
-    """The store's type for a gateway's or the protobuf's; None if it is unknown."""
+    """Return the store's type for a type of a gateway or of the protobuf, or None if it is unknown."""
     if raw_type is None:
         return None
     return message_types.MESSAGE_TYPES.get(raw_type) or message_types.MESSAGE_TYPES.get(raw_type.lower())
 
 
 def infer_type(raw_type: str | None, text_content: str | None, file: str | None) -> MessageType:
-    """The type of a message without a known type: one without any, a wrapper, or a key or context before a message.
+    """Return the type of a message without a known type.
 
-    `file` is the file's MIME type, else its name, else its link.
+    It has none, or a wrapper, key or context. `file` is the file's MIME type, or else its name or its link.
     """
     may_hide_text = raw_type in message_types.WRAPPER_TYPES or raw_type in message_types.NOISE_REASONS
     if raw_type is not None and not may_hide_text:
@@ -56,13 +56,13 @@ def infer_type(raw_type: str | None, text_content: str | None, file: str | None)
 
 
 def state(kind: MessageType, raw_type: str | None, *, has_text: bool, has_media: bool) -> ContentState:
-    """Whether the content is all there."""
+    """Return whether the content is complete."""
     if has_media or kind == "system" or (has_text and kind not in message_types.MEDIA_TYPES):
         return "complete"
     if kind in message_types.MEDIA_TYPES:
         return "media_missing"
     if raw_type in message_types.PROTOBUF_TEXT_TYPES:
-        # Only what was decrypted has a field of the protobuf: the text is empty.
+        # Only a decrypted message has a field of the protobuf, so the text is really empty.
         return "complete"
     if raw_type is None or raw_type in message_types.PLAIN_TEXT_TYPES or raw_type in message_types.UNDECRYPTED_TYPES:
         return "undecrypted"
@@ -77,7 +77,10 @@ def of_words(
     file_name: str | None = None,
     reply_to: str | None = None,
 ) -> MessageContent:
-    """The content of a message of this type, whose words are a file's caption or any other message's text."""
+    """Return the content of a message of this type.
+
+    `words` are the caption of a file or the text of any other message.
+    """
     kind = known_type(raw_type) or infer_type(raw_type, words, mime_type or file_name)
     is_media = kind in message_types.MEDIA_TYPES
     return MessageContent(
@@ -96,7 +99,7 @@ def of_words(
 
 
 def media_seconds(value: object) -> int | None:
-    """Whole seconds; None for what is no length of a recording."""
+    """Return whole seconds, or None for a value that is not the length of a recording."""
     if isinstance(value, float | str):
         try:
             value = int(float(value))

@@ -1,4 +1,4 @@
-"""Makes facts of what a message says and of its two sides."""
+"""Creates facts from the content of a message and from its two sides."""
 
 from store.model.facts import Delete, Edit, Fact, Message, Reaction, Status
 from worker.senders.reasons import Reason, UnreadableEventError
@@ -16,7 +16,10 @@ def of(  # noqa: PLR0913 - the parts of a message
     status: Status | None = None,
     is_history: bool = False,
 ) -> tuple[Fact, ...]:
-    """The message or its update, and the evidence about people; raises UnreadableEventError without a message id."""
+    """Return the message or its update, and the evidence about people.
+
+    Raises UnreadableEventError without a message id.
+    """
     if isinstance(said, MessageUpdate):
         return of_update(said, parties, time)
     if message_id is None:
@@ -33,7 +36,7 @@ def of_content(  # noqa: PLR0913 - the parts of a message
     status: Status | None = None,
     is_history: bool = False,
 ) -> tuple[Fact, ...]:
-    """The message, which its content identifies if it has no id, and the evidence about people."""
+    """Return the message, which its content identifies if it has no id, and the evidence about people."""
     message = Message(
         address=parties.chat,
         direction=parties.direction,
@@ -51,7 +54,7 @@ def of_content(  # noqa: PLR0913 - the parts of a message
         reply_to=content.reply_to,
         sender=parties.sender,
         sender_name=parties.sender_name,
-        # A message of our own is at least sent.
+        # A message of our own has at least the status sent.
         status=(status or "sent") if parties.direction == "outgoing" else None,
         is_history=is_history,
     )
@@ -59,7 +62,7 @@ def of_content(  # noqa: PLR0913 - the parts of a message
 
 
 def of_update(update: MessageUpdate, parties: Parties, time: int | None) -> tuple[Fact, ...]:
-    """The update of a message by this event's sender, and the evidence about people."""
+    """Return the update of a message by the sender of this event, and the evidence about people."""
     match update.action:
         case "react":
             fact = Reaction(update.target_id, parties.chat, parties.direction, parties.sender, update.content, time)

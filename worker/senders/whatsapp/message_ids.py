@@ -1,4 +1,4 @@
-"""Reduces the ids that gateways give to messages to WhatsApp's own, which edits, receipts and other gateways share."""
+"""Reduces the message ids of gateways to WhatsApp's ids, which edits, receipts and other gateways share."""
 
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -9,7 +9,7 @@ _MAX_LISTED: Final = 1_000
 
 
 class SerializedId(NamedTuple):
-    """WhatsApp Web's long form of a message id: `false_919811000001@c.us_3EB0…`, in groups with the sender behind."""
+    """WhatsApp Web's long form of a message id: `false_919811000001@c.us_3EB0…`, followed by the sender in groups."""
 
     is_from_me: bool
     chat: str
@@ -18,7 +18,7 @@ class SerializedId(NamedTuple):
 
 
 def parse_serialized(value: object) -> SerializedId | None:
-    """The parts of a long id; None for any other value."""
+    """Return the parts of a long id, or None for any other value."""
     if not isinstance(value, str) or not value.startswith(("true_", "false_")):
         return None
     parts = value.split("_", 3)
@@ -28,12 +28,12 @@ def parse_serialized(value: object) -> SerializedId | None:
 
 
 def bare(value: object) -> str | None:
-    """WhatsApp's own id of a message, of either form; None if there is none."""
+    """Return WhatsApp's id of a message from either form, or None if there is none."""
     serialized = parse_serialized(value)
     return text.identifier(value if serialized is None else serialized.bare)
 
 
 def listed(values: object, parse: Callable[[object], str | None] = bare) -> tuple[str, ...]:
-    """The different ids in a list, by the function that reads one; none for any other value."""
+    """Return the distinct ids in a list, read by `parse`, or none for any other value."""
     found = (parse(value) for value in (json_document.as_list(values) or [])[:_MAX_LISTED])
     return tuple(dict.fromkeys(each for each in found if each is not None))

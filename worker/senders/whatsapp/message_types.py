@@ -1,4 +1,4 @@
-"""Maps gateways' message types to the store's: WhatsApp's protobuf fields, the guide's words, other gateways' words."""
+"""Maps message types of gateways to those of the store: WhatsApp's protobuf fields, the guide's names, other names."""
 
 from typing import Final
 
@@ -7,11 +7,11 @@ from worker.senders.reasons import Reason
 
 PROTOBUF_TEXT_TYPES: Final = frozenset({"conversation", "extendedTextMessage"})
 PLAIN_TEXT_TYPES: Final = PROTOBUF_TEXT_TYPES | {"text", "chat"}
-"""Types that consist of text only. One that is named by a gateway's word and has no text is not decrypted yet."""
+"""Types that consist only of text. A type that is named by the gateway and has no text is not decrypted yet."""
 
 MESSAGE_TYPES: Final[dict[str, MessageType]] = {
     **dict.fromkeys(PLAIN_TEXT_TYPES, "text"),
-    # Businesses' buttons and lists, and the replies to them: text with decoration.
+    # Buttons and lists of businesses, and the replies to them: text with decoration.
     **dict.fromkeys(("templateMessage", "templateButtonReplyMessage", "highlyStructuredMessage", "template"), "text"),
     **dict.fromkeys(("buttonsMessage", "buttonsResponseMessage", "buttons_response", "listMessage"), "text"),
     **dict.fromkeys(("listResponseMessage", "list_response", "interactiveMessage", "interactive"), "text"),
@@ -45,7 +45,7 @@ MESSAGE_TYPES: Final[dict[str, MessageType]] = {
 MEDIA_TYPES: Final = frozenset({"image", "video", "audio", "document", "sticker"})
 
 VIEW_ONCE_TYPE: Final = "viewOnceMessage"
-"""Also given to a message that a linked device may not open: the gateway flags it and names no type."""
+"""Also given to a message that a linked device may not open, which the gateway flags without a type."""
 
 WRAPPER_TYPES: Final = frozenset(
     {
@@ -58,14 +58,14 @@ WRAPPER_TYPES: Final = frozenset(
         *("questionMessage", "questionReplyMessage", "commentMessage"),
     }
 )
-"""Wrappers, which hold another message as `message`; without it only some determine the type."""
+"""Wrappers, which contain another message as `message`. Without it, only some of them determine the type."""
 NOTICE_TYPES: Final = frozenset({"statusMentionMessage", "groupStatusMentionMessage", "limitSharingMessage"})
-"""Notices, whose `message` is WhatsApp's own protocol and not what a reader should see."""
+"""Notices, whose `message` belongs to WhatsApp's protocol and is not meant for readers."""
 
 KEY_TYPES: Final = frozenset({"senderKeyDistributionMessage", "fastRatchetKeySenderKeyDistributionMessage"})
-"""A key that encrypts what a member says in a group, often before the message proper."""
+"""A key that encrypts a member's messages in a group, often in front of the message itself."""
 LEADING_TYPES: Final = KEY_TYPES | {"messageContextInfo"}
-"""Fields that come beside the message proper, often before it: as a type they do not say what was sent."""
+"""Fields that come with the actual message, often in front of it. As a type they do not describe what was sent."""
 
 UNDECRYPTED_TYPES: Final = frozenset({"placeholderMessage", "ciphertext", "undecryptable"})
 """Types of messages whose content comes later."""
@@ -90,7 +90,8 @@ NOISE_REASONS: Final[dict[str, Reason]] = {
     **dict.fromkeys(("stickerSyncRmrMessage", "messageHistoryBundle"), Reason.DEVICE_HOUSEKEEPING),
     "messageHistoryNotice": Reason.DEVICE_HOUSEKEEPING,
 }
-"""The closed list of types that are no message of their own, unless they have a text. Any other type is a message."""
+"""The complete list of types that are not messages of their own, unless they have a text. Any other type is a message.
+"""
 
 _TYPE_BY_MIME: Final[dict[str, MessageType]] = {
     "image": "image",
@@ -107,7 +108,7 @@ _TYPE_BY_EXTENSION: Final[dict[str, MessageType]] = {
 
 
 def media_type(file: str) -> MessageType | None:
-    """A file's message type, by its MIME type, name or link; None if unknown."""
+    """Return the message type of a file by its MIME type, name or link, or None if it is unknown."""
     if "://" not in file and (known := _TYPE_BY_MIME.get(file.partition("/")[0].lower())) is not None:
         return known
     path = file.partition("?")[0].partition("#")[0]

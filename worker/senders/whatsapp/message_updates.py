@@ -1,4 +1,4 @@
-"""Reads the reactions, edits and deletes that a protobuf message carries."""
+"""Reads the reactions, edits and deletes in protobuf messages."""
 
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -14,28 +14,28 @@ MAX_EMOJI_LENGTH = 64
 
 @dataclass(frozen=True, slots=True)
 class MessageUpdate:
-    """The update of a message that another message carries."""
+    """An update of a message, contained in another message."""
 
     action: Literal["react", "edit", "delete"]
     target_id: str
     content: str
-    """The emoji, or the new text; empty for a delete."""
+    """The emoji or the new text. Empty for a delete."""
 
 
 def read_reaction(fields: JsonObject) -> MessageUpdate:
-    """A `reactionMessage`; an empty text withdraws the reaction. Raises UnreadableEventError."""
+    """Read a `reactionMessage`. An empty text removes the reaction. Raises UnreadableEventError."""
     return react(key_id(fields.get("key")), fields.get("text"))
 
 
 def react(target: str | None, emoji: object) -> MessageUpdate:
-    """A reaction; raises UnreadableEventError without a message or an emoji."""
+    """Return a reaction. Raises UnreadableEventError without a message or an emoji."""
     if target is None or not isinstance(emoji, str) or len(emoji) > MAX_EMOJI_LENGTH:
         raise UnreadableEventError(Reason.REACTION_UNREADABLE)
     return MessageUpdate("react", target, text.sanitize(emoji))
 
 
 def read_protocol(fields: JsonObject) -> MessageUpdate:
-    """A `protocolMessage`, which may also be a setting: then raises UnreadableEventError, as for an unreadable one."""
+    """Read a `protocolMessage`. Raises UnreadableEventError if it is unreadable or a setting."""
     kind = fields.get("type")
     edited = json_document.as_object(fields.get("editedMessage"))
     is_edit = kind in _EDIT or (kind is None and edited is not None)
@@ -53,6 +53,6 @@ def read_protocol(fields: JsonObject) -> MessageUpdate:
 
 
 def key_id(value: object) -> str | None:
-    """The message id in a key of the protobuf; None if it has none."""
+    """Return the message id in a protobuf key, or None if it has none."""
     key = json_document.as_object(value)
     return None if key is None else text.identifier(key.get("id") or key.get("ID"))

@@ -14,19 +14,22 @@ _SENDER_ALIAS_KEYS = ("participantAlt", "participantPn", "participantLid")
 
 
 class Parties(NamedTuple):
-    """A message's two sides and the evidence about them. A tuple, as one is made for each event."""
+    """The two sides of a message and the evidence about them.
+
+    It is a tuple for speed, because there is one for each event.
+    """
 
     chat: str
     direction: Direction
     sender: str | None
-    """In a group or a broadcast: the sender of an incoming message, if known."""
+    """The sender of an incoming message in a group or a broadcast, if known."""
     sender_name: str | None
-    """In a group or a broadcast: the sender's name."""
+    """The name of the sender in a group or a broadcast."""
     evidence: tuple[LidAlias | DisplayName, ...]
 
 
 def of_key(key: JsonObject, push_name: object, time: int | None) -> Parties:
-    """The parties of `{remoteJid, fromMe, participant}`; raises UnreadableEventError without a chat."""
+    """Return the parties of `{remoteJid, fromMe, participant}`. Raises UnreadableEventError without a chat."""
     chat = key.get("remoteJid")
     return find(
         chat,
@@ -40,7 +43,7 @@ def of_key(key: JsonObject, push_name: object, time: int | None) -> Parties:
 
 
 def of_info(info: JsonObject, time: int | None) -> Parties:
-    """The parties of `{Chat, Sender, IsFromMe, …}`; raises UnreadableEventError without a chat."""
+    """Return the parties of `{Chat, Sender, IsFromMe, …}`. Raises UnreadableEventError without a chat."""
     is_ours = info.get("IsFromMe") is True
     return find(
         info.get("Chat"),
@@ -63,12 +66,12 @@ def find(  # noqa: PLR0913 - all that a message says of its sides
     push_name: object,
     time: int | None,
 ) -> Parties:
-    """The parties of a message; raises UnreadableEventError without a chat.
+    """Return the parties of a message. Raises UnreadableEventError without a chat.
 
-    The aliases are other addresses of the chat, if that is a person's, and of a group's sender.
+    `chat_aliases` are other addresses of the chat, if it is a person's; `sender_aliases` are those of a group's sender.
     """
     address = parse_chat(chat)
-    # Our own messages carry our own name.
+    # Our own messages contain our own name.
     name = None if is_ours else text.name(push_name)
     if addresses.is_individual(address):
         evidence = (*_aliases(address, chat_aliases, time), *_names(address, name, time))
@@ -81,7 +84,7 @@ def find(  # noqa: PLR0913 - all that a message says of its sides
 
 
 def parse_chat(value: object) -> str:
-    """The address of a chat; raises UnreadableEventError."""
+    """Return the address of a chat. Raises UnreadableEventError."""
     chat = addresses.parse(value)
     if chat is None:
         raise UnreadableEventError(Reason.BAD_ADDRESS if value else Reason.NO_ADDRESS)

@@ -19,23 +19,23 @@ from worker.senders.whatsapp.message_types import (
 
 _MAX_WRAPPERS = 8
 _NAME_PATTERN = re.compile(r"[a-z][A-Za-z]*Mess+age(?:V[0-9]+)?(?:Extension)?", re.ASCII)
-"""The names of most fields, and of those that the protobuf may add."""
+"""The names of most fields, and of fields that the protobuf may add later."""
 _OTHER_NAMES = frozenset({"messageContextInfo", "messageHistoryBundle", "messageHistoryNotice", "groupRootKeyShare"})
 _WORD_NAMES = frozenset({"call", "eventCoverImage", "statusAddYours"})
-"""Names that are fields of a message only."""
+"""Names that occur only as fields of a message."""
 _KNOWN = frozenset((*MESSAGE_TYPES, *NOISE_REASONS, *WRAPPER_TYPES, *NOTICE_TYPES, *UNDECRYPTED_TYPES))
 _UPDATE_TYPES = REACTION_TYPES | PROTOCOL_TYPES | EDITED_TYPES
 _NO_FIELDS = frozenset({"contextInfo", "quotedMessage", "originalMessage", "lastMessage", "replyMessage", "key"})
-"""Objects that gateways put beside a message's own fields."""
+"""Objects that gateways put beside the message's own fields."""
 
 
 class _Scope(NamedTuple):
     """The names that count as fields of the protobuf."""
 
     is_message: bool
-    """The object is the event's message: the protobuf may have fields that are in none of our lists."""
+    """True if the object is the event's message. The protobuf may have fields that are in none of our lists."""
     is_protobuf: bool
-    """It is the protobuf for certain: every object in it is a field, whatever its name."""
+    """True if it is certainly the protobuf. Then every object in it is a field, whatever its name."""
 
     def has(self, name: str) -> bool:
         if name in _OTHER_NAMES or (name in _KNOWN and _NAME_PATTERN.fullmatch(name)):
@@ -46,10 +46,10 @@ class _Scope(NamedTuple):
 
 
 def unwrap(message: JsonObject, *, is_message: bool = True, is_protobuf: bool = False) -> tuple[str, JsonObject] | None:
-    """The innermost message's type and fields, out of its wrappers; None if this is no protobuf message.
+    """Return the type and fields of the innermost message, or None if this is not a protobuf message.
 
-    A field of a known message comes first, then what changes another message, then a field that may be a message, then
-    noise, and at last keys and context.
+    The order of preference is: a field of a known message, a change of another message, a field that may be a message,
+    noise, and finally keys and context.
     """
     scope = _Scope(is_message, is_message and (is_protobuf or not LEADING_TYPES.isdisjoint(message)))
     for _ in range(_MAX_WRAPPERS):
@@ -73,7 +73,7 @@ def unwrap(message: JsonObject, *, is_message: bool = True, is_protobuf: bool = 
 
 
 def _rank(name: str) -> int:
-    """The place of a field among those beside it, the smallest first."""
+    """Return the position of a field among its siblings, smallest first."""
     if name in NOISE_REASONS:
         return 4 if name in LEADING_TYPES else 1 if name in _UPDATE_TYPES else 3
     return 0 if name in _KNOWN else 2

@@ -1,4 +1,4 @@
-"""Reads a protobuf message, as Baileys or whatsmeow spells it: its content, or the update that it carries.
+"""Reads a protobuf message as spelled by Baileys or whatsmeow: its content, or the update that it contains.
 
 The two spell some fields differently: `stanzaId` and `stanzaID`, `id` and `ID`.
 """
@@ -22,11 +22,11 @@ from worker.senders.whatsapp.message_content import MessageContent
 from worker.senders.whatsapp.message_updates import MessageUpdate
 
 UNDECRYPTED: Final = MessageContent("unknown", None, "undecrypted", None, None, None, None, None, None, None, None)
-"""The content of a message that could not be decrypted, or is not there yet."""
+"""The content of a message that could not be decrypted, or is not available yet."""
 
 
 def read(message: JsonObject) -> MessageContent | MessageUpdate:
-    """The content or the update; raises UnreadableEventError for what is neither, such as keys and settings."""
+    """Return the content or the update. Raises UnreadableEventError for anything else, such as keys and settings."""
     found = proto.unwrap(message, is_protobuf=True)
     if found is None:
         return UNDECRYPTED
@@ -41,7 +41,7 @@ def read(message: JsonObject) -> MessageContent | MessageUpdate:
 
 
 def read_stub(value: object, parameters: object) -> MessageContent:
-    """The content of a message that is only a stub: a notice, or what was not decrypted."""
+    """Return the content of a message that is only a stub: a notice, or a message that was not decrypted."""
     stub = stubs.name(value)
     if stub is None or stub in stubs.UNDECRYPTED:
         return UNDECRYPTED
@@ -49,7 +49,7 @@ def read_stub(value: object, parameters: object) -> MessageContent:
 
 
 def reply_to(context: object) -> str | None:
-    """The id of the quoted message in a `contextInfo`."""
+    """Return the id of the quoted message in a `contextInfo`."""
     fields = json_document.as_object(context)
     return None if fields is None else text.identifier(fields.get("stanzaId") or fields.get("stanzaID"))
 
@@ -83,7 +83,10 @@ def _content(name: str, fields: JsonObject) -> MessageContent:
 
 
 def with_file(content: MessageContent, *, link: object, mime_type: object, name: object) -> MessageContent:
-    """The content with the file that the gateway has fetched; what it does not name stays as the message says."""
+    """Return the content with the file that the gateway has fetched.
+
+    Values that it lacks are taken from the message.
+    """
     media_url = text.url(link)
     mime = text.label(mime_type) or content.mime_type
     kind = content.type

@@ -18,11 +18,11 @@ _STATUS_SCALE: Final[tuple[Status, ...]] = ("failed", "pending", "sent", "delive
 FIRST_OF_SCALE: Final = -1
 """SAK and most gateways count from -1."""
 FIRST_OF_BAILEYS_SCALE: Final = 0
-"""Baileys' `status` beside a message key is protobuf's enumeration, which counts from 0."""
+"""Baileys' `status` beside a message key is the enumeration of the protobuf, which counts from 0."""
 
 
 def parse(value: object, first: int = FIRST_OF_SCALE) -> Status | None:
-    """The status of a word, or of a number on the scale that begins at `first`; None for any other value."""
+    """Return the status for a word, or for a number on the scale that starts at `first`, or None for other values."""
     if isinstance(value, str):
         word = (text.label(value) or "").lower()
         if not re.fullmatch(r"-?[0-9]", word, re.ASCII):

@@ -1,4 +1,4 @@
-"""Reads WhatsApp's stubs, which stand in the place of a message: notices, missed calls, and what is not decrypted."""
+"""Reads WhatsApp's stubs, which replace messages: notices, missed calls, and messages that are not decrypted."""
 
 from typing import Final
 
@@ -24,16 +24,16 @@ _NAME_BY_NUMBER: Final[dict[int, str]] = {
     **dict(enumerate(("CALL_MISSED_GROUP_VOICE", "CALL_MISSED_GROUP_VIDEO"), 45)),
     64: "BIZ_NAME_CHANGE",
 }
-"""The frequent ones; the others are named by their number."""
+"""The frequent stubs. Others are named by their number."""
 UNDECRYPTED: Final = frozenset({"CIPHERTEXT", "FUTUREPROOF"})
 REVOKED: Final = "REVOKE"
-"""The message was deleted for everyone; the stub has its id."""
+"""The message was deleted for everyone. The stub has its id."""
 _WITH_WORDS: Final = frozenset({"GROUP_CREATE", "GROUP_CHANGE_SUBJECT", "GROUP_CHANGE_DESCRIPTION", "BIZ_NAME_CHANGE"})
-"""Stubs whose first parameter is words; elsewhere it is an address or a flag."""
+"""Stubs whose first parameter is text. In others it is an address or a flag."""
 
 
 def name(value: object) -> str | None:
-    """The name of a stub that is given by its name or number; None if it is none."""
+    """Return the name of a stub given by its name or number, or None if it is none."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:9])
     if isinstance(value, int) and not isinstance(value, bool):
@@ -43,7 +43,7 @@ def name(value: object) -> str | None:
 
 
 def words(stub: str, parameters: object) -> str | None:
-    """The words of a notice, such as a group's new subject."""
+    """Return the text of a notice, such as a group's new subject."""
     if stub not in _WITH_WORDS:
         return None
     values = json_document.as_list(parameters) or [None]

@@ -1,4 +1,4 @@
-"""Makes strings that PostgreSQL stores as text and jsonb without loss."""
+"""Converts strings so that PostgreSQL stores them as text and jsonb without loss."""
 
 import hashlib
 import re
@@ -6,7 +6,7 @@ import re
 from store.model import spelling
 
 MAX_TEXT = 65_536
-"""WhatsApp's limit for one message."""
+"""The limit of WhatsApp for one message, in characters."""
 MAX_NAME = 256
 MAX_LABEL = 128
 MAX_URL = 8_192
@@ -17,7 +17,10 @@ _UNSTORABLE_PATTERN = re.compile("[\x00\ud800-\udfff]")
 
 
 def sanitize(value: str, limit: int = MAX_TEXT) -> str:
-    """The text with U+FFFD for each NUL and lone surrogate, cut at the limit with a note of the characters lost."""
+    """Return the text with U+FFFD for each NUL and lone surrogate.
+
+    A longer text is cut at the limit, with a note of the number of characters lost.
+    """
     if len(value) > limit:
         note = f" [… {len(value) - limit} more characters]"
         value = value[:limit] + note
@@ -28,7 +31,7 @@ def sanitize(value: str, limit: int = MAX_TEXT) -> str:
 
 
 def message_text(value: object) -> str | None:
-    """A message's text; None if it is empty."""
+    """Return the text of a message, or None if it is empty."""
     if isinstance(value, str):
         return sanitize(value) if value else None
     if isinstance(value, int) and not isinstance(value, bool):
@@ -37,10 +40,10 @@ def message_text(value: object) -> str | None:
 
 
 def label(value: object, limit: int = MAX_LABEL) -> str | None:
-    """A short string such as a name or a type, stripped and cut at the limit; None if it is empty."""
+    """Return a short string such as a name or a type, stripped and cut at the limit, or None if it is empty."""
     if not isinstance(value, str):
         return None
-    # Cuts first: stripping a megabyte for a short word would let a sender order expensive work.
+    # Cuts first, because stripping a megabyte for a short word would let a sender cause expensive work.
     stripped = value[: 2 * limit].strip()[:limit]
     if not stripped or (stripped.isascii() and "\x00" not in stripped):
         return stripped or None
@@ -48,7 +51,7 @@ def label(value: object, limit: int = MAX_LABEL) -> str | None:
 
 
 def name(value: object) -> str | None:
-    """A person's or a chat's name; None if nothing of it can be seen, as with names that hide their owner."""
+    """Return the name of a person or a chat, or None if none of it is visible."""
     stripped = label(value, MAX_NAME)
     if stripped is None or (stripped.isascii() and stripped.isprintable()):
         return stripped
@@ -56,10 +59,10 @@ def name(value: object) -> str | None:
 
 
 def identifier(value: object) -> str | None:
-    """An id, unchanged; None if it is empty.
+    """Return an id unchanged, or None if it is empty.
 
-    An id that cannot be stored (too long for an index, or with characters that PostgreSQL rejects) becomes its hash, so
-    that equal ids stay equal and different ids stay different.
+    An id that cannot be stored (because it is too long for an index or has characters that PostgreSQL rejects) is
+    replaced by its hash, so that equal ids stay equal and different ids stay different.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
@@ -74,7 +77,7 @@ def identifier(value: object) -> str | None:
 
 
 def url(value: object) -> str | None:
-    """A link that a browser may follow; None for any other value. A link is never cut."""
+    """Return a link that a browser may follow, or None for any other value. A link is never cut."""
     if not isinstance(value, str) or len(value) > MAX_URL or not value[:8].lower().startswith(("http://", "https://")):
         return None
     return None if _UNSTORABLE_PATTERN.search(value) else value

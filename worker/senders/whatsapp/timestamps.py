@@ -1,4 +1,4 @@
-"""Parses timestamps in any unit or spelling to milliseconds since 1970 (UTC)."""
+"""Parses timestamps in any unit or spelling as milliseconds since 1970 (UTC)."""
 
 import math
 import re
@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 from worker.senders.whatsapp import json_document
 
 MAX_MILLISECONDS = 253_402_300_799_999
-"""The last millisecond of the year 9999: PostgreSQL and Python both end there or later."""
+"""The last millisecond of the year 9999, which PostgreSQL and Python support."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _NUMBER_PATTERN = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?", re.ASCII)
 _MAX_LENGTH = 40
 
-# Where seconds would lie in the year 5138, milliseconds lie in 1973; and so on by factors of a thousand.
+# The value that means the year 5138 in seconds means 1973 in milliseconds, and so on by factors of a thousand.
 _SECONDS_BELOW = 10**11
 _MILLISECONDS_BELOW = 10**14
 _MICROSECONDS_BELOW = 10**17
@@ -22,7 +22,7 @@ _NANOSECONDS_BELOW = 10**20
 
 
 def parse(value: object) -> int | None:
-    """Milliseconds since 1970; None for any value that is no time between 1970 and 9999, or lacks its zone."""
+    """Return milliseconds since 1970, or None for a value that is no time between 1970 and 9999 or has no zone."""
     if isinstance(value, int):
         return None if isinstance(value, bool) else _to_milliseconds(value)
     if isinstance(value, float):
@@ -50,7 +50,7 @@ def _to_milliseconds(number: int) -> int | None:
 def _fraction_to_milliseconds(number: float) -> int | None:
     if not math.isfinite(number):
         return None
-    # Only seconds have a fraction that matters; the other units are finer than a millisecond.
+    # Only seconds have a relevant fraction. The other units are finer than a millisecond.
     return _to_milliseconds(round(number * 1000)) if _SECONDS_BELOW > number >= 10**8 else _to_milliseconds(int(number))
 
 
@@ -65,14 +65,14 @@ def _parse_string(string: str) -> int | None:
     except ValueError:
         return None
     if moment.tzinfo is None:
-        # Of an unknown zone: hours off for whoever reads it as UTC. The receipt is closer, and keeps the order.
+        # The zone is unknown, and reading it as UTC would be off by hours. The receipt is closer and keeps the order.
         return None
     milliseconds = (moment - _EPOCH) // _MILLISECOND
     return milliseconds if 0 < milliseconds <= MAX_MILLISECONDS else None
 
 
 def _parse_object(fields: json_document.JsonObject) -> int | None:
-    """A Long of JavaScript, or protobuf's `seconds`, which may be one itself."""
+    """Return the value of a JavaScript Long, or of protobuf's `seconds`, which may itself be a Long."""
     seconds = fields.get("seconds")
     inner = json_document.as_object(seconds)
     if inner is not None:
@@ -81,7 +81,7 @@ def _parse_object(fields: json_document.JsonObject) -> int | None:
 
 
 def _parse_long(fields: json_document.JsonObject) -> int | None:
-    """`low` and `high` are signed 32-bit halves as in JavaScript; `unsigned` applies to the whole."""
+    """Return the value of `low` and `high`, signed 32-bit halves as in JavaScript. `unsigned` applies to the whole."""
     low = fields.get("low")
     high = fields.get("high", 0)
     if not isinstance(low, int) or not isinstance(high, int):

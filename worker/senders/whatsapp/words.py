@@ -1,4 +1,4 @@
-"""Collects the words of a message from its protobuf fields: one list of places per type."""
+"""Collects the text of a message from its protobuf fields, with one list of places per type."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ _MEDIA: Final = (
     *("imageMessage.caption", "videoMessage.caption", "documentMessage.caption", "documentMessage.fileName"),
     *("locationMessage.name", "productMessage.product.title"),
 )
-"""The words of the picture, file or product above a message."""
+"""The text of the picture, file or product above a message."""
 _TEMPLATE: Final = (
     *_MEDIA,
     *("hydratedTitleText", "title", "content", "hydratedContentText", "hydratedFooterText", "footer"),
@@ -83,7 +83,7 @@ PLACES: Final[Mapping[str, tuple[str, ...]]] = {
         *("submessages[].messageText", "submessages[].tableMetadata.title"),
         *("submessages[].tableMetadata.rows[].items[]", "submessages[].codeMetadata.codeBlocks[].codeContent"),
     ),
-    # The words of gateways that pass on the Cloud API's objects.
+    # The texts of gateways that pass on the Cloud API's objects.
     "interactive": _INTERACTIVE,
     "button": ("text",),
     "button_reply": ("title",),
@@ -96,10 +96,10 @@ PLACES: Final[Mapping[str, tuple[str, ...]]] = {
     "system": ("body",),
     "template": ("text", "body", *_TEMPLATE),
 }
-"""Per type, the places of its words, in the order in which they are read.
+"""The places of the text by type, in the order in which they are read.
 
-A place is a path of keys. `[]` goes through a list, `{}` reads JSON in a string, `{*}` reads all answers of a form from
-JSON in a string, `!` reads a message and `#` the name in a vCard.
+A place is a path of keys. `[]` iterates over a list, `{}` reads JSON in a string, `{*}` reads all answers of a form
+from JSON in a string, `!` reads a message and `#` the name in a vCard.
 """
 
 _IDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -110,12 +110,12 @@ _IDS: Final[Mapping[str, tuple[str, ...]]] = {
     "interactive": ("button_reply.id", "list_reply.id"),
     "button": ("payload",),
 }
-"""The places of a reply's id, which often says what was chosen, where the reply has no words."""
+"""The places of a reply's id, which often shows what was chosen if the reply has no text."""
 _COMMON_PLACES: Final = (
     *("title", "name", "text", "body", "body.text", "caption", "description", "note", "displayName", "contentText"),
     *("message", "message!"),
 )
-"""The places of types that are not in `PLACES`."""
+"""The places for types that are not in `PLACES`."""
 _FORM_KEYS: Final = frozenset({"title", "display_text", "description", "text", "name"})
 """Keys of a form's answers that add nothing to the answer."""
 _HIDDEN_FORM_KEYS: Final = frozenset({"flow_token", "id", "wa_flow_response_params", "version"})
@@ -123,16 +123,16 @@ _VCARD_NAME_PATTERN: Final = re.compile(r"^FN(?:;(?!ENCODING)[^:;\r\n]*)*:([^\r\
 
 
 def collect(message_type: str, fields: JsonObject) -> str | None:
-    """The words of a message of this type, a line each; None if it has none."""
+    """Return the text of a message of this type, one line per place, or None if it has none."""
     for places in (PLACES.get(message_type, _COMMON_PLACES), _IDS.get(message_type, ())):
-        found = dict.fromkeys(words for place in places for words in _at(fields, place.split(".")))
+        found = dict.fromkeys(words for place in places for words in _values_at(fields, place.split(".")))
         if found:
             return text.message_text("\n".join(found))
     return None
 
 
 def of_message(message: JsonObject) -> str | None:
-    """The text or caption of a protobuf message; None if it has none."""
+    """Return the text or caption of a protobuf message, or None if it has none."""
     unwrapped = proto.unwrap(message)
     if unwrapped is None:
         return None
@@ -144,8 +144,8 @@ def of_message(message: JsonObject) -> str | None:
     return collect(name, fields)
 
 
-def _at(value: object, steps: list[str]) -> Iterator[str]:
-    """The strings and numbers at a place."""
+def _values_at(value: object, steps: list[str]) -> Iterator[str]:
+    """Yield the strings and numbers at a place."""
     if not steps:
         if isinstance(value, str) and value.strip():
             yield value.strip()
@@ -158,9 +158,9 @@ def _at(value: object, steps: list[str]) -> Iterator[str]:
     match steps[0].removeprefix(key):
         case "[]":
             for item in json_document.as_list(inner) or ():
-                yield from _at(item, rest)
+                yield from _values_at(item, rest)
         case "{}":
-            yield from _at(_decode(inner), rest)
+            yield from _values_at(_decode(inner), rest)
         case "{*}":
             yield from _answers(_decode(inner))
         case "!":
@@ -169,13 +169,13 @@ def _at(value: object, steps: list[str]) -> Iterator[str]:
             yield from () if words is None else (words,)
         case "#":
             found = _VCARD_NAME_PATTERN.search(inner) if isinstance(inner, str) else None
-            yield from () if found is None else _at(re.sub(r"\\([,;\\])", r"\1", found[1]), rest)
+            yield from () if found is None else _values_at(re.sub(r"\\([,;\\])", r"\1", found[1]), rest)
         case _:
-            yield from _at(inner, rest)
+            yield from _values_at(inner, rest)
 
 
 def _decode(value: object) -> JsonObject | None:
-    """The object of JSON in a string."""
+    """Return the JSON object in a string."""
     if not isinstance(value, str):
         return json_document.as_object(value)
     try:
@@ -185,7 +185,7 @@ def _decode(value: object) -> JsonObject | None:
 
 
 def _answers(fields: JsonObject | None) -> Iterator[str]:
-    """The answers of a form, each with the name of its field where that says something."""
+    """Yield the answers of a form, each with the name of its field if that is informative."""
     for name, value in (fields or {}).items():
         if name in _HIDDEN_FORM_KEYS:
             continue

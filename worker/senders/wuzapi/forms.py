@@ -1,4 +1,4 @@
-"""Decodes wuzapi's bodies: a form, one with a file, or JSON."""
+"""Decodes wuzapi's bodies: a form, a form with a file, or JSON."""
 
 from typing import Final
 from urllib.parse import parse_qsl
@@ -14,7 +14,7 @@ _NAMES: Final = ("instanceName", "userID")
 
 
 def decode(body: bytes) -> JsonObject:
-    """The event's fields, and the names of the session beside them; raises UnreadableEventError."""
+    """Return the event's fields and the names of the session beside them. Raises UnreadableEventError."""
     if body[:1] in (b"{", b"[", b""):
         return json_document.decode(body)
     fields = form_data.fields(body) if form_data.is_form_data(body) else _form_fields(body)

@@ -1,4 +1,4 @@
-"""Parses wuzapi's events about messages: whatsmeow's `Info` and the protobuf message, spelled as Go spells them."""
+"""Parses wuzapi's events about messages: whatsmeow's `Info` and the protobuf message, in the spelling of Go."""
 
 from typing import Final
 
@@ -25,7 +25,7 @@ _STATUS_BY_STATE: Final[dict[str, Status]] = {"Delivered": "delivered", "Read": 
 
 
 def read(event: Event) -> tuple[Fact, ...]:
-    """`Message`: of the other side, or typed on the phone; what the API sends raises no event."""
+    """Read `Message`, from the other side or typed on the phone. Messages sent by the API cause no event."""
     info, time = _info(event)
     message = json_document.as_object(event.data.get("Message")) or {}
     said = proto_messages.read(message)
@@ -41,14 +41,14 @@ def read(event: Event) -> tuple[Fact, ...]:
 
 
 def read_undecrypted(event: Event) -> tuple[Fact, ...]:
-    """`UndecryptableMessage`."""
+    """Read `UndecryptableMessage`."""
     info, time = _info(event)
     message_id = text.identifier(info.get("ID"))
     return message_facts.of(proto_messages.UNDECRYPTED, parties.of_info(info, time), message_id=message_id, time=time)
 
 
 def read_receipt(event: Event) -> tuple[Fact, ...]:
-    """`ReadReceipt`, of one or many messages; `state` is beside the event."""
+    """Read `ReadReceipt` for one or many messages. `state` is beside the event."""
     state = text.label(event.envelope.get("state"))
     if state == "ReadSelf" or event.data.get("IsFromMe") is True:
         raise UnreadableEventError(Reason.OWN_RECEIPT)
@@ -64,9 +64,9 @@ def read_receipt(event: Event) -> tuple[Fact, ...]:
 
 
 def read_history(event: Event) -> tuple[Fact, ...]:
-    """`HistorySync`: the past, as the phone tells it when it is linked."""
+    """Read `HistorySync`: messages of the past, as the phone sends them when it is linked."""
     data = json_document.as_object(event.data.get("Data")) or {}
-    # A message of which the key names no chat is in the conversation's.
+    # A message whose key has no chat belongs to the conversation's chat.
     items = [
         {"chat": conversation.get("ID"), **(json_document.as_object(item.get("message")) or {})}
         for conversation in json_document.objects(data.get("conversations"))
@@ -74,7 +74,7 @@ def read_history(event: Event) -> tuple[Fact, ...]:
     ]
     if not items:
         raise UnreadableEventError(Reason.DEVICE_HOUSEKEEPING)
-    return events.of_each(items, _past_message)
+    return events.read_each(items, _past_message)
 
 
 def _past_message(item: JsonObject) -> tuple[Fact, ...]:

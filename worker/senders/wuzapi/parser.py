@@ -17,7 +17,7 @@ def _session(fields: JsonObject) -> str | None:
 
 
 def _is_self_identifying(fields: JsonObject) -> bool:
-    """Whether the body has a message's id or a time."""
+    """Return whether the body contains a message's id or a time."""
     event = json_document.as_object(fields.get("event")) or {}
     info = json_document.as_object(event.get("Info")) or {}
     return bool(info.get("ID") or event.get("MessageIDs") or event.get("Timestamp") or event.get("CallID"))
@@ -62,5 +62,5 @@ _DIALECT: Final = Dialect(
 
 
 def parse(body: bytes) -> ParseResult:
-    """Parse one event. Never raises; time and memory are proportional to the body's length."""
+    """Parse one event. Never raises. Time and memory are proportional to the length of the body."""
     return events.parse(body, _DIALECT)

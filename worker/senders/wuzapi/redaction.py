@@ -1,6 +1,6 @@
-"""Takes the user's API token out of wuzapi's bodies, in which older versions name it beside the event, and files.
+"""Removes files and the user's API token from wuzapi's bodies; older versions send the token beside the event.
 
-A file is no part of the history, and may be a thousand times as large as its event.
+A file is not part of the history, and may be a thousand times as large as its event.
 """
 
 import re
@@ -13,7 +13,7 @@ _IN_JSON: Final = re.compile(rb'("token"\s*+:\s*+)"[^"\\]*+(?:\\.[^"\\]*+)*+"', 
 
 
 def redact(body: bytes) -> bytes:
-    """The body without the token and the content of a file; every other byte is unchanged."""
+    """Return the body without the token and the content of a file. Every other byte is unchanged."""
     if form_data.is_form_data(body):
         parts = form_data.split(body)
         kept = [part._replace(content=b"") if part.is_file or part.name == b"token" else part for part in parts]

@@ -6,7 +6,7 @@ from worker.senders.events import Event
 
 
 def read_as(event: Event, state: SessionState) -> tuple[Fact, ...]:
-    """The report of an event whose name is the state; a pairing names the session's own number."""
+    """Return the report of an event whose name is the state. A pairing also contains the session's own number."""
     phone = addresses.parse(event.data.get("ID"))
     own_phone = phone if phone is not None and addresses.is_phone(phone) else None
     return (SessionReport(state, own_phone, None),)
