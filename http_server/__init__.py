@@ -1,1 +1,1 @@
-"""Serves HTTP/1.1 with bounds on connections, requests and memory, for ingest and the api."""
+"""Serves HTTP/1.1 with limits on connections, requests and memory, for ingest and the api."""

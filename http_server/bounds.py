@@ -1,4 +1,4 @@
-"""The bounds of one process' connections, and the number of connections that its descriptors allow."""
+"""Defines the limits for the connections of a process, and reads how many connections its descriptors allow."""
 
 import resource
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from telemetry.errors import SettingsError
 
 MAX_CONNECTIONS = 2048
-"""The default, where descriptors allow more: an idle connection takes 7 KiB of memory."""
+"""The default if descriptors allow more. An idle connection takes 7 KiB of memory."""
 MIN_CONNECTIONS = 8
 
 
@@ -15,21 +15,24 @@ MIN_CONNECTIONS = 8
 class ConnectionBounds:
     max_connections: int
     max_unfinished_bytes: int
-    """Of unfinished requests and unread responses, of all connections together."""
+    """The size limit for unfinished requests and unread responses, of all connections together."""
     kept_body_bytes: int
-    """The most that the application keeps of one unfinished body."""
+    """The largest part of one unfinished body that the application keeps."""
     body_seconds: float
-    """How long a body may take to arrive."""
+    """The time in seconds that a body may take to arrive."""
     min_body_rate: float | None = None
-    """Bytes a second with which a body may take longer; None: it may not."""
+    """The rate in bytes per second at which a body may take longer, or None if it may not."""
     unread_seconds: float = 30.0
-    """How long a client may leave all of a response unread."""
+    """The time in seconds for which a client may read nothing of a response."""
     answers_half_closed: bool = False
-    """Whether a client that has closed its half gets its answer; else that ends the request."""
+    """True if a client that has closed its half of the connection still gets its response."""
 
 
 def read_max_connections(environ: Mapping[str, str], reserved_descriptors: int) -> int:
-    """MAX_CONNECTIONS, or what the limit of descriptors leaves beside the reserved ones; raises SettingsError."""
+    """Return MAX_CONNECTIONS, or as many as the limit of descriptors allows beside the reserved ones.
+
+    Raises SettingsError.
+    """
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if limit == resource.RLIM_INFINITY:
         limit = MAX_CONNECTIONS + reserved_descriptors
@@ -49,7 +52,7 @@ def read_max_connections(environ: Mapping[str, str], reserved_descriptors: int) 
 
 
 def read_max_unfinished_bytes(environ: Mapping[str, str], kept_body_bytes: int) -> int:
-    """MAX_UNFINISHED_BYTES; the default has room for four of the largest bodies. Raises SettingsError."""
+    """Return MAX_UNFINISHED_BYTES. The default has room for four of the largest bodies. Raises SettingsError."""
     return _read_number(environ, "MAX_UNFINISHED_BYTES", 4 * kept_body_bytes, 2 * kept_body_bytes)
 
 

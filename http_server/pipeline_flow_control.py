@@ -1,4 +1,4 @@
-"""Decides when a connection reads on: not while a request waits behind another, and in turn with other connections."""
+"""Decides when a connection reads: not while a request waits behind another one, and in turn with other connections."""
 
 import asyncio
 from collections import deque
@@ -9,7 +9,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 
 
 class PipelineFlowControl(FlowControl):
-    """Reads on only while no request waits behind another, and in turn."""
+    """Reads only while no request waits behind another one, and in turn."""
 
     def __init__(self, transport: asyncio.Transport, pipeline: deque[Any]) -> None:
         super().__init__(transport)
@@ -28,7 +28,7 @@ class PipelineFlowControl(FlowControl):
             super().resume_reading()
 
     def yield_turn(self, queue: Callable[[Callable[[], None]], None]) -> None:
-        """Pause, and read on when the queue comes to it, if that is wanted by then."""
+        """Pause, and resume when the queue reaches the connection, if that is still wanted."""
         if not self._waits_for_turn:
             self._waits_for_turn = True
             super().pause_reading()

@@ -1,4 +1,4 @@
-"""Computes a public page once for all clients that wait for it."""
+"""Computes a public page once for all clients that are waiting for it."""
 
 import asyncio
 import copy
@@ -10,15 +10,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 PAUSE_SHARE = 10
-"""The pause between two calls, as a multiple of the first one: together they take a small share of the time."""
+"""The pause between two calls as a multiple of the first one's duration, so that they take a small share of the time.
+"""
 MAX_PAUSE_SECONDS = 0.1
 
 
 def shared(page: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    """The same endpoint, of which one call runs at a time.
+    """Return the same endpoint, limited to one call at a time.
 
-    All requests that arrive before a call begins get its response, so none is older than the request for it. A crowd
-    of clients without a credential then costs one call, and delays neither the other requests nor a probe.
+    All requests that arrive before a call starts get its response, so a response is never older than its request. Many
+    clients without a credential then cost only one call, and delay neither other requests nor a probe.
     """
     turn = asyncio.Lock()
     waiting: asyncio.Task[Response] | None = None

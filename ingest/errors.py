@@ -1,8 +1,8 @@
-"""The error of a batch that was not confirmed as stored."""
+"""Defines the error for a batch that was not confirmed as stored."""
 
 
 class NotConfirmedError(Exception):
-    """A place to store batches did not confirm one; `reason` is a stable code such as `oom` or `unreachable`."""
+    """A batch was not confirmed. `reason` is a stable code such as `oom` or `unreachable`."""
 
     def __init__(self, reason: str, *, may_be_stored: bool) -> None:
         super().__init__(reason)

@@ -1,4 +1,4 @@
-"""Serves `/healthz` and `/readyz`: liveness, and whether acknowledged events are safe."""
+"""Serves `/healthz` and `/readyz`, which report liveness and whether acknowledged events are safe."""
 
 import asyncio
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from ingest.tail.tail import Tail
 
 PING_TIMEOUT_SECONDS = 1.0
 SPOOL_HIGH_WATER = 0.8
-"""Share of SPOOL_MAX_BYTES above which the spool counts as nearly full."""
+"""The share of SPOOL_MAX_BYTES above which the spool counts as nearly full."""
 EPHEMERAL_FILE_SYSTEMS = frozenset({"tmpfs", "ramfs", "overlay"})
 """File systems that are empty after a new container or a restart of the host."""
 
@@ -36,11 +36,14 @@ class Health:
     heartbeat: Heartbeat
 
     async def liveness(self, _: Request) -> JSONResponse:
-        """200 as long as the event loop runs."""
+        """Respond with 200 as long as the event loop runs."""
         return JSONResponse({"alive": True})
 
     async def readiness(self, _: Request) -> JSONResponse:
-        """200 if an event acknowledged now is safe, 503 with `reasons` otherwise; `notes` are for the operator."""
+        """Respond with 200 if an event acknowledged now is safe, otherwise with 503 and `reasons`.
+
+        `notes` are for operators.
+        """
         reasons: list[str] = []
         notes: list[str] = []
         spool = self.spool
@@ -115,7 +118,7 @@ class Health:
         names = redis_rules.SETTINGS
         shown = cast("dict[str, str]", await self.client.config_get(*names))  # pyright: ignore[reportUnknownMemberType]
         settings = {name: shown.get(name) for name in names}
-        # appendfsync only matters when the host crashes: that risk is the operator's, and the doctor reports it.
+        # appendfsync matters only if the host crashes. The operator decides about that risk, and the doctor reports it.
         reasons += [
             finding.message
             for finding in redis_rules.check_durability(settings)
@@ -125,7 +128,7 @@ class Health:
 
 
 def _file_system_type(folder: Path) -> str | None:
-    """The type of the folder's file system; None where the system does not report it."""
+    """Return the type of the folder's file system, or None if the system does not report it."""
     try:
         lines = Path("/proc/mounts").read_text(errors="replace").splitlines()
     except OSError:

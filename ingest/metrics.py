@@ -1,4 +1,4 @@
-"""Collects `/metrics` from the process's counters; a scrape asks nothing of Redis."""
+"""Collects `/metrics` from the counters of the process, without querying Redis."""
 
 import contextlib
 import shutil
@@ -22,7 +22,7 @@ from ingest.tail.tail import Tail
 
 @dataclass(frozen=True, eq=False)
 class IngestCollector(Collector):
-    """Every label has few values, and none comes from a request."""
+    """Exports counters as metrics. Every label has few values, and none comes from a request."""
 
     counters: Counters
     connections: Connections

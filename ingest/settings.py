@@ -1,4 +1,4 @@
-"""Reads ingest's settings from the environment, once at start."""
+"""Reads ingest's settings from the environment once at start."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,43 +12,43 @@ from ingest.signing.webhook_secrets import WebhookSecrets
 from telemetry.errors import SettingsError
 
 RESERVED_DESCRIPTORS = 40
-"""Descriptors for Redis, the spool, the tail and the connections that are just closed."""
+"""File descriptors for Redis, the spool, the tail, and connections that are being closed."""
 BODY_SECONDS = 8.0
-"""SAK itself gives up after 8 seconds."""
+"""In seconds. SAK itself gives up after 8 seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     redis_url: str = field(repr=False)
-    """May hold a password."""
+    """May contain a password."""
     webhook_secrets: tuple[str, ...] = field(repr=False)
-    """Secrets that may sign webhooks, as the environment has them."""
+    """Secrets that may sign webhooks, from the environment."""
     secrets_file: Path
-    """A file with more of them, which is read again when it changes; it need not exist."""
+    """A file with further secrets, which is read again when it changes. It need not exist."""
     allow_unsigned: bool
     """For trials: accept every webhook of SAK, signed or not."""
     senders_file: Path
-    """The file with the senders of /webhooks/NAME, which is read again when it changes; it need not exist."""
+    """The file with the senders of /webhooks/NAME, which is read again when it changes. It need not exist."""
     sender: Sender | None
-    """The sender of the variables."""
+    """The sender that is configured by variables."""
     max_body_bytes: int
     connection_bounds: ConnectionBounds
     spool_dir: Path
     spool_max_bytes: int
-    """Limit for this process: bodies and their overhead."""
+    """The size limit for this process: bodies and their overhead."""
     quarantine_max_bytes: int
-    """Limit of the webhooks that no secret signs."""
+    """The size limit for webhooks that no secret signs."""
     tail_seconds: int
-    """For how long acknowledged events are remembered beside Redis; 0: not at all."""
+    """The time in seconds for which acknowledged events are remembered in addition to Redis; 0 to disable."""
     tail_max_bytes: int
-    """Limit of that, in memory and again in files."""
+    """The size limit of these events, in memory and again in files."""
     min_replicas: int
-    """Replicas that must have an event before it is acknowledged; 0: the primary is enough."""
+    """The number of replicas that must have an event before it is acknowledged; 0 if the primary is enough."""
     failpoints: str
 
 
 def read(environ: Mapping[str, str]) -> Settings:
-    """The settings; raises SettingsError, which names the variable."""
+    """Return the settings. Raises SettingsError naming the variable."""
     redis_url = environ.get("REDIS_URL", "").strip()
     if not redis_url:
         raise SettingsError("REDIS_URL is missing: it names the Redis that stores acknowledged events.")

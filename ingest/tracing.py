@@ -9,15 +9,15 @@ from telemetry.spans import Span, Tracer
 
 @dataclass(frozen=True, slots=True)
 class AppendSpan:
-    """The span of storing a batch, in its first request's trace and linked to the others'."""
+    """The span of storing a batch, in the trace of its first request and linked to those of the others."""
 
     request_spans: Sequence[Span] = ()
     span: Span | None = None
     traceparents: tuple[str, ...] = ()
-    """The traceparents that travel in the batch: its own, then its requests'."""
+    """The traceparents that the batch contains: its own, followed by those of its requests."""
 
     def end(self, batch: contract.RawBatch, via: str | None) -> None:
-        """End the spans; `via` is where the batch was stored, or None if it was not."""
+        """End the spans. `via` is the place where the batch was stored, or None if it was not."""
         if self.span is None:
             return
         name, failure = batch.name, "not_stored" if via is None else None
@@ -27,7 +27,7 @@ class AppendSpan:
 
 
 def start_append(tracer: Tracer | None, request_spans: Sequence[Span]) -> AppendSpan:
-    """Start the span of storing these requests' batch; without tracing, a span that does nothing."""
+    """Start the span of storing these requests' batch. Without tracing, return a span that does nothing."""
     if tracer is None or not request_spans:
         return AppendSpan()
     contexts = tuple(request.traceparent for request in request_spans)

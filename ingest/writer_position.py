@@ -1,4 +1,4 @@
-"""How far the writers of this process are, and those whose files it has adopted."""
+"""Tracks the positions of this process's writers, and of those whose files it has adopted."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ from dataclasses import dataclass
 class WriterPosition:
     writer: str
     number: int = 0
-    """The number of its newest batch; 0 before the first."""
+    """The number of its newest batch, or 0 before the first."""
     acknowledged_events: int = 0
 
 
 class FormerWriters:
-    """Writers that number no more batches, until everything that they acknowledged was sent to the stream."""
+    """Writers that will number no more batches, until everything that they acknowledged was sent to the stream."""
 
     def __init__(self) -> None:
         self.positions: dict[str, WriterPosition] = {}
         """The last known position of each, by writer."""
 
     def remove(self, positions: Iterable[WriterPosition]) -> None:
-        """Remove writers, unless a later position of them is known meanwhile."""
+        """Remove writers, unless a later position of them became known in the meantime."""
         for position in positions:
             if self.positions.get(position.writer) == position:
                 del self.positions[position.writer]

@@ -1,1 +1,1 @@
-"""The webhook endpoint, and the report of what it refused."""
+"""Implements the webhook endpoint, and the report of refused webhooks."""

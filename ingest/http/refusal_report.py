@@ -1,4 +1,4 @@
-"""Adds up in Redis, for the doctor, the signed webhooks that were refused: SAK sends none of them again."""
+"""Counts refused signed webhooks in Redis for the doctor, because SAK does not send them again."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ LOST_EVENT_CODES = tuple(each.code for each in (responses.NOT_KEPT, responses.OV
 
 
 class RefusalReport:
-    """Reports what this process has counted since its start; while Redis is away it is reported later."""
+    """Reports the refusals since the start of this process. While Redis is unavailable, they are reported later."""
 
     def __init__(self, client: Redis, counters: Counters) -> None:
         self._client = client
@@ -29,7 +29,7 @@ class RefusalReport:
             await self.report()
 
     async def report(self) -> None:
-        """Add the new refusals; an error of Redis leaves them for the next call."""
+        """Add the new refusals. After an error of Redis, the next call adds them."""
         refusals = self._counters.refusals
         new = {code: refusals.get(code, 0) - self._reported.get(code, 0) for code in LOST_EVENT_CODES}
         if not any(new.values()):

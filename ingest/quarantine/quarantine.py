@@ -1,7 +1,7 @@
 """Keeps webhooks whose signature fits no secret, and stores them once a secret fits.
 
-SAK sends each webhook once: between the registration of a webhook and the arrival of its secret here, every event would
-be lost. What is kept is bounded in bytes, rate and age, and is never parsed before its signature fits.
+SAK sends each webhook once, so every event between the registration of a webhook and the arrival of its secret here
+would be lost. The quarantine is limited in bytes, rate and age, and never parses a webhook before its signature fits.
 """
 
 import asyncio
@@ -22,14 +22,16 @@ from ingest.signing.verifiers import Verifiers
 log = logging.getLogger("ingest")
 
 DAYS = 7
-"""How long a webhook is kept."""
+"""The number of days for which a webhook is kept."""
 RATE_BYTES = 256 << 10
-"""Bytes a second that are kept on average, with a burst of a minute: a stranger cannot fill the file at once."""
+"""The average number of bytes kept per second, with bursts of a minute, so that strangers cannot fill the file at once.
+"""
 BURST_BYTES = 60 * RATE_BYTES
 EVENT_OVERHEAD_BYTES = 1024
-"""What a webhook costs besides its body."""
+"""The overhead of a webhook beside its body, in bytes."""
 TICK_SECONDS = 1.0
-"""Seconds between two looks at the file of secrets, and the longest that a webhook waits in memory."""
+"""The time in seconds between two checks of the file of secrets, and the longest time that a webhook waits in memory.
+"""
 _SIGNATURE_LENGTH = len("sha256=") + 64
 _MAX_CREDENTIALS_BYTES = 4096
 _READ_LIMIT = 16
@@ -43,7 +45,7 @@ class QuarantineSize:
 
 
 class Quarantine:
-    """The quarantine of one process; the processes of a spool folder share the file."""
+    """The quarantine of one process. The processes that share a spool folder share the file."""
 
     def __init__(
         self,
@@ -67,7 +69,7 @@ class Quarantine:
         """As of the last tick."""
 
     def offer(self, sender: str, body: bytes, credentials: Credentials) -> None:
-        """Keep the webhook, unless its headers are no credentials or the rate limit is exceeded."""
+        """Keep the webhook, unless its headers are not credentials or the rate limit is exceeded."""
         signature = _encode(sender, credentials)
         if signature is None:
             return
@@ -79,13 +81,13 @@ class Quarantine:
             self._counters.count_unquarantined("rate")
             return
         self._allowance -= cost
-        # Each a millisecond of its own, because the receipt alone decides the order.
+        # Each webhook gets its own millisecond, because only the receipt decides the order.
         self._last_receipt = max(time.time_ns() // 1_000_000, self._last_receipt + 1)
         self._waiting.append(UnverifiedWebhook(self._last_receipt, signature, body, sender))
 
     @contextlib.asynccontextmanager
     async def running(self, on_end: Callable[[asyncio.Task[None]], None]) -> AsyncGenerator[None]:
-        """Runs within the block; `on_end` is called when the task has ended."""
+        """Run the task within the block. `on_end` is called when the task has ended."""
         task = asyncio.create_task(self._run())
         task.add_done_callback(on_end)
         yield
@@ -102,7 +104,10 @@ class Quarantine:
             await asyncio.sleep(TICK_SECONDS)
 
     async def tick(self, *, tidy: bool = False) -> None:
-        """Write the waiting webhooks, and verify all again if the secrets have changed; retried after a failure."""
+        """Write the waiting webhooks, and verify all of them again if the secrets have changed.
+
+        Retried after a failure.
+        """
         if await asyncio.to_thread(self._verifiers.reload):
             self._verification_due = True
         try:
@@ -131,10 +136,10 @@ class Quarantine:
         self.size = QuarantineSize(*await asyncio.to_thread(self._file.size))
 
     async def _verify(self) -> bool:
-        """Store the webhooks that now fit a secret, as of their receipt; returns whether all were verified.
+        """Store the webhooks that now fit a secret, dated by their receipt. Return whether all were verified.
 
-        The receipt decides their place in the chat, and whether they came before the erasure of a person: `forget`
-        reaches the quarantine of its own host only.
+        The receipt decides their place in the chat, and whether they arrived before the erasure of a person, because
+        `forget` reaches only the quarantine of its own host.
         """
         after = 0
         while webhooks := await asyncio.to_thread(self._file.read, after, _READ_LIMIT):
@@ -143,7 +148,7 @@ class Quarantine:
                 if not self._fits(webhook):
                     continue
                 pending = self._batcher.add_earlier(webhook.body, webhook.received_at, webhook.sender)
-                # Shielded: other requests wait for the same future when this task is cancelled.
+                # Shielded, because other requests wait for the same future when this task is cancelled.
                 if pending is None or await asyncio.shield(pending.acknowledgement) is None:
                     return False  # nothing can be stored now
                 await asyncio.to_thread(self._file.remove, [webhook.id])
@@ -159,7 +164,7 @@ class Quarantine:
 
 
 def _encode(sender: str, credentials: Credentials) -> bytes | None:
-    """The headers as the file has them; None if they cannot authenticate a webhook."""
+    """Return the headers in the format of the file, or None if they cannot authenticate a webhook."""
     if sender == DEFAULT_SENDER:
         signature = b"".join(credentials.values())
         return signature if len(signature.strip()) == _SIGNATURE_LENGTH else None

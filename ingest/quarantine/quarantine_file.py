@@ -1,4 +1,4 @@
-"""Stores the quarantined webhooks in an SQLite file, which the processes of a spool folder share."""
+"""Stores the quarantined webhooks in an SQLite file that the processes of a spool folder share."""
 
 import contextlib
 import os
@@ -25,22 +25,22 @@ class UnverifiedWebhook:
     received_at: int
     """In milliseconds since 1970."""
     signature: bytes
-    """The headers that may authenticate it, a line each: name, colon and value; for SAK the raw value alone."""
+    """The headers that may authenticate it, one `name:value` per line, or only the value for SAK."""
     body: bytes
     sender: str = ""
-    """`kind:name`, '' for SAK's at /whatsapp-webhook."""
+    """`kind:name`, or '' for SAK at /whatsapp-webhook."""
     id: int = 0
-    """Its place in the order of receipt, given by the file."""
+    """Its position in the order of receipt, assigned by the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantineFile:
-    """Each method opens the file for itself, may raise sqlite3.Error or OSError, and blocks."""
+    """The file with the webhooks. Each method opens it, blocks, and may raise sqlite3.Error or OSError."""
 
     path: Path
 
     def add(self, webhooks: Sequence[UnverifiedWebhook], max_bytes: int) -> int:
-        """Keep the webhooks until `max_bytes` of bodies are kept; returns how many had no room."""
+        """Add the webhooks until the bodies reach `max_bytes`. Return how many had no room."""
         with closing(self._connect()) as file, file:
             size = self._size(file)[1]
             for index, one in enumerate(webhooks):
@@ -54,7 +54,7 @@ class QuarantineFile:
         return 0
 
     def read(self, after: int, limit: int) -> list[UnverifiedWebhook]:
-        """The next webhooks in order of receipt."""
+        """Return the next webhooks in order of receipt."""
         if not self.path.exists():
             return []
         with closing(self._connect()) as file:
@@ -74,7 +74,7 @@ class QuarantineFile:
                 file.execute("DELETE FROM webhooks WHERE received_at < ?", (received_before,))
 
     def size(self) -> tuple[int, int]:
-        """The number of webhooks and the bytes of their bodies."""
+        """Return the number of webhooks and the size of their bodies."""
         if not self.path.exists():
             return 0, 0
         with closing(self._connect()) as file:
@@ -87,8 +87,8 @@ class QuarantineFile:
 
     @staticmethod
     def _add_sender(file: sqlite3.Connection) -> None:
-        """Add the column to a file of an older version, whose webhooks are SAK's."""
-        with contextlib.suppress(sqlite3.OperationalError):  # another process has added it, or this table is new
+        """Add the column to a file of an older version, whose webhooks come from SAK."""
+        with contextlib.suppress(sqlite3.OperationalError):  # another process has added it, or the table is new
             if not any(row[1] == "sender" for row in file.execute("PRAGMA table_info(webhooks)")):
                 file.execute("ALTER TABLE webhooks ADD COLUMN sender TEXT NOT NULL DEFAULT ''")
 

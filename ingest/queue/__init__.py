@@ -1,1 +1,1 @@
-"""The contract between ingest and the worker; the only part of ingest that the worker may import."""
+"""Defines the contract between ingest and the worker. The worker may import no other part of ingest."""

@@ -1,6 +1,7 @@
 """Kills or stalls the process at a named point, for fault tests: `SAK_FAILPOINT=ingest.after_xadd:kill`.
 
-Commas separate several. `ingest.after_xadd:kill@100` lets 100 passes by first. Without the variable nothing happens.
+Several are separated by commas. `ingest.after_xadd:kill@100` skips the first 100 passes. Without the variable, nothing
+happens.
 """
 
 import signal
@@ -20,7 +21,7 @@ class Failpoints:
     """The actions of SAK_FAILPOINT, by failpoint."""
 
     def __init__(self, spec: str = "") -> None:
-        """Parse `name:action[@passes]`, separated by commas; raises SettingsError."""
+        """Parse `name:action[@passes]`, separated by commas. Raises SettingsError."""
         self._plan: dict[str, tuple[Callable[[], None], int]] = {}
         for part in filter(None, spec.split(",")):
             name, _, action_spec = part.partition(":")
@@ -30,7 +31,7 @@ class Failpoints:
             self._plan[name] = (ACTIONS[action], int(passes or "0"))
 
     def reach(self, name: str) -> None:
-        """Run the action of this failpoint, if it has one."""
+        """Run the action of this failpoint if it has one."""
         if name not in self._plan:
             return
         action, passes = self._plan[name]

@@ -1,6 +1,6 @@
 """Splits bodies of the type multipart/form-data, which ingest verifies and the worker parses.
 
-Such a body begins with its own delimiter, so no header is needed to read it.
+Such a body starts with its own delimiter, so it can be read without a header.
 """
 
 import re
@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 _MAX_PARTS: Final = 16
 _MAX_DELIMITER: Final = 72
-"""Bytes: two hyphens, and a boundary of at most 70 characters."""
+"""In bytes: two hyphens, and a boundary of at most 70 characters."""
 _NAME: Final = re.compile(rb'^content-disposition:[^\r\n]*?[; ]name="([^"\r\n]*)"', re.IGNORECASE | re.MULTILINE)
 _FILE_NAME: Final = re.compile(rb"^content-disposition:[^\r\n]*?[; ]filename=", re.IGNORECASE | re.MULTILINE)
 
@@ -24,12 +24,12 @@ class Part(NamedTuple):
 
 
 def is_form_data(body: bytes) -> bool:
-    """Whether the body begins with a delimiter."""
+    """Return whether the body starts with a delimiter."""
     return body[:2] == b"--"
 
 
 def split(body: bytes) -> tuple[Part, ...]:
-    """The parts; none of a body that is no form, or not a whole one."""
+    """Return the parts, or none if the body is not a complete form."""
     delimiter = _delimiter(body)
     if delimiter is None:
         return ()
@@ -42,7 +42,7 @@ def split(body: bytes) -> tuple[Part, ...]:
 
 
 def fields(body: bytes) -> dict[str, str]:
-    """The values of the parts that are no files, by name; a later one of the same name counts."""
+    """Return the values of the parts that are not files, by name. The last one of the same name counts."""
     return {
         part.name.decode(errors="replace"): part.content.decode(errors="replace")
         for part in split(body)
@@ -51,7 +51,7 @@ def fields(body: bytes) -> dict[str, str]:
 
 
 def join(body: bytes, parts: Iterable[Part]) -> bytes:
-    """A form of these parts, with the delimiter of the body."""
+    """Return a form with these parts and the delimiter of the body."""
     delimiter = _delimiter(body) or b"--"
     lines = [line for part in parts for line in (delimiter, part.headers + b"\r\n", part.content)]
     return b"\r\n".join([*lines, delimiter + b"--", b""])

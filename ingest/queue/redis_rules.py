@@ -1,6 +1,6 @@
 """Checks that Redis' settings are durable enough for acknowledged events.
 
-Pure, so that ingest's asynchronous client and the worker's synchronous one share the rules.
+It has no connection of its own, so that ingest's asynchronous client and the worker's synchronous one share the rules.
 """
 
 from collections.abc import Mapping
@@ -11,14 +11,14 @@ from typing import Literal
 SETTINGS = ("maxmemory-policy", "appendonly", "appendfsync")
 """The settings to read with CONFIG GET."""
 MEMORY_LOW_WATER = 0.70
-"""Share of maxmemory below which ingest appends to the stream again."""
+"""The share of maxmemory below which ingest appends to the stream again."""
 MEMORY_HIGH_WATER = 0.80
-"""Share of maxmemory above which ingest sends new events to the spool."""
+"""The share of maxmemory above which ingest sends new events to the spool."""
 
 
 @dataclass(frozen=True, slots=True)
 class DurabilityFinding:
-    """One setting against its rule."""
+    """The result of checking one setting."""
 
     name: Literal["policy", "persistence"]
     setting: str
@@ -29,7 +29,7 @@ class DurabilityFinding:
 
 
 def check_durability(settings: Mapping[str, str | None]) -> list[DurabilityFinding]:
-    """A finding on eviction and one on persistence; a setting that Redis does not show is None or absent."""
+    """Return a finding on eviction and one on persistence. A setting that Redis hides is None or absent."""
     policy, append_only, fsync = (settings.get(name) for name in SETTINGS)
     return [_check_eviction(policy), _check_persistence(append_only, fsync)]
 
@@ -39,7 +39,7 @@ def _check_eviction(policy: str | None) -> DurabilityFinding:
     if policy == "noeviction":
         return finding("ok", "maxmemory-policy is noeviction.")
     if policy is None:
-        remedy = "Check where your provider shows it that it is noeviction."
+        remedy = "Check in your provider's console that it is noeviction."
         return finding("warning", "Redis does not show maxmemory-policy.", remedy)
     remedy = "CONFIG SET maxmemory-policy noeviction, and the same in its configuration file (CONFIG REWRITE)."
     return finding("broken", f"maxmemory-policy is {policy}: Redis may delete acknowledged events.", remedy)
@@ -48,7 +48,7 @@ def _check_eviction(policy: str | None) -> DurabilityFinding:
 def _check_persistence(append_only: str | None, fsync: str | None) -> DurabilityFinding:
     finding = partial(DurabilityFinding, "persistence", "appendonly" if append_only != "yes" else "appendfsync")
     if append_only is None or fsync is None:
-        remedy = "Check where your provider shows them that they are yes and always."
+        remedy = "Check in your provider's console that they are yes and always."
         return finding("warning", "Redis does not show appendonly and appendfsync.", remedy)
     if append_only != "yes":
         remedy = "CONFIG SET appendonly yes, then CONFIG SET appendfsync always, and CONFIG REWRITE."

@@ -16,11 +16,11 @@ TLS_FILES = ("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile")
 """Options of the URL that name a file or folder, for a private certification authority or a client certificate."""
 TLS_OPTIONS = (*TLS_FILES, "ssl_cert_reqs", "ssl_check_hostname", "ssl_password")
 _POOL_OPTIONS = ("max_connections", "timeout")
-"""Options that redis-py takes for the pool, not for a connection."""
+"""Options that redis-py takes for the pool rather than for a connection."""
 
 
 class RedisUrlError(SettingsError):
-    """REDIS_URL names no Redis. The message never quotes the URL, which may hold a password."""
+    """REDIS_URL is invalid. The message never quotes the URL, which may contain a password."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -32,7 +32,7 @@ class RedisUrlError(SettingsError):
 
 @dataclass(frozen=True, slots=True)
 class SentinelUrl:
-    """The Sentinels to ask, and how to log in to the primary that they name."""
+    """The Sentinels to query, and the login at the primary that they name."""
 
     addresses: tuple[tuple[str, int], ...]
     service_name: str
@@ -43,15 +43,15 @@ class SentinelUrl:
     tls_options: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
     """For the Sentinels and the primary."""
     sentinel_ssl: bool | None = None
-    """Whether the Sentinels speak TLS; None: as the primary."""
+    """True if the Sentinels use TLS, or None to do as with the primary."""
 
     def connection_options(self) -> dict[str, object]:
-        """Keyword arguments for a connection to the primary."""
+        """Return the keyword arguments for a connection to the primary."""
         credentials = {"db": self.db, "username": self.username, "password": self.password}
         return {**credentials, **self._tls(self.ssl)}
 
     def sentinel_options(self) -> dict[str, object]:
-        """Keyword arguments for a connection to a Sentinel."""
+        """Return the keyword arguments for a connection to a Sentinel."""
         return self._tls(self.ssl if self.sentinel_ssl is None else self.sentinel_ssl)
 
     def _tls(self, ssl: bool) -> dict[str, object]:  # noqa: FBT001 - one of two fields
@@ -59,11 +59,11 @@ class SentinelUrl:
 
 
 def parse(url: str) -> SentinelUrl | None:
-    """The Sentinels that the URL names; None for a URL that redis-py accepts as it is.
+    """Return the Sentinels in the URL, or None for a URL that redis-py accepts unchanged.
 
-    Raises RedisUrlError, and SettingsError for a file of a TLS option that cannot be read.
+    Raises RedisUrlError, and SettingsError if a file of a TLS option cannot be read.
     """
-    # Never chained: the message of urllib or redis-py may quote the URL.
+    # Never chained, because messages of urllib and redis-py may quote the URL.
     try:
         parts = urlsplit(url)
         if parts.scheme in {"redis+sentinel", "rediss+sentinel"}:
@@ -81,14 +81,17 @@ def parse(url: str) -> SentinelUrl | None:
 
 
 def _parse_server_url(url: str, parts: SplitResult) -> Mapping[str, object]:
-    """The options of the URL; raises ValueError, TypeError or RedisError for one that redis-py does not have."""
+    """Return the options of the URL.
+
+    Raises ValueError, TypeError or RedisError for an option that redis-py does not have.
+    """
     options = cast("dict[str, object]", parse_url(url))
     if parts.scheme != "unix":
         _refuse_bare_delimiters(parts)
-        int(parts.path.strip("/") or 0)  # redis-py would take database 0
+        int(parts.path.strip("/") or 0)  # redis-py would use database 0
     make_connection = cast("Callable[..., object]", options.get("connection_class", Connection))
     make_connection(
-        **{  # which does not connect
+        **{  # which cannot connect
             name: value for name, value in options.items() if name not in {"connection_class", *_POOL_OPTIONS}
         }
     )
@@ -122,7 +125,7 @@ def _parse_sentinel_url(parts: SplitResult) -> SentinelUrl:
 
 
 def _refuse_bare_delimiters(parts: SplitResult) -> None:
-    """Raise ValueError for a #, / or ? in a password, which makes a host of a part of it."""
+    """Raise ValueError if a password contains #, / or ?, because a part of it would be taken for a host."""
     if parts.fragment or "@" in parts.path or "@" in parts.query:
         raise ValueError
 

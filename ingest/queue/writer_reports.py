@@ -1,4 +1,4 @@
-"""The hash `sak:writers`, in which each writer reports its state, so that its silence and its end are seen."""
+"""Encodes the hash `sak:writers`, in which writers report their state, so that their silence and end are noticed."""
 
 import json
 from collections.abc import Mapping
@@ -10,26 +10,26 @@ from ingest.queue import contract
 
 @dataclass(frozen=True, slots=True)
 class WriterReport:
-    """One field of the hash: the newest state that a writer reported, or that the adopter of its files reported."""
+    """A field of the hash: the newest state reported by a writer, or by the process that adopted its files."""
 
     writer: str
-    """The random id of one run of an ingest process: 32 hexadecimal digits. The name of the field."""
+    """The random id of one run of an ingest process: 32 hexadecimal digits. It is the name of the field."""
     seen_at: int
-    """Time of the report in milliseconds since 1970 (UTC), by the clock of ingest's host."""
+    """The time of the report in milliseconds since 1970 (UTC), by the clock of ingest's host."""
     number: int
-    """The number of the newest batch that the writer acknowledged; 0 before the first."""
+    """The number of the newest batch that the writer acknowledged, or 0 before the first."""
     acknowledged_events: int
-    """Events that the writer has acknowledged."""
+    """The number of events that the writer has acknowledged."""
     spooled_events: int
-    """Events that its process still has to send to the stream."""
+    """The number of events that its process still has to send to the stream."""
     host: str
     """The name of ingest's host."""
     ended: bool
-    """Whether the writer acknowledges no more events and everything that it acknowledged was sent to the stream."""
+    """True if the writer acknowledges no more events and everything that it acknowledged was sent to the stream."""
 
 
 def to_value(report: WriterReport) -> bytes:
-    """The value of the report's field."""
+    """Return the value of the report's field."""
     value = {
         "seen_at": report.seen_at,
         "number": report.number,
@@ -42,7 +42,7 @@ def to_value(report: WriterReport) -> bytes:
 
 
 def from_hash(fields: Mapping[bytes, bytes]) -> list[WriterReport]:
-    """The reports in the hash; a field that is no report is left out."""
+    """Return the reports in the hash. Fields that are not reports are left out."""
     reports = (_from_field(field, value) for field, value in fields.items())
     return [report for report in reports if report is not None]
 

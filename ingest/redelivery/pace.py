@@ -1,16 +1,19 @@
-"""Decides how many batches Redis gets at once: more while it is slow, as where each confirmation syncs a disk."""
+"""Decides how many batches to send to Redis at once.
+
+If Redis is slow, because each confirmation syncs a disk, more are sent.
+"""
 
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
 SLOW_SECONDS = 0.2
-"""A confirmation that takes longer is slow."""
+"""In seconds. A confirmation that takes longer is slow."""
 MIN_BATCHES, MAX_BATCHES = 128, 2048
 
 
 class Pace:
-    """Shared by everything that is sent again."""
+    """The pace of everything that is sent again."""
 
     def __init__(self) -> None:
         self.max_batches = MIN_BATCHES
@@ -18,7 +21,7 @@ class Pace:
 
     @contextmanager
     def measure(self) -> Generator[None]:
-        """The block sends batches, and ends when Redis has confirmed them."""
+        """Measure a block that sends batches and ends when Redis has confirmed them."""
         began = time.monotonic()
         yield
         if time.monotonic() - began > SLOW_SECONDS:

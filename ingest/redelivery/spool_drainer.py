@@ -1,4 +1,4 @@
-"""Moves due tails and spooled batches to the stream, oldest first, and so detects that Redis confirms again."""
+"""Moves due tails and spooled batches to the stream, oldest first, and thereby detects that Redis confirms again."""
 
 import asyncio
 import logging
@@ -18,9 +18,9 @@ from ingest.stream.redis_memory import RedisMemory
 from ingest.stream.stream_appender import AppendError, StreamAppender
 
 POLL_SECONDS = 0.2
-"""Interval of reading Redis' memory while the spool is empty."""
+"""The interval in seconds for reading Redis' memory while the spool is empty."""
 CHECK_SECONDS = 5.0
-"""Interval of checking the spool's files and those of dead processes."""
+"""The interval in seconds for checking the spool's files and those of dead processes."""
 MAX_PAUSE_SECONDS = 1.0
 
 log = logging.getLogger("ingest")
@@ -39,7 +39,7 @@ class SpoolDrainer:
     failpoints: Failpoints
     tail_drainer: TailDrainer
     _awaiting_removal: SpoolChunk | None = None
-    """Confirmed by the stream, not yet removed from the spool."""
+    """The chunk that the stream has confirmed, but that is not removed from the spool yet."""
 
     async def run(self) -> None:
         """Drain whenever the spool has batches and Redis has room, until cancelled."""
@@ -62,7 +62,7 @@ class SpoolDrainer:
                 await asyncio.sleep(pause)
 
     async def _move_oldest(self) -> bool:
-        """Move the oldest chunk; returns whether more may follow at once."""
+        """Move the oldest chunk and return whether more may follow at once."""
         await self._remove_appended()
         await self.redis_memory.refresh()
         if self.redis_memory.is_full or not await self._has_enough_replicas():
@@ -87,7 +87,7 @@ class SpoolDrainer:
         return True
 
     async def _remove_appended(self) -> None:
-        """Remove a confirmed chunk; nothing else is sent before that, or the chunk would be sent again and again."""
+        """Remove a confirmed chunk. Nothing else is sent before that; otherwise the chunk would be sent repeatedly."""
         if self._awaiting_removal is None:
             return
         events = sum(batch.events for batch in self._awaiting_removal.batches)

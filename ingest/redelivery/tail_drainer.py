@@ -1,4 +1,4 @@
-"""Sends batches to the stream again that Redis may have lost: this process's tail, then those of dead processes."""
+"""Resends batches that Redis may have lost: those in this process's tail, then those of dead processes."""
 
 import logging
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ log = logging.getLogger("ingest")
 
 @dataclass(frozen=True, slots=True)
 class TailDrainer:
-    """A batch that is still in the stream, or stored, is skipped by the worker, which knows its identity."""
+    """Resends batches. If a batch is still in the stream or stored, the worker skips it by its identity."""
 
     appender: StreamAppender
     tail: Tail
@@ -25,7 +25,7 @@ class TailDrainer:
     pace: Pace
 
     async def send_next(self) -> bool:
-        """Send what is due next; returns whether anything was. Raises AppendError, RedisError and OSError."""
+        """Send what is due next. Return whether anything was. Raises AppendError, RedisError and OSError."""
         await self.appender.verify()
         room = self.redis_memory.available_bytes
         groups = self.tail.first_due(room, self.pace.max_batches)

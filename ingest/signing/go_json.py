@@ -1,4 +1,4 @@
-"""Writes strings as JSON byte for byte as Go does, which gateways in Go sign."""
+"""Writes strings as JSON exactly as Go does, because gateways written in Go sign this form."""
 
 import json
 from collections.abc import Mapping
@@ -7,6 +7,6 @@ _ESCAPED = str.maketrans({character: f"\\u{ord(character):04x}" for character in
 
 
 def encode(fields: Mapping[str, str]) -> bytes:
-    """The fields as an object: sorted by name, without spaces, and safe within HTML."""
+    """Return the fields as an object: sorted by name, without spaces, and with HTML characters escaped."""
     text = json.dumps(dict(fields), ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return text.translate(_ESCAPED).encode(errors="replace")

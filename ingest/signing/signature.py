@@ -1,4 +1,4 @@
-"""Verifies webhooks: by an HMAC of the raw body, by a JWT, or by a header of the operator's choice."""
+"""Verifies webhooks by an HMAC of the raw body, by a JWT, or by a header of the operator's choice."""
 
 import hmac
 import warnings
@@ -12,11 +12,11 @@ from ingest.queue import form_data
 from ingest.signing import go_json
 
 Credentials: TypeAlias = Mapping[bytes, bytes]
-"""The request's headers that may authenticate it, by their names in lower case."""
+"""The headers that may authenticate a request, by name in lower case."""
 
 
 class Verifier:
-    """Holds the secrets of one sender, any of which may authenticate a webhook."""
+    """Holds the secrets of one sender, each of which may authenticate a webhook."""
 
     def __init__(self, scheme: Scheme, secrets: Sequence[bytes]) -> None:
         self._scheme = scheme
@@ -36,12 +36,15 @@ class Verifier:
         if self._scheme.algorithm == "jwt":
             self._jwt_keys = keys
         else:
-            # Copied for each body: deriving the key's two blocks again would cost as much as hashing the body.
+            # Copied for each body, because deriving the key's two blocks again would cost as much as hashing the body.
             self._hmacs = tuple(hmac.new(key, digestmod=self._scheme.algorithm) for key in keys)
         self.headers = frozenset({self._header, *(name for name, _ in static)})
 
     def verify(self, body: bytes, credentials: Credentials, now: float) -> bool:
-        """Whether the headers authenticate the body at this time, in seconds since 1970; malformed ones do not."""
+        """Return whether the headers authenticate the body at this time, in seconds since 1970.
+
+        Malformed ones do not.
+        """
         signature = credentials.get(self._header)
         if signature is not None and self._hmacs:
             claimed = signature.strip().lower()
@@ -55,11 +58,11 @@ class Verifier:
         return self._is_authenticated(credentials, now)
 
     def begin(self) -> "BodyDigest":
-        """A digest for a body that is too large to be held."""
+        """Return a digest for a body that is too large to keep."""
         return BodyDigest(self, [keyed.copy() for keyed in self._hmacs])
 
     def matches(self, hmacs: Sequence[hmac.HMAC], credentials: Credentials, now: float) -> bool:
-        """Whether the headers authenticate a body with these HMACs."""
+        """Return whether the headers authenticate a body with these HMACs."""
         claimed = credentials.get(self._header, b"").strip().lower()
         return any(self._matches(keyed, claimed) for keyed in hmacs) or self._is_authenticated(credentials, now)
 
@@ -67,7 +70,7 @@ class Verifier:
         return hmac.compare_digest(self._prefix + signed.hexdigest().encode(), claimed)
 
     def _is_authenticated(self, credentials: Credentials, now: float) -> bool:
-        """Whether a header proves the sender without signing the body."""
+        """Return whether a header authenticates the sender without signing the body."""
         for name, value in self._static_headers:
             if (sent := credentials.get(name)) is not None and hmac.compare_digest(value, sent.strip()):
                 return True
@@ -79,7 +82,7 @@ class Verifier:
 
 
 class BodyDigest:
-    """The HMACs of a body that comes in pieces."""
+    """The HMACs of a body that arrives in parts."""
 
     def __init__(self, verifier: Verifier, hmacs: Sequence[hmac.HMAC]) -> None:
         self._verifier = verifier
@@ -90,23 +93,23 @@ class BodyDigest:
             keyed.update(piece)
 
     def matches(self, credentials: Credentials, now: float) -> bool:
-        """Whether the headers authenticate all pieces."""
+        """Return whether the headers authenticate all parts together."""
         return self._verifier.matches(self._hmacs, credentials, now)
 
 
 def _split(secrets: Sequence[bytes]) -> tuple[tuple[tuple[bytes, bytes], ...], tuple[bytes, ...]]:
-    """The static headers among the secrets, and the keys."""
+    """Return the static headers among the secrets, and the keys."""
     found = [(secret, STATIC_HEADER_PATTERN.fullmatch(secret.decode())) for secret in secrets]
     static = tuple((match[1].lower().encode(), match[2].encode()) for _, match in found if match is not None)
     return static, tuple(secret for secret, match in found if match is None)
 
 
 def _is_valid_jwt(token: bytes, key: bytes, now: float) -> bool:
-    """Whether the token is signed with the key by HS256 and expires after `now`; one without `exp` is not valid."""
+    """Return whether the token is signed with the key by HS256 and expires after `now`. It must have `exp`."""
     options = {"verify_exp": False, "verify_iat": False, "verify_nbf": False, "verify_aud": False, "require": ["exp"]}
     try:
         with warnings.catch_warnings():
-            # The gateway decides on the length of its key.
+            # The gateway decides about the length of its key.
             warnings.simplefilter("ignore", jwt.InsecureKeyLengthWarning)
             claims = cast("Mapping[str, object]", jwt.decode(token, key, ["HS256"], options))  # pyright: ignore[reportUnknownMemberType, reportArgumentType]
     except jwt.PyJWTError:

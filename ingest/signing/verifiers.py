@@ -1,4 +1,4 @@
-"""The verifiers of all senders: of SAK at /whatsapp-webhook, and of those of senders.toml, which may change."""
+"""Holds the verifiers of all senders: of SAK at /whatsapp-webhook, and of those in senders.toml, which may change."""
 
 import logging
 from collections.abc import Mapping
@@ -29,10 +29,10 @@ class KnownSender:
 
 
 class Verifiers:
-    """All of them; the file of senders is read again when it changes."""
+    """All verifiers. The file of senders is read again when it changes."""
 
     def __init__(self, secrets: WebhookSecrets, path: Path, of_environ: Sender | None) -> None:
-        """Raises SendersFileError if the file is not as it must be."""
+        """Read the senders. Raises SendersFileError if the file is invalid."""
         self.default = Verifier(KINDS["sak"], secrets.values)
         self._secrets = secrets
         self._file = WatchedFile(path)
@@ -43,14 +43,14 @@ class Verifiers:
         self._read_senders()
 
     def of(self, sender: str) -> Verifier | None:
-        """The verifier of `kind:name`, or of DEFAULT_SENDER; None for a sender that is gone."""
+        """Return the verifier of `kind:name` or of DEFAULT_SENDER, or None if the sender was removed."""
         if sender == DEFAULT_SENDER:
             return self.default
         known = self.by_name.get(sender.partition(":")[2])
         return None if known is None or known.id != sender else known.verifier
 
     def reload(self) -> bool:
-        """Read the files that have changed; returns whether the secrets are others now."""
+        """Read the files that have changed. Return whether the secrets have changed."""
         has_changed = self._secrets.reload()
         if has_changed:
             self.default.replace_secrets(self._secrets.values)

@@ -1,4 +1,4 @@
-"""The secrets that sign webhooks: those of WEBHOOK_SECRETS, and those of a file that is read again when it changes."""
+"""Holds the secrets that sign webhooks, from WEBHOOK_SECRETS and from a file that is read again when it changes."""
 
 import logging
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ log = logging.getLogger("ingest")
 
 
 class WebhookSecrets:
-    """All of them may sign. The file is like `.env`, or holds nothing but secrets, separated by commas or lines."""
+    """All secrets that may sign. The file is like `.env`, or contains only secrets, separated by commas or lines."""
 
     def __init__(self, configured: Sequence[str], path: Path) -> None:
         self._configured = tuple(configured)
@@ -22,13 +22,14 @@ class WebhookSecrets:
 
     @property
     def values(self) -> tuple[bytes, ...]:
-        """Without repetitions; those of the environment first."""
+        """The secrets without repetitions, those of the environment first."""
         return tuple(secret.encode() for secret in dict.fromkeys([*self._configured, *self._from_file]))
 
     def reload(self) -> bool:
-        """Read the file if it has changed; returns whether the secrets are others now.
+        """Read the file if it has changed. Return whether the secrets have changed.
 
-        A file that cannot be read changes nothing and is logged; one that is removed takes its secrets with it.
+        If the file cannot be read, this is logged and nothing changes. If it was removed, its secrets are removed as
+        well.
         """
         before = self.values
         if not self._file.has_changed():
@@ -36,16 +37,16 @@ class WebhookSecrets:
         try:
             self._from_file = tuple(_read(self._file.path)) if self._file.exists else ()
         except SettingsError as error:
-            log.warning("the secrets stay as they are: %s", error)
+            log.warning("the secrets were not reloaded: %s", error)
         return self.values != before
 
 
 def _read(path: Path) -> list[str]:
-    """The secrets in the file; raises SettingsError."""
+    """Return the secrets in the file. Raises SettingsError."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
-        text = env_file.SECRETS_VARIABLE  # its reader says why it cannot be read
+        text = env_file.SECRETS_VARIABLE  # its reader reports why it cannot be read
     if ".env" in path.name or env_file.SECRETS_VARIABLE in text:
         return secret_list.read(env_file.SECRETS_VARIABLE, env_file.read(path).get(env_file.SECRETS_VARIABLE, ""))
     return secret_list.read("WEBHOOK_SECRETS_FILE", ",".join(text.split()))

@@ -16,7 +16,7 @@ from ingest.spool.spool_file import accounted_bytes
 from ingest.spool.spool_folder import SpoolChunk, SpoolFolder
 
 DISK_TIMEOUT_SECONDS = 3.0
-"""Seconds within which the disk must confirm a write."""
+"""The time in seconds within which the disk must confirm a write."""
 POLL_SECONDS = 0.01
 
 log = logging.getLogger("ingest")
@@ -28,12 +28,13 @@ class SpoolError(NotConfirmedError):
 
 
 class Spool:
-    """This process's files and those adopted from dead processes, which are drained first."""
+    """The files of this process and those adopted from dead processes, which are drained first."""
 
     def __init__(self, directory: Path, max_bytes: int) -> None:
         self.directory = directory
         self.max_bytes = max_bytes
-        # One thread: SQLite's connections stay in it, and batches reach the disk in the order of their numbers.
+        # A single thread, because SQLite's connections belong to a thread, and batches must reach the disk in the order
+        # of their numbers.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
         self._overdue: Future[Any] | None = None
         """The call that the disk did not answer in time."""
@@ -43,17 +44,17 @@ class Spool:
 
     @property
     def has_batches(self) -> bool:
-        """Whether a batch waits for the stream."""
+        """True if a batch waits for the stream."""
         return any(file.has_batches for file in self._folder.files)
 
     @property
     def events(self) -> int:
-        """Events that wait for the stream."""
+        """The number of events that wait for the stream."""
         return sum(file.events for file in self._folder.files)
 
     @property
     def size_bytes(self) -> int:
-        """Their bytes, as counted against the limit."""
+        """The size of these events in bytes, as counted against the limit."""
         return sum(file.size_bytes for file in self._folder.files)
 
     @property
@@ -62,37 +63,40 @@ class Spool:
         return self._folder.unopened
 
     async def open(self) -> None:
-        """Open a file; on failure `unusable_reason` is set and `append` tries again."""
+        """Open a file. If this fails, `unusable_reason` is set and `append` tries again."""
         with contextlib.suppress(SpoolError):
             await self.check()
 
     async def append(self, fields: Mapping[bytes, bytes], events: int) -> None:
-        """Return once the batch is on the disk; raises SpoolError."""
+        """Write the batch and return once it is on the disk. Raises SpoolError."""
         if self.size_bytes + accounted_bytes(fields) > self.max_bytes:
             raise SpoolError("full", may_be_stored=False)
         await self._run_in_thread(self._folder.append, fields, events, may_be_stored=True)
         if self._folder.has_unsaved_file:
-            self._thread.submit(self._folder.save_removed_files)  # what fails is tried again by `check`
+            self._thread.submit(self._folder.save_removed_files)  # failures are tried again by `check`
         if self._folder.has_reserve:
             self.unusable_reason = None
         else:
             self._mark_unusable("the disk is nearly full")
 
     async def read_oldest(self, max_bytes: int, max_batches: int) -> SpoolChunk | None:
-        """The oldest batches, up to about this size and number; None if the spool is empty. Raises SpoolError."""
+        """Return the oldest batches, up to about this size and number, or None if the spool is empty.
+
+        Raises SpoolError.
+        """
         return await self._run_in_thread(self._folder.read_oldest, max_bytes, max_batches)
 
     async def remove(self, chunk: SpoolChunk) -> None:
-        """Skip a chunk that the stream has confirmed, and remove a file that has no other. Raises SpoolError."""
+        """Skip a chunk that the stream has confirmed, and remove its file if it has no other. Raises SpoolError."""
         await self._run_in_thread(self._folder.remove, chunk)
 
     async def check(self) -> None:
-        """Adopt files of dead processes, save what was in removed ones, and test the disk. Raises SpoolError."""
+        """Adopt files of dead processes, save the batches in removed files, and test the disk. Raises SpoolError."""
         await self._run_in_thread(self._folder.check)
         self.unusable_reason = None
 
     async def close(self) -> None:
-        """Release all files; their batches wait for the next process."""
+        """Release all files. Their batches wait for the next process."""
         with contextlib.suppress(SpoolError):
             await self._run_in_thread(self._folder.close)
         self._thread.shutdown(wait=False)

@@ -1,4 +1,4 @@
-"""Room that is set aside on the spool's disk, for the batches that find it full."""
+"""Reserves room on the spool's disk for batches that are written when it is full."""
 
 import contextlib
 import errno
@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import IO
 
 RESERVE_BYTES = 8 << 20
-"""More than the largest batch needs."""
+"""In bytes. More than the largest batch needs."""
 _WRITE_BYTES = 1 << 20
 
 
 class SpoolReserve:
-    """A file without a name, so that the room returns when the process ends."""
+    """A file without a name, so that the room is freed when the process ends."""
 
     def __init__(self) -> None:
         self._file: IO[bytes] | None = None
@@ -24,7 +24,7 @@ class SpoolReserve:
         return self._file is not None
 
     def acquire(self, directory: Path) -> None:
-        """Set the room aside unless it is; raises OSError where the disk does not have it."""
+        """Reserve the room if it is not reserved. Raises OSError if the disk does not have it."""
         if self._file is not None:
             if os.fstat(self._file.fileno()).st_dev == directory.stat().st_dev:
                 return
@@ -39,7 +39,7 @@ class SpoolReserve:
         self._file = file
 
     def release(self) -> None:
-        """Return the room to the disk."""
+        """Free the reserved room."""
         if self._file is not None:
             self._file.close()
             self._file = None

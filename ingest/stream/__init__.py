@@ -1,1 +1,1 @@
-"""Appends batches to the stream in Redis, and knows in what state that Redis is."""
+"""Appends batches to the stream in Redis, and tracks the state of that Redis."""

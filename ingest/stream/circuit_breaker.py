@@ -8,7 +8,7 @@ log = logging.getLogger("ingest")
 
 
 class CircuitBreaker:
-    """Closed: the last append was confirmed."""
+    """Closed if the last append was confirmed."""
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
@@ -17,18 +17,18 @@ class CircuitBreaker:
         """Why it is open; None while it is closed."""
 
     def open(self, reason: str) -> None:
-        """Record an append that Redis did not confirm; `reason` is a stable code."""
+        """Record an append that Redis did not confirm. `reason` is a stable code."""
         self._counters.count_unconfirmed(reason)
         self.hold_open(reason)
 
     def hold_open(self, reason: str) -> None:
-        """Keep new batches from Redis although it confirms."""
+        """Keep new batches away from Redis although it confirms."""
         if self._logged_reason != reason:
             log.warning("circuit opened (%s); new events go to the spool", reason)
         self.open_reason = self._logged_reason = reason
 
     def half_open(self) -> None:
-        """Let the next batch try Redis, which answers again, and which nothing waits for."""
+        """Let the next batch try Redis, because Redis answers again and nothing else waits for it."""
         self.open_reason = None
 
     def close(self) -> None:

@@ -23,9 +23,9 @@ class DrainJobs:
     def __init__(self, client: Redis, counters: Counters) -> None:
         self._client = client
         self._counters = counters
-        # Only builds the job; the commands go into an async pipeline, so this client never connects.
+        # Only builds the job. The commands go into an async pipeline, so this client never connects.
         self._queue = Queue(contract.RQ_QUEUE, connection=redis.Redis(port=1), serializer=JSONSerializer)
-        self._queue.redis_server_version = (7, 0, 0)  # otherwise RQ would connect to ask
+        self._queue.redis_server_version = (7, 0, 0)  # otherwise RQ would connect to query it
         self._interval = MIN_INTERVAL_SECONDS
         self._last_enqueued_at = 0.0
         self._previous_uncommitted = 0
@@ -34,7 +34,7 @@ class DrainJobs:
         self._timer: asyncio.TimerHandle | None = None
 
     def enqueue_if_needed(self, waiting_jobs: int) -> None:
-        """Enqueue a drain job unless one waits, after an interval that grows while the jobs do not help."""
+        """Enqueue a drain job unless one waits, after an interval that grows while jobs do not help."""
         if waiting_jobs:
             return
         if self._task is not None:
@@ -71,7 +71,7 @@ class DrainJobs:
         if not task.cancelled():
             task.result()
             if self._recheck_needed:
-                # More was appended meanwhile; a worker may have drained and ended between the two appends.
+                # More was appended in the meantime, and a worker may have drained and ended between the two appends.
                 self._recheck_needed = False
                 self._timer = asyncio.get_running_loop().call_later(self._interval, self._start)
 
@@ -92,7 +92,7 @@ class DrainJobs:
             self._queue.enqueue_many([data], pipeline=cast("Any", pipeline))
             await pipeline.execute()
         except (RedisError, OSError):
-            return  # every worker polls the stream by itself
+            return  # every worker polls the stream on its own
         helped = uncommitted <= 1 or uncommitted < self._previous_uncommitted
         self._interval = MIN_INTERVAL_SECONDS if helped else min(self._interval * 2, MAX_INTERVAL_SECONDS)
         self._previous_uncommitted = uncommitted
@@ -100,7 +100,10 @@ class DrainJobs:
         self._counters.drain_jobs += 1
 
     async def _count_uncommitted(self) -> int:
-        """Entries that wait for a worker; 0 also if a job waits for one. An upper bound where Redis cannot tell."""
+        """Return the number of entries that wait for a worker, or 0 if a job waits for one.
+
+        It is an upper bound if Redis cannot report it.
+        """
         reading = self._client.pipeline(transaction=False)
         reading.llen(contract.RQ_QUEUE_KEY)
         reading.xlen(contract.STREAM)
@@ -111,7 +114,7 @@ class DrainJobs:
             return 0
         entries = length if isinstance(length, int) else 1
         if not isinstance(groups, list):
-            return entries  # no stream yet, or Redis does not let us ask
+            return entries  # no stream yet, or Redis does not allow the query
         position = consumer_group.position(cast("list[Mapping[str, object]]", groups))
         uncommitted = None if position is None else position.uncommitted
         return entries if uncommitted is None else uncommitted

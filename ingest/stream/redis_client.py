@@ -1,6 +1,6 @@
-"""Connects ingest to Redis without any resend.
+"""Connects ingest to Redis without automatic resending.
 
-redis-py resends a pipeline by default when its reply is lost, up to ten times; an append would become ten entries.
+By default, redis-py resends a pipeline up to ten times if its reply is lost, so an append would become ten entries.
 """
 
 from collections.abc import Iterable
@@ -16,15 +16,15 @@ from redis.exceptions import ConnectionError  # noqa: A004 - redis' own
 from ingest.queue import redis_url
 
 TIMEOUT_SECONDS = 1.0
-"""Longest wait for a connection, and for a reply to a caller without a deadline of its own."""
+"""The longest time in seconds to wait for a connection, and for a reply if the caller has no deadline of its own."""
 SENTINEL_TIMEOUT_SECONDS = 0.3
-"""The same for a Sentinel: there must be time to ask the next one within the deadline of an acknowledgement."""
+"""The same time for a Sentinel. There must be time to query the next one within the deadline of an acknowledgement."""
 
 
 def connect(url: str, reply_timeout: float | None = TIMEOUT_SECONDS) -> Redis:
-    """A client of the Redis that the URL names; it connects on first use. Raises RedisUrlError.
+    """Return a client of the Redis named by the URL, which connects on first use. Raises RedisUrlError.
 
-    `reply_timeout` is None for a caller that puts a deadline of its own around everything it does.
+    `reply_timeout` is None for a caller that has its own deadline around all calls.
     """
     options: dict[str, Any] = {
         "retry": Retry(NoBackoff(), 0),
@@ -54,7 +54,8 @@ def connect(url: str, reply_timeout: float | None = TIMEOUT_SECONDS) -> Redis:
 class _ResetTranslatingConnection(AbstractConnection):
     """Reports a connection that was reset as redis-py's ConnectionError.
 
-    Where asyncio drops data written to a closed transport, uvloop raises RuntimeError, which redis-py lets through.
+    If data is written to a closed transport, asyncio drops it, but uvloop raises RuntimeError, which redis-py does not
+    translate.
     """
 
     async def send_packed_command(

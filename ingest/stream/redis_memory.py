@@ -1,4 +1,4 @@
-"""Tracks Redis' memory: above the high water mark new events go to the spool, so that workers have room to drain."""
+"""Tracks Redis' memory. Above the high water mark, new events go to the spool, so that workers have room to drain."""
 
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError
@@ -6,13 +6,15 @@ from redis.exceptions import NoPermissionError
 from ingest.queue.redis_rules import MEMORY_HIGH_WATER, MEMORY_LOW_WATER
 
 ALWAYS_APPEND_BELOW = 0.5
-"""Share below which every batch is appended, whatever its size; Redis itself refuses one that does not fit."""
+"""The share of memory below which every batch is appended, whatever its size. Redis itself refuses one that does not
+fit.
+"""
 OVERHEAD_FACTOR = 2
-"""Bytes of Redis' memory to expect per byte of body, until Redis is asked again."""
+"""The number of bytes of Redis' memory to expect per byte of body, until Redis is queried again."""
 
 
 class RedisMemory:
-    """Redis' memory as last read, plus an estimate of the appends since."""
+    """Redis' memory as last read, plus an estimate of the appends since then."""
 
     def __init__(self, client: Redis) -> None:
         self._client = client
@@ -24,33 +26,33 @@ class RedisMemory:
 
     @property
     def used_share(self) -> float:
-        """Used share of maxmemory; 0 without a limit."""
+        """The used share of maxmemory, or 0 without a limit."""
         return self.used_bytes / self.limit_bytes if self.limit_bytes else 0.0
 
     @property
     def available_bytes(self) -> int:
-        """Bytes of bodies that may still be appended; 1 GiB where Redis has no limit."""
+        """The number of bytes of bodies that may still be appended, or 1 GiB if Redis has no limit."""
         if not self.limit_bytes:
             return 1 << 30
         return int((MEMORY_HIGH_WATER * self.limit_bytes - self.used_bytes) / OVERHEAD_FACTOR)
 
     def fits(self, size_bytes: int) -> bool:
-        """Whether so many bytes of bodies may be appended; after a no, Redis counts as full until it has room again."""
+        """Return whether bodies of this size may be appended. If not, Redis counts as full until it has room again."""
         if size_bytes > self.available_bytes and self.used_share > ALWAYS_APPEND_BELOW:
             self.is_full = True
         return not self.is_full
 
     def record_append(self, size_bytes: int) -> None:
-        """Count an append of so many bytes of bodies."""
+        """Count an append with bodies of this size."""
         self.used_bytes += OVERHEAD_FACTOR * size_bytes
         self._update_fullness()
 
     async def refresh(self) -> None:
-        """Read Redis' memory; raises RedisError."""
+        """Read Redis' memory. Raises RedisError."""
         try:
             info = await self._client.info("memory")  # pyright: ignore[reportUnknownMemberType] - **kwargs
         except NoPermissionError:
-            return  # only Redis' own refusal shows then that it is full
+            return  # then only Redis' own refusal shows that it is full
         self.used_bytes = int(info.get("used_memory", 0))
         self.limit_bytes = int(info.get("maxmemory", 0))
         self._update_fullness()

@@ -1,4 +1,4 @@
-"""Appends batches to the stream: all or none, within a deadline, and never twice through a client's resend."""
+"""Appends batches to the stream: all or none, within a deadline, and never twice because of a client's resend."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -20,13 +20,13 @@ from ingest.stream.redis_memory import RedisMemory
 from ingest.tail.tail import Tail
 
 ACKNOWLEDGEMENT_SECONDS = 1.0
-"""Seconds within which Redis must confirm a batch that senders wait for; SAK itself gives up after 8."""
+"""The time in seconds within which Redis must confirm a batch for which senders wait. SAK itself gives up after 8."""
 REDELIVERY_SECONDS = 5.0
-"""The same where nobody waits: a batch sent once more after a slow confirmation would make Redis slower still."""
+"""The same time if nobody waits. Resending a batch after a slow confirmation would make Redis even slower."""
 REPLICA_WAIT_SHARE = 0.7
-"""Share of the deadline for replicas to confirm."""
+"""The share of the deadline that replicas have to confirm."""
 ANOTHER_REDIS = "another_redis"
-"""Why the circuit is open while the tail is sent again."""
+"""The reason why the circuit is open while the tail is sent again."""
 # fmt: off
 REDIS_ERROR_CODES = frozenset({
     "busy", "clusterdown", "loading", "masterdown", "misconf", "noauth", "noperm", "noreplicas", "oom", "readonly",
@@ -36,12 +36,12 @@ REDIS_ERROR_CODES = frozenset({
 
 
 class AppendError(NotConfirmedError):
-    """Redis did not confirm the batches; the message never holds the URL."""
+    """Redis did not confirm the batches. The message never contains the URL."""
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """Redis' answer to an append."""
+    """The response of Redis to an append."""
 
     generation: int
     """The generation of the Redis that confirmed it."""
@@ -51,11 +51,11 @@ class Confirmation:
 
 @dataclass(slots=True)
 class StreamAppender:
-    """One connection, for one append at a time; concurrent writers have one each."""
+    """A connection for one append at a time. Concurrent writers have one each."""
 
     client: Redis
     timeout_seconds: float
-    """Seconds within which Redis must confirm."""
+    """The time in seconds within which Redis must confirm."""
     min_replicas: int
     failpoints: Failpoints
     breaker: CircuitBreaker
@@ -64,7 +64,7 @@ class StreamAppender:
     tail: Tail
     _connection: AbstractConnection | None = None
     _generation: int = 0
-    """The generation of the connection's Redis; 0 before the first connection."""
+    """The generation of the Redis that the connection reaches, or 0 before the first connection."""
     _suspicions: int = 0
 
     async def append(
@@ -72,8 +72,8 @@ class StreamAppender:
     ) -> Confirmation:
         """Add each batch's fields as an entry, and enqueue a drain job if none is queued.
 
-        Unless the tail has the batches already, it remembers them. The circuit is closed then, unless the tail must be
-        sent again first. After an AppendError it is open, and the next append connects anew.
+        The tail remembers the batches unless it already has them. The circuit is closed afterwards, unless the tail
+        must be sent again first. After an AppendError it is open, and the next append reconnects.
         """
         sent = False
         ticket = 0
@@ -84,7 +84,7 @@ class StreamAppender:
                 sent = True
                 commands = connection.pack_commands(_append_commands(entries))
                 await connection.send_packed_command(commands, check_health=False)
-                if not is_in_tail:  # while Redis is at work
+                if not is_in_tail:  # while Redis is working
                     ticket = self.tail.write(entries, size_bytes)
                 last_id, jobs = await self._read_confirmation(connection, len(entries))
                 self.failpoints.reach("ingest.after_xadd")
@@ -108,7 +108,10 @@ class StreamAppender:
         return Confirmation(self._generation, last_id)
 
     async def verify(self) -> None:
-        """Connect, and open the circuit if Redis is another one that lacks the tail. Raises RedisError and OSError."""
+        """Connect, and open the circuit if Redis is another server that lacks the tail.
+
+        Raises RedisError and OSError.
+        """
         try:
             async with asyncio.timeout(self.timeout_seconds):
                 await self._ensure_connected()
@@ -129,12 +132,12 @@ class StreamAppender:
         if connection is None:
             self._connection = connection = self.client.connection_pool.make_connection()
         if self._generation != self.tail.identity.generation and connection.is_connected:
-            # Another connection has found another Redis; this one may still lead to the old one.
+            # Another connection has found another Redis, and this connection may still reach the old one.
             await connection.disconnect(nowait=True)
         is_new = not connection.is_connected
         await connection.connect()
         if await connection.can_read():
-            # Closed by the server while idle, or a stray reply: both need a new connection.
+            # Closed by the server while idle, or a stray reply. Both require a new connection.
             await connection.disconnect(nowait=True)
             await connection.connect()
             is_new = True
@@ -144,7 +147,7 @@ class StreamAppender:
         return connection
 
     async def _read_confirmation(self, connection: AbstractConnection, count: int) -> tuple[EntryId, int]:
-        """Read the confirmation of so many entries; returns the id of the last one and the number of waiting jobs."""
+        """Read the confirmation of `count` entries. Return the id of the last one and the number of waiting jobs."""
         for _ in range(count + 2):
             await connection.read_response()
         *ids, jobs = cast("list[object]", await connection.read_response())
@@ -153,7 +156,7 @@ class StreamAppender:
                 raise reply
         last_id = entry_ids.parse(cast("bytes", ids[-1]))
         self.tail.identity.confirm(self._generation, last_id)
-        # The length may fail alone, on a key of another type; the events are safe nevertheless.
+        # Reading the length may fail alone, on a key of another type. The events are safe nevertheless.
         return last_id, jobs if isinstance(jobs, int) else 0
 
     async def _await_replicas(self, connection: AbstractConnection) -> None:
@@ -174,6 +177,6 @@ def _append_commands(entries: Sequence[Mapping[bytes, bytes]]) -> list[tuple[str
 
 
 def _error_code(error: Exception) -> str:
-    """Redis' error code; the rest of its message may quote the entry."""
+    """Return Redis' error code. The rest of its message may quote the entry."""
     word = (getattr(error, "status_code", None) or str(error).partition(" ")[0]).lower()
     return word if word in REDIS_ERROR_CODES else "refused"

@@ -1,1 +1,1 @@
-"""Keeps the newest batches that Redis confirmed, because a Redis may lose what it confirmed."""
+"""Keeps the newest batches that Redis confirmed, because a Redis may lose confirmed data."""

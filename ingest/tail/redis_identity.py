@@ -17,27 +17,27 @@ log = logging.getLogger("ingest")
 
 @dataclass(frozen=True, slots=True)
 class RedisState:
-    """The state of Redis, as read on one connection."""
+    """The state of Redis, read over one connection."""
 
     run_id: str | None
-    """Identifies one run of one server; None where the user may not use INFO."""
+    """Identifies one run of one server. None if the user may not use INFO."""
     role: str
     replication_id: str
     """Identifies one history of writes."""
     offset: int
-    """Bytes of that history."""
+    """The position in that history in bytes."""
     last_id: EntryId | None
-    """The newest id that the stream has ever given; None where the user may not ask."""
+    """The newest id that the stream has ever assigned, or None if the user may not query it."""
 
     def continues(self, earlier: "RedisState") -> bool:
-        """Whether this is the same Redis and it still has all its data."""
+        """Return whether this is the same Redis and it still has all its data."""
         names = (self.run_id, self.role, self.replication_id)
         same = names == (earlier.run_id, earlier.role, earlier.replication_id)
         return self.run_id is not None and same and self.offset >= earlier.offset
 
 
 class RedisIdentity:
-    """The Redis that this process uses, as all its connections have found it."""
+    """The Redis that this process uses, as observed on all its connections."""
 
     def __init__(self) -> None:
         self.generation = 1
@@ -61,7 +61,10 @@ class RedisIdentity:
     def observe(
         self, run_id: str | None, *, has_forgotten: bool, asked_at: float, committed_before: EntryId = (0, 0)
     ) -> None:
-        """Record what the heartbeat, asked at this time, found: whether Redis has forgotten the report before it."""
+        """Record what the heartbeat, sent at `asked_at`, found.
+
+        `has_forgotten` is set if Redis has lost the previous report.
+        """
         if self._state is None:
             return
         if has_forgotten or run_id != self._state.run_id:
@@ -72,15 +75,15 @@ class RedisIdentity:
             self.committed_before = committed_before if run_id is not None else (0, 0)
 
     async def check(self, connection: AbstractConnection, generation: int) -> int:
-        """Compare the connection's Redis with the one known; returns the generation that the connection belongs to.
+        """Compare the connection's Redis with the known one. Return the generation that the connection belongs to.
 
         `generation` is the one that the caller knew before it connected. Raises RedisError.
         """
         before, confirmed_id = self.generation, self._confirmed_id
         state = await _read_state(connection)
         went_back = before == self.generation and state.last_id is not None and state.last_id < confirmed_id
-        # Without INFO every new connection may lead to another Redis; but not the one that a connection makes because
-        # another connection has counted this already.
+        # Without INFO, every new connection may reach another Redis, except one that is opened because another
+        # connection has already counted this.
         is_counted = state.run_id is None and generation != self.generation
         is_same = is_counted or (state.continues(self._state) if self._state else True)
         if is_same and not went_back and not self._has_forgotten:
@@ -95,7 +98,7 @@ class RedisIdentity:
 
 
 async def _read_state(connection: AbstractConnection) -> RedisState:
-    """Ask the connection's Redis. Raises RedisError."""
+    """Query the connection's Redis. Raises RedisError."""
     commands = [("INFO", "server"), ("INFO", "replication"), ("XINFO", "STREAM", contract.STREAM)]
     await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
     replies: list[object] = []

@@ -11,9 +11,9 @@ Entry: TypeAlias = Mapping[bytes, bytes]
 """The fields of a stream entry: `head` and `bodies`."""
 
 MAX_BYTES = 4 << 20
-"""Bound of what is sent again at once."""
+"""The size limit for sending again at once."""
 OVERHEAD_BYTES = 512
-"""Approximate bytes of a group in memory besides its content."""
+"""The approximate size of a group in memory beside its content, in bytes."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,19 +22,19 @@ class TailGroup:
     events: int
     size_bytes: int
     first_sent_at: float = -math.inf
-    """When this process sent it first, by the monotonic clock."""
+    """The time when this process first sent it, by the monotonic clock."""
     sent_at: float = -math.inf
-    """When it was sent last."""
+    """The time when it was last sent."""
     generation: int = 0
-    """The generation of the Redis that confirmed it last; 0 before the first time."""
+    """The generation of the Redis that last confirmed it, or 0 before the first confirmation."""
     last_id: EntryId = (0, 0)
-    """After it was sent again: an id that is not smaller than those of its entries."""
+    """If it was sent again, an id that is not smaller than those of its entries."""
     orphan: object = None
-    """The dead process's file that it is from; None for one of this process."""
+    """The dead process's file that it comes from, or None if it belongs to this process."""
 
 
 def first(groups: Iterable[TailGroup], max_bytes: int, max_entries: int) -> list[TailGroup]:
-    """The first groups that can be sent again at once; at least one if there is any."""
+    """Return the first groups that can be sent again at once, at least one if there is any."""
     taken: list[TailGroup] = []
     size, entries = 0, 0
     for group in groups:
