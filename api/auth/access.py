@@ -131,7 +131,7 @@ class AuthMiddleware:
         """Serve the request when the caller has few others running. Respond with 503 if that takes too long."""
         async with contextlib.AsyncExitStack() as slots:
             try:
-                if not _has_slots_of_its_own(scope["path"]):
+                if not _has_own_slots(scope["path"]):
                     if scope["path"] in _SLOW_PATHS:
                         await slots.enter_async_context(self._slow_reads.slot(caller.token_id))
                     await slots.enter_async_context(self._reads.slot(caller.token_id))
@@ -217,7 +217,7 @@ def _is_read(scope: Scope) -> bool:
     return scope["method"] in SAFE_METHODS or scope["path"] in _READING_PATHS
 
 
-def _has_slots_of_its_own(path: str) -> bool:
+def _has_own_slots(path: str) -> bool:
     """Return whether the response is a stream or an export, neither of which occupies a thread."""
     return path == _STREAM_PATH or path.endswith("/export")
 

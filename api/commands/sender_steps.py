@@ -42,7 +42,7 @@ _STEPS: Final[Mapping[str, str]] = {
 }
 
 
-def of(sender: Sender, url: str) -> str:
+def describe(sender: Sender, url: str) -> str:
     """Return the URL, and the steps with the sender's first secret."""
     secret = sender.secrets[0]
     header = STATIC_HEADER_PATTERN.fullmatch(secret) if sender.scheme.allows_static_header else None

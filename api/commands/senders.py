@@ -77,7 +77,9 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
         raise SystemExit(f"api: there is no sender {arguments.name}; `senders list` shows them")
     sender = known[arguments.name]
     return (
-        sender_steps.of(sender, _url(arguments, sender)) if arguments.verb == "url" else _at_gateway(sender, arguments)
+        sender_steps.describe(sender, _url(arguments, sender))
+        if arguments.verb == "url"
+        else _at_gateway(sender, arguments)
     )
 
 
@@ -109,7 +111,7 @@ def _register_added(sender: Sender, file: Path, arguments: argparse.Namespace) -
     """Register the sender at its gateway and return the result, or return the steps to do it by hand."""
     url, added = _url(arguments, sender), f"added to {file}"
     if not sender_registration.can_register(sender, arguments.session):
-        return f"{added}\n{sender_steps.of(sender, url)}"
+        return f"{added}\n{sender_steps.describe(sender, url)}"
     sender_registration.wait_for_ingest(url)
     results = _results(lambda: sender_registration.register(sender, url, arguments.session, arguments.replace))
     return _shown([(True, f"{added}; `senders url {sender.name}` shows the steps by hand."), *results])
@@ -121,7 +123,7 @@ def _at_gateway(sender: Sender, arguments: argparse.Namespace) -> str:
     if arguments.verb == "check":
         return _shown(_check(sender, url, sessions))
     if not sender_registration.can_register(sender, sessions):
-        raise SystemExit(f"api: {_WHY_BY_HAND}\n{sender_steps.of(sender, url)}")
+        raise SystemExit(f"api: {_WHY_BY_HAND}\n{sender_steps.describe(sender, url)}")
     if arguments.verb == "move":
         return _shown(_results(lambda: sender_registration.move(sender, url, sessions)))
     return _shown(_results(lambda: sender_registration.register(sender, url, sessions, arguments.replace)))

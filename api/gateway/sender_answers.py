@@ -21,7 +21,7 @@ _CODES: Final[tuple[Place, ...]] = (("error", "code"), ("code",))
 def message_id(fields: object, places: tuple[Place, ...]) -> str | None:
     """Return WhatsApp's id from the first of the places that contains one."""
     for place in places:
-        value = at(fields, place)
+        value = value_at(fields, place)
         if isinstance(value, str) and value:
             match = _LONG_ID.fullmatch(value)
             return match[1] if match else value
@@ -31,7 +31,7 @@ def message_id(fields: object, places: tuple[Place, ...]) -> str | None:
 def reason(fields: object) -> str | None:
     """Return the gateway's reason for a refusal."""
     for place in _REASONS:
-        value = at(fields, place)
+        value = value_at(fields, place)
         if isinstance(value, list) and value:
             entries = cast("list[object]", value)
             value = "; ".join(entry if isinstance(entry, str) else json.dumps(entry) for entry in entries)
@@ -43,13 +43,13 @@ def reason(fields: object) -> str | None:
 def error_code(fields: object) -> str | None:
     """Return the gateway's code for a refusal."""
     for place in _CODES:
-        value = at(fields, place)
+        value = value_at(fields, place)
         if isinstance(value, str | int) and not isinstance(value, bool):
             return str(value)
     return None
 
 
-def at(fields: object, place: Place) -> object:
+def value_at(fields: object, place: Place) -> object:
     """Return the value at a place, or None if there is none. A list on the path is replaced by its first entry."""
     for key in place:
         if isinstance(fields, list) and fields:

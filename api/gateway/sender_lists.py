@@ -5,7 +5,7 @@ from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 from api.gateway import times
-from api.gateway.sender_answers import Place, at, message_id, objects, text
+from api.gateway.sender_answers import Place, message_id, objects, text, value_at
 from api.gateway.sender_dialects import gowa_device
 
 Call: TypeAlias = Callable[..., object]
@@ -44,19 +44,19 @@ def _waha(call: Call, session: str, to: str) -> object:
 def _openwa(call: Call, session: str, to: str) -> object:
     path = f"/api/sessions/{quote(session, safe='')}/messages"
     answer = call("GET", f"{path}?chatId={to}%40c.us&limit={_LIMIT}&inlineMedia=false")
-    return at(answer, ("messages",)) or at(answer, ("data",)) or answer
+    return value_at(answer, ("messages",)) or value_at(answer, ("data",)) or answer
 
 
 def _evolution(call: Call, session: str, to: str) -> object:
     where = {"key": {"remoteJid": f"{to}@s.whatsapp.net"}}
     body = {"where": where, "page": 1, "offset": _LIMIT}
-    return at(call("POST", f"/chat/findMessages/{quote(session, safe='')}", body), ("messages", "records"))
+    return value_at(call("POST", f"/chat/findMessages/{quote(session, safe='')}", body), ("messages", "records"))
 
 
 def _gowa(call: Call, session: str, to: str) -> object:
     headers = {"X-Device-Id": gowa_device(session, call("GET", "/devices"))}
     answer = call("GET", f"/chat/{to}%40s.whatsapp.net/messages?limit={_LIMIT}", headers=headers)
-    return at(answer, ("results", "data"))
+    return value_at(answer, ("results", "data"))
 
 
 _BAILEYS_TEXTS: Final[tuple[Place, ...]] = (
@@ -94,11 +94,11 @@ def newest(kind: str, call: Call, session: str, to: str) -> list[Listed]:
     request, shape = _LISTS[kind]
     place, value = shape.ours
     messages = objects(request(call, session, to))
-    found = [_listed(message, shape) for message in messages if at(message, place) == value]
+    found = [_listed(message, shape) for message in messages if value_at(message, place) == value]
     return [message for message in found if message is not None]
 
 
 def _listed(message: dict[str, object], shape: _Shape) -> Listed | None:
-    own_id, time = message_id(message, shape.ids), times.to_ms(text(at(message, shape.time)))
-    words = next((word for place in shape.texts if (word := text(at(message, place), _MAX_WORDS))), "")
+    own_id, time = message_id(message, shape.ids), times.to_ms(text(value_at(message, shape.time)))
+    words = next((word for place in shape.texts if (word := text(value_at(message, place), _MAX_WORDS))), "")
     return None if own_id is None or time is None else Listed(own_id, words, time)

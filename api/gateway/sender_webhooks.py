@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from api.gateway.errors import RefusedError
-from api.gateway.sender_answers import as_object, at, objects, text
+from api.gateway.sender_answers import as_object, objects, text, value_at
 
 Call: TypeAlias = Callable[..., object]
 """Called with a method, a path and JSON. Returns the JSON of the response and raises the errors of SenderClient."""
@@ -83,12 +83,12 @@ def _quoted(session: str) -> str:
 
 def _names(value: object, *places: tuple[str, ...]) -> list[str]:
     """Return the name of each object in a list, from the first place that has one."""
-    found = (next((word for place in places if (word := text(at(item, place)))), None) for item in objects(value))
+    found = (next((word for place in places if (word := text(value_at(item, place)))), None) for item in objects(value))
     return [word for word in found if word is not None]
 
 
 def _waha_config(call: Call, session: str) -> Mapping[str, object]:
-    return as_object(at(call("GET", f"/api/sessions/{_quoted(session)}"), ("config",)))
+    return as_object(value_at(call("GET", f"/api/sessions/{_quoted(session)}"), ("config",)))
 
 
 def _waha_hooks(call: Call, session: str) -> list[Hook]:
@@ -119,7 +119,7 @@ def _openwa_path(session: str, hook: Hook | None = None) -> str:
 
 def _openwa_list(value: object) -> object:
     """Newer versions put the list into `data`."""
-    return at(value, ("data",)) or value
+    return value_at(value, ("data",)) or value
 
 
 def _openwa_hooks(call: Call, session: str) -> list[Hook]:
@@ -137,8 +137,8 @@ def _put_openwa(call: Call, session: str, target: Target, replaced: Hook | None)
 
 def _test_openwa(call: Call, session: str, hook: Hook) -> None:
     answer = call("POST", f"{_openwa_path(session, hook)}/test", {})
-    if at(_openwa_list(answer), ("success",)) is False:
-        reason = text(at(_openwa_list(answer), ("error",))) or "no reason given"
+    if value_at(_openwa_list(answer), ("success",)) is False:
+        reason = text(value_at(_openwa_list(answer), ("error",))) or "no reason given"
         raise RefusedError(f"the test of {hook.url} failed: {reason}")
 
 
@@ -150,8 +150,8 @@ _EVOLUTION_EVENTS: Final = (
 
 def _evolution_hooks(call: Call, session: str) -> list[Hook]:
     answer = call("GET", f"/webhook/find/{_quoted(session)}")
-    url = text(at(answer, ("url",)))
-    return [] if url is None else [Hook(url, None, at(answer, ("enabled",)) is not False)]
+    url = text(value_at(answer, ("url",)))
+    return [] if url is None else [Hook(url, None, value_at(answer, ("enabled",)) is not False)]
 
 
 def _put_evolution(call: Call, session: str, target: Target, _: Hook | None) -> None:
@@ -168,7 +168,7 @@ def _put_evolution(call: Call, session: str, target: Target, _: Hook | None) -> 
 
 
 def _gowa_hooks(call: Call, session: str) -> list[Hook]:
-    url = text(at(call("GET", f"/devices/{_quoted(session)}/webhook"), ("results", "webhook_url")))
+    url = text(value_at(call("GET", f"/devices/{_quoted(session)}/webhook"), ("results", "webhook_url")))
     return [] if url is None else [Hook(url)]
 
 
@@ -184,7 +184,7 @@ _WUZAPI_EVENTS: Final = (
 
 
 def _wuzapi_hooks(call: Call, _: str) -> list[Hook]:
-    url = text(at(call("GET", "/webhook"), ("data", "webhook")))
+    url = text(value_at(call("GET", "/webhook"), ("data", "webhook")))
     return [] if url is None else [Hook(url)]
 
 
@@ -196,7 +196,7 @@ def _put_wuzapi(call: Call, _: str, target: Target, __: Hook | None) -> None:
 
 def _meta_hooks(call: Call, account: str) -> list[Hook]:
     answer = call("GET", f"/{_quoted(account)}/subscribed_apps")
-    return [Hook(url) for url in _names(at(answer, ("data",)), ("override_callback_uri",))]
+    return [Hook(url) for url in _names(value_at(answer, ("data",)), ("override_callback_uri",))]
 
 
 def _put_meta(call: Call, account: str, target: Target, _: Hook | None) -> None:
@@ -223,7 +223,7 @@ APIS: Final[Mapping[str, WebhookApi]] = {
     "gowa": WebhookApi(
         _gowa_hooks,
         _put_gowa,
-        lambda call: _names(at(call("GET", "/devices"), ("results",)), ("id",), ("device",), ("device_id",)),
+        lambda call: _names(value_at(call("GET", "/devices"), ("results",)), ("id",), ("device",), ("device_id",)),
     ),
     # The key belongs to one user, who is the session.
     "wuzapi": WebhookApi(_wuzapi_hooks, _put_wuzapi, lambda _: ["the key's user"]),

@@ -6,7 +6,7 @@ from urllib.parse import quote
 import segno
 
 
-def of(page: str, secret: str) -> str:
+def build(page: str, secret: str) -> str:
     """Return the link. The part after the # reaches no server and no log."""
     return f"{page}#token={quote(secret, safe='')}"
 

@@ -55,19 +55,19 @@ def require_within(
     """Raise ApiError unless the caller has all of these rights."""
     if not scopes <= caller.scopes:
         missing = ", ".join(sorted(scopes - caller.scopes))
-        raise _more_than_own(f"the scope {missing}")
+        raise _excess_error(f"the scope {missing}")
     if caller.sessions is not None:
         own = caller.directory.names_within(caller.sessions)
         if session_ids is None or not own.issuperset(session_ids):
-            raise _more_than_own("other sessions")
+            raise _excess_error("other sessions")
     if caller.per_minute is not None and (per_minute is None or per_minute > caller.per_minute):
-        raise _more_than_own(f"more than {caller.per_minute} requests a minute")
+        raise _excess_error(f"more than {caller.per_minute} requests a minute")
 
 
 def require_lifetime_within(caller: Caller, expires_at: datetime | None) -> None:
     """Raise ApiError if a token that expires at this time would outlive the caller's own."""
     if caller.expires_at is not None and (expires_at is None or expires_at > caller.expires_at):
-        raise _more_than_own("a later expiry")
+        raise _excess_error("a later expiry")
 
 
 def parse_expiry(value: object) -> datetime | None:
@@ -83,7 +83,7 @@ def parse_expiry(value: object) -> datetime | None:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
-def _more_than_own(excess: str) -> ApiError:
+def _excess_error(excess: str) -> ApiError:
     return ApiError(403, "more_than_own", f"Your own token does not have {excess}, so it cannot give that.")
 
 

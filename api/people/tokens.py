@@ -74,7 +74,7 @@ async def create_token(request: Request) -> Response:
     if token is None:
         raise errors.bad_request("bad_parameter", "expires_at has passed.")
     access.set_audited_token(request, token.token_id)
-    link = None if wanted.page is None else sign_in_link.of(wanted.page, secret)
+    link = None if wanted.page is None else sign_in_link.build(wanted.page, secret)
     qr = None if link is None else sign_in_link.draw(link)
     response = _no_store(_document(token) | {"token": secret, "link": link, "qr": qr})
     response.status_code = 201
