@@ -92,6 +92,8 @@ class SpoolFolder:
         """Skip a confirmed chunk, and remove its file if it has no other; a second time it changes nothing."""
         chunk.file.confirm(chunk.batches)
         self._finish_if_empty(chunk.file)
+        with contextlib.suppress(sqlite3.Error, OSError):  # `append` tries again
+            self._open_own_file()  # now, because a disk may be slow when the next outage begins
 
     def check(self) -> None:
         """Bring all files to where they belong; raises the first error after everything was tried."""

@@ -69,6 +69,25 @@ def test_an_outage_of_redis_on_a_bad_disk_costs_no_acknowledged_event(
     assert list((tmp_path / "spool").glob("*.spool")) == []
 
 
+def test_a_second_outage_that_begins_on_a_slow_disk_is_spooled(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
+    """The spool's next file was created when it was needed, with eight syncs that took longer than senders wait."""
+    (tmp_path / "spool").mkdir()
+    shim = build_shim(tmp_path, tmp_path / "spool")
+    with IngestProcess(own_valkey.url, tmp_path, **shim.environment) as ingest:
+        own_valkey.kill()
+        ingest.post_webhook(b"of the first outage")
+        first = set((tmp_path / "spool").glob("*.spool-wal"))
+        own_valkey.start()
+        wait_until(lambda: waiting(ingest) == 0)
+        wait_until(lambda: bool(set((tmp_path / "spool").glob("*.spool-wal")) - first))
+        shim.set(Faults(sync_seconds=0.45))
+        own_valkey.kill()
+        answer = ingest.post_webhook(b"of the second")
+        shim.set()
+
+    assert (answer.status, answer.json["path"]) == (200, "spool")
+
+
 def test_a_disk_that_hangs_is_given_up_and_used_again(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """A network disk comes back after a minute; until then senders get an answer, and afterwards 200."""
     (tmp_path / "spool").mkdir()
