@@ -109,13 +109,10 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
         for task in background:
             task.cancel()
         await asyncio.wait(background, timeout=SHUTDOWN_SECONDS)
-        await tail.close(is_needed=not await heartbeat.close())
+        for part in (heartbeat, tail, drain_jobs, spool, *appenders):
+            await part.close()
         orphaned_tails.close()
         await refusals.report()
-        await drain_jobs.close()
-        await spool.close()
-        for appender in appenders:
-            await appender.close()
         if tracer is not None:
             await asyncio.to_thread(tracer.close)
         await client.aclose()

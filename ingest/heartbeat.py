@@ -47,11 +47,11 @@ class Heartbeat:
             self.tail.maintain(self.batcher.position)
             await asyncio.sleep(INTERVAL_SECONDS)
 
-    async def close(self) -> bool:
-        """Report for the last time, after the last batch; returns whether all writers of this process have ended."""
-        return await self._report(is_ending=True)
+    async def close(self) -> None:
+        """Report for the last time, after the last batch."""
+        await self._report(is_ending=True)
 
-    async def _report(self, *, is_ending: bool) -> bool:
+    async def _report(self, *, is_ending: bool) -> None:
         try:
             unsent = self.spool.events + self.tail.due_events + self.orphaned_tails.due_events
             is_empty = not (self.spool.has_batches or self.tail.has_due or self.orphaned_tails.are_held)
@@ -62,9 +62,9 @@ class Heartbeat:
             )
         except NoPermissionError:
             self.is_forbidden = True
-            return False
+            return
         except (RedisError, OSError):
-            return False
+            return
         self.is_forbidden = False
         if is_empty:
             now = time.monotonic()
@@ -74,7 +74,6 @@ class Heartbeat:
             for position in done:
                 del self._ended_at[position.writer]
             self.former_writers.remove(done)
-        return is_empty
 
     async def _exchange(self, own: WriterReport, former: list[WriterReport]) -> None:
         asked_at = time.monotonic()

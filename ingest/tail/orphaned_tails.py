@@ -22,7 +22,8 @@ log = logging.getLogger("ingest")
 class OrphanedTails:
     """The files that this process holds, oldest first; one at a time is in memory.
 
-    A file is deleted when its batches were sent and the tail no longer needs to remember them.
+    A file stays while the tail remembers its batches, and then without them until the end of its writers is known: if
+    this process dies meanwhile, the next one goes on.
     """
 
     def __init__(self, directory: Path, tail: Tail, former_writers: FormerWriters) -> None:
@@ -32,6 +33,8 @@ class OrphanedTails:
         self._files: deque[OrphanedTailFile] = deque()
         self._groups: deque[TailGroup] | None = None
         """What is still to be sent of the first file; None before it was read."""
+        self._writers: dict[OrphanedTailFile, set[str]] = {}
+        """The writers of each file that was read."""
         self._sent_files: list[OrphanedTailFile] = []
         """Files that were sent and are not deleted yet."""
 
@@ -70,12 +73,20 @@ class OrphanedTails:
                 self._groups.popleft()
 
     async def delete_sent(self) -> None:
-        """Delete the files that are no longer needed; to be called now and then."""
+        """Delete what is no longer needed; to be called now and then."""
         for file in [file for file in self._sent_files if not self._tail.holds(file)]:
             with contextlib.suppress(OSError):
                 async with asyncio.timeout(DISK_TIMEOUT_SECONDS):
-                    await asyncio.to_thread(file.delete)
-                self._sent_files.remove(file)
+                    await self._delete(file)
+
+    async def _delete(self, file: OrphanedTailFile) -> None:
+        writers = self._writers[file]
+        if writers.isdisjoint(self._former_writers.positions):
+            await asyncio.to_thread(file.delete)
+            self._sent_files.remove(file)
+            del self._writers[file]
+        elif len(writers) == 1:  # the position of another writer is known from its batches
+            await asyncio.to_thread(file.delete_batches)
 
     def close(self) -> None:
         """Release the files for the next process."""
@@ -96,6 +107,7 @@ class OrphanedTails:
             log.exception("the tail file %s cannot be read", file.path.name)
             file.close()
             return None
+        self._writers[file] = {position.writer for position in positions}
         for position in positions:
             self._former_writers.add(position)
         if groups:

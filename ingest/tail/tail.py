@@ -104,11 +104,10 @@ class Tail:
             resent_at = (group.first_sent_at for group in self._resent_groups if group.orphan is None)
             self._files.maintain(position, min((self._expired_at, *resent_at)))
 
-    async def close(self, *, is_needed: bool) -> None:
-        """Leave the files to the next process if they are needed to end the writers, or have batches to send again."""
+    async def close(self) -> None:
+        """Leave the files to the next process, which sends the batches again and reports the end of the writers."""
         if self._files is not None:
-            self._forget_expired()
-            await self._files.close(delete=not (self._groups or self._resent_groups or is_needed))
+            await self._files.close()
 
     @property
     def _expired_at(self) -> float:

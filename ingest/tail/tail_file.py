@@ -147,6 +147,15 @@ class OrphanedTailFile:
         """Release the file."""
         os.close(self.fd)
 
+    def delete_batches(self) -> None:
+        """Shorten the file to the position that it begins with; a second time it changes nothing."""
+        begin = os.pread(self.fd, _RECORD.size, 0)
+        if len(begin) == _RECORD.size:
+            head_size, bodies_size, _ = _RECORD.unpack(begin)
+            size = _RECORD.size + head_size + bodies_size
+            if os.fstat(self.fd).st_size > size:
+                os.truncate(self.path, size)
+
     def delete(self) -> None:
         """Delete the file, whose batches were sent to the stream."""
         self.path.unlink(missing_ok=True)

@@ -121,10 +121,10 @@ class TailFiles:
             log.warning("the tail is written to files again")
         self._logged_reason = reason
 
-    async def close(self, *, delete: bool) -> None:
-        """Release the files for the next process, or delete them."""
+    async def close(self) -> None:
+        """Release the files for the next process."""
         if self._thread.is_alive():
-            self.submit(partial(self._close_files, delete=delete))
+            self.submit(self._close_files)
             self._tasks.put(None)
             await asyncio.to_thread(self._thread.join, CLOSE_SECONDS)
 
@@ -187,12 +187,9 @@ class TailFiles:
             self._files.remove(file)
             file.delete()
 
-    def _close_files(self, *, delete: bool) -> None:
+    def _close_files(self) -> None:
         for file in self._files:
-            if delete:
-                file.delete()
-            else:
-                file.close()
+            file.close()
 
 
 def _has_expired(file: TailFile, expired_at: float) -> bool:

@@ -22,7 +22,7 @@ def run(
     async def tell() -> None:
         files = TailFiles(directory, SECONDS, max_bytes, WriterPosition(WRITER))
         await scenario(files)
-        await files.close(delete=False)
+        await files.close()
 
     asyncio.run(tell())
 
