@@ -82,8 +82,12 @@ def record_heartbeats(connection: Connection, heartbeats: Iterable[Heartbeat]) -
                 heartbeat_at = now(), host = excluded.host,
                 -- A writer that reports again after its end was accepted has not ended.
                 ended_at = CASE WHEN excluded.ended_at IS NOT NULL THEN coalesce(w.ended_at, now()) END
-            WHERE w.heartbeat_ms IS DISTINCT FROM excluded.heartbeat_ms
-                OR (w.ended_at IS NULL AND excluded.ended_at IS NOT NULL)
+            WHERE CASE
+                WHEN w.ended_at IS NULL
+                THEN excluded.ended_at IS NOT NULL OR w.heartbeat_ms IS DISTINCT FROM excluded.heartbeat_ms
+                -- Not by an older report, which a Redis has that lost the end.
+                ELSE excluded.heartbeat_ms > coalesce(w.heartbeat_ms, 0)
+            END
             """,
             {"rows": json_rows.encode(rows)},
         )

@@ -43,6 +43,18 @@ def test_a_writer_that_ended_needs_no_question(scene: LedgerScene) -> None:
     assert scene.read().exact
 
 
+def test_a_redis_that_lost_the_end_of_a_writer_does_not_take_it_back(scene: LedgerScene) -> None:
+    """A promoted replica has an older report."""
+    scene.store(1)
+    older = scene.heartbeat(1)
+    scene.observe(scene.heartbeat(1, ended=True))
+    scene.observe(older)
+    scene.age(3600)
+    scene.observe()
+
+    assert scene.read().exact
+
+
 def test_a_heartbeat_that_stands_still_is_silence(scene: LedgerScene) -> None:
     """A dead writer's last report stays in Redis; only one that changes was made by something alive."""
     last = scene.heartbeat(1)
