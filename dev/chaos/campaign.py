@@ -1,11 +1,14 @@
 """Runs a campaign: events at a steady rate, a fault every few seconds, then the verdict."""
 
 import hashlib
+import os
 import random
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psycopg
 
@@ -24,6 +27,8 @@ RECOVERY_SECONDS = 90.0
 """The time in seconds that the system has at the end to store everything."""
 RECOVERY_CHECK_SECONDS = 0.25
 RECOVERY_SAMPLE = 50
+MAX_REFUSALS = 20
+"""How many refusals the report shows."""
 
 
 @dataclass(slots=True)
@@ -82,9 +87,23 @@ class Campaign:
             print_line("no more faults, no more events: waiting until everything is home")
             self._wait_for_recovery(system, sender.deliveries)
             seconds = time.monotonic() - started
-            found = verdict.judge(system.postgres.url, sender.deliveries.acknowledged, sender.deliveries.unanswered)
+            doubtful = [*sender.deliveries.unanswered, *sender.deliveries.refused]
+            found = verdict.judge(system.postgres.url, sender.deliveries.acknowledged, doubtful)
             said = ledger_command.find_problem(system.postgres.url, system.wait)
-        return CampaignResult(self._seed, seconds, self._injected, sender.deliveries, found, said, self._recoveries)
+            result = CampaignResult(
+                self._seed, seconds, self._injected, sender.deliveries, found, said, self._recoveries
+            )
+            if not result.is_clean:
+                print_line(f"not clean: the logs are in {self._keep_logs(system)}")
+        return result
+
+    def _keep_logs(self, system: SystemUnderTest) -> Path:
+        folder = Path(os.environ.get("DATA_DIR") or "var").absolute() / "chaos" / str(self._seed)
+        for path in system.log_paths:
+            kept = folder / path.relative_to(system.folder)
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, kept)
+        return folder
 
     def _inject_faults(
         self, system: SystemUnderTest, record: DeliveryLog, end: float, print_line: Callable[[str], None]
@@ -181,7 +200,7 @@ def format_report(result: CampaignResult) -> str:
         "stored": found.stored_events,
         "missing": found.missing_events,
         "doubled": found.duplicate_rows,
-        "non-2xx": record.refused.total(),
+        "non-2xx": len(record.refused),
         "unanswered (ingest died)": len(record.unanswered),
         "slowest recovery": f"{max(result.recoveries.values(), default=0.0):.1f} s",
         "p99 of acknowledgement": f"{record.latency_percentile(0.0, float('inf')) * 1000:.0f} ms",
@@ -190,5 +209,5 @@ def format_report(result: CampaignResult) -> str:
     lines += ["", *(f"{name:<26}{value!s:>16}" for name, value in figures.items())]
     lines += [f"WRONG: {sentence}" for sentence in (*found.wrong_rows, *found.ledger_problems)]
     lines += [f"WRONG: {found.unexpected_events} events that were never sent"] * bool(found.unexpected_events)
-    lines += [f"WRONG: {count} answers with status {status}" for status, count in sorted(record.refused.items())]
+    lines += [f"WRONG: answered at {refusal}" for refusal in record.refusals[:MAX_REFUSALS]]
     return "\n".join(lines)

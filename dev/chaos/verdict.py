@@ -47,14 +47,14 @@ class Verdict:
         return "; ".join([counts, *self.wrong_rows, *self.ledger_problems])
 
 
-def judge(database_url: str, acknowledged: Iterable[bytes], unanswered: Iterable[bytes] = ()) -> Verdict:
+def judge(database_url: str, acknowledged: Iterable[bytes], doubtful: Iterable[bytes] = ()) -> Verdict:
     """Return the verdict on a database that no process writes to any more.
 
-    `acknowledged` contains a body as often as it was acknowledged. `unanswered` contains events without a response,
-    which may be stored or not.
+    `acknowledged` contains a body as often as it was acknowledged. `doubtful` contains events that got no response, or
+    another status than 2xx: they may be stored or not.
     """
     sure = Counter(acknowledged)
-    perhaps = Counter(unanswered)
+    perhaps = Counter(doubtful)
     with psycopg.connect(database_url, autocommit=True) as database:
         database.execute("SET default_transaction_isolation = 'repeatable read'")
         with database.transaction():
@@ -102,7 +102,7 @@ def _compare_rows(row_kind: str, found: dict[str, Any], expected: dict[str, Any]
 
 
 def _check_ledger(
-    database: psycopg.Connection[Any], acknowledged: Counter[bytes], unanswered: Counter[bytes], kept: set[bytes]
+    database: psycopg.Connection[Any], acknowledged: Counter[bytes], doubtful: Counter[bytes], kept: set[bytes]
 ) -> list[str]:
     row = database.execute(_LEDGER).fetchone()
     assert row is not None
@@ -112,9 +112,9 @@ def _check_ledger(
         sentences.append(f"{received} received, and {size} in batches")
     if size != stored + duplicate + noise + ping + parked + forgotten:
         sentences.append(f"{size} in batches are not the sum of what became of them")
-    if not acknowledged.total() <= received <= acknowledged.total() + unanswered.total():
+    if not acknowledged.total() <= received <= acknowledged.total() + doubtful.total():
         sentences.append(
-            f"{acknowledged.total()} acknowledged and {unanswered.total()} doubtful, but {received} received"
+            f"{acknowledged.total()} acknowledged and {doubtful.total()} doubtful, but {received} received"
         )
     outcomes = reference_model.fold(kept).outcome_counts
     counted = {"stored": stored, "noise": noise, "ping": ping, "parked": parked}

@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -24,8 +23,10 @@ class DeliveryLog:
     acknowledged: list[bytes] = field(default_factory=list[bytes])
     unanswered: list[bytes] = field(default_factory=list[bytes])
     """Events without a response, because the connection was reset or closed or the time was up."""
-    refused: Counter[int] = field(default_factory=Counter[int])
-    """The number of responses by status, other than 2xx."""
+    refused: list[bytes] = field(default_factory=list[bytes])
+    """Events that were answered with another status than 2xx."""
+    refusals: list[str] = field(default_factory=list[str])
+    """The answers to them, each with the time of day."""
     latencies: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
     """For each acknowledgement, when the event was due by the monotonic clock, and the latency in seconds."""
 
@@ -82,7 +83,7 @@ class WebhookSender:
     async def _send_one(self, body: bytes, due: float) -> None:
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                status = await self._post(body)
+                status, answer = await self._post(body)
         except (OSError, EOFError, TimeoutError):
             self.deliveries.unanswered.append(body)
             return
@@ -90,9 +91,11 @@ class WebhookSender:
             self.deliveries.acknowledged.append(body)
             self.deliveries.latencies.append((due, time.monotonic() - due))
         else:
-            self.deliveries.refused[status] += 1
+            self.deliveries.refused.append(body)
+            self.deliveries.refusals.append(f"{time.strftime('%X')} {status} {answer}")
 
-    async def _post(self, body: bytes) -> int:
+    async def _post(self, body: bytes) -> tuple[int, str]:
+        """The status and the body of the answer."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         try:
             writer.write(
@@ -102,7 +105,9 @@ class WebhookSender:
                 f"Content-Length: {len(body)}\r\n\r\n".encode()
                 + body
             )
-            head = await reader.readuntil(b"\r\n")
-            return int(head.split(b" ", 2)[1])
+            head, _, answer = (await reader.read()).partition(b"\r\n\r\n")
+            if not head:
+                raise EOFError
+            return int(head.split(b" ", 2)[1]), answer.decode(errors="replace")
         finally:
             writer.close()

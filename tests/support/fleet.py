@@ -96,9 +96,9 @@ class ProcessFleet:
 
     def find_problems(self, *records: DeliveryLog) -> str:
         """What is wrong once all has come to rest; empty if nothing was refused, lost or doubled, and all adds up."""
-        refused = [f"{record.refused} refused" for record in records if record.refused]
+        refused = [f"{record.refusals} refused" for record in records if record.refused]
         acknowledged = [body for record in records for body in record.acknowledged]
-        doubtful = [body for record in records for body in record.unanswered]
+        doubtful = [body for record in records for body in (*record.unanswered, *record.refused)]
         unexact = ledger_command.find_problem(self.database_url, self.wait)
         found = verdict.judge(self.database_url, acknowledged, doubtful)
         return "; ".join([*refused, *([unexact] if unexact else []), *([] if found.is_clean else [str(found)])])

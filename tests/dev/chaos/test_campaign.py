@@ -31,7 +31,7 @@ def test_the_report_names_each_kind_of_damage() -> None:
         wrong_rows=["1 message rows lack: x"],
         ledger_problems=["7 received"],
     )
-    deliveries = DeliveryLog(acknowledged=[b"x"], refused=Counter({503: 2}))
+    deliveries = DeliveryLog(acknowledged=[b"x"], refused=[b"y"], refusals=['11:12:13 503 {"error": "not_kept"}'])
     outcome = campaign.CampaignResult(
         11, 60.0, Counter({"Redis killed": 4}), deliveries, verdict, "exit 1", {"Redis killed": 1.5}
     )
@@ -39,7 +39,7 @@ def test_the_report_names_each_kind_of_damage() -> None:
     report = campaign.format_report(outcome)
     assert not outcome.is_clean
     for words in (
-        "2 answers with status 503",
+        'answered at 11:12:13 503 {"error": "not_kept"}',
         "1 message rows lack",
         "7 received",
         "3 events that were never sent",
