@@ -16,6 +16,7 @@ from store.feed import changes, search_index
 from store.feed.changes import Change
 from store.history import chat_summaries, chats, message_updates
 from store.history.chats import Chat, ChatAddress
+from store.model import message_columns
 from store.postgres import errors
 from store.postgres.connections import Connection
 
@@ -75,15 +76,15 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject, 
     )
     erased = cast("list[tuple[str, str, int]]", deleted.fetchall())
     updates = connection.execute(
-        """
+        f"""
         DELETE FROM message_updates AS u
         WHERE u.key_id = ANY(%(keys)s)
             AND (
                 u.chat_id = ANY(%(chats)s) OR u.sender = ANY(%(addresses)s)
                 -- The same events' updates of other people's messages stay.
-                OR u.digest = ANY(%(digests)s) AND u.key_id = ANY(%(selected)s)
+                OR {message_columns.event_digest("u")} = ANY(%(digests)s) AND u.key_id = ANY(%(selected)s)
             )
-        """,
+        """,  # noqa: S608 - assembled from literals only, which the type proves
         parameters,
     ).rowcount
     sends = connection.execute(
@@ -113,12 +114,12 @@ def erase_updates(connection: Connection, subject: ErasureSubject, after: int) -
     """Erase the next message updates in the person's chats and those that the person sent to groups."""
     chat_ids = subject.chat_ids(connection)
     cursor = connection.execute(
-        """
-        SELECT u.key_id, u.digest
+        f"""
+        SELECT u.key_id, {message_columns.event_digest("u")}
         FROM message_updates AS u
         JOIN message_keys AS k ON k.key_id = u.key_id
         JOIN sessions AS s ON s.session_number = k.session_number
-        LEFT JOIN event_digests AS d ON d.digest = u.digest
+        LEFT JOIN event_digests AS d ON d.digest = {message_columns.event_digest("u")}
         WHERE u.key_id > %(after)s AND u.key_id <= %(after)s + %(window)s
             AND (
                 u.chat_id = ANY(%(chats)s)
@@ -127,7 +128,7 @@ def erase_updates(connection: Connection, subject: ErasureSubject, after: int) -
             AND (d.received_at IS NULL OR d.received_at <= %(received_until)s)
         ORDER BY u.key_id
         FETCH FIRST %(limit)s ROWS WITH TIES
-        """,
+        """,  # noqa: S608 - assembled from literals only, which the type proves
         {**subject.sql_parameters, **linked_events.step_parameters(after), "chats": chat_ids},
         binary=True,
     )
@@ -144,12 +145,12 @@ def erase_updates(connection: Connection, subject: ErasureSubject, after: int) -
     linked_events.lock_and_mark_erased(connection, sorted(digests), key_ids)
     locked_chats = chats.lock(connection, chats.addresses_of_keys(connection, key_ids))
     updates = connection.execute(
-        """
+        f"""
         DELETE FROM message_updates AS u
-        WHERE u.key_id = ANY(%(keys)s) AND u.digest = ANY(%(digests)s)
+        WHERE u.key_id = ANY(%(keys)s) AND {message_columns.event_digest("u")} = ANY(%(digests)s)
             -- The same events' updates by other people stay.
             AND (u.chat_id = ANY(%(chats)s) OR u.sender = ANY(%(addresses)s))
-        """,
+        """,  # noqa: S608 - assembled from literals only, which the type proves
         {**subject.sql_parameters, "chats": chat_ids, "keys": key_ids, "digests": sorted(digests)},
     ).rowcount
     linked_events.delete(connection, events, key_ids)
@@ -176,12 +177,12 @@ def _events_about_subject(
         parameters,
     )
     updates_of_others = connection.execute(
-        """
-        SELECT u.digest
+        f"""
+        SELECT {message_columns.event_digest("u")}
         FROM message_updates AS u
         WHERE u.key_id = ANY(%(keys)s) AND NOT coalesce(u.chat_id = ANY(%(chats)s), true)
             AND NOT coalesce(u.sender = ANY(%(addresses)s), false)
-        """,
+        """,  # noqa: S608 - assembled from literals only, which the type proves
         parameters,
         binary=True,
     )

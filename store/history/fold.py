@@ -10,6 +10,7 @@ from store.history import (
     accounts,
     chat_summaries,
     chats,
+    event_updates,
     lid_aliases,
     lid_remaps,
     message_copies,
@@ -171,16 +172,17 @@ class Fold:
 
     def store_updates(self) -> set[int]:
         """Store acks, edits, deletes and reactions. Return the keys of their messages."""
-        updates: list[tuple[int, message_updates.MessageUpdate]] = []
+        updates: list[event_updates.ReceivedUpdate] = []
         for event, fact, key in self.keyed_facts:
             if not isinstance(fact, Message):
-                chat = None if fact.address is None else self.chats_by_address[event.session_id, fact.address]
-                chat_id = None if chat is None else chat.chat_id
-                update = message_updates.from_fact(event, fact, self.locked_keys[key].key_id, chat_id)
-                updates.append((event.received_at, update))
+                chat_id = (
+                    None if fact.address is None else self.chats_by_address[event.session_id, fact.address].chat_id
+                )
+                update = event_updates.from_fact(event, fact, self.locked_keys[key].key_id, chat_id)
+                updates.append((event.received_at, fact.address, update))
         if updates:
-            message_updates.add(self.connection, message_updates.one_per_event(updates))
-        return {update.key_id for _, update in updates}
+            message_updates.add(self.connection, event_updates.one_per_author(updates))
+        return {update.key_id for _, _, update in updates}
 
     def recompute(self, key_ids: list[int]) -> None:
         """Recompute these messages from their copies and updates and collect the changes."""

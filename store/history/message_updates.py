@@ -4,33 +4,14 @@ The updates and the copies of a message are sets that only grow, and `recompute`
 arrival therefore does not matter.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Literal, LiteralString, TypeAlias, cast, get_args
+from typing import LiteralString, cast
 
-from store.history.parsed_events import ParsedEvent
+from store.history.event_updates import MessageUpdate
 from store.model import message_columns
-from store.model.facts import Ack, Delete, Direction, Edit, Reaction, Status
 from store.postgres import json_rows
 from store.postgres.connections import Connection
-
-UpdateKind: TypeAlias = Literal["ack", "edit", "delete", "reaction"]
-_STATUSES = get_args(Status)
-"""In the order of `status_rank`."""
-_KINDS: Mapping[type, UpdateKind] = {Ack: "ack", Edit: "edit", Delete: "delete", Reaction: "reaction"}
-
-
-@dataclass(frozen=True, slots=True)
-class MessageUpdate:
-    key_id: int
-    kind: UpdateKind
-    digest: bytes
-    chat_id: int | None
-    direction: Direction | None
-    sender: str | None
-    occurred_at: int
-    status: Status | None
-    text: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,56 +25,6 @@ class RecomputedMessage:
     delete_changed: bool
     copies_changed: bool
     """True if another copy is shown or its flags changed, so that the chat's unread messages must be recounted."""
-
-
-def from_fact(
-    event: ParsedEvent, fact: Ack | Edit | Delete | Reaction, key_id: int, chat_id: int | None
-) -> MessageUpdate:
-    is_ack = isinstance(fact, Ack)
-    return MessageUpdate(
-        key_id=key_id,
-        kind=_KINDS[type(fact)],
-        digest=event.digest,
-        chat_id=chat_id,
-        direction=None if is_ack else fact.direction,
-        sender=None if is_ack else fact.sender,
-        occurred_at=event.effective_time(fact.time),
-        status=fact.status if is_ack else None,
-        text=_text(fact),
-    )
-
-
-def _text(fact: Ack | Edit | Delete | Reaction) -> str | None:
-    """Return the new text, the emoji, the reason of a failure, or the reference in any other ack."""
-    match fact:
-        case Ack():
-            return fact.reason if fact.status == "failed" else fact.reference
-        case Edit():
-            return fact.text
-        case Reaction():
-            return fact.emoji
-        case Delete():
-            return None
-
-
-def one_per_event(updates: Iterable[tuple[int, MessageUpdate]]) -> Collection[MessageUpdate]:
-    """Return one update per event, message and kind. The updates are given in the order of receipt of their copies.
-
-    One body may contain several statuses or edits of a message. The greatest status is kept, or the newest edit.
-    """
-    of_copies: dict[tuple[int, str, bytes, int], MessageUpdate] = {}
-    for received_at, update in updates:
-        copy = (update.key_id, update.kind, update.digest, received_at)
-        if copy not in of_copies or _precedence(of_copies[copy]) <= _precedence(update):
-            of_copies[copy] = update
-    earliest: dict[tuple[int, str, bytes], MessageUpdate] = {}
-    for (key_id, kind, digest, _), update in of_copies.items():
-        earliest.setdefault((key_id, kind, digest), update)
-    return earliest.values()
-
-
-def _precedence(update: MessageUpdate) -> tuple[int, int]:
-    return -1 if update.status is None else _STATUSES.index(update.status), update.occurred_at
 
 
 def add(connection: Connection, updates: Iterable[MessageUpdate]) -> None:
@@ -175,7 +106,8 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
                     AND c.canonical_chat_id = copies.canonical_chat_id
                     -- WhatsApp accepts the deletion of another member's message only from a group's admins.
                     AND (copies.is_in_group
-                        OR k.direction = copies.direction AND {message_columns.same_sender("copies", "k")})
+                        OR (k.direction = copies.direction OR (k.direction IS NULL AND messages.same_key = 1))
+                            AND {message_columns.same_sender("copies", "k")})
             ) AS deleted ON true
         ),
         changes AS (

@@ -109,7 +109,8 @@ class Delete:
 
     message_id: str
     address: str
-    direction: Direction
+    direction: Direction | None
+    """The side that deleted the message, or None if unknown. Only authors can delete messages in direct chats."""
     sender: str | None
     time: int | None
 
@@ -124,7 +125,11 @@ class Reaction:
     direction: Direction
     """The side that reacted: `incoming` for the other side, `outgoing` for ours."""
     sender: str | None
-    """The address of the person who reacted in a group, if the event contains it."""
+    """The address of the person who reacted in a group, if the event contains it.
+
+    A gateway that does not compare it with the session's number reports our own reactions as incoming, also in direct
+    chats. Readers recognize them by this address.
+    """
     emoji: str
     """Empty if the reaction is removed."""
     time: int | None
@@ -132,10 +137,10 @@ class Reaction:
 
 @dataclass(frozen=True, slots=True)
 class LidAlias:
-    """Evidence that a LID, or another national spelling of a phone, belongs to the person with this phone."""
+    """Evidence that a LID, Meta's id or another national spelling of a phone is of the person with this phone."""
 
     lid: str
-    """`…@lid`, or digits for which `national_spellings.standard` is the phone."""
+    """`…@lid`, `…@bsuid`, or digits for which `national_spellings.standard` is the phone."""
     phone: str
     """Digits."""
     time: int | None

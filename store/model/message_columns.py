@@ -103,6 +103,11 @@ def assignments(columns: Sequence[Column], source: LiteralString) -> LiteralStri
     return ", ".join(f"{column.name} = {source}.{column.name}" for column in columns)
 
 
+def event_digest(update: LiteralString) -> LiteralString:
+    """The digest of an update's event, without that of its author (store/history/message_updates.py)."""
+    return f"substr({update}.digest, 1, 32)"
+
+
 def same_sender(message: LiteralString, update: LiteralString) -> LiteralString:
     """Return the condition that one person wrote the message and the update, as far as both identify a person.
 

@@ -8,6 +8,7 @@ from typing import LiteralString
 
 from store.model import addresses, message_columns
 from store.reading.annotation_sql import LABELS
+from store.reading.reaction_sql import REACTOR
 
 MAX_BIGINT = 2**63 - 1
 """Greater than every position and time."""
@@ -103,13 +104,13 @@ MESSAGE_JSON: LiteralString = f"""(
                 )
                 FROM (
                     -- The newest reaction of each person; an empty text removes it.
-                    SELECT DISTINCT ON (u.direction, by.sender)
-                        u.text, u.direction, by.sender, u.occurred_at, u.digest
+                    SELECT DISTINCT ON (by.direction, by.sender)
+                        u.text, by.direction, by.sender, u.occurred_at, u.digest
                     FROM message_updates AS u
                     JOIN chats AS c ON c.chat_id = u.chat_id
-                    CROSS JOIN LATERAL (SELECT canonical_address(m.session_id, u.sender) AS sender) AS by
+                    CROSS JOIN LATERAL {REACTOR} AS by
                     WHERE u.key_id = m.key_id AND u.kind = 'reaction' AND c.canonical_chat_id = canonical.chat_id
-                    ORDER BY u.direction, by.sender, u.occurred_at DESC, u.digest DESC
+                    ORDER BY by.direction, by.sender, u.occurred_at DESC, u.digest DESC
                     LIMIT {_MAX_REACTIONS}
                 ) AS r
                 WHERE r.text <> ''

@@ -177,7 +177,7 @@ _COPY_PRUNED_UPDATES: LiteralString = f"""
     SELECT {message_columns.names(message_columns.UPDATE, "m")}
     FROM message_updates AS m
     -- An event that is present is folded again.
-    WHERE m.key_id = ANY(%(keys)s) AND NOT m.digest = ANY(%(digests)s)
+    WHERE m.key_id = ANY(%(keys)s) AND NOT {message_columns.event_digest("m")} = ANY(%(digests)s)
 """  # noqa: S608 - assembled from literals only, which the type proves
 
 _UNRANKED = tuple(column for column in message_columns.STORED if column.name != "content_rank")

@@ -93,11 +93,13 @@ def _prune_updates(connection: Connection, before: int, key_ids: Sequence[int]) 
         connection.execute(
             """
             INSERT INTO expired_message_tombstones (key_id, chat_id, direction)
-            SELECT DISTINCT k.key_id, a.chat_id, k.direction
+            SELECT DISTINCT k.key_id, a.chat_id, d.direction
             FROM message_updates AS k
             JOIN chats AS c USING (chat_id)
+            -- An update that does not name its author may be of either side.
+            CROSS JOIN (VALUES ('incoming'), ('outgoing')) AS d (direction)
             CROSS JOIN LATERAL chat_ids_of(c.canonical_chat_id) AS a
-            WHERE k.key_id = ANY(%(keys)s) AND k.kind <> 'ack'
+            WHERE k.key_id = ANY(%(keys)s) AND k.kind <> 'ack' AND d.direction = coalesce(k.direction, d.direction)
             ON CONFLICT DO NOTHING
             """,
             parameters,

@@ -2,13 +2,13 @@
 
 import pytest
 
-from store.model.facts import Ack, Edit, Fact, Reaction, Status
+from store.model.facts import Ack, Delete, Direction, Edit, Fact, Reaction, Status
 from tests.support import folding
 from tests.support.folding import BASE_TIME, message_fact, told
 from tests.support.generated_history import world
 from tests.support.generated_history.database import HistoryDatabase
 
-ASHA = world.ASHA
+ASHA, RAVI, GROUP = world.ASHA, world.RAVI, world.GROUP
 
 
 def statuses(*words: Status) -> list[Fact]:
@@ -35,3 +35,40 @@ def test_the_newest_of_its_edits_and_reactions_counts(history_database: HistoryD
     folding.assert_order_independent(history_database, told(message_fact()), batch)
     assert folding.visible_message(history_database)["message_text"] == "edit 1"
     assert [reaction["emoji"] for reaction in folding.shown_reactions(history_database)] == ["👎"]
+
+
+def test_the_reactions_of_all_its_people_count(history_database: HistoryDatabase) -> None:
+    """Of each person the newest, and who is told twice takes nobody's place."""
+    said = [(ASHA, "👍", 1), (RAVI, "👎", 2), (ASHA, "❤", 3), (None, "🎉", 4)]
+    reactions: list[Fact] = [Reaction("A", GROUP, "incoming", who, emoji, BASE_TIME + at) for who, emoji, at in said]
+    ours = Reaction("A", GROUP, "outgoing", None, "🙏", BASE_TIME)
+
+    folding.assert_order_independent(
+        history_database, told(message_fact(address=GROUP, sender=ASHA)), told(*reactions, ours)
+    )
+    assert [reaction["emoji"] for reaction in folding.shown_reactions(history_database)] == ["🙏", "👎", "❤", "🎉"]
+
+
+def test_a_deletion_and_an_edit_of_several_people_reach_each_message(history_database: HistoryDatabase) -> None:
+    """Two chats may have a message with one id, as copies of one broadcast have."""
+    messages = [message_fact(address=who) for who in (ASHA, RAVI)]
+    edits: list[Fact] = [Edit("A", who, "incoming", None, f"edited by {who}", BASE_TIME) for who in (ASHA, RAVI)]
+    deletions: list[Fact] = [Delete("A", who, "incoming", None, BASE_TIME) for who in (ASHA, RAVI)]
+
+    folding.assert_order_independent(history_database, told(*messages), told(*edits))
+    assert [row["message_text"] for row in folding.visible_messages(history_database)] == [
+        f"edited by {who}" for who in (ASHA, RAVI)
+    ]
+    folding.assert_order_independent(history_database, told(*messages), told(*deletions))
+    assert all(row["deleted_at"] for row in folding.visible_messages(history_database))
+
+
+@pytest.mark.parametrize("direction", ["incoming", "outgoing"])
+def test_a_deletion_that_does_not_name_its_author_is_that_of_the_message(
+    history_database: HistoryDatabase, direction: Direction
+) -> None:
+    """In a chat with one person, WhatsApp lets nobody else delete it for both."""
+    deletion = told(Delete("A", ASHA, None, None, BASE_TIME))
+
+    folding.assert_order_independent(history_database, told(message_fact(direction=direction)), deletion)
+    assert folding.visible_message(history_database)["deleted_at"]

@@ -63,7 +63,9 @@ def test_a_lid_has_its_phone_and_its_saved_name_beside() -> None:
     [
         ("919811000011@c.us", "919811000011@c.us", "incoming", None),
         ("919811000011@c.us", "919880000001@c.us", "outgoing", None),
-        ("919811000011@c.us", "200000000000011@lid", "incoming", None),
+        # A reader who knows our number sees whether it is ours.
+        ("919811000011@c.us", "200000000000011@lid", "incoming", "200000000000011@lid"),
+        ("200000000000011@lid", "919880000001@c.us", "incoming", "919880000001"),
         ("120363040000000021@g.us", "919811000011@c.us", "incoming", "919811000011"),
     ],
 )
@@ -101,3 +103,21 @@ def test_a_message_that_was_deleted_before_it_came_is_a_deletion() -> None:
     [deleted] = facts("message.received", {**TEXT, "type": "revoked", "body": ""})
 
     assert isinstance(deleted, Delete)
+
+
+@pytest.mark.parametrize(
+    ("data", "direction"),
+    [
+        ({}, None),
+        ({"fromMe": True}, "outgoing"),
+        ({"revokedId": "true_919811000011@c.us_3A01"}, "outgoing"),
+        ({"from": "919880000001@c.us", "to": "919811000011@c.us"}, "outgoing"),
+        ({"from": "919811000011@c.us", "to": "919880000001@c.us"}, "incoming"),
+    ],
+)
+def test_a_deletion_is_by_whoever_the_event_names(data: dict[str, object], direction: str | None) -> None:
+    """Of either side if it names nobody: only the author can delete for both."""
+    [deleted] = facts("message.revoked", {"id": "3A01", "chatId": "919811000011@c.us", **data})
+
+    assert isinstance(deleted, Delete)
+    assert (deleted.message_id, deleted.direction) == ("3A01", direction)

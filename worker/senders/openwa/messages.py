@@ -1,7 +1,9 @@
 """Parses the events of OpenWA about messages."""
 
+from dataclasses import replace
+
 from store.model import addresses
-from store.model.facts import Ack, DisplayName, Fact, Status
+from store.model.facts import Ack, Delete, DisplayName, Fact, Status
 from worker.senders.events import Event
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.whatsapp import (
@@ -37,13 +39,7 @@ def read_sent(event: Event) -> tuple[Fact, ...]:
 def read_reaction(event: Event) -> tuple[Fact, ...]:
     """`message.reaction`, which names the chat and the reactor, and has no time of its own."""
     update = message_updates.react(message_ids.bare(event.data.get("messageId")), event.data.get("reaction"))
-    chat = parties.parse_chat(event.data.get("chatId"))
-    reactor = addresses.parse(event.data.get("senderId"))
-    # Without a flag, the reactor is we if it is another person than the chat's; a LID and a phone may be the same.
-    is_other = reactor is not None and addresses.is_person(chat) and addresses.is_lid(chat) == addresses.is_lid(reactor)
-    is_ours = is_other and reactor != chat
-    sides = parties.find(chat, is_ours=is_ours, sender=reactor, push_name=None, time=event.time)
-    return message_facts.of_update(update, sides, event.time)
+    return message_facts.of_update(update, _reactor(event), event.time)
 
 
 def read_edit(event: Event) -> tuple[Fact, ...]:
@@ -61,7 +57,11 @@ def read_delete(event: Event) -> tuple[Fact, ...]:
     target = message_ids.bare(event.data.get("revokedId") or event.data.get("id"))
     if target is None:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)
-    return _update(event, MessageUpdate("delete", target, ""))
+    told = _update(event, MessageUpdate("delete", target, ""))
+    if event.data.get("from") or _is_from_me(event.data) is not None:
+        return told
+    # Only its author can delete a message for both sides, whoever that is.
+    return tuple(replace(fact, direction=None) if isinstance(fact, Delete) else fact for fact in told)
 
 
 def read_ack(event: Event) -> tuple[Fact, ...]:
@@ -127,11 +127,11 @@ def _time(event: Event) -> int | None:
 
 
 def _parties(data: JsonObject, time: int | None, *, is_sent: bool) -> Parties:
-    from_me = data.get("fromMe")
-    is_ours = from_me if isinstance(from_me, bool) else is_sent
+    from_me = _is_from_me(data)
+    is_ours = is_sent if from_me is None else from_me
     chat = parties.parse_chat(data.get("chatId") or data.get("to" if is_ours else "from"))
     sender = addresses.parse(data.get("from"))
-    if not isinstance(from_me, bool) and addresses.is_person(chat) and sender is not None:
+    if from_me is None and addresses.is_person(chat) and sender is not None:
         # Without a flag, a message is ours if the other side is its recipient.
         is_ours = is_sent or (sender != chat and addresses.parse(data.get("to")) == chat)
     contact = json_document.as_object(data.get("contact")) or {}
@@ -146,6 +146,25 @@ def _parties(data: JsonObject, time: int | None, *, is_sent: bool) -> Parties:
         time=time,
     )
     return sides if is_ours else sides._replace(evidence=(*sides.evidence, *_saved_names(contact, sides, time)))
+
+
+def _reactor(event: Event) -> Parties:
+    """The parties of a reaction, which has no flag: it is ours if its author has our number."""
+    chat, author = parties.parse_chat(event.data.get("chatId")), addresses.parse(event.data.get("senderId"))
+    if author is None or author == chat or not addresses.is_person(chat):
+        return parties.find(chat, is_ours=False, sender=author, push_name=None, time=event.time)
+    # A LID and a phone may be one person: then the author's address tells the reader of the history.
+    is_other = addresses.is_lid(chat) == addresses.is_lid(author)
+    return Parties(chat, "outgoing" if is_other else "incoming", None if is_other else author, None, ())
+
+
+def _is_from_me(data: JsonObject) -> bool | None:
+    """Whether the owner wrote the message, by the flag or the long form of an id; None if neither says so."""
+    from_me = data.get("fromMe")
+    if isinstance(from_me, bool):
+        return from_me
+    serialized = message_ids.parse_serialized(data.get("revokedId") or data.get("id"))
+    return None if serialized is None else serialized.is_from_me
 
 
 def _author(data: JsonObject, chat: str) -> str | None:

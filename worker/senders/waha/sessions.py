@@ -3,7 +3,7 @@
 from typing import Final
 
 from store.model import addresses
-from store.model.facts import Fact, SessionReport, SessionState
+from store.model.facts import Fact, LidAlias, SessionReport, SessionState
 from worker.senders.events import Event
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.whatsapp import json_document, text
@@ -16,7 +16,7 @@ _STATES: Final[dict[str, SessionState]] = {
 
 
 def read(event: Event) -> tuple[Fact, ...]:
-    """`session.status`, with the session's own number once it is linked."""
+    """`session.status`, with the session's own number and LID once it is linked."""
     status = text.label(event.data.get("status"))
     if status is None:
         raise UnreadableEventError(Reason.NO_STATUS)
@@ -26,4 +26,6 @@ def read(event: Event) -> tuple[Fact, ...]:
     account = json_document.as_object(event.envelope.get("me")) or {}
     phone = addresses.parse(account.get("id"))
     own_phone = phone if phone is not None and addresses.is_phone(phone) else None
-    return (SessionReport(state, own_phone, event.time),)
+    lid = addresses.parse_lid(account.get("lid"))
+    alias = () if own_phone is None or lid is None else (LidAlias(lid, own_phone, event.time),)
+    return (SessionReport(state, own_phone, event.time), *alias)
