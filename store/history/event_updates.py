@@ -20,7 +20,7 @@ class MessageUpdate:
     key_id: int
     kind: UpdateKind
     digest: bytes
-    """The event's digest. If the event also contains an earlier update by another author, the author's digest follows."""
+    """The event's digest, followed by the author's if the event contains an earlier update by another author."""
     chat_id: int | None
     direction: Direction | None
     sender: str | None

@@ -175,10 +175,8 @@ class Fold:
         updates: list[event_updates.ReceivedUpdate] = []
         for event, fact, key in self.keyed_facts:
             if not isinstance(fact, Message):
-                chat_id = (
-                    None if fact.address is None else self.chats_by_address[event.session_id, fact.address].chat_id
-                )
-                update = event_updates.from_fact(event, fact, self.locked_keys[key].key_id, chat_id)
+                chat = None if fact.address is None else self.chats_by_address[event.session_id, fact.address]
+                update = event_updates.from_fact(event, fact, self.locked_keys[key].key_id, chat and chat.chat_id)
                 updates.append((event.received_at, fact.address, update))
         if updates:
             message_updates.add(self.connection, event_updates.one_per_author(updates))

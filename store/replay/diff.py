@@ -1,5 +1,6 @@
 """Compares the real history with its shadow and describes the differences."""
 
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, LiteralString, TypeAlias, cast
@@ -65,22 +66,35 @@ class HistoryDiff:
         """Return, by new shadow row, the real row that is the same message in another chat or under another key.
 
         Two rows are the same message if their content came from the same event, or otherwise if they have the same id.
-        The row is moved, rather than deleted and inserted, to keep what only the real row contains: when the message
-        arrived and whether it was read.
+        Of several messages of one event, those with the same id or else the same text are the same. The row is moved,
+        rather than deleted and inserted, to keep what only the real row contains: its id, when the message arrived and
+        whether it was read.
         """
-        surplus = [one for one in self.messages if one.after is None]
+        surplus = {one.real_id: one for one in self.messages if one.after is None and one.real_id is not None}
+        new = {one.shadow_id: one for one in self.messages if one.before is None and one.shadow_id is not None}
         moves: dict[int, int] = {}
-        for same in (_content_identity, _key_identity):
-            free = {same(one): one for one in reversed(surplus) if one.real_id not in moves.values()}
-            for one in self.messages:
-                if one.before is None and one.shadow_id not in moves and (old := free.pop(same(one), None)):
-                    assert old.real_id is not None
-                    assert one.shadow_id is not None
-                    moves[one.shadow_id] = old.real_id
+        for same in (_event_and_id, _event_and_words, _event, _key_identity):
+            free: defaultdict[object, deque[int]] = defaultdict(deque)
+            for real_id, one in surplus.items():
+                free[same(one)].append(real_id)
+            found = {shadow_id: free[same(one)].popleft() for shadow_id, one in new.items() if free[same(one)]}
+            moves |= found
+            for shadow_id, real_id in found.items():
+                del new[shadow_id], surplus[real_id]
         return moves
 
 
-def _content_identity(one: MessageDifference) -> object:
+def _event_and_id(one: MessageDifference) -> object:
+    return one.columns["content_tie"], one.columns["message_id"], one.columns["direction"]
+
+
+def _event_and_words(one: MessageDifference) -> object:
+    columns = one.columns
+    words = (columns["original_text"], columns["message_text"], columns["caption"], columns["timestamp"])
+    return columns["content_tie"], words
+
+
+def _event(one: MessageDifference) -> object:
     return one.columns["content_tie"]
 
 

@@ -68,7 +68,8 @@ def _find_read(connection: Connection, made: Sequence[MessageDifference], source
     """Return the new shadow rows whose event used to be another message, which was read."""
     links = {messages.content_tiebreaker(source.digest): source.linked_key_ids for source in sources}
     wanted = {
-        one.shadow_id: links[tie]
+        # Of several messages of one event, only that with the same id is known to have been this one.
+        one.shadow_id: links[tie] if len(links[tie]) == 1 else links[tie] & {one.key_id}
         for one in made
         if one.shadow_id is not None and (tie := cast("int", one.columns["content_tie"])) in links
     }

@@ -1,11 +1,15 @@
 """A replay keeps read flags, stars, sends, and facts whose raw bodies were pruned."""
 
+import hashlib
 from dataclasses import replace
+from typing import Any
 from uuid import uuid4
+
+import pytest
 
 from store.annotations import stars
 from store.feed import search_index
-from store.model.facts import Outcome
+from store.model.facts import Message, Outcome
 from store.postgres import connections
 from store.reading import read_flags
 from store.reading.chat_scope import ChatScope
@@ -49,6 +53,35 @@ def test_read_flags_and_stars_follow_their_messages(database_url: str) -> None:
     assert fetch_rows(database_url, "SELECT address, unread FROM chats WHERE last_timestamp IS NOT NULL") == [
         (world.ASHA, 1)
     ]
+
+
+@pytest.mark.parametrize("mistake", [{"address": "7"}, {"message_id": "…"}, {"address": "7", "direction": "outgoing"}])
+def test_messages_of_one_body_keep_their_ids(database_url: str, mistake: dict[str, str]) -> None:
+    """Stars, links and pages name a message by its id; a fixed parser may read them in another order."""
+    bodies = {b"batch": [text_event(f"text {number}", number) for number in range(1, 6)]}
+
+    def read(body: bytes) -> Outcome:
+        first, *others = [parse_correctly(event) for event in reversed(bodies[body])]
+        return replace(first, facts=(*first.facts, *(fact for each in others for fact in each.facts)))
+
+    def misread(body: bytes) -> Outcome:
+        facts = (fact for event in bodies[body] for fact in parse_correctly(event).facts)
+        wrong = (replace(fact, **_with_own_id(fact, mistake)) for fact in facts if isinstance(fact, Message))
+        return replace(read(body), facts=tuple(wrong))
+
+    store_batches(database_url, [generated_history_batches.make_batch([(b"batch", world.BASE_TIME)])], misread)
+    arrived = fetch_rows(database_url, "SELECT message_text, id FROM whatsapp_messages ORDER BY id")
+    assert len(arrived) == 5
+
+    run_replay(database_url, read)
+
+    assert fetch_rows(database_url, "SELECT message_text, id FROM whatsapp_messages ORDER BY id") == arrived
+    assert run_replay(database_url, read).difference_counts == {}
+
+
+def _with_own_id(fact: Message, mistake: dict[str, str]) -> dict[str, Any]:
+    wrong = {"message_id": hashlib.sha256(str(fact.text).encode()).hexdigest()} if "message_id" in mistake else {}
+    return {**mistake, **wrong}
 
 
 def test_a_read_message_that_becomes_two_is_read_twice(database_url: str) -> None:
