@@ -105,7 +105,7 @@ def run_worker(environ: Mapping[str, str]) -> int:
         SlowMetrics(settings.database_url, redis_client.connect(settings.redis_url), metrics).start()
     redrives = RedriveRunner(settings.direct_url, lambda: parsers.current(suppressions), settings.own_phone)
     erasures = ErasureRunner(settings.suppression_key_store)
-    accounts = AccountRunner(settings.accounts, settings.own_phone)
+    accounts = AccountRunner(settings.accounts, settings.own_phone, suppressions)
     housekeeping = Housekeeping(drainer, redrives, [erasures, accounts], metrics, settings.feed_days)
     indexer = Indexer(settings.database_url)
     indexer.start()

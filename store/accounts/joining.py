@@ -70,7 +70,8 @@ def join(connection: Connection, session_numbers: Sequence[int], account: str) -
         FROM unnest(%(sessions)s::integer[]) AS s (session_number)
         ORDER BY s.session_number
         ON CONFLICT (session_number) DO UPDATE
-        SET primary_number = excluded.primary_number, account = excluded.account, is_merged = excluded.is_merged
+        SET primary_number = excluded.primary_number, account = excluded.account, is_merged = excluded.is_merged,
+            erased_upto = excluded.erased_upto
         WHERE a.primary_number <> excluded.primary_number
         """,
         {"primary": min(session_numbers), "account": account, "sessions": list(session_numbers)},

@@ -1,15 +1,17 @@
 """Merges the earlier history of a session into its account, in short steps, while workers continue to write.
 
-First the session's message keys are replaced by those of the account, which changes little. Then its chats are merged
-into those of the primary session, page by page, as LIDs are merged into phones. If a worker is killed, the next one
-continues its merge.
+First the people whom other sessions of the account forgot are erased from its history, so that they do not reappear.
+Then its message keys are replaced by those of the account, which changes little. Then its chats are merged into those
+of the primary session, page by page, as LIDs are merged into phones. If a worker is killed, the next one continues its
+merge.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, LiteralString, cast
 
-from store.erasure import suppressions
+from store.erasure import jobs, joined_sessions
+from store.erasure.suppressions import SuppressionCache
 from store.feed import changes
 from store.history import account_keys, accounts, chats, lid_aliases
 from store.history.accounts import Accounts
@@ -20,6 +22,9 @@ from store.postgres.connections import Connection
 
 KEYS_PER_STEP = 500
 CHATS_PER_STEP = 50
+_DONE: Final = {"done": joined_sessions.DONE}
+_IS_DUE: LiteralString = "a.session_number <> a.primary_number AND (NOT a.is_merged OR a.erased_upto < %(done)s)"
+_FIND_DUE: LiteralString = f"SELECT FROM account_sessions AS a WHERE {_IS_DUE} LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,32 +34,42 @@ class JoinedSession:
     number: int
     session_id: str
     primary_id: str
+    erased_upto: int
 
 
-def merge_all(connection: Connection) -> int:
-    """Run steps until no session is left to merge. Return the number of steps."""
+def merge_all(connection: Connection, suppressions: SuppressionCache | None = None) -> int:
+    """Run steps until none can be run. Return the number of steps."""
     steps = 0
-    while run_step(connection):
+    while run_step(connection, suppressions):
         steps += 1
     return steps
 
 
-def run_step(connection: Connection) -> bool:
+def run_step(connection: Connection, suppressions: SuppressionCache | None = None) -> bool:
     """Run one step in one transaction. Return whether there was one.
 
-    Raises TransientError, after which the call can be repeated.
+    Merging waits for pending erasures. Raises SuppressionKeyError, and TransientError, after which the call can be
+    repeated.
     """
-    if connection.execute("SELECT FROM account_sessions WHERE NOT is_merged LIMIT 1").fetchone() is None:
+    if connection.execute(_FIND_DUE, _DONE).fetchone() is None:
         return False
     with connection.transaction():
         # Taken before the locks of the history, as all writers do, because an erasure must not miss rows that are being
         # written.
-        suppressions.lock_shared(connection)
+        suppression_set = (suppressions or SuppressionCache()).current(connection)
         session = _claim(connection)
         if session is None:
             return False
         known_accounts = accounts.lock(connection)
-        if not _merge_keys(connection, session, known_accounts) and not _merge_chats(
+        if session.erased_upto < joined_sessions.DONE:
+            session_ids = known_accounts.sessions_of(session.session_id)
+            upto = joined_sessions.record_erasures(connection, suppression_set, session_ids, session.erased_upto)
+            connection.execute(
+                "UPDATE account_sessions SET erased_upto = %s WHERE session_number = %s", [upto, session.number]
+            )
+        elif jobs.has_pending(connection):
+            return False
+        elif not _merge_keys(connection, session, known_accounts) and not _merge_chats(
             connection, session, known_accounts
         ):
             connection.execute(
@@ -66,18 +81,19 @@ def run_step(connection: Connection) -> bool:
 def _claim(connection: Connection) -> JoinedSession | None:
     """Return the next session that no other worker is merging."""
     row = connection.execute(
-        """
-        SELECT s.session_number, s.session_id, p.session_id
+        f"""
+        SELECT s.session_number, s.session_id, p.session_id, a.erased_upto
         FROM account_sessions AS a
         JOIN sessions AS s USING (session_number)
         JOIN sessions AS p ON p.session_number = a.primary_number
-        WHERE NOT a.is_merged
+        WHERE {_IS_DUE}
         ORDER BY s.session_number
         LIMIT 1
         FOR UPDATE OF a SKIP LOCKED
-        """
+        """,  # noqa: S608 - assembled from literals only, which the type proves
+        _DONE,
     ).fetchone()
-    return None if row is None else JoinedSession(*cast("tuple[int, str, str]", row))
+    return None if row is None else JoinedSession(*cast("tuple[int, str, str, int]", row))
 
 
 def _merge_keys(connection: Connection, session: JoinedSession, known_accounts: Accounts) -> bool:

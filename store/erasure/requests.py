@@ -122,7 +122,7 @@ def reapply(
         for session_id, address in found:
             for scope in suppressions.scopes_of(known_accounts, session_id):
                 if (received_until := suppressed.received_until_in_scope(scope, address)) is not None:
-                    _enqueue_again(connection, scope, address, received_until)
+                    suppressions.enqueue_erasure_once(connection, scope, address, received_until)
         audit.record(connection, AUDIT_CALLER, "REAPPLY", str(len(received_until_by_hash)), 200)
     jobs.run_all(connection, key_store, on_progress or (lambda _: None))
     return len(received_until_by_hash)
@@ -191,17 +191,3 @@ def _suppressed_in_bodies(
                 if suppressed.latest_of(suppressions.scopes_of(known_accounts, session_id), [address]) is not None
             }
             after = event_id
-
-
-def _enqueue_again(connection: Connection, session_id: str | None, address: str, received_until: int) -> None:
-    """Record an erasure, unless one that covers it is waiting to start."""
-    pending = connection.execute(
-        """
-        SELECT FROM erasures AS e
-        WHERE e.session_id IS NOT DISTINCT FROM %s AND %s = ANY(e.addresses) AND e.received_until >= %s
-            AND e.stage = 'addresses'
-        """,
-        [session_id, address, received_until],
-    )
-    if pending.fetchone() is None:
-        suppressions.enqueue_erasure(connection, session_id, [address], received_until)

@@ -152,6 +152,20 @@ def enqueue_erasure(connection: Connection, session_id: str | None, addresses: I
     )
 
 
+def enqueue_erasure_once(connection: Connection, session_id: str | None, address: str, received_until: int) -> None:
+    """Record an erasure of one address, unless one that covers it is waiting to start."""
+    pending = connection.execute(
+        """
+        SELECT FROM erasures AS e
+        WHERE e.session_id IS NOT DISTINCT FROM %s AND %s = ANY(e.addresses) AND e.received_until >= %s
+            AND e.stage = 'addresses'
+        """,
+        [session_id, address, received_until],
+    )
+    if pending.fetchone() is None:
+        enqueue_erasure(connection, session_id, [address], received_until)
+
+
 def add_aliases(connection: Connection, suppression_set: SuppressionSet, aliases: Collection[Suppression]) -> None:
     """Suppress and erase further addresses of erased people. These are the last statements of a transaction."""
     if aliases:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from store.accounts import joining, merging
+from store.erasure.suppressions import SuppressionCache
 from store.postgres import connections
 from store.postgres.connections import Connection
 from worker.housekeeping import periodic
@@ -19,10 +20,11 @@ POLL_SECONDS = 2.0
 class AccountRunner:
     """Joins sessions and merges their histories; several workers take steps in turn."""
 
-    def __init__(self, configured: Mapping[str, str], own_phone: str | None) -> None:
+    def __init__(self, configured: Mapping[str, str], own_phone: str | None, suppressions: SuppressionCache) -> None:
         """`configured` has the account of each sender that has one, by its name."""
         self._configured = configured
         self._own_phone = own_phone
+        self._suppressions = suppressions
         self._periodic = Periodic(POLL_SECONDS, "accounts postponed")
 
     def run(self, get_connection: Callable[[], Connection], may_continue: Callable[[], bool]) -> None:
@@ -37,4 +39,4 @@ class AccountRunner:
 
     def _merge(self, connection: Connection) -> bool:
         with connections.deadline(connection, STEP_DEADLINE_SECONDS):
-            return merging.run_step(connection)
+            return merging.run_step(connection, self._suppressions)

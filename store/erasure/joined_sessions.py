@@ -1,0 +1,92 @@
+"""Finds the people whom only some sessions of an account forgot, and records their erasure from all of its sessions.
+
+An erasure in one session includes the other sessions of its account. The history of a session that joins the account
+later is searched page by page. Erasures are executed by store/erasure/jobs.py.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Final, cast
+
+from store.erasure import mentions, suppressions
+from store.erasure.suppressions import SuppressionSet
+from store.postgres.connections import Connection
+
+WINDOW: Final = 2_000
+"""The number of ids of messages and of raw events that one step searches."""
+DONE: Final = 2**63 - 1
+"""The position after all rows."""
+
+
+def record_erasures(
+    connection: Connection, suppression_set: SuppressionSet | None, session_ids: Collection[str], after: int
+) -> int:
+    """Record erasures of the people in the next rows of these sessions. Return the position of the next step."""
+    if suppression_set is None:
+        return DONE
+    upto = after + WINDOW
+    found = _in_chats(connection, session_ids) if after == 0 else set[tuple[str | None, str]]()
+    found |= _in_messages(connection, session_ids, after, upto)
+    found |= _in_bodies(connection, session_ids, (after, upto), suppression_set.latest_received_until)
+    for session_id, address in sorted(found, key=str):
+        for scope in session_ids:
+            received_until = suppression_set.received_until_in_scope(scope, address)
+            if scope != session_id and received_until is not None:
+                suppressions.enqueue_erasure_once(connection, scope, address, received_until)
+    return upto if _has_more(connection, upto) else DONE
+
+
+def _in_chats(connection: Connection, session_ids: Collection[str]) -> set[tuple[str | None, str]]:
+    """Return the chats. People known from evidence, updates or sends also have one."""
+    cursor = connection.execute(
+        "SELECT c.session_id, c.address FROM chats AS c WHERE c.session_id = ANY(%s)", [list(session_ids)]
+    )
+    return set(cast("Iterable[tuple[str, str]]", cursor))
+
+
+def _in_messages(
+    connection: Connection, session_ids: Collection[str], after: int, upto: int
+) -> set[tuple[str | None, str]]:
+    """Return the authors of messages in groups."""
+    cursor = connection.execute(
+        """
+        SELECT DISTINCT m.session_id, m.sender
+        FROM whatsapp_messages AS m
+        WHERE m.id > %(after)s AND m.id <= %(upto)s AND m.session_id = ANY(%(sessions)s) AND m.sender IS NOT NULL
+        """,
+        {"after": after, "upto": upto, "sessions": list(session_ids)},
+    )
+    return set(cast("Iterable[tuple[str, str]]", cursor))
+
+
+def _in_bodies(
+    connection: Connection, session_ids: Collection[str], window: tuple[int, int], received_until: int
+) -> set[tuple[str | None, str]]:
+    """Return the addresses that raw bodies may contain. The session is None if it is unknown."""
+    cursor = connection.execute(
+        """
+        SELECT told.session_id, e.body
+        FROM raw_events AS e
+        LEFT JOIN parked_events AS p USING (digest)
+        LEFT JOIN noise_events AS n USING (digest)
+        LEFT JOIN message_keys AS k ON k.key_id = e.key_id
+        LEFT JOIN sessions AS s USING (session_number)
+        CROSS JOIN LATERAL (SELECT coalesce(p.session_id, n.session_id, s.session_id) AS session_id) AS told
+        WHERE e.event_id > %(after)s AND e.event_id <= %(upto)s AND e.received_at <= %(received_until)s
+            AND (told.session_id IS NULL OR told.session_id = ANY(%(sessions)s))
+        """,
+        {"after": window[0], "upto": window[1], "received_until": received_until, "sessions": list(session_ids)},
+        binary=True,
+    )
+    rows = cast("Iterable[tuple[str | None, bytes]]", cursor)
+    return {(session_id, address) for session_id, body in rows for address in mentions.addresses_in(body)}
+
+
+def _has_more(connection: Connection, upto: int) -> bool:
+    row = connection.execute(
+        """
+        SELECT EXISTS (SELECT FROM raw_events AS e WHERE e.event_id > %(upto)s)
+            OR EXISTS (SELECT FROM whatsapp_messages AS m WHERE m.id > %(upto)s)
+        """,
+        {"upto": upto},
+    ).fetchone()
+    return row == (True,)
