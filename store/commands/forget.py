@@ -32,7 +32,9 @@ _COUNT_LABELS = {
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("addresses", metavar="address", nargs="*", help="a phone in any spelling, a JID or a LID")
+    parser.add_argument(
+        "addresses", metavar="address", nargs="*", help="a phone in any spelling, a JID, a LID or Meta's id"
+    )
     parser.add_argument(
         "--session",
         metavar="ID",
@@ -116,10 +118,10 @@ def _parse_addresses(options: Namespace, environ: Mapping[str, str]) -> tuple[st
     own_phone = environ.get("SAK_PHONE")
     people: list[str] = []
     for spelled in options.addresses:
-        address = addresses.parse(spelled)
+        address = addresses.parse(spelled) or addresses.parse_business_scoped(spelled)
         if address is None:
             raise _UsageError(
-                "The address is neither a phone number with country code nor a WhatsApp id such as …@lid."
+                "The address is neither a phone number with country code nor an id such as …@lid or Meta's IN.…."
             )
         if own_phone and address == addresses.parse(own_phone):
             raise _UsageError(

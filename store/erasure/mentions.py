@@ -1,4 +1,4 @@
-"""Finds people's numbers in raw bodies, in any spelling and encoding, whether the body was parsed or not.
+"""Finds people's numbers and Meta's ids in raw bodies, in any spelling and encoding, whether parsed or not.
 
 A body is read as text with its escapes decoded, normalised (store/model/spelling.py) and searched for digits with
 separators between them. An erasure searches for known numbers. The batch filter looks up the hashes of all numbers that
@@ -41,6 +41,8 @@ _MAX_PARTS = 24
 _MAX_CANDIDATES = 20_000
 """The greatest number of candidates that are looked up per body. Those without separators come first."""
 _PERSON_SUFFIXES = ("", "@lid")
+_BUSINESS_SCOPED_SUFFIX = "@bsuid"
+_BUSINESS_SCOPED = re.compile(r"(?<![0-9A-Za-z])[A-Z]{2}(?:\.ENT)?\.[0-9A-Za-z]{1,100}(?![0-9A-Za-z])")
 _USER = re.compile(r"[0-9]{5,32}(?:-[0-9]{1,32})?")
 
 
@@ -69,7 +71,14 @@ def pattern(addresses: Collection[str]) -> re.Pattern[str] | None:
         for user, _, server in (address.partition("@") for address in sorted(spellings))
         if _USER.fullmatch(user)
     ]
-    return re.compile(f"(?<![0-9])0*(?:{'|'.join(alternatives)})") if alternatives else None
+    searched = [f"(?<![0-9])0*(?:{'|'.join(alternatives)})"] if alternatives else []
+    ids = [
+        address.removesuffix(_BUSINESS_SCOPED_SUFFIX) for address in sorted(addresses) if _is_business_scoped(address)
+    ]
+    if ids:
+        # Normalised texts have no capitals.
+        searched.append(f"(?<![0-9a-z])(?:{'|'.join(re.escape(each.casefold()) for each in ids)})(?![0-9a-z])")
+    return re.compile("|".join(searched)) if searched else None
 
 
 def occurs(searched: re.Pattern[str] | None, body: bytes) -> bool:
@@ -77,11 +86,17 @@ def occurs(searched: re.Pattern[str] | None, body: bytes) -> bool:
     return searched is not None and any(searched.search(text) for text in _readings(body))
 
 
+def _is_business_scoped(address: str) -> bool:
+    return address.endswith(_BUSINESS_SCOPED_SUFFIX)
+
+
 def addresses_in(body: bytes) -> set[str]:
     """Return the addresses that the body may contain. Each number counts as a phone, a LID and a national spelling."""
     addresses: set[str] = set()
-    for text in _readings(body):
-        for number, server in itertools.islice(_candidates(text), _MAX_CANDIDATES):
+    for text in _texts(body):
+        ids = itertools.islice(_BUSINESS_SCOPED.finditer(text), _MAX_CANDIDATES)
+        addresses.update(f"{found[0]}{_BUSINESS_SCOPED_SUFFIX}" for found in ids)
+        for number, server in itertools.islice(_candidates(_normalize(text)), _MAX_CANDIDATES):
             if server:
                 addresses.add(f"{number}@{server}")
             else:
@@ -112,16 +127,21 @@ def _candidates(text: str) -> Iterator[tuple[str, str | None]]:
 
 
 def _readings(body: bytes) -> Iterator[str]:
-    """Yield the normalised text of the body, then variants with other escapes (URLs, HTML, vCards) decoded."""
+    """Yield the texts of the body, normalised."""
+    return map(_normalize, _texts(body))
+
+
+def _texts(body: bytes) -> Iterator[str]:
+    """Yield the text of the body, then variants with other escapes (URLs, HTML, vCards) decoded."""
     text = _unescape(body.decode(json.detect_encoding(body) if b"\0" in body else "utf-8", "replace"))
-    yield _normalize(text)
+    yield text
     if "%" in text:
-        yield _normalize(urllib.parse.unquote(text))
+        yield urllib.parse.unquote(text)
     if "&" in text:
-        yield _normalize(html.unescape(text))
+        yield html.unescape(text)
     if "=" in text:
-        yield _normalize(
-            _QUOTED_PRINTABLE.sub(lambda match: bytes.fromhex(match[0].replace("=", "")).decode(errors="replace"), text)
+        yield _QUOTED_PRINTABLE.sub(
+            lambda match: bytes.fromhex(match[0].replace("=", "")).decode(errors="replace"), text
         )
 
 

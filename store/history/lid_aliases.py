@@ -1,8 +1,8 @@
 """Resolves aliases to phones by evidence.
 
-An alias is a LID, or a phone in another national spelling. For each alias, the evidence with the greatest (time,
-digest) wins. If a phone wins for two LIDs, the evidence contradicts itself: a person has only one LID, so the gateway
-must have guessed. Then neither LID is merged, and the doctor reports it.
+An alias is a LID, Meta's id for a person, or a phone in another national spelling. For each alias, the evidence with
+the greatest (time, digest) wins. If a phone wins for two LIDs, the evidence contradicts itself: a person has only one
+LID, so the gateway must have guessed. Then neither LID is merged, and the doctor reports it.
 """
 
 from collections.abc import Collection, Iterable
@@ -154,7 +154,7 @@ def resolve(connection: Connection, chat_addresses: Iterable[ChatAddress], known
     # Variants come first, because a LID of a variant is merged into the variant's canonical chat.
     aliases = (
         [each for each in wanted if addresses.merge_rank(each[1]) == 1],
-        [each for each in wanted if addresses.is_lid(each[1])],
+        [each for each in wanted if addresses.merge_rank(each[1]) == 0],
     )
     remaps = [remap for of_rank in aliases if of_rank for remap in _resolve(connection, of_rank)]
     followed = account_chats.follow_primary(connection, others, known_accounts)

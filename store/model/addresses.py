@@ -171,9 +171,9 @@ def parse_business_scoped(value: object) -> str | None:
 def merge_rank(address: str) -> int:
     """Return the rank of an address. Addresses are only merged into addresses of a higher rank.
 
-    LIDs are merged into phones, and variants into standard spellings.
+    LIDs and Meta's ids are merged into phones, and variants into standard spellings.
     """
-    if is_lid(address):
+    if hides_phone(address):
         return 0
     return 1 if national_spellings.standard(address) else 2
 
@@ -194,9 +194,14 @@ def is_lid(address: str) -> bool:
     return address.endswith("@lid")
 
 
+def hides_phone(address: str) -> bool:
+    """Return whether a normalised address is a LID or an id from Meta, which belongs to a person and hides the phone."""
+    return address.endswith(("@lid", "@bsuid"))
+
+
 def is_person(address: str) -> bool:
     """Return whether a normalised address belongs to one person, as a phone, a LID or an id from Meta."""
-    return is_phone(address) or address.endswith(("@lid", "@bsuid"))
+    return is_phone(address) or hides_phone(address)
 
 
 def is_individual(address: str) -> bool:

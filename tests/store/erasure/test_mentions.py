@@ -49,6 +49,10 @@ def test_no_body_is_too_broken(body: bytes, address: str) -> None:
         ("390612345678", "+39 06 1234 5678", True),
         ("919811000126", "9198110 and 00126", False),
         ("0@s.whatsapp.net", "0@s.whatsapp.net", False),
+        ("IN.16480000000011@bsuid", "IN.16480000000011", True),
+        ("IN.ENT.a8Zb@bsuid", "of IN.ENT.a8Zb, twice", True),
+        ("IN.16480000000011@bsuid", "IN.164800000000112", False),
+        ("IN.16480000000011@bsuid", "MIN.16480000000011", False),
     ],
 )
 def test_servers_and_national_rules_count(address: str, text: str, found: bool) -> None:  # noqa: FBT001 - a parameter

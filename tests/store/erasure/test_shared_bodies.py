@@ -8,11 +8,21 @@ import pytest
 
 from ingest.queue.contract import RawBatch
 from store.model.facts import Outcome
-from tests.support.erasure_scenario import ASHA, LID, RAVI, ErasureScenario, group_message_event, message_event, now_ms
+from tests.support.erasure_scenario import (
+    ASHA,
+    GROUP,
+    LID,
+    RAVI,
+    ErasureScenario,
+    group_message_event,
+    message_event,
+    now_ms,
+)
 from tests.support.faulty_parsers import parse_correctly
 from tests.support.generated_history import world
 
 SENDER = "meta:shop"
+META_ID = "IN.16480000000011"
 ASHAS = {"id": "wamid.A1", "from": ASHA, "text": {"body": "zebra one"}}
 RAVIS = {"id": "wamid.R1", "from": RAVI, "text": {"body": "hello from ravi"}}
 NAMES = {ASHA: "Asha Rao", RAVI: "Ravi Kumar"}
@@ -24,12 +34,21 @@ def meta_body(*messages: Mapping[str, object], read: tuple[tuple[str, str], ...]
     value = {
         "messaging_product": "whatsapp",
         "metadata": {"display_phone_number": "919800000000", "phone_number_id": "105000000000072"},
-        "contacts": [{"profile": {"name": NAMES[str(one["from"])]}, "wa_id": one["from"]} for one in messages],
+        "contacts": [
+            {"profile": {"name": NAMES[str(one["from"])]}, "wa_id": one["from"]} for one in messages if one["from"]
+        ],
         "messages": [{"timestamp": when, "type": "text", **one} for one in messages],
         "statuses": [{"id": id_, "status": "read", "timestamp": when, "recipient_id": to} for id_, to in read],
     }
     entry = {"id": "104000000000071", "changes": [{"value": value, "field": "messages"}]}
     return json.dumps({"object": "whatsapp_business_account", "entry": [entry]}).encode()
+
+
+def meta_change(field: str, value: Mapping[str, object]) -> bytes:
+    """One request with this change."""
+    metadata = {"display_phone_number": "919800000000", "phone_number_id": "105000000000072"}
+    change = {"value": {"metadata": metadata, **value}, "field": field}
+    return json.dumps({"object": "whatsapp_business_account", "entry": [{"id": "104", "changes": [change]}]}).encode()
 
 
 def acknowledge(scenario: ErasureScenario, *bodies: bytes, received_at: int | None = None) -> RawBatch:
@@ -136,3 +155,64 @@ def test_a_parked_body_that_a_newer_parser_reads_loses_its_erased_part(erasure_s
     assert erasure_scenario.fetch_rows("SELECT count(*) FROM raw_events") == [(0,)]
     assert erasure_scenario.ledger_counts() == {"stored": 1}
     assert erasure_scenario.replay(parse) == {}
+
+
+def test_the_reaction_of_an_erased_person_goes_and_that_of_another_stays(erasure_scenario: ErasureScenario) -> None:
+    """Both are to one message, and in one body."""
+    group = {"group_id": GROUP, "type": "reaction"}
+    reactions = [
+        {"id": f"wamid.{who}", "from": who, **group, "reaction": {"message_id": "wamid.G1", "emoji": emoji}}
+        for who, emoji in ((ASHA, "🦓"), (RAVI, "👍"))
+    ]
+    erasure_scenario.drain([acknowledge(erasure_scenario, meta_body({**RAVIS, "id": "wamid.G1", "group_id": GROUP}))])
+    erasure_scenario.drain([acknowledge(erasure_scenario, meta_body(*reactions))])
+    assert erasure_scenario.fetch_rows("SELECT text FROM message_updates ORDER BY digest") == [("🦓",), ("👍",)]
+    assert erasure_scenario.replay(dry=True) == {}
+
+    erasure_scenario.erase_person(ASHA)
+
+    assert erasure_scenario.fetch_rows("SELECT text, sender FROM message_updates") == [("👍", RAVI)]
+    assert erasure_scenario.find_words(ASHA, "Asha Rao", "🦓") == []
+    assert erasure_scenario.replay(dry=True) == {}
+
+
+@pytest.mark.parametrize("is_stored", [True, False], ids=["stored before", "waiting"])
+def test_a_person_known_by_meta_s_id_only_is_erased_from_every_body(
+    erasure_scenario: ErasureScenario,
+    is_stored: bool,  # noqa: FBT001
+) -> None:
+    """Also from those of which no row tells: preferences, calls, and what is not understood yet."""
+    hidden = {"from": None, "from_user_id": META_ID}
+    bodies = [
+        meta_body({**ASHAS, **hidden}),
+        meta_change("user_preferences", {"user_preferences": [{"user_id": META_ID, "value": "stop"}]}),
+        meta_change("calls", {"calls": [{"id": "wacid.1", "from_user_id": META_ID}]}),
+        meta_change("unheard_of", {"who": [{"user_id": META_ID}]}),
+        meta_change("calls", {"calls": [{"id": "wacid.2", "from_user_id": "IN.16480000000012"}]}),
+    ]
+    batch = acknowledge(erasure_scenario, *bodies)
+    if is_stored:
+        erasure_scenario.drain([batch])
+    erasure_scenario.erase_person(f"{META_ID}@bsuid")
+    erasure_scenario.drain([] if is_stored else [batch])
+
+    assert erasure_scenario.message_texts() == []
+    assert erasure_scenario.find_words(META_ID, "zebra") == []
+    assert erasure_scenario.fetch_rows("SELECT count(*) FROM raw_events") == [(1,)]
+
+
+def test_meta_s_id_of_an_erased_phone_is_the_same_person(erasure_scenario: ErasureScenario) -> None:
+    """An event has named both; later ones name the id only, and one of them is still on its way."""
+    told = [{**ASHAS, "from_user_id": META_ID}, {**ASHAS, "id": "wamid.A2", "from": None, "from_user_id": META_ID}]
+    waiting = acknowledge(erasure_scenario, meta_body({**told[1], "id": "wamid.A3", "text": {"body": "zebra three"}}))
+    erasure_scenario.drain([acknowledge(erasure_scenario, meta_body(*told), meta_body(RAVIS))])
+    assert erasure_scenario.fetch_rows("SELECT name FROM chats WHERE merged_into IS NULL ORDER BY address") == [
+        ("Asha Rao",),
+        ("Ravi Kumar",),
+    ]
+
+    erasure_scenario.erase_person(ASHA)
+    erasure_scenario.drain([waiting])
+
+    assert erasure_scenario.message_texts() == ["hello from ravi"]
+    assert erasure_scenario.find_words(ASHA, META_ID, "zebra") == []

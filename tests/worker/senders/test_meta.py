@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from store.model.facts import Ack, DisplayName, Message, SessionReport
+from store.model.facts import Ack, DisplayName, LidAlias, Message, SessionReport
 from worker.senders.meta import parser
 
 SHOP, DEPOT = (
@@ -64,6 +64,25 @@ def test_a_person_who_hides_the_phone_has_a_chat_under_meta_s_id() -> None:
     assert [fact.address for fact in facts if isinstance(fact, Message | DisplayName)] == 2 * [
         "IN.16480000000013@bsuid"
     ]
+
+
+def test_an_item_that_names_a_phone_and_meta_s_id_links_them() -> None:
+    """Whoever takes a username later keeps one conversation, and is forgotten under both."""
+    message = {**TEXT, "from_user_id": "IN.16480000000011"}
+    echo = {**TEXT, "from": "919880000001", "to": "919811000011", "to_user_id": "IN.16480000000011"}
+    status = {"id": "wamid.B", "status": "read", "timestamp": "1789000010", "recipient_id": "919811000011"}
+    status |= {"recipient_user_id": "IN.16480000000011"}
+    changes = (
+        change({"messages": [message]}),
+        change({"message_echoes": [echo]}, "smb_message_echoes"),
+        change({"statuses": [status]}),
+    )
+
+    for one in changes:
+        facts = parser.parse(body(one)).outcome.facts
+        assert [fact for fact in facts if isinstance(fact, LidAlias)] == [
+            LidAlias("IN.16480000000011@bsuid", "919811000011", 1789000010000)
+        ]
 
 
 def test_a_group_is_found_in_its_encoded_id() -> None:

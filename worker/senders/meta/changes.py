@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from environment import sender_errors
 from store.model import addresses
-from store.model.facts import Ack, DisplayName, Fact
+from store.model.facts import Ack, DisplayName, Fact, LidAlias
 from worker.senders.meta import content
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.whatsapp import (
@@ -157,21 +157,28 @@ def _parties(item: JsonObject, contact_names: dict[str, str], time: int | None, 
     if chat is None:
         has_any = item.get("from") or item.get("from_user_id")
         raise UnreadableEventError(Reason.BAD_ADDRESS if has_any else Reason.NO_ADDRESS)
+    aliases = _aliases(item, "to" if is_ours else "from", time)
     if is_ours:
-        return Parties(chat, "outgoing", None, None, ())
+        return Parties(chat, "outgoing", None, None, aliases)
     identifiers = (text.identifier(item.get(key)) for key in ("from", "from_user_id"))
     name = next((contact_names[each] for each in identifiers if each in contact_names), None)
-    evidence: tuple[DisplayName, ...] = ()
+    evidence: tuple[DisplayName | LidAlias, ...] = aliases
     if person is not None and name is not None and display_names.is_informative(name, person):
-        evidence = (DisplayName(person, name, 1, time),)
-    return (
-        Parties(chat, "incoming", person, name, evidence) if group else Parties(chat, "incoming", None, None, evidence)
-    )
+        evidence = (*aliases, DisplayName(person, name, 1, time))
+    return Parties(chat, "incoming", *((person, name) if group else (None, None)), evidence)
 
 
 def _person(item: JsonObject, key: str) -> str | None:
     """The phone of the sender or the recipient; of people with a username, who hide it, the id that Meta gives."""
     return addresses.parse(item.get(key)) or addresses.parse_business_scoped(item.get(f"{key}_user_id"))
+
+
+def _aliases(item: JsonObject, key: str, time: int | None) -> tuple[LidAlias, ...]:
+    """Evidence that Meta's id and a phone are one person's, where an item names both."""
+    phone, hidden = addresses.parse(item.get(key)), addresses.parse_business_scoped(item.get(f"{key}_user_id"))
+    if phone is None or hidden is None or not addresses.is_phone(phone):
+        return ()
+    return (LidAlias(hidden, phone, time),)
 
 
 def _group(group_id: object) -> str:
@@ -200,7 +207,9 @@ def _status(item: JsonObject) -> tuple[Fact, ...]:
         raise UnreadableEventError(Reason.UNKNOWN_STATUS if item.get("status") else Reason.NO_STATUS)
     reason = _failure(item) if status == "failed" else None
     reference = text.identifier(item.get("biz_opaque_callback_data"))
-    return (Ack(message_id, status, _recipient(item), timestamps.parse(item.get("timestamp")), reason, reference),)
+    time = timestamps.parse(item.get("timestamp"))
+    recipient = {"to": item.get("recipient_id"), "to_user_id": item.get("recipient_user_id")}
+    return (Ack(message_id, status, _recipient(item), time, reason, reference), *_aliases(recipient, "to", time))
 
 
 def _failure(item: JsonObject) -> str | None:
