@@ -1,33 +1,26 @@
 """Requests of all kinds of senders over HTTP, through ingest, Redis and a worker, into one history."""
 
-import json
 import random
-import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jwt
 import psycopg
 import pytest
 import requests
 from psycopg.rows import dict_row
 
-from environment.sender_kinds import KINDS
 from store.ledger import ledger
 from store.ledger.ledger import Ledger
 from store.postgres import connections
+from tests.support import sender_requests, told_conversations
 from tests.support.api_server import running_api
 from tests.support.history_writer import API_TOKEN, ApiClient
 from tests.support.ingest_process import IngestProcess
 from tests.support.pipeline import WorkerPipeline
-from tests.support.sender_payloads import FOLDER
+from tests.support.sender_requests import SENDERS, SenderRequest
 
-SENDERS = ("meta", "waha", "openwa", "gowa", "evolution", "wuzapi")
-VERIFY_TOKEN = "made-up-verify-token-7"
-STATIC_SECRETS = {"made-up-static-token-2b": "X-Hook-Token: made-up-static-token-2b"}
 COLUMNS = {
     "direction": "direction",
     "type": "message_type",
@@ -52,53 +45,16 @@ UPDATE_COLUMNS = {
     "chat": "address",
     "timestamp_ms": "occurred_at",
 }
+CHATS = ("919811000001", "120363041234567890@g.us")
+"""Of a conversation that all senders tell, each with gaps; the recorded requests tell of other chats."""
+START = 1_789_000_000
 UPDATE_KINDS = frozenset({"ack", "edit", "delete", "reaction"})
 STATUSES = ("pending", "sent", "failed", "delivered", "read", "played")
 """In the order in which they replace each other."""
 
 
-@dataclass(frozen=True, slots=True)
-class SenderRequest:
-    kind: str
-    name: str
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: bytes
-    expect: dict[str, Any]
-
-
-def lines_of(kind: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (FOLDER / f"{kind}.jsonl").read_text(encoding="utf-8").splitlines()]
-
-
-def load_requests() -> Iterator[SenderRequest]:
-    for kind in SENDERS:
-        for line in lines_of(kind):
-            headers: dict[str, str] = line["headers"]
-            if "jwt" in line:
-                claims = line["jwt"]["claims"] | {"iat": int(time.time()), "exp": int(time.time()) + 600}
-                encoded = jwt.encode(claims, line["jwt"]["signed_with"], "HS256")  # pyright: ignore[reportUnknownMemberType] - partly typed
-                headers = {name: value.replace("{jwt}", encoded) for name, value in headers.items()}
-            query = f"?{line['query']}" if "query" in line else ""
-            path = f"/webhooks/{kind}-shop{query}"
-            body = line["body"].encode()
-            yield SenderRequest(kind, line["name"], line.get("method", "POST"), path, headers, body, line["expect"])
-
-
-def write_senders(folder: Path) -> None:
-    """A sender per kind, with the secrets of its requests."""
-    sections: list[str] = []
-    for kind in SENDERS:
-        secrets = dict.fromkeys(line["secret"] for line in lines_of(kind) if line["secret"] != VERIFY_TOKEN)
-        listed = json.dumps([STATIC_SECRETS.get(secret, secret) for secret in secrets])
-        token = f'verify_token = "{VERIFY_TOKEN}"\n' if kind == "meta" else ""
-        sections.append(f'[{kind}-shop]\nkind = "{kind}"\nsecrets = {listed}\n{token}')
-    (folder / "senders.toml").write_text("\n".join(sections), encoding="utf-8")
-
-
-def post(ingest: IngestProcess, request: SenderRequest, body: bytes | None = None) -> int:
-    return ingest.request("POST", request.path, request.body if body is None else body, request.headers).status
+def post(ingest: IngestProcess, request: SenderRequest) -> int:
+    return ingest.request("POST", request.path, request.body, request.headers).status
 
 
 @pytest.mark.long
@@ -107,35 +63,52 @@ def test_requests_of_all_senders_shuffled_and_doubled_are_one_exact_history(
     pipeline: WorkerPipeline, tmp_path: Path
 ) -> None:
     """Each message has what its request says, whatever came before; the second delivery changes nothing."""
-    write_senders(tmp_path)
-    webhooks = [request for request in load_requests() if request.method == "POST"]
-    handshakes = [request for request in load_requests() if request.method == "GET"]
-    deliveries = webhooks * 2
-    random.Random(17).shuffle(deliveries)
+    sender_requests.write_senders(tmp_path)
+    webhooks = [request for request in sender_requests.load_requests() if request.method == "POST"]
+    handshakes = [request for request in sender_requests.load_requests() if request.method == "GET"]
+    chance = random.Random(17)
+    posts, said = told_conversations.tell(chance, SENDERS, CHATS, START)
+    told = [sender_requests.signed(sender.partition(":")[0], body) for sender, body in posts]
+    deliveries = (webhooks + told) * 2
+    chance.shuffle(deliveries)
     with IngestProcess(pipeline.redis_url, tmp_path) as ingest:
         for handshake in handshakes:
             answer = ingest.request("GET", handshake.path, b"", handshake.headers)
             assert (answer.status, answer.body.decode()) == (200, handshake.expect["response_body"])
         assert {post(ingest, request) for request in deliveries} == {200}
-        signed = [request for request in webhooks if KINDS[request.kind].algorithm != "jwt"]
-        assert {post(ingest, request, request.body + b" ") for request in signed} == {401}
-        pipeline.create_worker().start()
+        assert {post(ingest, request) for request in sender_requests.forgeries(webhooks)} == {401}
+        pipeline.create_worker(DATA_DIR=str(tmp_path)).start()
         assert pipeline.wait_until(lambda: _is_settled(_read_ledger(pipeline))), pipeline.worker_output
+        assert pipeline.wait_until(lambda: _is_one_account(pipeline)), pipeline.worker_output
         counted = _read_ledger(pipeline)
 
     kinds = Counter(_outcome(request.expect["kind"]) for request in webhooks)
     assert (counted.received, counted.parked) == (len(deliveries), 2 * kinds["parked"])
-    assert counted.stored >= kinds["stored"]
+    assert counted.stored >= kinds["stored"] + len(told)
 
     assert pipeline.fetch_rows("SELECT count(*) FROM raw_events WHERE sender IS NULL") == [(0,)]
     assert pipeline.fetch_rows("SELECT count(*) FROM raw_events WHERE body LIKE '%%MADE-UP-INSTANCE%%'") == [(0,)]
     wrong = [f"{request.kind} {request.name}: {fault}" for request in webhooks for fault in _faults(pipeline, request)]
     assert wrong == []
+    messages = {(request.kind, fact["message_id"]) for request in webhooks for fact in _facts(request, "message")}
+    stored = pipeline.fetch_rows("SELECT split_part(session_id, '-', 1), message_id FROM whatsapp_messages")
+    spoken = {(kind, message_id) for kind, message_id in stored if (kind, message_id) not in messages}
+    assert messages < set(stored)
+    assert len(stored) == len(messages) + len(spoken)
+    assert {message_id for _, message_id in spoken} == told_conversations.expected(said).keys()
     with running_api({"DATABASE_URL": pipeline.database_url, "API_TOKEN": API_TOKEN}) as url:
         facts = [fact for request in webhooks for fact in _facts(request)]
         with requests.Session() as http:
             http.headers["Authorization"] = f"Bearer {API_TOKEN}"
-            assert list(_faults_of_conversations(ApiClient(url, http), facts)) == []
+            client = ApiClient(url, http)
+            assert list(_faults_of_conversations(client, facts)) == []
+            shown = [
+                (message["message_id"], told_conversations.as_shown(message))
+                for chat in CHATS
+                for message in client.get_data(f"/api/chats/{chat}", limit=200)["messages"]
+            ]
+            assert len(shown) == len(dict(shown))
+            assert dict(shown) == told_conversations.expected(said)
 
 
 def _read_ledger(pipeline: WorkerPipeline) -> Ledger:
@@ -145,6 +118,12 @@ def _read_ledger(pipeline: WorkerPipeline) -> Ledger:
 
 def _is_settled(counted: Ledger) -> bool:
     return counted.exact and counted.waiting == 0
+
+
+def _is_one_account(pipeline: WorkerPipeline) -> bool:
+    """Whether the sessions, which report one number, are joined, and their histories merged."""
+    rows = pipeline.fetch_rows("SELECT count(*), bool_and(is_merged) FROM account_sessions")
+    return rows == [(len(SENDERS), True)]
 
 
 def _outcome(expected: str) -> str:
@@ -169,8 +148,10 @@ def _faults(pipeline: WorkerPipeline, request: SenderRequest) -> Iterator[str]:
                 yield f"{key} is {shown!r}, not {fact[key]!r}"
 
 
-def _facts(request: SenderRequest) -> list[dict[str, Any]]:
-    return request.expect["facts"] if request.expect["kind"] == "batch" else [request.expect]
+def _facts(request: SenderRequest, kind: str | None = None) -> list[dict[str, Any]]:
+    """The facts that the request tells, of this kind."""
+    facts = request.expect["facts"] if request.expect["kind"] == "batch" else [request.expect]
+    return [fact for fact in facts if kind in (None, fact["kind"])]
 
 
 def _updates(pipeline: WorkerPipeline, fact: dict[str, Any]) -> list[dict[str, Any]]:

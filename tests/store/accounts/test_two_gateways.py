@@ -1,0 +1,90 @@
+"""Any two gateways on one number tell one conversation, each with its own gaps: it is their union, without doubles."""
+
+import itertools
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import pytest
+
+from ingest.queue.contract import RawBatch
+from store.accounts import joining, merging
+from store.history import sessions
+from store.reading import json_views
+from tests.support import gateway_dialects, told_conversations
+from tests.support.gateway_dialects import OURS, SESSIONS
+from tests.support.generated_history import batches as generated_history_batches
+from tests.support.generated_history import world
+from tests.support.generated_history.database import HistoryDatabase, apply_step
+from tests.support.told_conversations import ShownMessage
+
+KINDS: Final = tuple(gateway_dialects.TELLERS)
+PAIRS: Final = tuple(itertools.combinations(KINDS, 2))
+START: Final = world.BASE_TIME // 1000
+RECEIVED: Final = world.BASE_TIME + world.HOUR
+
+
+def read(memory: HistoryDatabase) -> dict[str, ShownMessage]:
+    rows = memory.connection.execute(
+        f"""
+        SELECT {json_views.MESSAGE_JSON}
+        FROM whatsapp_messages AS m
+        JOIN chats AS c USING (chat_id)
+        JOIN chats AS canonical ON canonical.chat_id = c.canonical_chat_id
+        WHERE NOT m.is_duplicate
+        ORDER BY m.timestamp, m.message_id
+        """,
+        {"versions": True},
+    ).fetchall()
+    shown: dict[str, ShownMessage] = {}
+    for row in rows:
+        message = json.loads(str(row[0]))
+        message_id = message["message_id"]
+        assert message_id not in shown, f"{message_id} is shown twice"
+        shown[message_id] = told_conversations.as_shown(message)
+    return shown
+
+
+def join(memory: HistoryDatabase, kinds: Sequence[str]) -> None:
+    connection = memory.connection
+    with connection.transaction():
+        numbers = sessions.ensure(connection, [SESSIONS[kind] for kind in kinds])
+        joining.join(connection, sorted(numbers.values()), OURS)
+
+
+def deliver(
+    memory: HistoryDatabase, chance: random.Random, posts: Sequence[tuple[str, bytes]], kinds: Sequence[str]
+) -> None:
+    """Post everything in any order and some of it twice, in transactions of a few; the sessions join at any time."""
+    memory.clear()
+    deliveries = [*posts, *chance.sample(posts, len(posts) // 3)]
+    chance.shuffle(deliveries)
+    joins_at = chance.randrange(len(deliveries) + 1)
+    steps = [deliveries[at : at + 5] for at in range(0, len(deliveries), 5)]
+    for number, step in enumerate(steps):
+        if number == joins_at // 5:
+            join(memory, kinds)
+        apply_step(memory.connection, [batch_of(number + 1, step)])
+    join(memory, kinds)
+    merging.merge_all(memory.connection)
+
+
+def batch_of(number: int, step: Sequence[tuple[str, bytes]]) -> RawBatch:
+    batch = generated_history_batches.make_batch([(body, RECEIVED) for _, body in step], number=number)
+    return replace(batch, senders=tuple(sender for sender, _ in step))
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 4))])
+@pytest.mark.parametrize("kinds", PAIRS, ids="+".join)
+def test_two_gateways_give_the_union(history_database: HistoryDatabase, kinds: tuple[str, str], seed: int) -> None:
+    """Meta's ids are its own: its messages stand beside those of another gateway."""
+    chance = random.Random(f"{kinds} {seed}")
+    posts, told = told_conversations.tell(chance, kinds, (world.ASHA, world.GROUP), START)
+
+    deliver(history_database, chance, posts, kinds)
+
+    assert read(history_database) == told_conversations.expected(told)
+    counted = history_database.connection.execute("SELECT DISTINCT outcome FROM event_digests").fetchall()
+    assert counted == [("stored",)]
