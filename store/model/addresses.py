@@ -195,7 +195,7 @@ def is_lid(address: str) -> bool:
 
 
 def hides_phone(address: str) -> bool:
-    """Return whether a normalised address is a LID or an id from Meta, which belongs to a person and hides the phone."""
+    """Return whether a normalised address is a LID or an id from Meta: that of a person whose phone is hidden."""
     return address.endswith(("@lid", "@bsuid"))
 
 
