@@ -2,87 +2,22 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final
 from urllib.parse import urlencode
 
-OURS: Final = "919880000001"
+from tests.support.said import OURS, Said, edit, jid, key, protobuf
+
 BUSINESS: Final = "105000000000072"
 SAK_SESSION: Final = "11111111-2222-4333-8444-555555555555"
 _OPENWA_SESSION: Final = "185ad6dc-6ba1-47a4-ab8f-309d8842f125"
-What: TypeAlias = Literal["text", "image", "reaction", "edit", "delete", "ack"]
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """One thing that happened in a chat."""
-
-    what: What
-    id: str
-    chat: str
-    """A phone or a group."""
-    at: int
-    """In seconds."""
-    ours: bool = False
-    sender: str | None = None
-    """In a group: the phone of another member."""
-    text: str = ""
-    """The text, the caption, the emoji, or the status of an acknowledgement."""
-    target: str = ""
-    """The id of the message that it changes."""
-    is_caption: bool = False
-    """The edited text is a caption."""
-
-    @property
-    def is_group(self) -> bool:
-        return "@" in self.chat
-
-    @property
-    def author(self) -> str:
-        return OURS if self.ours else self.sender or self.chat
-
-    @property
-    def iso(self) -> str:
-        return datetime.fromtimestamp(self.at, UTC).isoformat().replace("+00:00", "Z")
-
-
-def _jid(address: str, server: str = "s.whatsapp.net") -> str:
-    return address if "@" in address else f"{address}@{server}"
-
-
-def _key(said: Said, message_id: str, *, spelled_by_go: bool = False) -> dict[str, object]:
-    names = ("remoteJID", "ID") if spelled_by_go else ("remoteJid", "id")
-    key: dict[str, object] = {names[0]: _jid(said.chat), "fromMe": said.ours, names[1]: message_id}
-    return {**key, "participant": _jid(said.author)} if said.is_group and not said.ours else key
-
-
-def _edit(said: Said, key: dict[str, object]) -> dict[str, object]:
-    return {"key": key, "type": 14, "editedMessage": {"conversation": said.text}}
-
-
-def _protobuf(said: Said, *, spelled_by_go: bool = False) -> dict[str, object]:
-    """The message as Baileys or whatsmeow spells it."""
-    key = _key(said, said.target, spelled_by_go=spelled_by_go)
-    match said.what:
-        case "image":
-            return {"imageMessage": {"mimetype": "image/jpeg", "caption": said.text}}
-        case "reaction":
-            return {"reactionMessage": {"key": key, "text": said.text}}
-        case "edit":
-            return {"protocolMessage": _edit(said, key)}
-        case "delete":
-            return {"protocolMessage": {"key": key, "type": 0}}
-        case _:
-            return {"conversation": said.text}
 
 
 def sak(said: Said) -> dict[str, Any] | None:
     """Neither own messages nor acknowledgements, edits and deletions."""
     if said.ours or said.what not in ("text", "image", "reaction"):
         return None
-    told: dict[str, Any] = {"sessionId": SAK_SESSION, "from": _jid(said.chat), "messageId": said.id}
-    told |= {"timestamp": said.at} | ({"participant": _jid(said.author)} if said.is_group else {})
+    told: dict[str, Any] = {"sessionId": SAK_SESSION, "from": jid(said.chat), "messageId": said.id}
+    told |= {"timestamp": said.at} | ({"participant": jid(said.author)} if said.is_group else {})
     if said.what == "reaction":
         return {"event": "message.reaction", **told, "reaction": {"text": said.text, "key": {"id": said.target}}}
     content = {"type": "conversation", "text": said.text}
@@ -93,18 +28,18 @@ def sak(said: Said) -> dict[str, Any] | None:
 
 def waha(said: Said) -> dict[str, Any]:
     """With the engine NOWEB; an acknowledgement has the time of the envelope."""
-    chat = _jid(said.chat, "c.us")
+    chat = jid(said.chat, "c.us")
 
     def serialized(message_id: str, *, ours: bool = said.ours) -> str:
-        parts = [str(ours).lower(), chat, message_id, *([_jid(said.author, "c.us")] if said.is_group else [])]
+        parts = [str(ours).lower(), chat, message_id, *([jid(said.author, "c.us")] if said.is_group else [])]
         return "_".join(parts)
 
     told: dict[str, Any] = {"id": serialized(said.id), "timestamp": said.at, "from": chat, "fromMe": said.ours}
-    told |= {"participant": _jid(said.author, "c.us")} if said.is_group else {}
+    told |= {"participant": jid(said.author, "c.us")} if said.is_group else {}
     match said.what:
         case "text" | "image":
             event = "message.any"
-            told |= {"body": said.text, "hasMedia": said.what == "image", "_data": {"message": _protobuf(said)}}
+            told |= {"body": said.text, "hasMedia": said.what == "image", "_data": {"message": protobuf(said)}}
         case "reaction":
             event = "message.reaction"
             told["reaction"] = {"text": said.text, "messageId": serialized(said.target)}
@@ -124,9 +59,9 @@ _ACKS: Final = {"sent": "SERVER", "delivered": "DEVICE", "read": "READ"}
 
 def openwa(said: Said) -> dict[str, Any]:
     """A reaction names its author only, and has the time of the envelope as an acknowledgement has."""
-    chat, author = _jid(said.chat, "c.us"), _jid(said.author, "c.us")
+    chat, author = jid(said.chat, "c.us"), jid(said.author, "c.us")
     told: dict[str, Any] = {"id": said.id, "chatId": chat, "timestamp": said.at, "fromMe": said.ours, "from": author}
-    told |= {"to": chat if said.ours else _jid(OURS, "c.us"), "isGroup": said.is_group}
+    told |= {"to": chat if said.ours else jid(OURS, "c.us"), "isGroup": said.is_group}
     told |= {"author": author} if said.is_group else {}
     match said.what:
         case "text" | "image":
@@ -148,7 +83,7 @@ def openwa(said: Said) -> dict[str, Any]:
 
 def gowa(said: Said) -> dict[str, Any] | None:
     """Not the text of an edited caption."""
-    told: dict[str, Any] = {"id": said.id, "chat_id": _jid(said.chat), "from": _jid(said.author)}
+    told: dict[str, Any] = {"id": said.id, "chat_id": jid(said.chat), "from": jid(said.author)}
     told |= {"is_from_me": said.ours, "timestamp": said.iso}
     match said.what:
         case "text":
@@ -173,28 +108,28 @@ def gowa(said: Said) -> dict[str, Any] | None:
                 return None
             event = "message.ack"
             told |= {"ids": [said.target], "receipt_type": said.text}
-    return {"device_id": _jid(OURS), "event": event, "payload": told}
+    return {"device_id": jid(OURS), "event": event, "payload": told}
 
 
 def evolution(said: Said) -> dict[str, Any]:
     """An edit has the key as its author sees it; acknowledgements and deletions have no time."""
-    key = _key(said, said.id)
+    own_key = key(said, said.id)
     match said.what:
         case "edit":
             event = "messages.edited"
-            told = {**_edit(said, key=_key(said, said.target)), "timestampMs": said.at * 1000}
+            told = {**edit(said, key(said, said.target)), "timestampMs": said.at * 1000}
             if not said.is_group and not said.ours:
-                told["key"] = {"remoteJid": _jid(OURS), "fromMe": True, "id": said.target}
+                told["key"] = {"remoteJid": jid(OURS), "fromMe": True, "id": said.target}
         case "delete":
-            event, told = "messages.delete", _key(said, said.target)
+            event, told = "messages.delete", key(said, said.target)
         case "ack":
             status = {"sent": "SERVER_ACK", "delivered": "DELIVERY_ACK", "read": "READ"}[said.text]
-            told = {"keyId": said.target, "remoteJid": _jid(said.chat), "fromMe": True, "status": status}
+            told = {"keyId": said.target, "remoteJid": jid(said.chat), "fromMe": True, "status": status}
             event = "messages.update"
         case _:
             event = "send.message" if said.ours else "messages.upsert"
-            told = {"key": key, "message": _protobuf(said), "messageTimestamp": said.at}
-    envelope = {"event": event, "instance": "shop", "data": told, "sender": _jid(OURS)}
+            told = {"key": own_key, "message": protobuf(said), "messageTimestamp": said.at}
+    envelope = {"event": event, "instance": "shop", "data": told, "sender": jid(OURS)}
     return {**envelope, "date_time": f"{said.id} {said.iso}"}
 
 
@@ -203,11 +138,11 @@ def wuzapi(said: Said) -> dict[str, Any] | None:
     if said.what == "ack":
         if said.text == "sent":
             return None
-        receipt = {"Chat": _jid(said.chat), "MessageIDs": [said.target], "Timestamp": said.iso, "IsFromMe": False}
+        receipt = {"Chat": jid(said.chat), "MessageIDs": [said.target], "Timestamp": said.iso, "IsFromMe": False}
         return {"type": "ReadReceipt", "state": said.text.title(), "event": receipt, "instanceName": "shop"}
-    info = {"Chat": _jid(said.chat), "Sender": _jid(said.author), "IsFromMe": said.ours, "IsGroup": said.is_group}
+    info = {"Chat": jid(said.chat), "Sender": jid(said.author), "IsFromMe": said.ours, "IsGroup": said.is_group}
     info |= {"ID": said.id, "Timestamp": said.iso}
-    event = {"Info": info, "Message": _protobuf(said, spelled_by_go=True)}
+    event = {"Info": info, "Message": protobuf(said, spelled_by_go=True)}
     return {"type": "Message", "event": event, "instanceName": "shop"}
 
 

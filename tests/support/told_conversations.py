@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tests.support import gateway_dialects
-from tests.support.gateway_dialects import OURS, Said, What
+from tests.support.said import OURS, Said, What
 
 MEMBERS: Final = ("919811000002", "919811000003")
 """Of a group."""

@@ -14,10 +14,11 @@ from store.accounts import joining, merging
 from store.history import sessions
 from store.reading import json_views
 from tests.support import gateway_dialects, told_conversations
-from tests.support.gateway_dialects import OURS, SESSIONS
+from tests.support.gateway_dialects import SESSIONS
 from tests.support.generated_history import batches as generated_history_batches
 from tests.support.generated_history import world
 from tests.support.generated_history.database import HistoryDatabase, apply_step
+from tests.support.said import OURS
 from tests.support.told_conversations import ShownMessage
 
 KINDS: Final = tuple(gateway_dialects.TELLERS)

@@ -1,0 +1,72 @@
+"""Things that are said in a chat, and the protobuf messages that WhatsApp makes of them."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Literal, TypeAlias
+
+OURS: Final = "919880000001"
+What: TypeAlias = Literal["text", "image", "reaction", "edit", "delete", "ack"]
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One thing that happened in a chat."""
+
+    what: What
+    id: str
+    chat: str
+    """A phone or a group."""
+    at: int
+    """In seconds."""
+    ours: bool = False
+    sender: str | None = None
+    """In a group: the phone of another member."""
+    text: str = ""
+    """The text, the caption, the emoji, or the status of an acknowledgement."""
+    target: str = ""
+    """The id of the message that it changes."""
+    is_caption: bool = False
+    """The edited text is a caption."""
+
+    @property
+    def is_group(self) -> bool:
+        return "@" in self.chat
+
+    @property
+    def author(self) -> str:
+        return OURS if self.ours else self.sender or self.chat
+
+    @property
+    def iso(self) -> str:
+        return datetime.fromtimestamp(self.at, UTC).isoformat().replace("+00:00", "Z")
+
+
+def jid(address: str, server: str = "s.whatsapp.net") -> str:
+    return address if "@" in address else f"{address}@{server}"
+
+
+def key(said: Said, message_id: str, *, spelled_by_go: bool = False) -> dict[str, object]:
+    """Baileys' or whatsmeow's name for a message."""
+    names = ("remoteJID", "ID") if spelled_by_go else ("remoteJid", "id")
+    named: dict[str, object] = {names[0]: jid(said.chat), "fromMe": said.ours, names[1]: message_id}
+    return {**named, "participant": jid(said.author)} if said.is_group and not said.ours else named
+
+
+def edit(said: Said, target: dict[str, object]) -> dict[str, object]:
+    return {"key": target, "type": 14, "editedMessage": {"conversation": said.text}}
+
+
+def protobuf(said: Said, *, spelled_by_go: bool = False) -> dict[str, object]:
+    """The message as Baileys or whatsmeow spells it."""
+    target = key(said, said.target, spelled_by_go=spelled_by_go)
+    match said.what:
+        case "image":
+            return {"imageMessage": {"mimetype": "image/jpeg", "caption": said.text}}
+        case "reaction":
+            return {"reactionMessage": {"key": target, "text": said.text}}
+        case "edit":
+            return {"protocolMessage": edit(said, target)}
+        case "delete":
+            return {"protocolMessage": {"key": target, "type": 0}}
+        case _:
+            return {"conversation": said.text}
