@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from api.auth import sign_in
-from api.auth.cookies import SignIn, SignInCookies
+from api.auth.cookies import SignIn, SignInCookies, find
 from api.auth.failed_attempts import FailedAttempts
 from api.http import database, responses
 from api.http.errors import ApiError
@@ -142,7 +142,7 @@ async def _person(request: Request, single_sign_on: SingleSignOn) -> Person:
 
 def _current_attempt(request: Request) -> Attempt | None:
     cookies = _cookies(request)
-    seed, _, rest = request.cookies.get(_cookie_name(cookies), "").partition(".")
+    seed, _, rest = find(request.headers, _cookie_name(cookies)).partition(".")
     expires_at, _, signature = rest.partition(".")
     if not secrets.compare_digest(signature.encode(), cookies.derive("attempt", f"{seed}.{expires_at}").encode()):
         return None

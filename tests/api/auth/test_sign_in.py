@@ -52,6 +52,18 @@ def test_a_cookie_without_csrf_token_cannot_write(api_url: str, history: History
     assert ours.status_code == 200
 
 
+def test_a_cookie_is_found_among_others_and_only_by_its_whole_name() -> None:
+    """Whatever else a browser keeps for the host; the last one counts, as one path may hide another."""
+    own = SignInCookies(API_TOKEN)
+    signed = f"{own.name}={own.encode(SignIn(7, 'n'), 0)}"
+
+    def decoded(*lines: str) -> SignIn | None:
+        return own.decode(Headers(raw=[(b"cookie", line.encode()) for line in lines]), 0)
+
+    assert decoded(f'a="\\";b; {signed};c=d') == decoded("a=b", signed) == SignIn(7, "n")
+    assert decoded(f"{signed}; {own.name}=x") is decoded(f"x{signed}") is decoded('"' + '\\"' * 30_000) is None
+
+
 def test_signing_out_deletes_the_cookie(api_url: str) -> None:
     with signed_in(api_url) as http:
         http.delete(f"{api_url}/api/session", timeout=30)
