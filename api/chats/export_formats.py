@@ -18,8 +18,10 @@ _CSV_COLUMNS = (
     "sender_name", "message_type", "message_text", "caption", "media_url", "file_name", "status", "reply_to", "edited",
     "deleted", "created_at", "chat_name", "local_time",
 )  # fmt: skip
-_FORMULA_START = re.compile("(^|[,;|\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029])(\\s*)(?=[=+@\uff1d\uff0b\uff0d\uff20-])")
-"""The start of a formula in a cell, or in a cell that results if a spreadsheet splits the text at another separator.
+_SEPARATORS = frozenset(",;|\t\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029")
+_FORMULA_START = re.compile("(^\\s*+|[,;|]\\s*+|(?<![\\s,;|])\\s++)([=+@\uff1d\uff0b\uff0d\uff20-])")
+"""The sign of a formula and what is before it, in a cell or in a cell that results if a spreadsheet splits the text at
+another separator. White space is read once, from its beginning, because a message may consist of nothing else.
 https://owasp.org/www-community/attacks/CSV_Injection
 """
 _BYTE_ORDER_MARK = "\ufeff"
@@ -102,7 +104,13 @@ def _csv_rows(rows: Iterable[Sequence[object]]) -> str:
 
 def _escape_formula(value: object) -> object:
     """Return the value changed so that a spreadsheet does not evaluate it."""
-    return _FORMULA_START.sub(r"\1\2'", value) if isinstance(value, str) else value
+    return _FORMULA_START.sub(_quote_start, value) if isinstance(value, str) else value
+
+
+def _quote_start(match: re.Match[str]) -> str:
+    before, sign = match[1], match[2]
+    starts_cell = match.start() == 0 or not _SEPARATORS.isdisjoint(before)
+    return f"{before}'{sign}" if starts_cell else match[0]
 
 
 def _transcript_heading(heading: ExportHeading) -> str:

@@ -5,6 +5,7 @@ XlsxWriter keeps one row in memory and writes the others to a file, from which i
 
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -34,6 +35,7 @@ MAX_ROWS = 1_000_000
 _MAX_CELL_LENGTH = 32_767
 """The number of UTF-16 units that Excel reads in a cell."""
 _CUT = " … (cut)"
+_JOINED_ESCAPES = re.compile("(_x[0-9A-Fa-f]{4})_(?=x[0-9A-Fa-f]{4}_)")
 _FOLDER_PREFIX = "sak-export-"
 _ABANDONED_SECONDS = 7200
 """The age in seconds at which a folder must belong to a killed process; twice the longest duration of an export."""
@@ -158,6 +160,8 @@ def _cell(text: str) -> str:
     if len(text) > _MAX_CELL_LENGTH // 2 and len(text.encode("utf-16-le")) // 2 > _MAX_CELL_LENGTH:
         kept = text.encode("utf-16-le")[: 2 * (_MAX_CELL_LENGTH - len(_CUT))]
         text = kept.decode("utf-16-le", errors="ignore") + _CUT
+    # XlsxWriter escapes only the first of two escapes of Excel that share an underscore: a word joiner separates them.
+    text = _JOINED_ESCAPES.sub("\\1_\u2060", text)
     # XlsxWriter would take such a text for its own markup.
     return f"{text} " if text.startswith("<r>") and text.endswith("</r>") else text
 
