@@ -101,7 +101,7 @@ def parse(text: str, source: str) -> dict[str, Sender]:
     """Return the senders in a text by name. `source` names the text in errors. Raises SendersFileError."""
     try:
         sections = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # ValueError: also numbers with thousands of digits
         raise SendersFileError(f"{source} is not TOML: {error}.") from None
     senders: dict[str, Sender] = {}
     for name, values in sections.items():

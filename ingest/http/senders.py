@@ -17,6 +17,8 @@ from ingest.quarantine.quarantine import Quarantine
 from ingest.signing.verifiers import KnownSender, Verifiers
 
 MAX_CHALLENGE_LENGTH = 256
+_NO_SNIFFING = {"x-content-type-options": "nosniff"}
+"""The challenge is a stranger's text, and no page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +58,7 @@ class SendersEndpoint:
         if mode != "subscribe" or not is_right or not 0 < len(challenge) <= MAX_CHALLENGE_LENGTH:
             await self._refuse(responses.BAD_VERIFY_TOKEN, send)
             return
-        await PlainTextResponse(challenge, HTTPStatus.OK)(scope, receive, send)
+        await PlainTextResponse(challenge, HTTPStatus.OK, _NO_SNIFFING)(scope, receive, send)
 
     async def _refuse(self, error: ErrorResponse, send: Send) -> None:
         self.counters.count_refusal(error.code)

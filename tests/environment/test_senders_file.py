@@ -62,6 +62,8 @@ def test_variables_name_one_sender(tmp_path: Path) -> None:
     ("text", "sentence"),
     [
         ("[shop", "senders.toml is not TOML: "),
+        ("x = " + "9" * 5000, "senders.toml is not TOML: "),
+        ("x = " + "[" * 5000, "senders.toml is not TOML: "),
         ('kind = "waha"', "senders.toml: kind stands outside of a section such as [shop]."),
         ('["a b"]\nkind = "waha"', "[a b]: a name has at most 64 letters"),
         ("[shop]", "[shop]: kind is missing: it must be one of sak, meta, "),

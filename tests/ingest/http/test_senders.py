@@ -182,6 +182,11 @@ def test_meta_shakes_hands_with_the_right_token(ingest: IngestProcess) -> None:
     assert get("cloud", right.replace("subscribe", "unsubscribe"))[0] == 403
     assert get("cloud", "")[0] == 403
     assert get("go", right)[0] == 405
+    page = ingest.get(f"/webhooks/cloud?{right.replace('1158201444', '<script>alert(1)</script>')}")
+    assert (page.headers["content-type"], page.headers["x-content-type-options"]) == (
+        "text/plain; charset=utf-8",
+        "nosniff",
+    )
 
 
 def test_events_of_all_senders_share_entries_that_name_them(ingest: IngestProcess, redis_url: str) -> None:
@@ -204,8 +209,11 @@ def test_senders_change_without_a_restart_and_what_a_new_secret_signs_is_stored(
         assert post(ingest, "go", signed("go")).status == 401
         assert ingest.post_webhook(b"signed by nobody").status == 401
         wait_until(lambda: [one.sender for one in kept.read(0, 10)] == ["gowa:go", ""])
-        file.write_text(f'[go]\nkind = "gowa"\nsecrets = ["secret", "{KEY}"]\n')
-        wait_until(lambda: "the senders were not reloaded" in ingest.log)
+        for number, mistake in enumerate(
+            [f'[go]\nkind = "gowa"\nsecrets = ["secret", "{KEY}"]\n', f"x = {'9' * 5000}"], 1
+        ):
+            file.write_text(mistake)
+            wait_until(lambda number=number: ingest.log.count("the senders were not reloaded") == number)
         assert post(ingest, "go", signed("go", key=OTHER_KEY)).status == 200
         file.write_text(FILE)
         wait_until(lambda: [one.sender for one in kept.read(0, 10)] == [""])
