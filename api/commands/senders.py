@@ -154,7 +154,7 @@ def _check(sender: Sender, url: str, sessions: Sequence[str]) -> list[Result]:
 
 def _check_gateway(base_url: str) -> Result:
     try:
-        status = requests.get(base_url, timeout=sender_registration.TIMEOUT_SECONDS).status_code
+        status = requests.get(base_url, timeout=sender_registration.TIMEOUT_SECONDS, allow_redirects=False).status_code
     except requests.RequestException as error:
         return False, f"{base_url} does not answer ({type(error).__name__}): correct base_url, or start the gateway."
     return True, f"{base_url} answers (status {status})."

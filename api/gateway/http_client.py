@@ -88,7 +88,7 @@ def parse_retry_after(headers: Mapping[str, str], now: float) -> float | None:
         return float(retry_after)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(retry_after).timestamp() - now)
-    except ValueError:
+    except (ValueError, OverflowError):
         pass  # not a date either: try the other headers
     combined = re.search(r"(?:\breset=|;\s*t=)([0-9]{1,10})\b", headers.get("RateLimit", ""))
     for name in ("RateLimit-Reset", "X-RateLimit-Reset"):

@@ -22,6 +22,7 @@ NOW = 1795363600.0
         ({"RateLimit": '"default";r=0;t=50'}, 50.0),
         ({"Retry-After": "soon", "RateLimit-Reset": "3"}, 3.0),
         ({"Retry-After": "7", "RateLimit-Reset": "42"}, 7.0),
+        ({"Retry-After": "Mon, 01 Jan 99999999999 00:00:00 GMT"}, None),
         ({"RateLimit-Limit": "100"}, None),
         ({}, None),
     ],
