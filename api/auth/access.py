@@ -3,7 +3,6 @@
 import contextlib
 import hmac
 import logging
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -164,11 +163,13 @@ class AuthMiddleware:
         Raises ApiError if another site may have caused the request.
         """
         method: str = scope["method"]
+        address = scope["client"][0] if scope.get("client") else ""
         authorization = headers.get("authorization")
         if authorization is None and scope["path"] == _STREAM_PATH and method == "GET":
             tickets = QueryParams(scope["query_string"]).getlist("ticket")
             if tickets:
-                return await self._find_ticket_holder(tickets)
+                self._failed_attempts.require_allowed(address)
+                return self._noted(address, await self._find_ticket_holder(tickets))
         if authorization is None:
             sign_in = self._cookies.decode(headers, time.time())
             if sign_in is None:
@@ -180,15 +181,16 @@ class AuthMiddleware:
         kind, _, bearer = authorization.partition(" ")
         if kind.lower() != "bearer":
             return None
-        address = scope["client"][0] if scope.get("client") else ""
-        if wait := self._failed_attempts.wait_seconds(address, bearer):
-            sentence = "Too many attempts with wrong tokens came from this address."
-            raise ApiError(429, "too_many_failed_attempts", sentence, {"retry-after": str(math.ceil(wait))})
-        caller = await self._find_bearer(bearer.strip())
+        self._failed_attempts.require_allowed(address, bearer)
+        caller = self._noted(address, await self._find_bearer(bearer.strip()))
+        if caller is not None:
+            self._failed_attempts.record_success(bearer)
+        return caller
+
+    def _noted(self, address: str, caller: Caller | None) -> Caller | None:
+        """The caller; nobody counts as a failed attempt from this address."""
         if caller is None:
             self._failed_attempts.record_failure(address)
-        else:
-            self._failed_attempts.record_success(bearer)
         return caller
 
     async def _find_ticket_holder(self, tickets: list[str]) -> Caller | None:

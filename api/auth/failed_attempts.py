@@ -2,9 +2,12 @@
 
 import hashlib
 import ipaddress
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+
+from api.http.errors import ApiError
 
 BURST = 60
 """The number of failed attempts of an address that are answered at once."""
@@ -32,6 +35,12 @@ class FailedAttempts:
             return 0
         excess = self._current(_network(address)) - BURST + 1
         return max(0.0, excess * 60 / PER_MINUTE)
+
+    def require_allowed(self, address: str, token: str = "") -> None:
+        """Raise ApiError unless the token may be checked now."""
+        if wait := self.wait_seconds(address, token):
+            sentence = "Too many attempts with wrong tokens came from this address."
+            raise ApiError(429, "too_many_failed_attempts", sentence, {"retry-after": str(math.ceil(wait))})
 
     def record_failure(self, address: str) -> None:
         network = _network(address)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
+from api.auth import failed_attempts
 from store.access import tokens
 from store.postgres import connections
 from tests.support.api_server import running_api
@@ -73,6 +74,16 @@ def test_tickets_are_good_for_nothing_else(client: ApiClient, history: HistoryWr
     assert good not in str(history.rows("SELECT * FROM stream_tickets"))
     with opened(client.url, good) as stream:
         assert stream.status_code == 200
+
+
+def test_made_up_tickets_are_soon_not_even_looked_up(database_url: str) -> None:
+    """Each would cost a statement of the database; they count with the wrong tokens of their address."""
+    with running_api({"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN}) as url:
+        statuses = [opened(url, "made-up").status_code for _ in range(failed_attempts.BURST + 1)]
+        refused = requests.get(f"{url}/api/sessions", headers={"authorization": "Bearer sakt_guess"}, timeout=30)
+
+    assert statuses == [401] * failed_attempts.BURST + [429]
+    assert refused.status_code == 429
 
 
 def test_another_origin_can_ask_and_listen_and_read_the_headers(database_url: str) -> None:
