@@ -6,6 +6,7 @@ from typing import Final, cast
 
 SCOPES: Final = ("read", "write", "admin")
 _GROUP = "group:"
+_MAX_EMAIL_LENGTH = 254
 
 
 class RuleError(ValueError):
@@ -41,11 +42,16 @@ def scopes_of(rules: Sequence[Rule], claims: Mapping[str, object], groups_claim:
 
 
 def verified_email(claims: Mapping[str, object]) -> str | None:
-    """Return the e-mail address in lower case, or None if the provider has not verified it."""
+    """Return the e-mail address as the rules spell it, or None if the provider has not verified it."""
     email = claims.get("email")
-    if claims.get("email_verified") is not True or not isinstance(email, str) or "@" not in email:
+    if claims.get("email_verified") is not True or not isinstance(email, str) or not email.isprintable():
         return None
-    return email.lower()
+    return _lower(email) if email.count("@") == 1 and len(email) <= _MAX_EMAIL_LENGTH else None
+
+
+def _lower(email: str) -> str:
+    """The address in lower case; one with other characters than ASCII is unchanged: the Kelvin sign is no letter k."""
+    return email.lower() if email.isascii() else email
 
 
 def _parse_rule(text: str) -> Rule:
@@ -59,4 +65,4 @@ def _parse_rule(text: str) -> Rule:
         raise RuleError(
             "Each WHO in OIDC_ALLOW must be an e-mail address, a domain such as @shop.example, or group:NAME."
         )
-    return Rule(who.lower(), is_group=False, scopes=names)
+    return Rule(_lower(who), is_group=False, scopes=names)

@@ -1,0 +1,31 @@
+"""Rules of who may sign in, and the e-mail addresses that they are compared with."""
+
+import pytest
+
+from api.oidc import rules
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "x@a.example@shop.example",
+        "x\0@shop.example",
+        "x\u202e@shop.example",
+        f"{'x' * 300}@shop.example",
+        "\ud800@shop.example",
+    ],
+)
+def test_what_is_no_plain_address_is_nobodys(email: str) -> None:
+    """It would become the name of a token, in logs and on pages."""
+    assert rules.verified_email({"email": email, "email_verified": True}) is None
+
+
+def test_letters_that_only_become_those_of_a_rule_are_another_persons() -> None:
+    """The Kelvin sign is no letter k, although it is one in lower case."""
+    parsed = rules.parse("kiran@shop.example=read,जया@SHOP.example=read")
+
+    def scopes(email: str) -> set[str]:
+        return set(rules.scopes_of(parsed, {"email": email, "email_verified": True}, "groups"))
+
+    assert scopes("Kiran@shop.example") == scopes("जया@SHOP.example") == {"read"}
+    assert scopes("\u212airan@shop.example") == set()
