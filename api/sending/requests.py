@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import BinaryIO, cast
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -88,8 +89,11 @@ class _CompleteFormParser(MultiPartParser):
 
 async def read_form(request: Request, max_file_bytes: int) -> FormData:
     """Return the form, which the caller must close. Large files are on disk. Raises ApiError above `max_file_bytes`."""
+    if parse_options_header(request.headers["content-type"])[1].get(b"charset", b"utf-8").lower() != b"utf-8":
+        # Some of Python's codecs take quadratic time, such as punycode.
+        raise errors.bad_request("bad_form", "The form cannot be read: its charset must be utf-8.")
     chunks = request_body.chunks(request, max_file_bytes + _MAX_FORM_OVERHEAD)
-    parser = _CompleteFormParser(request.headers, chunks, max_files=1, max_fields=8)
+    parser = _CompleteFormParser(request.headers, chunks, max_files=1, max_fields=8, max_part_size=_MAX_FORM_OVERHEAD)
     try:
         return await parser.parse_complete()
     except MultiPartException as error:

@@ -169,6 +169,15 @@ def test_a_broken_form_is_refused(body: bytes, sending_client: ApiClient) -> Non
     assert answer.status_code == 400
 
 
+def test_a_form_in_another_charset_is_refused_unread(sending_client: ApiClient) -> None:
+    """Python decodes half a megabyte of punycode in 4.5 s, in the event loop, and time grows with the square."""
+    headers = {"Content-Type": "multipart/form-data; boundary=B; charset=punycode"}
+    body = HEAD.replace(RECIPIENT_PHONE.encode(), b"a" * 60_000) + PDF + TAIL
+    answer = sending_client.http.post(f"{sending_client.url}/api/send", data=body, headers=headers, timeout=30)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_form")
+
+
 def test_a_key_stands_for_the_file_too(gateway: PretendGateway, sending_client: ApiClient) -> None:
     """The same caption under another picture is another message."""
     first = post(sending_client, "image", PNG, key="k")
