@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from api.http import responses
+from api.http.public_page import PublicPage
 
 DASHBOARD_FOLDER = Path(__file__).parent.parent / "dashboard"
 _MEDIA_TYPES = {
@@ -40,21 +41,21 @@ _HEADERS = {
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    body: bytes
-    media_type: str
+    page: PublicPage
     etag: str
 
     @classmethod
     def load(cls, path: Path) -> "StaticFile":
         body = read(path)
-        return cls(body, _MEDIA_TYPES[path.suffix], f'"{hashlib.sha256(body).hexdigest()[:20]}"')
+        etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
+        headers = _HEADERS | {"etag": etag, "content-type": _MEDIA_TYPES[path.suffix]}
+        return cls(PublicPage.of(body, headers), etag)
 
     async def serve_file(self, request: Request) -> Response:
         """Respond with the file or with 304. It is `async` because it never blocks, so it needs no thread."""
-        headers = _HEADERS | {"etag": self.etag}
         if responses.matches_etag(request.headers, self.etag):
-            return Response(status_code=304, headers=headers)
-        return Response(self.body, headers=headers | {"content-type": self.media_type})
+            return Response(status_code=304, headers=_HEADERS | {"etag": self.etag})
+        return self.page.response(request)
 
 
 def read(path: Path) -> bytes:

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.http import responses
+from api.http.public_page import PublicPage
 from api.openapi import (
     annotations_paths,
     auth_paths,
@@ -47,13 +48,14 @@ _CONTENT: dict[str, object] = {
     "components": {"schemas": _SCHEMAS, "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}},
 }
 DOCUMENT = json.dumps(_CONTENT)
-_REFERENCE = reference.Page.of(_CONTENT)
+_OPENAPI = PublicPage.of(DOCUMENT.encode(), {"content-type": responses.JSON_MEDIA_TYPE})
+_REFERENCE = reference.page(_CONTENT)
 
 
-async def get_openapi(_: Request) -> Response:
-    return Response(DOCUMENT, media_type=responses.JSON_MEDIA_TYPE)
+async def get_openapi(request: Request) -> Response:
+    return _OPENAPI.response(request)
 
 
-def get_reference(_: Request) -> Response:
+async def get_reference(request: Request) -> Response:
     """Respond with the same description as a page for people."""
-    return Response(_REFERENCE.html, headers=_REFERENCE.headers, media_type="text/html")
+    return _REFERENCE.response(request)

@@ -7,10 +7,10 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from html import escape
-from typing import Any, Self
+from typing import Any
 
+from api.http.public_page import PublicPage
 from api.openapi import naming, spec
 
 PATHS: spec.Schema = {
@@ -36,20 +36,15 @@ pre{overflow-x:auto;padding:12px;border:1px solid #8886;border-radius:8px}
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    html: str
-    headers: Mapping[str, str]
-
-    @classmethod
-    def of(cls, document: Mapping[str, Any]) -> Self:
-        """Return the page of an OpenAPI document."""
-        digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-        policy = f"default-src 'none'; style-src 'sha256-{digest}'; frame-ancestors 'none'; base-uri 'none'"
-        return cls("".join(_page(document)), {"content-security-policy": policy})
+def page(document: Mapping[str, Any]) -> PublicPage:
+    """Return the page of an OpenAPI document."""
+    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; frame-ancestors 'none'; base-uri 'none'"
+    headers = {"content-type": "text/html; charset=utf-8", "content-security-policy": policy}
+    return PublicPage.of("".join(_html(document)).encode(), headers)
 
 
-def _page(document: Mapping[str, Any]) -> Iterable[str]:
+def _html(document: Mapping[str, Any]) -> Iterable[str]:
     title = escape(document["info"]["title"])
     yield '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'

@@ -32,6 +32,19 @@ def test_a_file_with_a_known_etag_is_not_sent_again(api_url: str) -> None:
     assert first.headers["cache-control"] == "no-cache"
 
 
+@pytest.mark.parametrize("path", ["/assets/main.js", "/openapi.json", "/api/docs"])
+def test_a_page_without_a_token_is_the_same_for_readers_of_every_encoding(api_url: str, path: str) -> None:
+    """It is compressed once: strangers may ask for it all the time."""
+    plain, zipped = (
+        requests.get(api_url + path, headers={"accept-encoding": encoding}, timeout=30)
+        for encoding in ("identity", "gzip, br")
+    )
+
+    assert plain.content == zipped.content
+    assert (plain.headers.get("content-encoding"), zipped.headers["content-encoding"]) == (None, "gzip")
+    assert all("Accept-Encoding" in each.headers["vary"] for each in (plain, zipped))
+
+
 @pytest.mark.parametrize("path", ["/assets/", "/assets/none.js", "/assets/../app.py", "/assets/%2e%2e/app.py"])
 def test_a_path_that_is_no_file_of_the_dashboard_is_not_found(api_url: str, path: str) -> None:
     """The name in a request is only compared with known names; it never becomes a path on disk."""

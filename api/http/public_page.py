@@ -1,0 +1,28 @@
+"""Serves pages that need no token: from memory and compressed once, as strangers may ask for them all the time."""
+
+import gzip
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+
+@dataclass(frozen=True, slots=True)
+class PublicPage:
+    body: bytes
+    compressed: bytes
+    headers: Mapping[str, str]
+
+    @classmethod
+    def of(cls, body: bytes, headers: Mapping[str, str]) -> Self:
+        """`headers` must have the content type."""
+        return cls(body, gzip.compress(body, mtime=0), headers)
+
+    def response(self, request: Request) -> Response:
+        """The page, in the encoding that the client accepts."""
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            encoded = {"content-encoding": "gzip", "vary": "Accept-Encoding"}
+            return Response(self.compressed, headers={**self.headers, **encoded})
+        return Response(self.body, headers=self.headers)
