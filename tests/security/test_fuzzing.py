@@ -1,84 +1,44 @@
-"""Inputs of strangers, drawn at random: HTTP, parsers, spelling, cursors, exports, `.env` and stream entries.
-
-FUZZ_EXAMPLES is the number of inputs for each; those that once failed are explicit examples.
-"""
+"""Events of strangers, drawn at random: parsers, spelling, snippets, cursors, exports and stream entries."""
 
 import contextlib
 import csv
 import io
 import json
-import os
 import unicodedata
-from collections.abc import Callable
-from pathlib import Path
-from typing import TypeVar
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from api.chats import export_formats, snippet
+from api.chats.export_formats import ExportHeading
+from api.chats.spreadsheet import Spreadsheet
 from api.http import cursors
-from environment import env_file, secret_list
-from environment.env_file import EnvFileError
-from http_server.bounded_reader import OVERFLOW_CODE
+from environment.sender_kinds import KINDS
 from ingest.queue import contract, writer_reports
 from store.feed import search_document
 from store.model import spelling
-from store.reading.export import ExportPage
-from tests.support import http_conversations
-from tests.support.http_conversations import Conversation
-from tests.support.served_connection import converse
+from store.reading.export import ExportPage, ExportPeriod
+from tests.support import workbook
+from tests.support.fuzzing import TEXTS, bodies, fuzz
 from tests.support.storable import assert_storable
 from worker.senders import dispatch
 
-T = TypeVar("T")
-
 pytestmark = pytest.mark.long
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
-CORPUS = [path.read_bytes() for path in sorted((Path(__file__).parent.parent / "payloads").rglob("*.json"))]
-"""Bodies that gateways send."""
-HTTP_CORPUS = {path.stem: path.read_bytes() for path in sorted((Path(__file__).parent / "http_corpus").glob("*.http"))}
-"""What a client may send over one connection, in the frames that servers have read in more than one way."""
-CHARACTERS = st.one_of(
-    st.characters(exclude_categories=["Cs"]),
-    st.sampled_from("\0\t\r\n\x1b\x85\u200b\u202e\u2028\u2029\ufeff\ufdfa\u0301\u0316\U0001f600=+-@|,;\"'\\#"),
-)
-TEXTS = st.text(CHARACTERS, max_size=300)
-SENDERS = ["sak", "evolution", "gowa", "meta", "openwa", "waha"]
 
-
-def fuzz(function: Callable[..., T]) -> Callable[..., T]:
-    health = [HealthCheck.too_slow, HealthCheck.data_too_large]
-    return settings(max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=health)(function)
-
-
-@st.composite
-def bodies(draw: st.DrawFn) -> bytes:
-    """A body of a gateway, of which parts are cut out, repeated, moved or replaced."""
-    body = bytearray(draw(st.sampled_from(CORPUS)))
-    for _ in range(draw(st.integers(0, 6))):
-        start = draw(st.integers(0, len(body)))
-        end = min(len(body), start + draw(st.integers(0, 40)))
-        replacement = draw(
-            st.one_of(
-                st.binary(max_size=8),
-                st.sampled_from([b"null", b"{}", b"[]", b'"', b"-1", b"1e400", b'"\\ud800"', b"true", b"9" * 50]),
-                st.just(bytes(body[end : end + 200])),
-            )
-        )
-        body[start:end] = replacement
-    return bytes(body)
-
-
-@pytest.mark.parametrize("sender", SENDERS)
-@given(body=bodies())
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data())
 @fuzz
-def test_every_body_has_an_outcome_that_can_be_stored(sender: str, body: bytes) -> None:
+def test_every_body_has_an_outcome_that_can_be_stored(kind: str, data: st.DataObject) -> None:
     """A worker that fails on a body would try it again for ever."""
-    assert_storable(dispatch.parse(sender, body).outcome)
+    body = data.draw(bodies(kind))
+    redacted = dispatch.redact(f"{kind}:shop", body)
+
+    assert_storable(dispatch.parse(f"{kind}:shop", body).outcome)
+    assert dispatch.redact(f"{kind}:shop", redacted) == redacted
 
 
 @given(text=TEXTS, query=TEXTS, fuzzy=st.booleans())
@@ -136,26 +96,27 @@ def test_no_message_forges_a_line_or_a_formula_of_an_export(text: str, name: str
             assert not part.lstrip(" ").startswith(("=", "+", "@", "\uff1d")), cell
 
 
-@given(content=st.one_of(TEXTS, st.text("AB=#'\"\\ \n,")), secret=st.one_of(TEXTS, st.text("aA0._~+/=-", min_size=1)))
-@example(content='WEBHOOK_SECRETS="a #b"\nX=1\n', secret="new")
-@example(content='A="x\nWEBHOOK_SECRETS=old\n', secret="new")
+@given(text=st.one_of(TEXTS, st.text("_x041A<>r/&;")), name=TEXTS)
+@example(text="_x0041_x0042_x0043_", name="\ufffe")
+@example(text="<r>x</r>", name="'")
 @fuzz
-def test_a_secret_changes_no_other_variable(
-    tmp_path_factory: pytest.TempPathFactory, content: str, secret: str
-) -> None:
-    """The secret is an answer of the gateway, and the file what a person wrote."""
-    path = tmp_path_factory.getbasetemp() / "fuzzed.env"
-    path.write_text(content, encoding="utf-8", newline="")
+def test_a_cell_of_a_workbook_has_what_was_written(text: str, name: str) -> None:
+    """A character that XML does not know makes Excel refuse the whole file."""
+    nothing = dict.fromkeys(["from_number", "sender", "sender_name", "caption", "file_name", "status", "message_id"])
+    message = nothing | {
+        "timestamp": 0, "direction": "outgoing", "address": "919811000001", "deleted": False, "message_type": "text",
+        "message_text": text, "session_id": "s1",
+    }  # fmt: skip
+    book = Spreadsheet(ExportHeading(name, ExportPeriod(None, None), None, datetime.now(UTC)))
     try:
-        before = env_file.read(path)
-        env_file.add_secret(path, secret)
-    except EnvFileError:
-        assert path.read_bytes() == content.encode()
-        return
-    after = env_file.read(path)
-    known = secret_list.split(before.pop(env_file.SECRETS_VARIABLE, ""))
-    assert secret_list.split(after.pop(env_file.SECRETS_VARIABLE)) == [secret, *(one for one in known if one != secret)]
-    assert after == before
+        book.add(ExportPage((json.dumps(message),), name))
+        content = b"".join(book.finish())
+    finally:
+        book.close()
+
+    row = workbook.rows(content)[1]
+    assert workbook.unescape(row.get("G", "")).replace("_\u2060", "_") in {text, f"{text} "}
+    assert workbook.unescape(row.get("B", "")).removesuffix(" ") == name.removesuffix(" ")
 
 
 @given(head=st.recursive(st.one_of(st.none(), st.integers(), TEXTS), lambda inner: st.lists(inner) | st.dictionaries(
@@ -173,45 +134,3 @@ def test_an_entry_is_a_batch_of_a_known_writer_or_unreadable(head: object, bodie
         batch = contract.from_fields(fields)
         assert contract.WRITER_PATTERN.fullmatch(batch.writer)
         assert b"".join(batch.bodies) == bodies
-
-
-@given(conversation=http_conversations.conversations(), data=st.data())
-@fuzz
-def test_requests_are_read_as_they_were_sent_and_answered_in_their_order(
-    conversation: Conversation, data: st.DataObject
-) -> None:
-    """However their bytes are framed and cut, and whatever their trailers say."""
-    parts = data.draw(http_conversations.cuts(len(conversation.sent)))
-    served = converse([conversation.sent[start:end] for start, end in parts])
-
-    assert served.seen == conversation.expected
-    assert served.answers.count(b"HTTP/1.1 200 ") == len(conversation.expected)
-    rest = served.answers
-    for request in conversation.expected:
-        if request.method != "HEAD":
-            rest = rest[rest.index(request.digest) :]
-    assert (served.refusals, served.errors, served.left) == ([], [], (0, 0))
-
-
-@given(sent=http_conversations.damaged(list(HTTP_CORPUS.values())), data=st.data(), resets=st.booleans())
-@fuzz
-def test_whatever_a_client_sends_is_read_alike_and_leaves_nothing_behind(
-    sent: bytes, data: st.DataObject, *, resets: bool
-) -> None:
-    """Bytes that are one request or two, depending on how they arrive, smuggle one."""
-    parts = data.draw(http_conversations.cuts(len(sent)))
-    whole, cut = converse([sent]), converse([sent[start:end] for start, end in parts], resets=resets)
-
-    assume(OVERFLOW_CODE not in whole.refusals)
-    assert whole.whole_requests[: len(cut.whole_requests)] == cut.whole_requests
-    assert resets or whole.whole_requests == cut.whole_requests
-    assert (whole.errors, whole.left, cut.errors, cut.left) == ([], (0, 0), [], (0, 0))
-
-
-@pytest.mark.parametrize("name", HTTP_CORPUS)
-def test_a_frame_that_servers_read_in_two_ways_is_read_in_one(name: str) -> None:
-    sent = HTTP_CORPUS[name]
-    whole, cut = converse([sent]), converse([sent[place : place + 1] for place in range(len(sent))])
-
-    assert whole.whole_requests == cut.whole_requests
-    assert (whole.errors, whole.left, cut.errors, cut.left) == ([], (0, 0), [], (0, 0))

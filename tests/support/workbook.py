@@ -22,3 +22,8 @@ def rows(content: bytes, sheet: int = 1) -> list[dict[str, str]]:
 def _value(cell: ET.Element) -> str:
     found = cell.find(f"{_NAMESPACE}is/{_NAMESPACE}t") if cell.get("t") == "inlineStr" else cell.find(f"{_NAMESPACE}v")
     return "" if found is None else found.text or ""
+
+
+def unescape(value: str) -> str:
+    """The text of a cell as Excel shows it, in which `_xHHHH_` is a character."""
+    return re.sub("_x([0-9A-Fa-f]{4})_", lambda match: chr(int(match[1], 16)), value)
