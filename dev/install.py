@@ -60,7 +60,7 @@ def _pip_install(lock: Path) -> int:
     """Run pip, showing each package as it comes, and all of pip's output only if it fails."""
     command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--require-hashes"]
     environment = os.environ | {"PIP_USER": "0"}  # a user-wide setting that pip refuses inside an environment
-    said: list[str] = []
+    output: list[str] = []
     with subprocess.Popen(
         [*command, "--progress-bar", "off", "-r", str(lock)],
         stdout=subprocess.PIPE,
@@ -70,11 +70,11 @@ def _pip_install(lock: Path) -> int:
     ) as pip:
         assert pip.stdout is not None
         for line in pip.stdout:
-            said.append(line)
+            output.append(line)
             if line.startswith(("Collecting ", "Installing collected")):
                 print(f"  {line.strip().partition(' (from')[0][:80]}", flush=True)
     if pip.returncode:
-        print("".join(said), file=sys.stderr)
+        print("".join(output), file=sys.stderr)
         print("The packages could not be installed; pip says why above. Nothing else was changed.", file=sys.stderr)
     return pip.returncode
 

@@ -14,7 +14,7 @@ from api.sending.outbox import Outbox
 from api.sending.requests import SendRequest
 from store.sending import unsettled
 
-COMMAND_LINE_TOKEN = "command line"  # noqa: S105 - the name that sends have in place of a token's
+COMMAND_LINE_TOKEN = "command line"  # noqa: S105 - sends have this name in place of a token's
 _EXIT_CODES = {"sent": EXIT_OK, "queued": EXIT_OK, "failed": EXIT_NEGATIVE}
 """By state. Other states give EXIT_UNKNOWN."""
 

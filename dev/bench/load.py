@@ -78,7 +78,7 @@ class RunningLoad:
         return self.process.poll() is None
 
     def wait(self) -> LoadResult:
-        said, _ = self.process.communicate()
+        output, _ = self.process.communicate()
         if self.process.returncode:
             raise BrokenPromiseError(f"The generator ended with exit code {self.process.returncode}.")
-        return LoadResult(**json.loads(said))
+        return LoadResult(**json.loads(output))

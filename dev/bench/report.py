@@ -61,8 +61,8 @@ def _row_cells(row: ResultRow) -> tuple[str, ...]:
 def _miss_sentence(row: ResultRow) -> str:
     assert row.target is not None
     value = f"{row.ours.median:.4g} {row.unit}" if row.ratio is None else f"{row.ratio:.2f}x {row.reference_name}"
-    said = f"{row.name} is {value}, and should be {row.target.comparison} {row.target.value:g}."
-    return f"{said} {row.miss_reason}" if row.miss_reason else said
+    sentence = f"{row.name} is {value}, and should be {row.target.comparison} {row.target.value:g}."
+    return f"{sentence} {row.miss_reason}" if row.miss_reason else sentence
 
 
 def _summarize(samples: Samples) -> dict[str, object]:

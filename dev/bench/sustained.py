@@ -127,11 +127,11 @@ def _run_at_rate(lab: BenchServers, rate: float, seconds: float) -> tuple[bool, 
     loaded = behind[: max(1, len(behind) - 3)]
     middle = sum(loaded[len(loaded) // 3 : len(loaded) * 2 // 3]) / max(1, len(loaded) // 3)
     end = sum(loaded[-len(loaded) // 3 :]) / max(1, len(loaded) // 3)
-    said = ", ".join(f"{name} {spent / outcome.seconds:.0%}" for name, spent in shares.items())
+    cpu_shares = ", ".join(f"{name} {spent / outcome.seconds:.0%}" for name, spent in shares.items())
     return end > middle + rate * BACKLOG_GROWTH_SECONDS, (
         f"{seconds:.0f} s at {rate:,.0f}/s: {checked}; answers p50 {outcome.latency_ms['p50']:.1f} ms, "
         f"p99 {outcome.latency_ms['p99']:.1f} ms from when each was due; at most {max(behind):,} waited; "
-        f"of a core: {said}."
+        f"of a core: {cpu_shares}."
     )
 
 

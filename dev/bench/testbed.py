@@ -29,7 +29,7 @@ from dev.supervisor import listeners
 from store.postgres import migrator
 
 HOST = "127.0.0.1"
-API_TOKEN = "token-of-the-benchmarks-0123456789"  # noqa: S105 - made up, for servers that only this machine reaches
+API_TOKEN = "token-of-the-benchmarks-0123456789"  # noqa: S105 - made up, for servers that only this machine can reach
 START_SECONDS = 30.0
 
 
@@ -163,8 +163,8 @@ class BenchServers:
 
         ended = child_process.wait_until(lambda: started.process.poll() is not None or answers(), START_SECONDS)
         if not ended or started.process.poll() is not None:
-            said = (self.folder / "processes.log").read_text(errors="replace")[-2000:]
-            raise BrokenPromiseError(f"A process was never ready at {url}: {said}")
+            output = (self.folder / "processes.log").read_text(errors="replace")[-2000:]
+            raise BrokenPromiseError(f"A process was never ready at {url}: {output}")
 
     def _run_admin(self, statement: str, name: str) -> None:
         with psycopg.connect(self.postgres.url_of("postgres"), autocommit=True) as connection:

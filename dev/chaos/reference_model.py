@@ -81,8 +81,8 @@ def fold(bodies: Collection[bytes]) -> ExpectedHistory:
         if "pushName" in event:
             name = (copy.message.timestamp, digest, str(event["pushName"]))
             names[copy.message.peer] = max(names.get(copy.message.peer, name), name)
-    for message_id, told in copies.items():
-        history.messages[message_id] = _merge_copies(told, acks.get(message_id, []))
+    for message_id, same_message in copies.items():
+        history.messages[message_id] = _merge_copies(same_message, acks.get(message_id, []))
     history.contacts = _contacts(history.messages.values(), {peer: name for peer, (_, _, name) in names.items()})
     return history
 
@@ -98,9 +98,9 @@ def _classify(event: dict[str, Any]) -> OutcomeKind:
 def _parse_message(event: dict[str, Any], digest: bytes) -> _MessageCopy:
     if event["event"] == "message.sent":
         data = event["data"]
-        said = data["message"]
+        sent = data["message"]
         message = MessageRow(
-            said["id"], "outgoing", data["to"], "text", said["text"], data.get("status", "sent"), said["timestamp"]
+            sent["id"], "outgoing", data["to"], "text", sent["text"], data.get("status", "sent"), sent["timestamp"]
         )
         return _MessageCopy(message, 2, digest)
     kind = event.get("type")
@@ -139,10 +139,10 @@ def _contacts(messages: Collection[MessageRow], names: dict[str, str]) -> dict[s
         peer: ContactRow(
             peer,
             names.get(peer),
-            max(message.timestamp for message in said),
-            sum(message.direction == "incoming" for message in said),
+            max(message.timestamp for message in exchanged),
+            sum(message.direction == "incoming" for message in exchanged),
         )
-        for peer, said in by_peer.items()
+        for peer, exchanged in by_peer.items()
     }
 
 

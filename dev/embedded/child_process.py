@@ -18,7 +18,7 @@ from dev.embedded.system_user import SystemUser
 POLL_SECONDS = 0.005
 
 
-def start(  # noqa: PLR0913 - as many as a program's surroundings have
+def start(  # noqa: PLR0913 - the environment of a program
     command: Sequence[str],
     output: IO[bytes] | int,
     *,

@@ -73,7 +73,7 @@ def prepare_socket_folder(data_folder: Path, longest_name: str, user: SystemUser
     """Return a private folder for a socket: `run` in the data folder, or a fixed one below /tmp if that is too long."""
     folder = data_folder / "run"
     if len(os.fsencode(folder / longest_name)) > MAX_SOCKET_PATH_BYTES:
-        folder = Path("/tmp") / f"{APPLICATION}-{os.geteuid()}-{_path_digest(data_folder)}"  # noqa: S108 - owner and mode are looked at below
+        folder = Path("/tmp") / f"{APPLICATION}-{os.geteuid()}-{_path_digest(data_folder)}"  # noqa: S108 - owner and mode are checked below
     folder.mkdir(mode=0o700, exist_ok=True)
     facts = folder.lstat()
     if folder.is_symlink() or facts.st_uid not in {os.geteuid(), user.uid if user else os.geteuid()}:
@@ -95,7 +95,7 @@ def create_temporary() -> Path:
     """Return a folder for temporary servers, in memory if there is room. The caller must remove it."""
     memory = Path("/dev/shm")  # noqa: S108 - mkdtemp makes a private folder in it
     roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 30
-    parent = memory if roomy else Path("/tmp")  # noqa: S108 - the same; $TMPDIR may lie where the server's user cannot go
+    parent = memory if roomy else Path("/tmp")  # noqa: S108 - the same; the server's user may not reach $TMPDIR
     _remove_abandoned(parent)
     folder = Path(tempfile.mkdtemp(prefix=f"{APPLICATION}-tmp-", dir=parent))
     folder.chmod(0o711)

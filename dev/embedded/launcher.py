@@ -31,7 +31,7 @@ def main(arguments: list[str]) -> None:
     # Python ignores SIGPIPE and our parent may ignore other signals, which the program would inherit.
     for number in (signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
-    os.execv(arguments[4], arguments[4:])  # noqa: S606 - running a program is what this one is for
+    os.execv(arguments[4], arguments[4:])  # noqa: S606 - this module runs programs
 
 
 if __name__ == "__main__":

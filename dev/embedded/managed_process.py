@@ -35,7 +35,7 @@ class Child(Protocol):
 class ManagedProcess:
     """Start it only from the main thread, because its death signal depends on the thread that starts it."""
 
-    def __init__(  # noqa: PLR0913 - as many as a process' surroundings have
+    def __init__(  # noqa: PLR0913 - the environment of a process
         self,
         module: str,
         environment: Mapping[str, str],

@@ -41,19 +41,19 @@ class RateLimitMiddleware:
         self.limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        told = self.limit.count_request(str((scope.get("client") or ("", 0))[0]))
-        if told is None:
+        headers = self.limit.count_request(str((scope.get("client") or ("", 0))[0]))
+        if headers is None:
             await self.app(scope, receive, send)
             return
-        if told["RateLimit-Remaining"] == "-1":
-            told |= {"RateLimit-Remaining": "0", "Retry-After": told["RateLimit-Reset"]}
-            refusal = responses.error(429, "RATE_LIMIT_EXCEEDED", "Too many requests, please try again later", told)
+        if headers["RateLimit-Remaining"] == "-1":
+            headers |= {"RateLimit-Remaining": "0", "Retry-After": headers["RateLimit-Reset"]}
+            refusal = responses.error(429, "RATE_LIMIT_EXCEEDED", "Too many requests, please try again later", headers)
             await refusal(scope, receive, send)
             return
 
         async def tell(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(told)
+                MutableHeaders(scope=message).update(headers)
             await send(message)
 
         await self.app(scope, receive, tell)

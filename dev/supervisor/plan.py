@@ -106,8 +106,8 @@ def _server_program(name: str, shared: Mapping[str, str], listener: socket.socke
 
 def _worker_program(number: int, settings: SupervisorSettings, shared: Mapping[str, str]) -> ProcessSpec:
     """Return the program of a worker. Its port only serves its status, so any free one is used unless configured."""
-    asked = settings.worker_port + number - 1 if settings.worker_port else 0
-    port = listeners.free_port(settings.host, asked, "WORKER_PORT")
+    requested_port = settings.worker_port + number - 1 if settings.worker_port else 0
+    port = listeners.free_port(settings.host, requested_port, "WORKER_PORT")
     name = "worker" if settings.worker_count == 1 else f"worker-{number}"
     url = f"{listeners.browser_url(settings.host, port)}/readyz"
     return ProcessSpec(name, "worker", {**shared, "WORKER_PORT": str(port)}, url)

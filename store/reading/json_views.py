@@ -54,13 +54,13 @@ _HAS_ACCOUNTS: LiteralString = "EXISTS (SELECT FROM account_sessions)"
 """True if there are accounts. PostgreSQL evaluates it once per query, so it costs nothing per message."""
 _REPORTED_BY: LiteralString = f"""
     CASE WHEN {_HAS_ACCOUNTS} THEN (
-        SELECT json_agg(told.session_id ORDER BY told.session_id)
+        SELECT json_agg(reported.session_id ORDER BY reported.session_id)
         FROM (
             SELECT DISTINCT o.session_id
             FROM whatsapp_messages AS o
             JOIN chats AS oc USING (chat_id)
             WHERE o.key_id = m.key_id AND o.direction = m.direction AND oc.canonical_chat_id = canonical.chat_id
-        ) AS told
+        ) AS reported
     ) ELSE json_build_array(m.session_id) END
 """  # noqa: S608 - assembled from literals only, which the type proves
 _MISSED_BY: LiteralString = f"""

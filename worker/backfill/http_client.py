@@ -109,8 +109,8 @@ def _wait(state: RetryCallState) -> float:
 def _read(response: requests.Response) -> object:
     status = response.status_code
     if status in (408, 425, 429) or status >= 500:
-        asked = response.headers.get("Retry-After", "")
-        raise _BusyError(f"answers {status}", float(asked) if asked.isdecimal() else None)
+        retry_after = response.headers.get("Retry-After", "")
+        raise _BusyError(f"answers {status}", float(retry_after) if retry_after.isdecimal() else None)
     where = response.url.partition("?")[0]
     if status in (401, 403):
         raise BackfillError(f"{where} answers {status}: the api_key of the sender is wrong.")

@@ -104,8 +104,8 @@ def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
         lab.start_module("api", small_url) as small_api,
         lab.start_module("api", large_url) as large_api,
     ):
-        asked = MEASURED_CALLS if plan.message_count >= SMALL_HISTORY_MESSAGES else 20
-        return [compare((small_url, small_api.port, small), (large_url, large_api.port, size), asked)]
+        calls = MEASURED_CALLS if plan.message_count >= SMALL_HISTORY_MESSAGES else 20
+        return [compare((small_url, small_api.port, small), (large_url, large_api.port, size), calls)]
 
 
 def compare(small: tuple[str, int, int], large: tuple[str, int, int], call_count: int) -> ResultTable:
@@ -140,13 +140,13 @@ def compare(small: tuple[str, int, int], large: tuple[str, int, int], call_count
     )
 
 
-def _measure_both(name: str, small: _MeasuredHistory, large: _MeasuredHistory, asked: int) -> tuple[Timings, Timings]:
+def _measure_both(name: str, small: _MeasuredHistory, large: _MeasuredHistory, calls: int) -> tuple[Timings, Timings]:
     for number in range(WARMUP_CALLS):
         for side in (small, large):
             side.measure(name, bare_first=number % 2 == 0)
     found = tuple(Timings([[] for _ in range(ROUNDS)], [[] for _ in range(ROUNDS)]) for _ in range(2))
     for turn in range(ROUNDS):
-        for number in range(asked):
+        for number in range(calls):
             for side, timed in zip((small, large), found, strict=True):
                 ours, bare = side.measure(name, bare_first=number % 2 == 0)
                 timed.api_seconds[turn].append(ours)

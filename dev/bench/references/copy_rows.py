@@ -40,12 +40,14 @@ def build_rows(senders: Senders, count: int) -> tuple[list[ParsedRow], list[Pars
     for number in range(count):
         outcome = parser.parse(senders.body(number)).outcome
         message = next(fact for fact in outcome.facts if isinstance(fact, Message))
-        said = (outcome.session_id, message.message_id, message.direction, message.address, message.type)
-        guides.append((*said, message.text, message.time))
+        identity = (outcome.session_id, message.message_id, message.direction, message.address, message.type)
+        guides.append((*identity, message.text, message.time))
         tie = hash(message.message_id)
         arrived = (now + number // 8) * 65536
         content = (message.raw_type, message.content_state, message.text, message.time, "message")
-        ours.append((number + 1, number % senders.chat_count + 1, *said, *content, arrived, 5, message.time, tie, True))
+        ours.append(
+            (number + 1, number % senders.chat_count + 1, *identity, *content, arrived, 5, message.time, tie, True)
+        )
     return ours, guides
 
 

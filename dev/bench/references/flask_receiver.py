@@ -9,7 +9,7 @@ from dev.bench import sample_webhooks
 from dev.bench.references import guide
 
 
-def create_app(environ: Mapping[str, str] = os.environ) -> Any:  # noqa: ANN401 - flask is only there to be measured
+def create_app(environ: Mapping[str, str] = os.environ) -> Any:  # noqa: ANN401 - flask is installed only for measuring
     """Return a WSGI application."""
     flask: Any = importlib.import_module("flask")
     database_url = environ["DATABASE_URL"]

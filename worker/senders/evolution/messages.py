@@ -72,24 +72,24 @@ def _message(item: JsonObject, *, is_history: bool) -> tuple[Fact, ...]:
     key = json_document.as_object(item.get("key")) or {}
     time = timestamps.parse(item.get("messageTimestamp"))
     sides = parties.of_key(key, item.get("pushName"), time)
-    said = _content(item)
+    content = _content(item)
     message_id = message_updates.key_id(key)
-    if isinstance(said, MessageContent) and said.raw_type == "REVOKE" and message_id is not None:
-        said = MessageUpdate("delete", message_id, "")
+    if isinstance(content, MessageContent) and content.raw_type == "REVOKE" and message_id is not None:
+        content = MessageUpdate("delete", message_id, "")
     # Messages of the past have numbers, which start at 0 as in Baileys.
     status = statuses.parse(item.get("status"), statuses.FIRST_OF_BAILEYS_SCALE)
-    return message_facts.of(said, sides, message_id=message_id, time=time, status=status, is_history=is_history)
+    return message_facts.of(content, sides, message_id=message_id, time=time, status=status, is_history=is_history)
 
 
 def _content(item: JsonObject) -> MessageContent | MessageUpdate:
     message = json_document.as_object(item.get("message"))
     if not message:
         return proto_messages.read_stub(item.get("messageStubType"), item.get("messageStubParameters"))
-    said = proto_messages.read(message)
-    if isinstance(said, MessageUpdate):
-        return said
-    said = proto_messages.with_file(said, link=message.get("mediaUrl"), mime_type=None, name=None)
-    return said._replace(reply_to=proto_messages.reply_to(item.get("contextInfo")) or said.reply_to)
+    content = proto_messages.read(message)
+    if isinstance(content, MessageUpdate):
+        return content
+    content = proto_messages.with_file(content, link=message.get("mediaUrl"), mime_type=None, name=None)
+    return content._replace(reply_to=proto_messages.reply_to(item.get("contextInfo")) or content.reply_to)
 
 
 def _update(item: JsonObject) -> tuple[Fact, ...]:

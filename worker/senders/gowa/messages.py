@@ -44,8 +44,8 @@ def read(event: Event) -> tuple[Fact, ...]:
     """Read `message`, from the other side or from the owner's other devices."""
     time = _time(event)
     message_id = message_ids.bare(event.data.get("id"))
-    told = message_facts.of(_content(event), _parties(event, time), message_id=message_id, time=time)
-    return (*told, *_own_number(event, time))
+    message = message_facts.of(_content(event), _parties(event, time), message_id=message_id, time=time)
+    return message + _own_number(event, time)
 
 
 def read_reaction(event: Event) -> tuple[Fact, ...]:

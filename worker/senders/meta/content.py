@@ -9,7 +9,7 @@ from worker.senders.whatsapp.message_types import MEDIA_TYPES
 
 _HISTORY_FILE: Final = "media_placeholder"
 """The type of a file in the history until the file arrives as a message with the same id."""
-_NEVER_TOLD: Final = "unsupported"
+_WITHOUT_CONTENT: Final = "unsupported"
 """The type of a message whose content Meta does not pass on."""
 
 
@@ -23,7 +23,7 @@ def read(item: JsonObject, raw_type: str | None) -> MessageContent:
     """Return the content of a message of this type."""
     context = json_document.as_object(item.get("context")) or {}
     quoted = text.identifier(context.get("id"))
-    if raw_type is None or raw_type == _NEVER_TOLD:
+    if raw_type is None or raw_type == _WITHOUT_CONTENT:
         return proto_messages.UNDECRYPTED._replace(raw_type=raw_type, reply_to=quoted)
     if raw_type == _HISTORY_FILE:
         return proto_messages.UNDECRYPTED._replace(raw_type=raw_type, state="media_missing")

@@ -31,24 +31,24 @@ def read(payload: JsonObject) -> MessageContent | MessageUpdate:
     engine = json_document.as_object(payload.get("_data")) or {}
     found = (json_document.as_object(engine.get(key)) for key in _MESSAGE_KEYS)
     message = next((each for each in found if each), None)
-    said = _read_flat(payload, engine) if message is None else proto_messages.read(message)
-    if isinstance(said, MessageUpdate):
-        return said
+    content = _read_flat(payload, engine) if message is None else proto_messages.read(message)
+    if isinstance(content, MessageUpdate):
+        return content
     target = message_ids.bare(payload.get("id"))
-    if said.raw_type == _DELETED and target is not None:
+    if content.raw_type == _DELETED and target is not None:
         return MessageUpdate("delete", target, "")
     media = json_document.as_object(payload.get("media")) or {}
-    said = proto_messages.with_file(
-        said,
+    content = proto_messages.with_file(
+        content,
         link=media.get("url") or payload.get("mediaUrl"),
         mime_type=media.get("mimetype"),
         name=media.get("filename"),
     )
-    if not said.text and not said.caption:
-        said = _with_body(said, text.message_text(payload.get("body")))
-    if payload.get("hasMedia") is True and said.media_url is None:
-        said = said._replace(state="media_missing")
-    return said._replace(reply_to=_reply_to(payload, engine) or said.reply_to)
+    if not content.text and not content.caption:
+        content = _with_body(content, text.message_text(payload.get("body")))
+    if payload.get("hasMedia") is True and content.media_url is None:
+        content = content._replace(state="media_missing")
+    return content._replace(reply_to=_reply_to(payload, engine) or content.reply_to)
 
 
 def _read_flat(payload: JsonObject, engine: JsonObject) -> MessageContent:

@@ -8,7 +8,7 @@ from worker.senders.whatsapp.parties import Parties
 
 
 def of(  # noqa: PLR0913 - the parts of a message
-    said: MessageContent | MessageUpdate,
+    content: MessageContent | MessageUpdate,
     parties: Parties,
     *,
     message_id: str | None,
@@ -20,11 +20,11 @@ def of(  # noqa: PLR0913 - the parts of a message
 
     Raises UnreadableEventError without a message id.
     """
-    if isinstance(said, MessageUpdate):
-        return of_update(said, parties, time)
+    if isinstance(content, MessageUpdate):
+        return of_update(content, parties, time)
     if message_id is None:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)
-    return of_content(said, parties, message_id=message_id, time=time, status=status, is_history=is_history)
+    return of_content(content, parties, message_id=message_id, time=time, status=status, is_history=is_history)
 
 
 def of_content(  # noqa: PLR0913 - the parts of a message

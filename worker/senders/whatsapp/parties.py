@@ -56,7 +56,7 @@ def of_info(info: JsonObject, time: int | None) -> Parties:
     )
 
 
-def find(  # noqa: PLR0913 - all that a message says of its sides
+def find(  # noqa: PLR0913 - the two sides of a message
     chat: object,
     *,
     is_ours: bool,

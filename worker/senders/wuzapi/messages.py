@@ -28,16 +28,16 @@ def read(event: Event) -> tuple[Fact, ...]:
     """Read `Message`, from the other side or typed on the phone. Messages sent by the API cause no event."""
     info, time = _info(event)
     message = json_document.as_object(event.data.get("Message")) or {}
-    said = proto_messages.read(message)
-    if isinstance(said, MessageContent):
+    content = proto_messages.read(message)
+    if isinstance(content, MessageContent):
         file = json_document.as_object(event.envelope.get("s3")) or {}
-        said = proto_messages.with_file(
-            said,
+        content = proto_messages.with_file(
+            content,
             link=file.get("url"),
             mime_type=event.envelope.get("mimeType") or file.get("mimeType"),
-            name=said.file_name or event.envelope.get("fileName") or file.get("fileName"),
+            name=content.file_name or event.envelope.get("fileName") or file.get("fileName"),
         )
-    return message_facts.of(said, parties.of_info(info, time), message_id=text.identifier(info.get("ID")), time=time)
+    return message_facts.of(content, parties.of_info(info, time), message_id=text.identifier(info.get("ID")), time=time)
 
 
 def read_undecrypted(event: Event) -> tuple[Fact, ...]:
@@ -88,14 +88,14 @@ def _past_message(item: JsonObject) -> tuple[Fact, ...]:
         time=time,
     )
     message = json_document.as_object(item.get("message"))
-    said = (
+    content = (
         proto_messages.read(message)
         if message
         else proto_messages.read_stub(item.get("messageStubType"), item.get("messageStubParameters"))
     )
     status = statuses.parse(item.get("status"), statuses.FIRST_OF_BAILEYS_SCALE)
     return message_facts.of(
-        said, sides, message_id=message_updates.key_id(key), time=time, status=status, is_history=True
+        content, sides, message_id=message_updates.key_id(key), time=time, status=status, is_history=True
     )
 
 
