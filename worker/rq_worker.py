@@ -1,4 +1,4 @@
-"""An RQ worker that can be killed at any moment: one queue, one job, signal handlers that only set a flag.
+"""Runs an RQ worker that can be killed at any moment: one queue, one job, signal handlers that only set a flag.
 
 It replaces four behaviours of RQ's worker. Its signal handler raises at any line, so that a graceful stop can strand a
 job. It runs any function, callback or webhook named in Redis. Its command channel obeys everyone who can write to

@@ -1,4 +1,4 @@
-"""A minimal HTTP client, because the client's time is measured as well."""
+"""Implements a minimal HTTP client, because the client's time is measured as well."""
 
 import socket
 import time

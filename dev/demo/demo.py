@@ -1,4 +1,4 @@
-"""A simulated gateway whose people keep writing, and reply to messages that they receive."""
+"""Simulates a gateway whose people keep writing, and reply to messages that they receive."""
 
 import heapq
 import itertools

@@ -1,4 +1,4 @@
-"""A second simulated gateway for the demo's number: a WAHA that reports the same messages but loses some."""
+"""Simulates a second gateway for the demo's number: a WAHA that reports the same messages but loses some."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""An embedded PostgreSQL, reached through a socket that only its user can open."""
+"""Runs an embedded PostgreSQL, reached through a socket that only its user can open."""
 
 import shutil
 import signal

@@ -1,4 +1,4 @@
-"""An embedded Valkey, reached through a socket that only its user can open."""
+"""Runs an embedded Valkey, reached through a socket that only its user can open."""
 
 import signal
 import socket

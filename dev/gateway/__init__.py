@@ -1,1 +1,1 @@
-"""A simulated SAK gateway: answers calls, sends webhooks, and misbehaves on request."""
+"""Simulates a SAK gateway: answers calls, sends webhooks, and misbehaves on request."""

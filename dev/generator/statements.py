@@ -1,4 +1,4 @@
-"""The statements that generate a history (dev/generator/steps.py), in the order in which they run.
+"""Defines the statements that generate a history (dev/generator/steps.py), in the order in which they run.
 
 PostgreSQL generates everything itself, in independent parts: a message depends only on its number. The rows are those
 that the worker would have written for such events; a test checks this.

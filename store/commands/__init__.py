@@ -1,1 +1,1 @@
-"""The commands of `python -m store`, a module per command."""
+"""Implements the commands of `python -m store`, one module per command."""

@@ -1,4 +1,4 @@
-"""Accounts: sessions of several gateways that share one phone number and one history.
+"""Reads accounts: sessions of several gateways that share one phone number and one history.
 
 Each session keeps its own rows: a chat per address, and a message per chat. The rows show which session reported a
 message; a session that missed it has no row. What the account shares belongs to its *primary* session, which is the one

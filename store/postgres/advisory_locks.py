@@ -1,4 +1,7 @@
-"""Advisory locks, one for each kind of work that must run only once at a time. No other program uses these numbers."""
+"""Defines the advisory locks, one for each kind of work that must run only once at a time.
+
+No other program uses these numbers.
+"""
 
 from store.postgres.connections import Connection
 

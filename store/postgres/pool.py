@@ -1,4 +1,4 @@
-"""A pool of connections, shared by the threads of one process."""
+"""Provides a pool of connections that the threads of one process share."""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager

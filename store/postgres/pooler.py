@@ -1,4 +1,4 @@
-"""A connection whose settings also apply behind a pooler.
+"""Provides connections whose settings also apply behind a pooler.
 
 A pooler in transaction mode may run every transaction on another server connection. Settings made at the start of our
 connection are missing there, and prepared statements exist on the wrong connection.

@@ -1,4 +1,4 @@
-"""SQL fragments for the labels and notes of chats.
+"""Defines SQL fragments for the labels and notes of chats.
 
 Labels and notes are stored under the address where they were added, and are shown with its canonical chat.
 """

@@ -1,4 +1,4 @@
-"""SQL fragments that build the JSON of messages, sends and chats, shared by pages, search and the change feed.
+"""Builds the JSON of messages, sends and chats in SQL fragments that pages, search and the change feed share.
 
 PostgreSQL builds the JSON because for a page of 50 messages this takes half the time of building it in Python.
 """

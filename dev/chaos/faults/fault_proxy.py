@@ -1,4 +1,4 @@
-"""A proxy between two processes that injects network faults."""
+"""Implements a proxy between two processes that injects network faults."""
 
 import asyncio
 import socket
