@@ -81,7 +81,7 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject, 
         WHERE u.key_id = ANY(%(keys)s)
             AND (
                 u.chat_id = ANY(%(chats)s) OR u.sender = ANY(%(addresses)s)
-                -- The same events' updates of other people's messages stay.
+                -- Updates of other people's messages from the same events are kept.
                 OR {message_columns.event_digest("u")} = ANY(%(digests)s) AND u.key_id = ANY(%(selected)s)
             )
         """,  # noqa: S608 - assembled from literals only, which the type proves
@@ -148,7 +148,7 @@ def erase_updates(connection: Connection, subject: ErasureSubject, after: int) -
         f"""
         DELETE FROM message_updates AS u
         WHERE u.key_id = ANY(%(keys)s) AND {message_columns.event_digest("u")} = ANY(%(digests)s)
-            -- The same events' updates by other people stay.
+            -- Updates by other people from the same events are kept.
             AND (u.chat_id = ANY(%(chats)s) OR u.sender = ANY(%(addresses)s))
         """,  # noqa: S608 - assembled from literals only, which the type proves
         {**subject.sql_parameters, "chats": chat_ids, "keys": key_ids, "digests": sorted(digests)},

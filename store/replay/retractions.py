@@ -140,7 +140,7 @@ def _replace_report(column: LiteralString) -> LiteralString:
     return f"""
         UPDATE sessions
         SET {column} = %(new_value)s, {column}_at = %(new_at)s, {column}_digest = %(new_digest)s, rev = rev + 1,
-            -- This does not include states.
+            -- Removes nothing for a state, which is not a phone.
             phones = array_remove(phones, %(value)s)
         WHERE session_id = %(session_id)s AND {column}_at = %(effective_at)s AND {column}_digest = %(digest)s
     """  # noqa: S608 - literals
