@@ -1,5 +1,7 @@
 """Stores a batch in the stream if Redis confirms in time, otherwise in the spool."""
 
+import asyncio
+import time
 from dataclasses import dataclass
 
 from ingest.counters import Counters
@@ -13,13 +15,17 @@ from ingest.stream.stream_appender import StreamAppender
 
 VIA_STREAM = "stream"
 VIA_SPOOL = "spool"
+PATIENCE_SECONDS = 3.0
+"""For how long batches are tried again after both failed, as a restart ends soon; afterwards each is tried once."""
+PAUSE_SECONDS = 0.1
+"""Between two attempts."""
 
 
 class BatchNotStoredError(NotConfirmedError):
     """Neither Redis nor the spool confirmed the batch."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class BatchStore:
     """Tries the stream first, or the spool while the circuit is open or Redis is nearly full."""
 
@@ -29,20 +35,31 @@ class BatchStore:
     redis_memory: RedisMemory
     counters: Counters
     failpoints: Failpoints
+    _failing_since: float | None = None
+    """When both failed first, by the monotonic clock; None while the last batch was stored."""
 
     async def store(self, batch: contract.RawBatch) -> str:
         """Store the batch; returns VIA_STREAM or VIA_SPOOL, raises BatchNotStoredError."""
         fields = contract.to_fields(batch)
-        attempts = [self._append_to_stream, self._append_to_spool]
-        if self.breaker.open_reason is not None or not self.redis_memory.fits(len(fields[b"bodies"])):
-            attempts.reverse()  # Redis failed lately or is nearly full, but is tried before the batch is refused
         may_be_stored = False
-        for attempt in attempts:
-            try:
-                return await attempt(batch, fields)
-            except NotConfirmedError as error:
-                may_be_stored = may_be_stored or error.may_be_stored
-        raise BatchNotStoredError("not stored", may_be_stored=may_be_stored)
+        while True:
+            attempts = [self._append_to_stream, self._append_to_spool]
+            if self.breaker.open_reason is not None or not self.redis_memory.fits(len(fields[b"bodies"])):
+                attempts.reverse()  # Redis failed lately or is nearly full, but is tried before the batch is refused
+            for attempt in attempts:
+                try:
+                    via = await attempt(batch, fields)
+                except NotConfirmedError as error:
+                    may_be_stored = may_be_stored or error.may_be_stored
+                else:
+                    self._failing_since = None
+                    return via
+            now = time.monotonic()
+            if self._failing_since is None:
+                self._failing_since = now
+            if now - self._failing_since > PATIENCE_SECONDS:
+                raise BatchNotStoredError("not stored", may_be_stored=may_be_stored)
+            await asyncio.sleep(PAUSE_SECONDS)
 
     async def _append_to_stream(self, batch: contract.RawBatch, fields: dict[bytes, bytes]) -> str:
         await self.appender.append([fields], len(batch.bodies), len(fields[b"bodies"]))

@@ -127,6 +127,23 @@ def test_a_full_spool_refuses_and_its_numbers_are_used_later(own_valkey: Embedde
     assert newest.acknowledged_events == 5 - len(refused) + 1
 
 
+def test_a_restart_of_redis_without_a_spool_refuses_nothing(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
+    """A connection that is cut and a full disk of the spool coincide now and then; both refuse in the same instant."""
+    (tmp_path / "file").write_text("not a folder")
+    with (
+        IngestProcess(own_valkey.url, tmp_path, SPOOL_DIR=str(tmp_path / "file")) as ingest,
+        WebhookLoad(ingest) as load,
+    ):
+        wait_until(lambda: bool(load.acknowledged))
+        own_valkey.kill()
+        own_valkey.start()
+        before = len(load.acknowledged)
+        wait_until(lambda: len(load.acknowledged) > before + load.clients)
+
+    assert load.failures == []
+    assert set(load.acknowledged) <= set(stream_bodies(own_valkey.url))
+
+
 def test_without_a_spool_events_go_to_redis_and_readyz_notes_it(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """A container may come without a volume; that must be seen before Redis fails."""
     (tmp_path / "file").write_text("not a folder")
