@@ -75,7 +75,7 @@ class BoundedReader(HttpToolsProtocol):
             self._turns.yield_turn(self._table.queue)
             return
         was_idle = self._idle
-        if len(data) <= self._size.allowed_bytes:
+        if len(data) <= (self._size.allowed_bytes if self._reading_headers or self._reading_body else MAX_HEAD_BYTES):
             self._feed(data)
         else:
             rest = memoryview(data)
@@ -102,14 +102,17 @@ class BoundedReader(HttpToolsProtocol):
         if self._idle:
             self._end_idle()
         self._reading_headers = True
-        self._size.begin()
+        self._size.requests_in_data += 1
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._reading_headers:  # else it is a trailer
             if len(self.headers) >= MAX_HEADERS:
                 self._violation = error_responses.HEADERS_TOO_LARGE
                 raise _RefusedError
-            super().on_header(name, value)
+            name = name.lower()  # as the base class does, of which a call would cost as much again
+            if name == b"expect" and value.lower() == b"100-continue":
+                self.expect_100_continue = True
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
@@ -144,12 +147,14 @@ class BoundedReader(HttpToolsProtocol):
             self._refuse(error_responses.BUSY, linger=True)
         else:
             self._table.count_refusal(error_responses.BUSY.code)
-            self.transport.abort()
+            self.drop()
 
     def drop(self) -> None:
         self.transport.abort()
 
     def _feed(self, data: bytes | memoryview) -> None:
+        if not (self._reading_headers or self._reading_body):
+            self._size.requests_in_data = 0
         try:
             self.parser.feed_data(data)  # pyright: ignore[reportOptionalMemberAccess] - None only once the connection is lost
         except httptools.HttpParserUpgrade:
@@ -164,9 +169,10 @@ class BoundedReader(HttpToolsProtocol):
             else:
                 self._refuse(self._violation or error_responses.BAD_REQUEST)
         else:
-            self._size.count(len(data), unfinished=self._reading_headers or self._reading_body)
-            if self._size.allowed_bytes < 1:
-                self._refuse(error_responses.HEADERS_TOO_LARGE)
+            if self._reading_headers or self._reading_body:
+                self._size.count(len(data))
+                if self._size.allowed_bytes < 1:
+                    self._refuse(error_responses.HEADERS_TOO_LARGE)
 
     def _hold(self) -> None:
         """Report what the connection holds."""

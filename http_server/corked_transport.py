@@ -36,6 +36,13 @@ class CorkedTransport(asyncio.Transport):
         if self._buffered_bytes > MAX_BUFFERED_BYTES:
             self.flush()
 
+    def write_at_once(self, data: bytes) -> None:
+        """Write data to which nothing is to be joined."""
+        self.flush()
+        if not self.is_closing():
+            self.written_bytes += len(data)
+            self._transport.write(data)
+
     def close(self) -> None:
         self.flush()
         if self.lingers and not self.is_lingering and not self._transport.is_closing():

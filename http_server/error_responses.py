@@ -28,8 +28,12 @@ class ErrorResponse:
 
     def encode(self, default_headers: Iterable[tuple[bytes, bytes]]) -> bytes:
         """The whole response, for a connection without an application's."""
-        head = b"".join(b"%b: %b\r\n" % header for header in (*default_headers, *self.all_headers))
-        return STATUS_LINE[self.status] + head + b"\r\n" + self.body
+        return STATUS_LINE[self.status] + encode_headers((*default_headers, *self.all_headers)) + b"\r\n" + self.body
+
+
+def encode_headers(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """The headers as lines."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 _CLOSE = ((b"connection", b"close"),)

@@ -2,14 +2,16 @@
 
 import asyncio
 import math
-from typing import cast
+from functools import partial
+from typing import Any, cast
 
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from http_server import error_responses
 from http_server.bounded_reader import HEAD_SECONDS, LINGER_SECONDS, BoundedReader
 from http_server.corked_transport import CorkedTransport
+from http_server.direct_endpoint import MAX_BODY_BYTES, DirectEndpoint
 from http_server.pipeline_flow_control import PipelineFlowControl
 
 SHUTDOWN_BODY_SECONDS = 1.0
@@ -24,6 +26,12 @@ class BoundedProtocol(BoundedReader):
     _accepted_bytes = -1
     """How many bytes of responses the client had accepted when the sweep last looked; -1: it had accepted all."""
     _unread_deadline = math.inf
+    _starting: ASGI3Application | None = None
+    """The application, once a request's head is read, until its answer is begun."""
+
+    def __init__(self, *, direct: DirectEndpoint | None = None, **reader: Any) -> None:  # noqa: ANN401 - of the base class
+        super().__init__(**reader)
+        self._direct = direct
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._cork = CorkedTransport(cast("asyncio.Transport", transport), self.loop)
@@ -41,6 +49,11 @@ class BoundedProtocol(BoundedReader):
         super().connection_lost(exc)
         self._reading_headers = self._reading_body = False
         self._forget_requests()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._starting is not None:
+            self._start()
 
     def eof_received(self) -> bool | None:  # pyright: ignore[reportIncompatibleMethodOverride] - asyncio's own type
         """Keep the half-closed connection if the client still waits for an answer."""
@@ -96,10 +109,39 @@ class BoundedProtocol(BoundedReader):
     def _start_waiting(self) -> None:
         if self.pipeline and not self.transport.is_closing():
             self._start_asgi_task(*self.pipeline.pop())
+            self._start()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
-        super()._start_asgi_task(cycle, app)
+        self._starting = app
+
+    def _start(self) -> None:
+        """Begin to answer, now that what has arrived of the request is read."""
+        cycle, app = self._running, self._starting
+        self._starting = None
+        if cycle is None or app is None:
+            return
+        direct = self._direct
+        if (
+            direct is not None
+            and not (cycle.more_body or cycle.disconnected or self.flow.write_paused)
+            and len(cycle.body) <= MAX_BODY_BYTES
+            and direct.take(cycle.scope, bytes(cycle.body), partial(self._respond, cycle))
+        ):
+            cycle.body = bytearray()
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _respond(self, cycle: RequestResponseCycle, status: int, headers: bytes, body: bytes) -> None:
+        if cycle.disconnected or cycle.response_started:
+            return
+        cycle.response_started = cycle.response_complete = True
+        defaults = error_responses.encode_headers(cycle.default_headers)
+        closing = b"" if cycle.keep_alive else b"connection: close\r\n"
+        self._cork.write_at_once(b"".join((STATUS_LINE[status], defaults, headers, closing, b"\r\n", body)))
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     def _watch_unread(self, now: float) -> None:
         """Close the connection if the client accepts nothing of its responses."""

@@ -7,15 +7,12 @@ MAX_HEAD_BYTES = 64 << 10
 class RequestSize:
     """The size of the request that is read. The parser does not tell where in the data a request begins."""
 
-    __slots__ = ("_counted_body_bytes", "_requests_in_data", "_uncertain_bytes", "body_bytes", "framing_bytes")
+    __slots__ = ("_counted_body_bytes", "_uncertain_bytes", "body_bytes", "framing_bytes", "requests_in_data")
 
     def __init__(self) -> None:
-        self._requests_in_data = 0
+        self.requests_in_data = 0
+        """How many requests have a part in the data that is parsed; the reader counts those that begin in it."""
         self.end()
-
-    def begin(self) -> None:
-        """Note that a request begins in the data that is parsed."""
-        self._requests_in_data += 1
 
     def end(self) -> None:
         """Note that the request is complete."""
@@ -25,17 +22,14 @@ class RequestSize:
         self._uncertain_bytes = 0
         self._counted_body_bytes = 0
 
-    def count(self, data_bytes: int, *, unfinished: bool) -> None:
-        """Count data that was parsed; `unfinished`: a part of the newest request is missing."""
-        if not unfinished:
-            self._requests_in_data = 0
-            return
-        if self._requests_in_data > 1:
+    def count(self, data_bytes: int) -> None:
+        """Count data that was parsed, of whose newest request a part is missing."""
+        if self.requests_in_data > 1:
             self._uncertain_bytes = self.framing_bytes = data_bytes - self.body_bytes
         else:
             self.framing_bytes += data_bytes - (self.body_bytes - self._counted_body_bytes)
         self._counted_body_bytes = self.body_bytes
-        self._requests_in_data = 1
+        self.requests_in_data = 1
 
     @property
     def allowed_bytes(self) -> int:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from environment.listener import LISTEN_BACKLOG
 from http_server.connections import Connections
+from http_server.direct_endpoint import DirectEndpoint
 from http_server.protocol import BoundedProtocol
 
 ACCEPTS_IN_A_TURN = 8
@@ -27,11 +28,15 @@ class BoundedServer(uvicorn.Server):
         app: ASGIApp,
         connections: Connections,
         *,
+        direct: DirectEndpoint | None = None,
         trusts_proxy: bool = False,
         before_shutdown: Callable[[], None] | None = None,
     ) -> None:
-        """`trusts_proxy`: read X-Forwarded-Proto of a proxy on this machine. `before_shutdown` ends event streams."""
-        protocol = functools.partial(BoundedProtocol, table=connections)
+        """`direct` is offered complete requests before `app`; `before_shutdown` ends event streams.
+
+        `trusts_proxy`: read X-Forwarded-Proto of a proxy on this machine.
+        """
+        protocol = functools.partial(BoundedProtocol, table=connections, direct=direct)
         super().__init__(
             uvicorn.Config(
                 app,

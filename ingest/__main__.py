@@ -23,7 +23,7 @@ def main() -> None:
     # These objects live as long as the process: collecting over them took 20 ms, five times a second under load.
     gc.collect()
     gc.freeze()
-    server.serve(BoundedServer(app, app.state.connections), socket)
+    server.serve(BoundedServer(app, app.state.connections, direct=app.state.direct), socket)
 
 
 if __name__ == "__main__":

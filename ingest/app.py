@@ -28,6 +28,7 @@ from ingest.heartbeat import Heartbeat
 from ingest.http.refusal_report import RefusalReport
 from ingest.http.senders import SendersEndpoint
 from ingest.http.webhook import WebhookEndpoint
+from ingest.http.webhook_paths import WebhookPaths
 from ingest.metrics import IngestCollector
 from ingest.quarantine import quarantine_file
 from ingest.quarantine.quarantine import Quarantine
@@ -51,10 +52,6 @@ from ingest.tail.tail import Tail
 from ingest.writer_position import FormerWriters
 from telemetry import traces
 
-WEBHOOK_PATH = "/whatsapp-webhook"
-"""Where SAK posts."""
-SENDERS_PATH = "/webhooks/{name}"
-"""Where the senders of senders.toml post."""
 SHUTDOWN_SECONDS = 4.0
 """How long the last batches may take at shutdown: the stream's deadline plus the spool's."""
 
@@ -82,8 +79,9 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
     drainer = SpoolDrainer(client, appenders[1], spool, breaker, memory, counters, failpoints, tail_drainer)
     heartbeat = Heartbeat(client, batcher, former_writers, spool, tail, orphaned_tails)
     refusals = RefusalReport(client, counters)
-    secrets = WebhookSecrets(config.webhook_secrets, config.secrets_file)
-    verifiers = Verifiers(secrets, config.senders_file, config.sender)
+    verifiers = Verifiers(
+        WebhookSecrets(config.webhook_secrets, config.secrets_file), config.senders_file, config.sender
+    )
     quarantine = Quarantine(
         QuarantineFile(config.spool_dir / quarantine_file.FILE_NAME),
         config.quarantine_max_bytes,
@@ -121,14 +119,14 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
     health = Health(config, client, spool, breaker, memory, tail, heartbeat)
     connections = Connections(config.connection_bounds, counters.count_refusal)
     collector = IngestCollector(counters, connections, spool, breaker, memory, tail, quarantine)
-    routes = [
-        *_webhook_routes(config, verifiers, quarantine, batcher, counters),
+    webhooks = _make_webhook_paths(config, verifiers, quarantine, batcher, counters)
+    probes = [
         Route("/healthz", health.liveness),
         Route("/readyz", shared(health.readiness)),
         Route("/metrics", shared(_metrics_endpoint(collector))),
     ]
-    app = Starlette(lifespan=lifespan, routes=routes, exception_handlers=_EXCEPTION_HANDLERS)
-    app.state.connections = connections
+    app = Starlette(lifespan=lifespan, routes=[*webhooks.routes, *probes], exception_handlers=_EXCEPTION_HANDLERS)
+    app.state.connections, app.state.direct = connections, webhooks
     return app
 
 
@@ -142,19 +140,13 @@ def _metrics_endpoint(collector: Collector) -> Callable[[Request], Awaitable[Res
     return metrics
 
 
-def _webhook_routes(
+def _make_webhook_paths(
     config: Settings, verifiers: Verifiers, quarantine: Quarantine, batcher: Batcher, counters: Counters
-) -> list[Route]:
+) -> WebhookPaths:
     verifier = None if config.allow_unsigned else verifiers.default
     max_bytes = config.max_body_bytes
     sak = WebhookEndpoint(DEFAULT_SENDER, verifier, responses.BAD_SIGNATURE, quarantine, batcher, counters, max_bytes)
-    senders = SendersEndpoint(verifiers, quarantine, batcher, counters, max_bytes)
-    return [
-        Route(WEBHOOK_PATH, sak),
-        Route(WEBHOOK_PATH + "/", sak),  # the gateway sends once and follows no redirect
-        Route(SENDERS_PATH, senders),
-        Route(SENDERS_PATH + "/{_:path}", senders),  # Evolution may append the event's name
-    ]
+    return WebhookPaths(sak, SendersEndpoint(verifiers, quarantine, batcher, counters, max_bytes))
 
 
 def _terminate_on_failure(task: asyncio.Task[None]) -> None:

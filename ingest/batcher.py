@@ -7,7 +7,8 @@ import time
 from collections import deque
 from dataclasses import dataclass, field
 
-from ingest import tracing
+from http_server.direct_endpoint import Respond
+from ingest import responses, tracing
 from ingest.batch_store import BatchNotStoredError, BatchStore
 from ingest.counters import Counters
 from ingest.queue import contract
@@ -41,6 +42,8 @@ class PendingBatch:
     """Whether events that come now may join it."""
     request_spans: list[Span] = field(default_factory=list[Span])
     """The spans of its requests, if tracing is on."""
+    direct_requests: list[tuple[int, Respond]] = field(default_factory=list[tuple[int, Respond]])
+    """Of the requests that wait without a task: the index of the event, and how to respond."""
 
 
 class Batcher:
@@ -145,11 +148,17 @@ class Batcher:
         if path is None:
             log.error("batch not stored; senders received 503", extra={"batch": name, "events": len(batch.bodies)})
             pending.acknowledgement.set_result(None)
+            for _, respond in pending.direct_requests:
+                self._counters.count_refusal(responses.NOT_KEPT.code)
+                responses.respond_error(respond, responses.NOT_KEPT)
             return
         if log.isEnabledFor(logging.DEBUG):
             log.debug("batch stored", extra={"batch": name, "events": len(batch.bodies), "path": path})
         self._counters.count_batch(len(batch.bodies))
-        pending.acknowledgement.set_result(BatchAcknowledgement(name, path))
+        acknowledgement = BatchAcknowledgement(name, path)
+        pending.acknowledgement.set_result(acknowledgement)
+        for index, respond in pending.direct_requests:
+            acknowledgement.respond(index, respond)
 
     def _make_batch(self, pending: PendingBatch, traceparents: tuple[str, ...]) -> contract.RawBatch:
         """The identity, once, before the first attempt."""

@@ -1,11 +1,13 @@
-"""Ingest's answers as ASGI messages, built once where possible."""
+"""Ingest's answers, to ASGI requests and to direct ones, built once where possible."""
 
 import functools
 import json
+from http import HTTPStatus
 
-from starlette.types import Message, Send
+from starlette.types import Send
 
-from http_server.error_responses import JSON_CONTENT_TYPE, ErrorResponse
+from http_server.direct_endpoint import Respond
+from http_server.error_responses import JSON_CONTENT_TYPE, ErrorResponse, encode_headers
 
 _ALLOW = ((b"allow", b"POST, OPTIONS"),)
 _RETRY = ((b"retry-after", b"1"),)
@@ -23,6 +25,11 @@ OVERLOADED = ErrorResponse(503, "overloaded", "Too many events are waiting to be
 INTERNAL_ERROR = ErrorResponse(500, "internal", "Internal error; the event was not acknowledged.")
 
 
+def respond_error(respond: Respond, error: ErrorResponse) -> None:
+    """Send the refusal to a direct request."""
+    respond(error.status, encode_headers(error.all_headers), error.body)
+
+
 async def send_error(send: Send, error: ErrorResponse) -> None:
     """Send the refusal."""
     await send({"type": "http.response.start", "status": error.status, "headers": error.all_headers})
@@ -38,13 +45,26 @@ class BatchAcknowledgement:
         fields = {"success": True, "accepted": True, "batch": batch, "path": via}
         self._head = json.dumps(fields, separators=(",", ":"))[:-1].encode() + b',"index":'
 
-    def response(self, index: int) -> tuple[Message, Message]:
-        """The two ASGI messages that acknowledge the event at this index of the batch."""
-        body = b"%b%d}" % (self._head, index)
-        return _response_start(len(body)), {"type": "http.response.body", "body": body}
+    def body(self, index: int) -> bytes:
+        """The body that acknowledges the event at this index of the batch."""
+        return b"%b%d}" % (self._head, index)
+
+    def respond(self, index: int, respond: Respond) -> None:
+        """Acknowledge this event to its direct request."""
+        body = self.body(index)
+        respond(HTTPStatus.OK, _encoded_headers(len(body)), body)
+
+    async def send(self, index: int, send: Send) -> None:
+        """Acknowledge this event to its ASGI request."""
+        body = self.body(index)
+        await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": _headers(len(body))})
+        await send({"type": "http.response.body", "body": body})
+
+
+def _headers(length: int) -> list[tuple[bytes, bytes]]:
+    return [JSON_CONTENT_TYPE, (b"content-length", b"%d" % length)]
 
 
 @functools.cache  # a handful of lengths
-def _response_start(length: int) -> Message:
-    headers = [JSON_CONTENT_TYPE, (b"content-length", str(length).encode())]
-    return {"type": "http.response.start", "status": 200, "headers": headers}
+def _encoded_headers(length: int) -> bytes:
+    return encode_headers(_headers(length))

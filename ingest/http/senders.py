@@ -7,7 +7,9 @@ from urllib.parse import parse_qs
 
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
+from uvicorn._types import HTTPScope
 
+from http_server.direct_endpoint import Respond
 from http_server.error_responses import ErrorResponse
 from ingest import responses
 from ingest.batcher import Batcher
@@ -38,16 +40,23 @@ class SendersEndpoint:
         elif scope["method"] == "GET" and sender.has_handshake:
             await self._shake_hands(sender, scope, receive, send)
         else:
-            webhook = WebhookEndpoint(
-                sender.id,
-                sender.verifier,
-                responses.BAD_CREDENTIALS,
-                self.quarantine,
-                self.batcher,
-                self.counters,
-                self.max_body_bytes,
-            )
-            await webhook(scope, receive, send)
+            await self._endpoint_of(sender)(scope, receive, send)
+
+    def take(self, name: str, scope: HTTPScope, body: bytes, respond: Respond) -> bool:
+        """Take an ordinary webhook of the sender; False leaves it to `__call__`."""
+        sender = self.verifiers.by_name.get(name)
+        return sender is not None and self._endpoint_of(sender).take(scope, body, respond)
+
+    def _endpoint_of(self, sender: KnownSender) -> WebhookEndpoint:
+        return WebhookEndpoint(
+            sender.id,
+            sender.verifier,
+            responses.BAD_CREDENTIALS,
+            self.quarantine,
+            self.batcher,
+            self.counters,
+            self.max_body_bytes,
+        )
 
     async def _shake_hands(self, sender: KnownSender, scope: Scope, receive: Receive, send: Send) -> None:
         """Return the challenge if the request has the sender's token."""

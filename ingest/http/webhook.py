@@ -5,10 +5,13 @@ It never parses the body. Any signed body is acknowledged with 2xx: SAK does not
 
 import asyncio
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from starlette.types import Message, Receive, Scope, Send
+from uvicorn._types import HTTPScope
 
+from http_server.direct_endpoint import Respond
 from http_server.error_responses import ErrorResponse
 from ingest import responses
 from ingest.batcher import Batcher
@@ -40,16 +43,41 @@ class WebhookEndpoint:
     counters: Counters
     max_body_bytes: int
 
+    def take(self, scope: HTTPScope, body: bytes, respond: Respond) -> bool:
+        """Take a webhook that is complete and authentic; False leaves it to `__call__`."""
+        credentials, refusal, _ = self._read_headers(scope["headers"])
+        if scope["method"] != "POST" or refusal is not None or len(body) > self.max_body_bytes:
+            return False
+        if self.verifier is not None and not self.verifier.verify(body, credentials, time.time()):
+            return False
+        pending = self.batcher.add(body, self.sender)
+        if pending is None:
+            return False
+        pending.direct_requests.append((len(pending.bodies) - 1, respond))
+        return True
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] != "POST":
             await self._answer_other_method(scope["method"], send)
             return
+        credentials, refusal, announced = self._read_headers(scope["headers"])
+        if refusal is not None:
+            # Refuses before reading the body, which would be discarded.
+            await self._send_error(refusal, send)
+            return
+        if announced > self.max_body_bytes:
+            await self._refuse_oversized(b"", announced, credentials, receive, send)
+            return
+        await self._read_and_verify(credentials, receive, send)
+
+    def _read_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[Credentials, ErrorResponse | None, int]:
+        """The credentials, a reason to refuse the request, and the length that it announces."""
         credentials: dict[bytes, bytes] = {}
-        headers = frozenset[bytes]() if self.verifier is None else self.verifier.headers
+        known = frozenset[bytes]() if self.verifier is None else self.verifier.headers
         refusal: ErrorResponse | None = None
         announced = 0
-        for name, value in scope["headers"]:
-            if name in headers:
+        for name, value in headers:
+            if name in known:
                 # Two signatures count as none: a proxy in front may have checked either.
                 credentials[name] = b"" if name in credentials else value
             elif name == b"content-length":
@@ -60,14 +88,7 @@ class WebhookEndpoint:
                 refusal = responses.UNSUPPORTED_ENCODING
         if not credentials and self.verifier is not None:
             refusal = self.refusal
-        if refusal is not None:
-            # Refuses before reading the body, which would be discarded.
-            await self._send_error(refusal, send)
-            return
-        if announced > self.max_body_bytes:
-            await self._refuse_oversized(b"", announced, credentials, receive, send)
-            return
-        await self._read_and_verify(credentials, receive, send)
+        return credentials, refusal, announced
 
     async def _read_and_verify(self, credentials: Credentials, receive: Receive, send: Send) -> None:
         message = await receive()
@@ -92,13 +113,11 @@ class WebhookEndpoint:
             return
         index = len(pending.bodies) - 1
         # One future for the whole batch: cancelling one request would cancel all, and that happens only at shutdown.
-        acknowledgements = await pending.acknowledgement
-        if acknowledgements is None:
+        acknowledgement = await pending.acknowledgement
+        if acknowledgement is None:
             await self._send_error(responses.NOT_KEPT, send)
-            return
-        start, content = acknowledgements.response(index)
-        await send(start)
-        await send(content)
+        else:
+            await acknowledgement.send(index, send)
 
     async def _read_body(self, message: Message, receive: Receive) -> Message:
         """The message with the whole body, or with its first part once that is too large."""

@@ -1,0 +1,41 @@
+"""Leads each webhook to its endpoint: by the path, and without a task if it is an ordinary one."""
+
+from dataclasses import dataclass
+
+from starlette.routing import Route
+from uvicorn._types import HTTPScope
+
+from http_server.direct_endpoint import Respond
+from ingest.http.senders import SendersEndpoint
+from ingest.http.webhook import WebhookEndpoint
+
+SAK_PATHS = frozenset({"/whatsapp-webhook", "/whatsapp-webhook/"})
+"""Where SAK posts: it sends once and follows no redirect."""
+SENDERS_PREFIX = "/webhooks/"
+"""Where the senders of senders.toml post."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookPaths:
+    """A direct endpoint (`http_server/direct_endpoint.py`)."""
+
+    sak: WebhookEndpoint
+    senders: SendersEndpoint
+
+    @property
+    def routes(self) -> list[Route]:
+        """For all webhooks that `take` leaves."""
+        senders = SENDERS_PREFIX + "{name}"
+        return [
+            *(Route(path, self.sak) for path in sorted(SAK_PATHS)),
+            Route(senders, self.senders),
+            Route(senders + "/{_:path}", self.senders),  # Evolution may append the event's name
+        ]
+
+    def take(self, scope: HTTPScope, body: bytes, respond: Respond) -> bool:
+        path = scope["path"]
+        if path in SAK_PATHS:
+            return self.sak.take(scope, body, respond)
+        if path.startswith(SENDERS_PREFIX):
+            return self.senders.take(path.removeprefix(SENDERS_PREFIX).partition("/")[0], scope, body, respond)
+        return False
