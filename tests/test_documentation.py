@@ -18,7 +18,7 @@ SENDER_QUESTIONS = [
     "What does it report?",
     "What does it never report?",
     "What must I know when I send?",
-    "What of the past can be read?",
+    "Which past messages can be read?",
 ]
 LINK = re.compile(r"!?\[[^\]]*\]\((?!https?:|mailto:)([^)\s#]*)(#[^)\s]*)?\)")
 
