@@ -65,7 +65,9 @@ class Health:
         if tail.covered_seconds < tail.seconds:
             notes.append(f"The tail covers {tail.covered_seconds:.1f} s of {tail.seconds} s (TAIL_MAX_BYTES).")
         if self.heartbeat.is_forbidden:
-            notes.append(f"The Redis user may not write {contract.WRITERS}: the ledger cannot see that ingest lives.")
+            notes.append(
+                f"The Redis user may not write {contract.WRITERS}, so the ledger cannot see that ingest is running."
+            )
         if self.settings.allow_unsigned:
             notes.append("WEBHOOK_ALLOW_UNSIGNED is set: anyone who can reach this server can write messages.")
         body = {

@@ -1,4 +1,4 @@
-"""Reports every writer of this process in `sak:writers` once a second, and as ended once nothing of it is left here."""
+"""Reports every writer of this process in `sak:writers` once a second, and its end once nothing of it is left here."""
 
 import asyncio
 import socket
@@ -20,12 +20,12 @@ from ingest.writer_position import FormerWriters, WriterPosition
 
 INTERVAL_SECONDS = 1.0
 REPEAT_SECONDS = 15.0
-"""How long the end of a writer is reported again, in case Redis loses the report."""
+"""The time in seconds for which the end of a writer is reported again, in case Redis loses the report."""
 
 
 @dataclass(slots=True)
 class Heartbeat:
-    """Runs as a task beside the batcher; the replies show whether Redis is still the same one."""
+    """Runs as a task beside the batcher. The replies show whether Redis is still the same server."""
 
     client: Redis
     batcher: Batcher
@@ -34,21 +34,21 @@ class Heartbeat:
     tail: Tail
     orphaned_tails: OrphanedTails
     is_forbidden: bool = False
-    """Whether Redis does not let this user write the reports."""
+    """True if Redis does not let this user write the reports."""
     _host: str = field(default_factory=socket.gethostname)
     _reported_writer: str = ""
     _ended_at: dict[str, float] = field(default_factory=dict[str, float])
-    """When the end of each former writer was reported first."""
+    """The time at which the end of each former writer was first reported."""
 
     async def run(self) -> None:
-        """Report once a second until cancelled; a report that Redis does not take is replaced by the next."""
+        """Report once a second until cancelled. A report that Redis does not accept is replaced by the next one."""
         while True:
             await self._report(is_ending=False)
             self.tail.maintain(self.batcher.position)
             await asyncio.sleep(INTERVAL_SECONDS)
 
     async def close(self) -> None:
-        """Report for the last time, after the last batch."""
+        """Send a last report after the last batch."""
         await self._report(is_ending=True)
 
     async def _report(self, *, is_ending: bool) -> None:
@@ -109,7 +109,10 @@ class Heartbeat:
 
 
 def _committed_before(groups: object, pending: object) -> EntryId:
-    """What the replies of XINFO GROUPS and XPENDING say; no entry where Redis refuses them, or has no stream yet."""
+    """Return the id before which all entries are committed, from XINFO GROUPS and XPENDING.
+
+    It is zero if Redis refuses these commands or has no stream yet.
+    """
     if not isinstance(groups, list) or not isinstance(pending, dict):
         return (0, 0)
     group = consumer_group.position(cast("list[dict[str, object]]", groups))

@@ -1,4 +1,4 @@
-"""`python -m worker`: drains the stream until SIGTERM; `replay`, `backfill`, `doctor` and `adopt` are commands."""
+"""`python -m worker`: drains the stream until SIGTERM, or runs `replay`, `backfill`, `doctor` or `adopt`."""
 
 import logging
 import os
@@ -35,13 +35,13 @@ from worker.settings import Settings
 log = logging.getLogger("worker")
 
 DATABASE_DEADLINE_SECONDS = 5.0
-"""Seconds that PostgreSQL has to list its migrations."""
+"""The time limit in seconds for PostgreSQL to list its migrations."""
 RETRY_SECONDS = 1.0
-"""Seconds before a retry while Redis or PostgreSQL is away."""
+"""The time in seconds before a retry while Redis or PostgreSQL is unavailable."""
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run the command that the arguments name, or the worker if there are none; returns the exit code."""
+    """Run the command given by the arguments, or the worker if there are none. Return the exit code."""
     if not arguments:
         return run_worker(variables.of_process(environ))
     if arguments[0] in {"adopt", "backfill", "replay"} or arguments == ["doctor"]:
@@ -51,7 +51,10 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 def _run_command(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
-    """Run it with the variables of `.env` that `environ` lacks; an error that has a sentence exits with 2."""
+    """Run the command with the variables of `.env` that `environ` lacks.
+
+    An error with a sentence for people gives the exit code 2.
+    """
     try:
         with_file = variables.of_command(environ)
         match arguments[0]:
@@ -75,7 +78,7 @@ def _run_command(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
 
 
 def run_worker(environ: Mapping[str, str]) -> int:
-    """Run until stopped; the exit code is 0 after a stop or WORKER_MAX_JOBS, 2 for a wrong environment."""
+    """Run until stopped. Return the exit code: 0 after a stop or WORKER_MAX_JOBS, 2 if the environment is wrong."""
     try:
         logs.configure("worker", environ)
         logging.getLogger("rq").setLevel(logging.WARNING)
@@ -119,7 +122,7 @@ def run_worker(environ: Mapping[str, str]) -> int:
 
 
 def _work(settings: Settings, drainer: Drainer, monitor: StreamMonitor, new_worker: Callable[[], DrainWorker]) -> None:
-    # RQ ends its loop on many errors; unfinished batches are still in the stream, so a new loop resumes them.
+    # RQ ends its loop on many errors. Unfinished batches are still in the stream, so a new loop resumes them.
     done = 0
     due = round(settings.max_jobs * random.uniform(0.9, 1.1))  # noqa: S311 - so that workers do not all restart at once
     while not drainer.stopping and (not due or done < due):
@@ -137,7 +140,7 @@ def _work(settings: Settings, drainer: Drainer, monitor: StreamMonitor, new_work
 
 
 def _run_loop(worker: DrainWorker, monitor: StreamMonitor, *, max_jobs: int | None) -> None:
-    """Run RQ's loop; if RQ cannot work with its keys, drain without it for a few seconds."""
+    """Run RQ's loop. If RQ cannot work with its keys, drain without it for a few seconds."""
     try:
         worker.work(logging_level="WARNING", max_jobs=max_jobs)
     except ResponseError as error:  # at the registration of the worker, or its end
@@ -151,7 +154,7 @@ def _run_loop(worker: DrainWorker, monitor: StreamMonitor, *, max_jobs: int | No
 
 
 def _await_schema(settings: Settings, drainer: Drainer, monitor: StreamMonitor) -> None:
-    """Wait until the database has every migration: nothing is taken from the stream before."""
+    """Wait until the database has every migration. Nothing is taken from the stream before that."""
     while not drainer.stopping:
         with (
             connections.open(settings.database_url, "worker") as database,

@@ -95,7 +95,7 @@ class WebhookSender:
             self.deliveries.refusals.append(f"{time.strftime('%X')} {status} {answer}")
 
     async def _post(self, body: bytes) -> tuple[int, str]:
-        """The status and the body of the answer."""
+        """Return the status and the body of the response."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         try:
             writer.write(

@@ -1,7 +1,7 @@
-"""One spool file: an SQLite database held by one process, through a lock that ends with the process.
+"""A spool file: an SQLite database held by one process, through a lock that ends with the process.
 
-Batches are only added. Those that the stream has confirmed are skipped, and the file is removed when all are: neither
-needs room on a full disk.
+Batches are only added. Those that the stream has confirmed are skipped, and the file is removed when all are confirmed.
+Neither needs room on a full disk.
 """
 
 import contextlib
@@ -18,11 +18,11 @@ from environment import private_file
 SUFFIX = ".spool"
 _OPEN_FLAGS = os.O_RDWR | os.O_CREAT
 READ_MAX_BYTES = 4 << 20
-"""Bound of one read."""
+"""The size limit of one read."""
 BATCH_OVERHEAD_BYTES = 256
-"""Approximate bytes of a batch besides its content."""
+"""The approximate size of a batch beside its content, in bytes."""
 
-# No unique index over the identity: a batch is spooled once, and the worker skips a copy anyway.
+# There is no unique index on the identity, because a batch is spooled only once, and the worker skips copies.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS batches (
     position INTEGER PRIMARY KEY AUTOINCREMENT, events INTEGER NOT NULL, head BLOB NOT NULL, bodies BLOB NOT NULL
@@ -44,19 +44,19 @@ class SpooledBatch:
 
 
 def accounted_bytes(fields: Mapping[bytes, bytes]) -> int:
-    """The batch's bytes, as counted against the spool's limit."""
+    """Return the size of the batch in bytes, as counted against the spool's limit."""
     return sum(map(len, fields.values())) + BATCH_OVERHEAD_BYTES
 
 
 class SpoolFile:
-    """A file held by this process; every method may raise sqlite3.Error or OSError."""
+    """A file held by this process. Every method may raise sqlite3.Error or OSError."""
 
     events: int
-    """Events of the batches that are not confirmed."""
+    """The number of events in batches that are not confirmed."""
     size_bytes: int
-    """Their bytes, as counted against the spool's limit."""
+    """The size of these events, as counted against the spool's limit."""
     written_bytes: int
-    """The same with the confirmed batches."""
+    """The size including the confirmed batches."""
 
     def __init__(self, path: Path, lock_fd: int) -> None:
         """Open a file that `try_open` has locked."""
@@ -71,7 +71,7 @@ class SpoolFile:
         is_new = path.stat().st_size == 0
         self._connection = sqlite3.connect(path, timeout=0, isolation_level=None)
         try:
-            # The lock keeps other processes out, so SQLite needs no shared memory, which some disks lack.
+            # The lock keeps other processes out, so SQLite needs no shared memory, which some disks do not support.
             self._connection.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._connection.execute("PRAGMA synchronous = OFF")
             self._connection.execute("PRAGMA journal_mode = WAL")
@@ -87,7 +87,7 @@ class SpoolFile:
 
     @classmethod
     def try_open(cls, path: Path) -> Self | None:
-        """The file, created if it is absent; None if another process holds it."""
+        """Return the file, created if it does not exist, or None if another process holds it."""
         lock_path = path.with_suffix(".lock")
         is_new = not path.exists()
         lock = private_file.open_descriptor(lock_path, _OPEN_FLAGS)
@@ -98,7 +98,7 @@ class SpoolFile:
         except BlockingIOError:
             pass
         except BaseException:
-            if is_new:  # on a full disk each attempt would leave another
+            if is_new:  # on a full disk, each attempt would leave another file
                 for part in (path, path.with_name(path.name + "-wal"), lock_path):
                     part.unlink(missing_ok=True)
             os.close(lock)
@@ -109,12 +109,15 @@ class SpoolFile:
 
     @property
     def has_batches(self) -> bool:
-        """Whether a batch is not confirmed."""
+        """True if a batch is not confirmed."""
         return self._last_position > self._confirmed_position
 
     @property
     def is_in_place(self) -> bool:
-        """Whether the folder has the file and its journal: what is written to removed ones ends with the process."""
+        """True if the folder contains the file and its journal.
+
+        Data written to removed files is lost with the process.
+        """
         return self._inodes[0] is not None and self._find_inodes() == self._inodes
 
     def append(self, fields: Mapping[bytes, bytes], events: int) -> None:
@@ -128,7 +131,7 @@ class SpoolFile:
         self.written_bytes += accounted_bytes(fields)
 
     def read_oldest(self, max_bytes: int, max_batches: int) -> list[SpooledBatch]:
-        """The oldest batches that are not confirmed, up to both limits but at least one if there is any."""
+        """Return the oldest batches that are not confirmed, up to both limits, but at least one if there is any."""
         batches: list[SpooledBatch] = []
         size = 0
         rows = self._connection.execute(
@@ -145,7 +148,7 @@ class SpoolFile:
         return batches
 
     def confirm(self, batches: list[SpooledBatch]) -> None:
-        """Skip batches that `read_oldest` returned; a second time it changes nothing."""
+        """Skip batches that `read_oldest` returned. Repeating this changes nothing."""
         for batch in batches:
             if batch.position > self._confirmed_position:
                 self._confirmed_position = batch.position
@@ -153,7 +156,7 @@ class SpoolFile:
                 self.size_bytes -= batch.size_bytes
 
     def copy_batches(self, other: Self) -> None:
-        """Add the other file's batches that are not confirmed to this empty file, all or none."""
+        """Add the other file's unconfirmed batches to this empty file, all or none."""
         rows = other._connection.execute(
             "SELECT events, head, bodies FROM batches WHERE position > ? ORDER BY position",
             (other._confirmed_position,),
@@ -169,12 +172,12 @@ class SpoolFile:
         self._count()
 
     def close(self) -> None:
-        """Release the file; another process may hold it then."""
+        """Release the file, so that another process may hold it."""
         self._connection.close()
         os.close(self._lock_fd)
 
     def delete(self) -> None:
-        """Delete the file, of which nothing is needed any more; after an OSError it may be tried again."""
+        """Delete the file, which is no longer needed. After an OSError, this may be tried again."""
         held = os.fstat(self._lock_fd)
         own = (
             (self.path, self._inodes[0]),
@@ -182,9 +185,9 @@ class SpoolFile:
             (self.path.with_suffix(".lock"), (held.st_dev, held.st_ino)),
         )
         for path, inode in own:
-            if _inode(path) == inode:  # another file may have taken the place of a removed one
+            if _inode(path) == inode:  # another file may have replaced a removed one
                 path.unlink(missing_ok=True)
-        self._connection.close()  # SQLite leaves a file alone that is not in its place
+        self._connection.close()  # SQLite leaves a file alone if it is not in its place
         os.close(self._lock_fd)
 
     def _sync_new_file(self) -> None:

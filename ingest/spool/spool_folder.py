@@ -1,4 +1,4 @@
-"""The spool files of one process in SPOOL_DIR: opened, adopted, written, read and removed.
+"""Opens, adopts, writes, reads and removes the spool files of one process in SPOOL_DIR.
 
 Every method may raise sqlite3.Error or OSError, and runs in the spool's thread.
 """
@@ -19,9 +19,9 @@ from ingest.spool.spool_file import SUFFIX, SpooledBatch, SpoolFile
 from ingest.spool.spool_reserve import SpoolReserve
 
 APPEND_ATTEMPTS = 3
-"""Attempts to write one batch: senders do not repeat a refused webhook."""
+"""The number of attempts to write a batch, because senders do not repeat a refused webhook."""
 FILE_BYTES = 32 << 20
-"""A file that has reached this size gets no more batches, so that its room returns once they are confirmed."""
+"""A file that has reached this size gets no more batches, so that its room is freed once they are confirmed."""
 
 log = logging.getLogger("ingest")
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class SpoolChunk:
 
 
 class SpoolFolder:
-    """The file that gets new batches, and older ones: this process's and those of dead processes."""
+    """The file for new batches, and older files of this process and of dead ones."""
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
@@ -57,11 +57,11 @@ class SpoolFolder:
 
     @property
     def has_reserve(self) -> bool:
-        """Whether room is set aside on the disk."""
+        """True if room is reserved on the disk."""
         return self._reserve.is_held
 
     def append(self, fields: Mapping[bytes, bytes], events: int) -> None:
-        """Return once the batch is on the disk, in a file that is in the folder."""
+        """Write the batch to a file that is in the folder, and return once it is on the disk."""
         for attempts_left in reversed(range(APPEND_ATTEMPTS)):
             try:
                 file = self._open_own_file()
@@ -81,7 +81,7 @@ class SpoolFolder:
         raise FileNotFoundError(errno.ENOENT, "files are removed as soon as they are created")
 
     def read_oldest(self, max_bytes: int, max_batches: int) -> SpoolChunk | None:
-        """The oldest batches, up to about this size and this number; None if there are none."""
+        """Return the oldest batches, up to about this size and number, or None if there are none."""
         for file in self.files:
             if file.has_batches:
                 batches = self._quarantining(file, lambda file: file.read_oldest(max_bytes, max_batches))
@@ -89,14 +89,14 @@ class SpoolFolder:
         return None
 
     def remove(self, chunk: SpoolChunk) -> None:
-        """Skip a confirmed chunk, and remove its file if it has no other; a second time it changes nothing."""
+        """Skip a confirmed chunk, and remove its file if it has no other. Repeating this changes nothing."""
         chunk.file.confirm(chunk.batches)
         self._finish_if_empty(chunk.file)
         with contextlib.suppress(sqlite3.Error, OSError):  # `append` tries again
             self._open_own_file()  # now, because a disk may be slow when the next outage begins
 
     def check(self) -> None:
-        """Bring all files to where they belong; raises the first error after everything was tried."""
+        """Restore the intended state of all files. Raises the first error after trying everything."""
         errors: list[Exception] = []
         for step in (self.save_removed_files, self._adopt_orphans, self._open_own_file, self._check_disk):
             try:
@@ -107,7 +107,7 @@ class SpoolFolder:
             raise errors[0]
 
     def save_removed_files(self) -> None:
-        """Write the batches of files that are gone from the folder into new ones: they would end with this process."""
+        """Write the batches of removed files into new ones; otherwise they would end with the process."""
         self.has_unsaved_file = False
         if self._own_file is not None and not self._own_file.is_in_place:
             self._retire_own_file()
@@ -125,7 +125,7 @@ class SpoolFolder:
             file.close()
 
     def close(self) -> None:
-        """Release all files; their batches wait for the next process."""
+        """Release all files. Their batches wait for the next process."""
         for file in self.files:
             if file.has_batches:
                 file.close()
@@ -198,7 +198,7 @@ class SpoolFolder:
             self._older_files.remove(file)
 
     def _quarantining(self, file: SpoolFile, work: Callable[[SpoolFile], T]) -> T:
-        """Run `work`; a damaged file is set aside, never deleted, and the next batch gets a new file."""
+        """Run `work`. A damaged file is set aside but never deleted, and the next batch gets a new file."""
         try:
             return work(file)
         except sqlite3.OperationalError:
@@ -211,13 +211,13 @@ class SpoolFolder:
 
 
 def describe(error: Exception) -> str:
-    """The error's name and message, without a path."""
+    """Return the error's name and message without a path."""
     text = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
     return f"{type(error).__name__}: {text}"
 
 
 def is_full(error: Exception) -> bool:
-    """Whether the disk lacks room, so that nothing was written."""
+    """Return whether the disk lacks room, so that nothing was written."""
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
     return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}

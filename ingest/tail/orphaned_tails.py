@@ -1,4 +1,4 @@
-"""Adopts the tail files of dead processes, because Redis may lack what they acknowledged last."""
+"""Adopts the tail files of dead processes, because Redis may lack their last acknowledged events."""
 
 import asyncio
 import contextlib
@@ -14,16 +14,16 @@ from ingest.tail.tail_group import TailGroup
 from ingest.writer_position import FormerWriters
 
 DISK_TIMEOUT_SECONDS = 3.0
-"""Longest wait for the disk."""
+"""The longest time in seconds to wait for the disk."""
 
 log = logging.getLogger("ingest")
 
 
 class OrphanedTails:
-    """The files that this process holds, oldest first; one at a time is in memory.
+    """The files that this process holds, oldest first, one of them in memory.
 
-    A file stays while the tail remembers its batches, and then without them until the end of its writers is known: if
-    this process dies meanwhile, the next one goes on.
+    A file is kept while the tail remembers its batches, and after that, without them, until the end of its writers is
+    known. If this process dies in the meantime, the next one continues.
     """
 
     def __init__(self, directory: Path, tail: Tail, former_writers: FormerWriters) -> None:
@@ -40,21 +40,21 @@ class OrphanedTails:
 
     @property
     def are_held(self) -> bool:
-        """Whether files are still to be sent."""
+        """True if some files are still to be sent."""
         return bool(self._files)
 
     @property
     def due_events(self) -> int:
-        """Events still to be sent, of the file in memory."""
+        """The number of events in the file in memory that are still to be sent."""
         return sum(group.events for group in self._groups or ())
 
     async def adopt(self) -> None:
-        """Adopt the files of processes that died since. Raises OSError."""
+        """Adopt the files of processes that died since the last call. Raises OSError."""
         async with asyncio.timeout(DISK_TIMEOUT_SECONDS):
             self._files += await asyncio.to_thread(self._find)
 
     async def first_due(self, max_bytes: int, max_entries: int) -> list[TailGroup]:
-        """The next batches, as many as can be sent at once."""
+        """Return the next batches, as many as can be sent at once."""
         while self._files:
             if self._groups is None:
                 self._groups = await self._read(self._files[0])
@@ -67,13 +67,13 @@ class OrphanedTails:
         return []
 
     def settle(self, groups: Sequence[TailGroup]) -> None:
-        """Go on after batches that were sent."""
+        """Continue after batches that were sent."""
         if self._groups is not None:
             for _ in groups:
                 self._groups.popleft()
 
     async def delete_sent(self) -> None:
-        """Delete what is no longer needed; to be called now and then."""
+        """Delete the files that are no longer needed. Call this regularly."""
         for file in [file for file in self._sent_files if not self._tail.holds(file)]:
             with contextlib.suppress(OSError):
                 async with asyncio.timeout(DISK_TIMEOUT_SECONDS):
@@ -99,7 +99,7 @@ class OrphanedTails:
         return [file for path in paths if (file := OrphanedTailFile.try_adopt(path)) is not None]
 
     async def _read(self, file: OrphanedTailFile) -> deque[TailGroup] | None:
-        """The contents of the file; None if it cannot be read, after which it is released to be adopted again."""
+        """Return the contents of the file. If it cannot be read, return None and release it to be adopted again."""
         try:
             async with asyncio.timeout(DISK_TIMEOUT_SECONDS):
                 positions, groups = await asyncio.to_thread(file.read)
@@ -112,5 +112,5 @@ class OrphanedTails:
             self._former_writers.add(position)
         if groups:
             events = sum(group.events for group in groups)
-            log.info("sending the last %d events of a process that ended again", events)
+            log.info("resending the last %d events of a process that ended", events)
         return deque(groups)

@@ -92,7 +92,7 @@ class RedisIdentity:
             self.generation += 1
             self._confirmed_id = state.last_id or (0, 0)
             self.committed_before = (0, 0)
-            log.warning("Redis is another one than before, or has lost data: the newest events are sent again")
+            log.warning("Redis is another server than before, or has lost data: resending the newest events")
         self._state, self._has_forgotten = state, False
         return self.generation
 

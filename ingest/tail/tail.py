@@ -1,4 +1,4 @@
-"""Remembers the newest batches that Redis confirmed, in memory and in files, until it is known to have kept them."""
+"""Remembers the newest batches that Redis confirmed, in memory and in files, until Redis is known to have kept them."""
 
 import itertools
 import math
@@ -19,12 +19,12 @@ from ingest.writer_position import WriterPosition
 class Tail:
     """The groups of the last seconds.
 
-    A group that was sent again is remembered for as long, or until the workers have stored it. Otherwise a Redis that
-    is lost every few seconds would get more and more groups again.
+    A group that was sent again is remembered for the same time, or until the workers have stored it. Otherwise a Redis
+    that is lost every few seconds would receive more and more groups again.
     """
 
     def __init__(self, directory: Path, seconds: float, max_bytes: int) -> None:
-        """`seconds` is 0 to remember nothing."""
+        """Create a tail. `seconds` is 0 to remember nothing."""
         self.seconds = seconds
         self.max_bytes = max_bytes
         self.size_bytes = 0
@@ -41,35 +41,35 @@ class Tail:
 
     @property
     def has_due(self) -> bool:
-        """Whether groups were confirmed by another Redis than the present one."""
+        """True if some groups were confirmed by another Redis than the present one."""
         return any(groups and self._is_due(groups[0]) for groups in (self._resent_groups, self._groups))
 
     @property
     def due_events(self) -> int:
-        """Events to send again."""
+        """The number of events to send again."""
         return sum(group.events for group in self._due())
 
     @property
     def covered_seconds(self) -> float:
-        """For how long back events are remembered: TAIL_SECONDS, or less where TAIL_MAX_BYTES does not hold them."""
+        """How far back events are remembered: TAIL_SECONDS, or less if they exceed TAIL_MAX_BYTES."""
         return min(self.seconds, time.monotonic() - self._cut_at)
 
     @property
     def file_problem(self) -> str | None:
-        """Why the tail is in memory only; None if it is in files as well."""
+        """The reason why the tail is only in memory, or None if it is also in files."""
         return self._files.unusable_reason if self._files else None
 
     def open(self, position: WriterPosition) -> None:
-        """Begin the files of the writer at this position."""
+        """Start the files of the writer at this position."""
         if self.seconds:
             self._files = TailFiles(self._directory, self.seconds, self.max_bytes, position)
 
     def write(self, entries: Sequence[Entry], size_bytes: int) -> int:
-        """Begin to write batches that are being sent; returns the ticket for `add`."""
+        """Start to write batches that are being sent. Return the ticket for `add`."""
         return self._files.write(entries, size_bytes, time.monotonic()) if self._files else 0
 
     async def add(self, ticket: int, entries: Sequence[Entry], events: int, size_bytes: int, generation: int) -> None:
-        """Remember batches that Redis confirmed, and return when they are in a file, or the disk was too slow."""
+        """Remember batches that Redis confirmed. Return when they are in a file, or when the disk is too slow."""
         if self._files is None:
             return
         now = time.monotonic()
@@ -78,11 +78,14 @@ class Tail:
         await self._files.wait(ticket)
 
     def first_due(self, max_bytes: int, max_entries: int) -> list[TailGroup]:
-        """The oldest groups that are due, as many as can be sent again at once."""
+        """Return the oldest groups that are due, as many as can be sent again at once."""
         return tail_group.first(self._due(), max_bytes, max_entries)
 
     def confirm_again(self, groups: Sequence[TailGroup], generation: int, last_id: EntryId) -> None:
-        """Remember groups, due ones or a dead process's, that Redis confirmed again under ids up to this one."""
+        """Remember groups that Redis confirmed again under ids up to `last_id`.
+
+        They were due or belong to a dead process.
+        """
         now = time.monotonic()
         for group in groups:
             known = self._resent_groups if group.last_id > (0, 0) else self._groups
@@ -94,24 +97,24 @@ class Tail:
                 self._remember(again, self._resent_groups)
 
     def holds(self, orphan: object) -> bool:
-        """Whether groups of a dead process's file are remembered, so that the file is still needed."""
+        """Return whether groups from a dead process's file are remembered, so that the file is still needed."""
         return any(group.orphan is orphan for group in self._resent_groups)
 
     def maintain(self, position: WriterPosition) -> None:
-        """Forget what is old enough; to be called about once a second, with the position of the present writer."""
+        """Forget what is old enough. Call this about once a second with the position of the current writer."""
         if self._files is not None:
             self._forget_expired()
             resent_at = (group.first_sent_at for group in self._resent_groups if group.orphan is None)
             self._files.maintain(position, min((self._expired_at, *resent_at)))
 
     async def close(self) -> None:
-        """Leave the files to the next process, which sends the batches again and reports the end of the writers."""
+        """Leave the files to the next process, which resends the batches and reports the end of the writers."""
         if self._files is not None:
             await self._files.close()
 
     @property
     def _expired_at(self) -> float:
-        # Not by the clock alone: while Redis is away, nobody knows what it has kept.
+        # Not only by the clock, because while Redis is unavailable, nobody knows what it has kept.
         return -math.inf if self.has_due else self.identity.seen_at - self.seconds
 
     def _due(self) -> Iterator[TailGroup]:
@@ -122,7 +125,7 @@ class Tail:
         return group.generation != self.identity.generation
 
     def _remember(self, group: TailGroup, groups: deque[TailGroup]) -> None:
-        # Due groups come first, also one that another Redis confirmed late.
+        # Due groups come first, including one that another Redis confirmed late.
         groups.appendleft(group) if self._is_due(group) else groups.append(group)
         self.size_bytes += group.size_bytes
         self._forget_expired()

@@ -1,7 +1,7 @@
-"""One tail file: batches in the order in which they were sent to the stream, each with a checksum.
+"""A tail file: batches in the order in which they were sent to the stream, each with a checksum.
 
-It is written and never synced, so that it survives the process and not the host. A lock that ends with the process
-tells a dead process's file from a living one's.
+It is written but never synced, so it survives the process but not the host. A lock that ends with the process
+distinguishes the file of a dead process from that of a running one.
 """
 
 import errno
@@ -23,16 +23,16 @@ from ingest.writer_position import WriterPosition
 
 SUFFIX = ".tail"
 EMPTY_AFTER_SECONDS = 60.0
-"""Age after which a file without a position is no longer one that a process is about to begin."""
+"""The age in seconds after which a file without a position does not belong to a process that is just starting it."""
 _RECORD = struct.Struct("<III")
-"""Before each record: the lengths of its head and its bodies, and the CRC-32 of both."""
+"""Precedes each record: the lengths of its head and its bodies, and the CRC-32 of both."""
 
 
 class TailFile:
-    """A file that this process writes; every method may raise OSError."""
+    """A file that this process writes. Every method may raise OSError."""
 
     def __init__(self, path: Path, fd: int, position: WriterPosition) -> None:
-        """Begin the file with the position of the writer whose batches follow."""
+        """Start the file with the position of the writer whose batches follow."""
         self.path = path
         self.writer = position.writer
         self.size_bytes = 0
@@ -46,7 +46,7 @@ class TailFile:
 
     @classmethod
     def create(cls, directory: Path, position: WriterPosition) -> Self:
-        """A new file, locked for this process."""
+        """Create a file that is locked for this process."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = directory / f"{time.time_ns():020d}-{position.writer}{SUFFIX}"
         fd = private_file.open_descriptor(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL)
@@ -60,19 +60,19 @@ class TailFile:
 
     @property
     def is_gone(self) -> bool:
-        """Whether the path no longer leads to this file."""
+        """True if the path no longer leads to this file."""
         try:
             return self.path.stat().st_ino != os.fstat(self._fd).st_ino
         except FileNotFoundError:
             return True
 
     def append(self, entries: Sequence[Entry], at: float) -> None:
-        """Write the batches, sent to the stream at this time by the monotonic clock."""
+        """Write the batches, which were sent to the stream at this time by the monotonic clock."""
         self.newest_at = at
         self._write(entries)
 
     def close(self) -> None:
-        """Release the file; another process may adopt it then."""
+        """Release the file, so that another process may adopt it."""
         os.close(self._fd)
 
     def delete(self) -> None:
@@ -95,14 +95,14 @@ class TailFile:
 
 @dataclass(frozen=True, slots=True)
 class OrphanedTailFile:
-    """A dead process's file, held by this process."""
+    """The file of a dead process, held by this process."""
 
     path: Path
     fd: int
 
     @classmethod
     def try_adopt(cls, path: Path) -> Self | None:
-        """The file; None if its process lives, or another one has adopted it. Raises OSError."""
+        """Return the file, or None if its process is running or another one has adopted it. Raises OSError."""
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -122,7 +122,7 @@ class OrphanedTailFile:
         return None
 
     def read(self) -> tuple[list[WriterPosition], list[TailGroup]]:
-        """The newest known positions of the file's writers, and its batches up to the first damaged one."""
+        """Return the newest known positions of the file's writers, and its batches up to the first damaged one."""
         data = memoryview(self.path.read_bytes())
         own_writer = self.path.stem.rpartition("-")[2]
         positions = {own_writer: WriterPosition(own_writer)}
@@ -157,18 +157,18 @@ class OrphanedTailFile:
                 os.truncate(self.path, size)
 
     def delete(self) -> None:
-        """Delete the file, whose batches were sent to the stream."""
+        """Delete the file after its batches were sent to the stream."""
         self.path.unlink(missing_ok=True)
         os.close(self.fd)
 
 
 def _make_group(positions: dict[str, WriterPosition], entry: Entry, orphan: OrphanedTailFile) -> TailGroup:
-    """The entry as a group of that file; `positions` advance to its batch."""
+    """Return the entry as a group of that file, and advance `positions` to its batch."""
     size = len(entry[b"head"]) + len(entry[b"bodies"]) + OVERHEAD_BYTES
     try:
         batch = contract.from_fields(entry)
     except contract.UnreadableEntryError:
-        return TailGroup([entry], 0, size, orphan=orphan)  # of a newer version
+        return TailGroup([entry], 0, size, orphan=orphan)  # written by a newer version
     if batch.number > positions.get(batch.writer, WriterPosition(batch.writer)).number:
         positions[batch.writer] = WriterPosition(batch.writer, batch.number, batch.acknowledged_events)
     return TailGroup([entry], len(batch.bodies), size, orphan=orphan)

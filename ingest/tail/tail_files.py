@@ -1,4 +1,4 @@
-"""Writes the tail to files: directly while the disk is known to be fast, otherwise in a thread with a bounded wait."""
+"""Writes the tail to files: directly while the disk is known to be fast, otherwise in a thread with a limited wait."""
 
 import asyncio
 import logging
@@ -16,29 +16,31 @@ from ingest.tail.tail_group import Entry
 from ingest.writer_position import WriterPosition
 
 PATIENCE_SECONDS = 0.05
-"""Longest wait of an acknowledgement for the disk; afterwards none waits until the disk has caught up."""
+"""The longest time in seconds that an acknowledgement waits for the disk. After that, none waits until the disk has
+caught up.
+"""
 FAST_SECONDS = 0.01
-"""A write that takes longer was slow and held up all requests; the thread does the next ones."""
+"""In seconds. A write that takes longer was slow and delayed all requests, so the thread does the next ones."""
 SLOW_SECONDS = 10.0
-"""How long the thread writes after that."""
+"""The time in seconds for which the thread writes after that."""
 PROVEN_SECONDS = 0.2
-"""Time since the last write after which the disk may hang: the thread does the next one."""
+"""The time in seconds since the last write after which the disk may hang, so that the thread does the next write."""
 RETRY_SECONDS = 1.0
-"""Pause after an error of the disk."""
+"""The pause in seconds after an error of the disk."""
 FILES = 4
-"""Files over which TAIL_MAX_BYTES is spread, so that the oldest batches can be deleted."""
+"""The number of files over which TAIL_MAX_BYTES is divided, so that the oldest batches can be deleted."""
 CLOSE_SECONDS = 1.0
-"""Longest wait for the disk at shutdown."""
+"""The longest time in seconds to wait for the disk at shutdown."""
 TOO_SLOW = "the disk is too slow"
 
 log = logging.getLogger("ingest")
 
 
 class TailFiles:
-    """This process's tail files; a batch that they lack is in memory nevertheless."""
+    """The tail files of this process. A batch that they lack is still in memory."""
 
     def __init__(self, directory: Path, seconds: float, max_bytes: int, position: WriterPosition) -> None:
-        """Start the thread and begin a file for the writer at this position."""
+        """Start the thread, and start a file for the writer at this position."""
         self._directory = directory
         self._seconds = seconds
         self._max_bytes = max_bytes
@@ -53,7 +55,7 @@ class TailFiles:
         self._written_at = -math.inf
         """When the last write was begun."""
         self._logged_reason: str | None = None
-        # Below: written by the thread, and by others only while it has nothing to do.
+        # The following is written by the thread, and by others only while the thread has nothing to do.
         self.finished, self._finished_bytes = 0, 0
         """The newest ticket that is done."""
         self._error: str | None = None
@@ -66,11 +68,11 @@ class TailFiles:
 
     @property
     def unusable_reason(self) -> str | None:
-        """Why batches are kept in memory only; None while the files have them all."""
+        """The reason why batches are kept only in memory, or None if the files contain all of them."""
         return self._error or (TOO_SLOW if self._is_lagging and self.finished < self.submitted else None)
 
     def write(self, entries: Sequence[Entry], size_bytes: int, at: float) -> int:
-        """Begin to write the batches; returns the ticket for `wait`."""
+        """Start to write the batches. Return the ticket for `wait`."""
         if self.finished == self.submitted:
             self._is_lagging = False
             if self._write_at_once(entries, at):
@@ -81,7 +83,7 @@ class TailFiles:
         return self.submit(partial(self._append, entries, at), size_bytes)
 
     def _write_at_once(self, entries: Sequence[Entry], at: float) -> bool:
-        """Write without the thread, which costs more than the write itself; returns whether that is done."""
+        """Write without the thread, which would cost more than the write itself. Return whether this was done."""
         began = time.monotonic()
         is_proven = began - self._written_at < PROVEN_SECONDS and began > self._slow_until
         self._written_at = began
@@ -95,7 +97,7 @@ class TailFiles:
         return True
 
     async def wait(self, ticket: int) -> None:
-        """Return when the batches are written, or without that if the disk is slow."""
+        """Return when the batches are written, or earlier if the disk is slow."""
         if self.finished >= ticket or self._is_lagging:
             return
         try:
@@ -110,7 +112,10 @@ class TailFiles:
             self._is_lagging = True
 
     def maintain(self, position: WriterPosition, expired_at: float) -> None:
-        """Delete what is as old as `expired_at`, and replace files that are gone; to be called about once a second."""
+        """Delete files that are as old as `expired_at` and replace files that are gone.
+
+        Call this about once a second.
+        """
         if self.finished == self.submitted:
             self._is_lagging = False
             self.submit(partial(self._maintain, position, expired_at))
@@ -129,13 +134,13 @@ class TailFiles:
             await asyncio.to_thread(self._thread.join, CLOSE_SECONDS)
 
     def submit(self, work: Callable[[], object], size_bytes: int = 0) -> int:
-        """Submit work, which may raise OSError, to the thread; returns its ticket."""
+        """Submit work, which may raise OSError, to the thread. Return its ticket."""
         self.submitted += 1
         self._submitted_bytes += size_bytes
         self._tasks.put((work, size_bytes))
         return self.submitted
 
-    # The methods below run in the thread; `_do` and `_is_used_up` also outside it, while it has nothing to do.
+    # The methods below run in the thread. `_do` and `_is_used_up` also run outside it while it has nothing to do.
 
     def _run_tasks(self) -> None:
         while (task := self._tasks.get()) is not None:
@@ -148,7 +153,7 @@ class TailFiles:
                 self._loop.call_soon_threadsafe(self._wakeup.set)
 
     def _do(self, work: Callable[[], object]) -> None:
-        """Do the work; after a disk error, further work is skipped for a moment."""
+        """Do the work. After a disk error, further work is skipped for a moment."""
         if time.monotonic() < self._retry_at:
             return
         try:

@@ -104,7 +104,7 @@ def assignments(columns: Sequence[Column], source: LiteralString) -> LiteralStri
 
 
 def event_digest(update: LiteralString) -> LiteralString:
-    """The digest of an update's event, without that of its author (store/history/message_updates.py)."""
+    """Return the digest of an update's event, without the digest of its author (store/history/message_updates.py)."""
     return f"substr({update}.digest, 1, 32)"
 
 

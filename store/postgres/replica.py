@@ -72,7 +72,7 @@ class Replica:
         self._pool.close()
 
     def require_lsn(self, lsn: str) -> None:
-        """From now on, answer only after replaying up to this position."""
+        """Require the replica to replay up to this position before it answers from now on."""
         position = lsn_to_int(lsn)
         with self._lock:
             self._required_lsn = max(self._required_lsn, position)

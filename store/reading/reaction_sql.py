@@ -1,4 +1,4 @@
-"""Who reacted to a message, as a fragment of SQL."""
+"""Defines the SQL fragment that finds who reacted to a message."""
 
 from typing import LiteralString
 
@@ -21,6 +21,7 @@ REACTOR: LiteralString = r"""(
         FROM canonical_address(m.session_id, u.sender) AS a (sender)
     ) AS named
 )"""
-"""The direction and the sender of a reaction: some gateways tell our own as that of a member who has our number.
+"""The direction and the sender of a reaction. Some gateways report our own reaction as one by a member with our number.
 
-Requires the aliases `m`, the message, `u`, the reaction's row of message_updates, and `canonical`, the chat."""
+Requires the aliases `m`, the message, `u`, the reaction's row of message_updates, and `canonical`, the chat.
+"""

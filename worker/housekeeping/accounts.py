@@ -1,4 +1,4 @@
-"""Joins the sessions of one phone number between drains, and merges what they had before."""
+"""Joins sessions with the same phone number between drains, and merges their earlier histories."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,25 +10,25 @@ from worker.housekeeping import periodic
 from worker.housekeeping.periodic import Periodic
 
 SLICE_SECONDS = 1.0
-"""Seconds that one run may take before the worker's other duties."""
+"""The time in seconds that one run may take before the worker's other duties."""
 STEP_DEADLINE_SECONDS = 20.0
-"""Seconds that PostgreSQL has for a step."""
+"""The time limit in seconds for a step in PostgreSQL."""
 POLL_SECONDS = 2.0
-"""Seconds between two looks for sessions of one number, and before a retry."""
+"""The time in seconds between two checks for sessions to join, and before a retry."""
 
 
 class AccountRunner:
-    """Joins sessions and merges their histories; several workers take steps in turn."""
+    """Joins sessions and merges their histories. Several workers take turns."""
 
     def __init__(self, configured: Mapping[str, str], own_phone: str | None, suppressions: SuppressionCache) -> None:
-        """`configured` has the account of each sender that has one, by its name."""
+        """Create a runner. `configured` contains the account of each sender that has one, by the sender's name."""
         self._configured = configured
         self._own_phone = own_phone
         self._suppressions = suppressions
         self._periodic = Periodic(POLL_SECONDS, "accounts postponed")
 
     def run(self, get_connection: Callable[[], Connection], may_continue: Callable[[], bool]) -> None:
-        """Join what is due and merge for a slice of time; a transient error leaves the rest for the next run."""
+        """Join what is due, and merge for a limited time. After a transient error, the next run continues."""
 
         def join_and_merge() -> bool:
             with connections.deadline(get_connection(), STEP_DEADLINE_SECONDS):

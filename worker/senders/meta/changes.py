@@ -1,4 +1,4 @@
-"""Divides a change of Meta into its items, and reads each: a message, a status or a contact."""
+"""Divides a change from Meta into items, and reads each of them: a message, a status or a contact."""
 
 import base64
 import binascii
@@ -26,12 +26,12 @@ from worker.senders.whatsapp.message_updates import MessageUpdate
 from worker.senders.whatsapp.parties import Parties
 
 _UPDATES: Final = frozenset({"reaction", "edit", "revoke"})
-"""Types of messages that change another."""
+"""Types of messages that change another message."""
 Item: TypeAlias = Callable[[], tuple[Fact, ...]]
-"""Reads one item; raises UnreadableEventError."""
+"""Reads one item. Raises UnreadableEventError."""
 
 _GROUP: Final = re.compile(rb"capi_group:[0-9]+:([0-9]{5,32})")
-"""A group's id, encoded in base64: the number of the business, and the digits of the group's JID."""
+"""The id of a group in base64: the number of the business, and the digits of the group's JID."""
 
 
 class Change(NamedTuple):
@@ -43,13 +43,13 @@ class Change(NamedTuple):
 
 
 def objects(value: object) -> list[JsonObject]:
-    """The objects of a list; none for any other value."""
+    """Return the objects in a list, or none for any other value."""
     found = (json_document.as_object(item) for item in json_document.as_list(value) or ())
     return [item for item in found if item is not None]
 
 
 def messages(change: Change) -> Iterator[Item]:
-    """The field `messages`: incoming messages, and the statuses of ours."""
+    """Yield the items of the field `messages`: incoming messages, and the statuses of ours."""
     contact_names = _names(change.value)
     for item in objects(change.value.get("messages")):
         yield partial(_message, item, contact_names)
@@ -60,13 +60,13 @@ def messages(change: Change) -> Iterator[Item]:
 
 
 def echoes(change: Change) -> Iterator[Item]:
-    """The field `smb_message_echoes`: messages that were sent with the Business app."""
+    """Yield the items of the field `smb_message_echoes`: messages that were sent with the Business app."""
     for item in objects(change.value.get("message_echoes")):
         yield partial(_message, item, {}, is_ours=True)
 
 
 def history(change: Change) -> Iterator[Item]:
-    """The field `history`: chats of before the Business app was linked, or the refusal to share them.
+    """Yield the items of the field `history`: chats from before the Business app was linked, or the refusal of them.
 
     The files of these messages come later, as `messages` with the same ids.
     """
@@ -81,7 +81,7 @@ def history(change: Change) -> Iterator[Item]:
 
 
 def contacts(change: Change) -> Iterator[Item]:
-    """The field `smb_app_state_sync`: the address book of the Business app."""
+    """Yield the items of the field `smb_app_state_sync`: the address book of the Business app."""
     for item in objects(change.value.get("state_sync")):
         yield partial(_contact, item)
 
@@ -91,7 +91,7 @@ def _notice() -> tuple[Fact, ...]:
 
 
 def _names(value: JsonObject) -> dict[str, str]:
-    """The push name of each `wa_id` and `user_id`."""
+    """Return the push name of each `wa_id` and `user_id`."""
     found: dict[str, str] = {}
     for contact in objects(value.get("contacts")):
         profile = json_document.as_object(contact.get("profile")) or {}
@@ -104,7 +104,7 @@ def _names(value: JsonObject) -> dict[str, str]:
 
 def _history_message(change: Change, thread: JsonObject, item: JsonObject) -> tuple[Fact, ...]:
     own_phone = change.own_phone
-    # Only our own messages name their recipient.
+    # Only our own messages contain their recipient.
     is_ours = "to" in item if own_phone is None else addresses.parse_phone(item.get("from")) == own_phone
     context = json_document.as_object(item.get("history_context")) or {}
     if is_ours and "to" not in item:
@@ -137,7 +137,7 @@ def _message(
 def _update(raw_type: str | None, item: JsonObject) -> MessageUpdate:
     fields = json_document.as_object(item.get(raw_type or "")) or {}
     if raw_type == "reaction":
-        # Without an emoji the reaction is withdrawn.
+        # Without an emoji, the reaction is removed.
         return message_updates.react(text.identifier(fields.get("message_id")), fields.get("emoji") or "")
     target = text.identifier(fields.get("original_message_id"))
     if target is None:
@@ -169,7 +169,10 @@ def _parties(item: JsonObject, contact_names: dict[str, str], time: int | None, 
 
 
 def _person(item: JsonObject, key: str) -> str | None:
-    """The phone of the sender or the recipient; of people with a username, who hide it, the id that Meta gives."""
+    """Return the phone of the sender or recipient.
+
+    People with a username hide their phone; for them, it is the id from Meta.
+    """
     return addresses.parse(item.get(key)) or addresses.parse_business_scoped(item.get(f"{key}_user_id"))
 
 
@@ -182,7 +185,7 @@ def _aliases(item: JsonObject, key: str, time: int | None) -> tuple[LidAlias, ..
 
 
 def _group(group_id: object) -> str:
-    """The address of a group."""
+    """Return the address of a group."""
     address = addresses.parse(group_id)
     if address is None and isinstance(group_id, str) and len(group_id) <= text.MAX_ID_BYTES:
         try:
@@ -213,7 +216,7 @@ def _status(item: JsonObject) -> tuple[Fact, ...]:
 
 
 def _failure(item: JsonObject) -> str | None:
-    """Why the message failed, with Meta's code, and in Meta's words if we have none."""
+    """Return the reason of the failure with Meta's code, in Meta's words if we have none."""
     error = next(iter(objects(item.get("errors"))), None)
     if error is None:
         return None
@@ -229,7 +232,7 @@ def _failure(item: JsonObject) -> str | None:
 
 
 def _recipient(item: JsonObject) -> str | None:
-    """The chat of a status; None if it names none that is known, as its message is found by the id alone."""
+    """Return the chat of a status, or None if it contains no known one. Then the message is found only by its id."""
     if item.get("recipient_type") == "group":
         try:
             return _group(item.get("recipient_id"))

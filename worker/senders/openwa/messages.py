@@ -1,4 +1,4 @@
-"""Parses the events of OpenWA about messages."""
+"""Parses OpenWA's events about messages."""
 
 from dataclasses import replace
 
@@ -27,23 +27,23 @@ from worker.senders.whatsapp.parties import Parties
 
 
 def read_received(event: Event) -> tuple[Fact, ...]:
-    """`message.received`: a message of the other side, or of the owner's other devices if it is flagged so."""
+    """Read `message.received`, from the other side or, if flagged, from the owner's other devices."""
     return _read(event, is_sent=False)
 
 
 def read_sent(event: Event) -> tuple[Fact, ...]:
-    """`message.sent`: a message of the session's owner."""
+    """Read `message.sent`: a message from the session's owner."""
     return _read(event, is_sent=True)
 
 
 def read_reaction(event: Event) -> tuple[Fact, ...]:
-    """`message.reaction`, which names the chat and the reactor, and has no time of its own."""
+    """Read `message.reaction`, which contains the chat and the person but has no time of its own."""
     update = message_updates.react(message_ids.bare(event.data.get("messageId")), event.data.get("reaction"))
     return message_facts.of_update(update, _reactor(event), event.time)
 
 
 def read_edit(event: Event) -> tuple[Fact, ...]:
-    """`message.edited`: the new text or caption."""
+    """Read `message.edited`: the new text or caption."""
     target, new_text = message_ids.bare(event.data.get("messageId")), text.message_text(event.data.get("body"))
     if target is None:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)
@@ -53,19 +53,19 @@ def read_edit(event: Event) -> tuple[Fact, ...]:
 
 
 def read_delete(event: Event) -> tuple[Fact, ...]:
-    """`message.revoked`; with one of OpenWA's engines, `id` is the notice's and `revokedId` the message's."""
+    """Read `message.revoked`. In one of OpenWA's engines, `id` belongs to the notice and `revokedId` to the message."""
     target = message_ids.bare(event.data.get("revokedId") or event.data.get("id"))
     if target is None:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)
     told = _update(event, MessageUpdate("delete", target, ""))
     if event.data.get("from") or _is_from_me(event.data) is not None:
         return told
-    # Only its author can delete a message for both sides, whoever that is.
+    # Only its author can delete a message for both sides.
     return tuple(replace(fact, direction=None) if isinstance(fact, Delete) else fact for fact in told)
 
 
 def read_ack(event: Event) -> tuple[Fact, ...]:
-    """`message.ack`, which has no time of its own and may name no chat."""
+    """Read `message.ack`, which has no time of its own and may lack the chat."""
     status = statuses.parse(event.data.get("status")) or statuses.parse(event.data.get("ack"))
     if status is None:
         has_any = event.data.get("status") is not None or event.data.get("ack") is not None
@@ -74,7 +74,7 @@ def read_ack(event: Event) -> tuple[Fact, ...]:
 
 
 def read_failure(event: Event) -> tuple[Fact, ...]:
-    """`message.failed`, which comes beside the ack and may say why."""
+    """Read `message.failed`, which comes in addition to the ack and may contain the reason."""
     told = (text.label(event.data.get(key), text.MAX_NAME) for key in ("reason", "error"))
     return _acks(event, "failed", next((each.rstrip(".") for each in told if each), None))
 
@@ -99,7 +99,7 @@ def _read(event: Event, *, is_sent: bool) -> tuple[Fact, ...]:
     message_id = message_ids.bare(event.data.get("id"))
     said: MessageContent | MessageUpdate = _content(event.data)
     if said.raw_type == "revoked" and message_id is not None:
-        # What is left of a message that was deleted.
+        # The remains of a message that was deleted.
         said = MessageUpdate("delete", message_id, "")
     return message_facts.of(said, _parties(event.data, time, is_sent=is_sent), message_id=message_id, time=time)
 
@@ -112,7 +112,7 @@ def _content(data: JsonObject) -> MessageContent:
         body = locations.describe(place, ("description", "address"), ("latitude", "longitude"))
     elif raw_type == "contact":
         body = words.collect("contactMessage", {"vcard": body}) or body
-    # Small files come inside the event, and no file comes with a link.
+    # Small files are inside the event, and no file has a link.
     return message_content.of_words(
         raw_type,
         body,
@@ -149,17 +149,17 @@ def _parties(data: JsonObject, time: int | None, *, is_sent: bool) -> Parties:
 
 
 def _reactor(event: Event) -> Parties:
-    """The parties of a reaction, which has no flag: it is ours if its author has our number."""
+    """Return the parties of a reaction. It has no flag, so it is ours if its author has our number."""
     chat, author = parties.parse_chat(event.data.get("chatId")), addresses.parse(event.data.get("senderId"))
     if author is None or author == chat or not addresses.is_person(chat):
         return parties.find(chat, is_ours=False, sender=author, push_name=None, time=event.time)
-    # A LID and a phone may be one person: then the author's address tells the reader of the history.
+    # A LID and a phone may be the same person. Then readers of the history find it by the author's address.
     is_other = addresses.is_lid(chat) == addresses.is_lid(author)
     return Parties(chat, "outgoing" if is_other else "incoming", None if is_other else author, None, ())
 
 
 def _is_from_me(data: JsonObject) -> bool | None:
-    """Whether the owner wrote the message, by the flag or the long form of an id; None if neither says so."""
+    """Return whether the owner wrote the message, by the flag or the long form of an id, or None if unknown."""
     from_me = data.get("fromMe")
     if isinstance(from_me, bool):
         return from_me
@@ -168,13 +168,13 @@ def _is_from_me(data: JsonObject) -> bool | None:
 
 
 def _author(data: JsonObject, chat: str) -> str | None:
-    """The sender in a group, whose own address may stand in its place."""
+    """Return the sender in a group. The group's own address may be in its place."""
     found = (addresses.parse(data.get(key)) for key in ("author", "senderId", "from"))
     return next((author for author in found if author and author != chat and addresses.is_person(author)), None)
 
 
 def _saved_names(contact: JsonObject, sides: Parties, time: int | None) -> tuple[DisplayName, ...]:
-    """The name in the address book; that of any other contact is computed."""
+    """Return the name in the address book. The names of other contacts are computed."""
     person, name = sides.sender or sides.chat, text.name(contact.get("name"))
     is_saved = contact.get("isMyContact") is True and addresses.is_individual(person)
     if not is_saved or name is None or not display_names.is_informative(name, person):

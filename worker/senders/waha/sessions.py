@@ -16,7 +16,7 @@ _STATES: Final[dict[str, SessionState]] = {
 
 
 def read(event: Event) -> tuple[Fact, ...]:
-    """`session.status`, with the session's own number and LID once it is linked."""
+    """Read `session.status`, with the session's own number and LID once it is linked."""
     status = text.label(event.data.get("status"))
     if status is None:
         raise UnreadableEventError(Reason.NO_STATUS)
