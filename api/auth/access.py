@@ -158,10 +158,7 @@ class AuthMiddleware:
         await self.app(scope, receive, record_then_send)
 
     async def _authenticate(self, scope: Scope, headers: Headers) -> Caller | None:
-        """Return the caller identified by the token or else by the cookie.
-
-        Raises ApiError if another site may have caused the request.
-        """
+        """Return the caller by token or else by cookie. Raises ApiError if another site may have caused the request."""
         method: str = scope["method"]
         address = scope["client"][0] if scope.get("client") else ""
         authorization = headers.get("authorization")

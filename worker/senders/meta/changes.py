@@ -169,10 +169,7 @@ def _parties(item: JsonObject, contact_names: dict[str, str], time: int | None, 
 
 
 def _person(item: JsonObject, key: str) -> str | None:
-    """Return the phone of the sender or recipient.
-
-    People with a username hide their phone; for them, it is the id from Meta.
-    """
+    """Return the phone of the sender or recipient, or the id from Meta for people who hide it behind a username."""
     return addresses.parse(item.get(key)) or addresses.parse_business_scoped(item.get(f"{key}_user_id"))
 
 
