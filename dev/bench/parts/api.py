@@ -110,18 +110,20 @@ def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
 
 def compare(small: tuple[str, int, int], large: tuple[str, int, int], call_count: int) -> ResultTable:
     """Compare the calls on a small and on a large history, each given as database URL, port of the API and size."""
-    with _open_history(*small[:2]) as slight, _open_history(*large[:2]) as great:
-        timed = {name: _measure_both(name, slight, great, call_count) for name in great.call_factories}
+    with _open_history(*small[:2]) as small_history, _open_history(*large[:2]) as large_history:
+        timed = {
+            name: _measure_both(name, small_history, large_history, call_count) for name in large_history.call_factories
+        }
     rows: list[ResultRow] = []
-    for name, (few, many) in timed.items():
-        hot = name in FREQUENT_CALLS
-        half, bare = _samples(many.api_seconds, 0.5), _samples(many.sql_seconds, 0.5)
+    for name, (on_small, on_large) in timed.items():
+        is_frequent = name in FREQUENT_CALLS
+        medians, sql_medians = _samples(on_large.api_seconds, 0.5), _samples(on_large.sql_seconds, 0.5)
         rows += [
-            ResultRow(name, "ms", half, "bare SQL", bare, Target("at most", 3) if hot else None),
-            ResultRow("  p99", "ms", _samples(many.api_seconds, 0.99), target=_target(name)),
+            ResultRow(name, "ms", medians, "bare SQL", sql_medians, Target("at most", 3) if is_frequent else None),
+            ResultRow("  p99", "ms", _samples(on_large.api_seconds, 0.99), target=_target(name)),
             ResultRow(
-                f"  of {large[2]:,}", "ms", half, f"of {small[2]:,}", _samples(few.api_seconds, 0.5),
-                Target("at most", 1.5) if hot else None,
+                f"  of {large[2]:,}", "ms", medians, f"of {small[2]:,}", _samples(on_small.api_seconds, 0.5),
+                Target("at most", 1.5) if is_frequent else None,
             ),
         ]  # fmt: skip
     turns = (
