@@ -1,4 +1,4 @@
-"""Reads requests with uvicorn's HTTP/1.1 protocol, within bounds of heads, bodies and pipelines, and refuses others."""
+"""Reads requests with uvicorn's HTTP/1.1 protocol, limits their heads, bodies and pipelines, and refuses others."""
 
 import math
 from typing import Any, cast
@@ -16,19 +16,18 @@ from http_server.request_size import MAX_HEAD_BYTES, RequestSize
 
 HEAD_SECONDS = 5.0
 IDLE_SECONDS = 75.0
-"""Longer than a reverse proxy keeps idle connections, so that it never sends into one that was just closed."""
+"""In seconds. A reverse proxy closes idle connections earlier, so it never sends into a closed one."""
 LINGER_SECONDS = 2.0
-"""How long a client that was refused may go on sending, so that it sees the answer."""
+"""Seconds for which a client that was refused may continue to send, so that it sees the response."""
 MAX_HEADERS = 128
 LARGE_BYTES = 64 << 10
-"""Larger bodies are read in turn while much is unfinished; and of a response no more counts as unread, because a slow
-client may read a large page."""
+"""Larger bodies are read in turns while much is unfinished. At most this much of a response counts as unread."""
 MAX_WAITING_REQUESTS = 8
-"""Requests behind the one that is answered. The next one ends the connection, after the answers to these."""
+"""Requests that may wait behind the current one. One more ends the connection after their responses."""
 OVERFLOW_CODE = "too_many_requests"
-"""How such a connection is counted."""
+"""The code under which such a connection is counted."""
 WAITING_REQUEST_BYTES = 4 << 10
-"""What a waiting request takes beside its body."""
+"""The size of a waiting request without its body."""
 
 
 class _RefusedError(Exception):
@@ -36,29 +35,29 @@ class _RefusedError(Exception):
 
 
 class BoundedReader(HttpToolsProtocol):
-    """The requests of one connection."""
+    """Reads the requests of one connection."""
 
     _turns: PipelineFlowControl
     _cork: CorkedTransport
     _deadline = math.inf
-    """When the sweep closes the connection; infinite while a complete request is answered."""
+    """The time at which the sweep closes the connection. Infinite while a complete request is being answered."""
     _since = 0.0
-    """When it became idle, its unfinished request began, or its client last accepted a part of the response."""
+    """The start of its idle time or of its unfinished request, or the time of the last progress of its response."""
     _reading_headers = False
     _reading_body = False
     _idle = True
     _input_ends = False
-    """Whether whatever arrives is discarded."""
+    """True if all further input is discarded."""
     _discarded_bytes = 0
     _violation: ErrorResponse | None = None
-    """The refusal that a callback of the parser decided on; None: the bytes are not HTTP."""
+    """The refusal that a callback of the parser decided on, or None if the bytes are not HTTP."""
     _overflowing = False
-    """Whether too many requests wait."""
+    """True if too many requests are waiting."""
     _waiting_bytes = 0
-    """How much arrived since requests began to wait."""
+    """The number of bytes received since requests started to wait."""
     _shutting_down = False
     _running: RequestResponseCycle | None = None
-    """The request that is answered."""
+    """The request that is being answered."""
     held_bytes = 0
 
     def __init__(self, *, table: Connections, **uvicorn: Any) -> None:  # noqa: ANN401 - uvicorn's own arguments
@@ -84,7 +83,7 @@ class BoundedReader(HttpToolsProtocol):
                 self._feed(rest[:allowed])
                 rest = rest[allowed:]
         if was_idle and self._idle:
-            # Line breaks begin no request, and would keep the connection open for ever.
+            # Line breaks do not start a request, and would keep the connection open for ever.
             self._deadline = min(self._deadline, self.loop.time() + HEAD_SECONDS)
         unfinished = self._reading_headers or self._reading_body
         if unfinished or self.held_bytes or self.pipeline:
@@ -109,7 +108,7 @@ class BoundedReader(HttpToolsProtocol):
             if len(self.headers) >= MAX_HEADERS:
                 self._violation = error_responses.HEADERS_TOO_LARGE
                 raise _RefusedError
-            name = name.lower()  # as the base class does, of which a call would cost as much again
+            name = name.lower()  # done here, because a call of the base class would cost as much again
             if name == b"expect" and value.lower() == b"100-continue":
                 self.expect_100_continue = True
             self.headers.append((name, value))
@@ -125,7 +124,7 @@ class BoundedReader(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._size.body_bytes += len(body)
         if self.cycle.response_complete:
-            self._turns.yield_turn(self._table.queue)  # what is only discarded must not keep others waiting
+            self._turns.yield_turn(self._table.queue)  # input that is only discarded must not keep others waiting
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -158,7 +157,7 @@ class BoundedReader(HttpToolsProtocol):
         try:
             self.parser.feed_data(data)  # pyright: ignore[reportOptionalMemberAccess] - None only once the connection is lost
         except httptools.HttpParserUpgrade:
-            # The request is answered as it stands; the data after it is in a protocol that is not supported.
+            # The request is answered as it is. The data after it belongs to a protocol that is not supported.
             self.cycle.keep_alive = False
             self._end_input()
         except httptools.HttpParserError:
@@ -175,7 +174,7 @@ class BoundedReader(HttpToolsProtocol):
                     self._refuse(error_responses.HEADERS_TOO_LARGE)
 
     def _hold(self) -> None:
-        """Report what the connection holds."""
+        """Report the number of bytes that the connection holds."""
         held = min(self._cork.get_write_buffer_size(), LARGE_BYTES)
         if self.pipeline:
             held += self._waiting_bytes + len(self.pipeline) * WAITING_REQUEST_BYTES
@@ -189,7 +188,7 @@ class BoundedReader(HttpToolsProtocol):
         self._table.hold(self, held, self.loop.time())
 
     def _refuse(self, error: ErrorResponse, *, linger: bool = False) -> None:
-        """Refuse the request that is being read. Earlier ones on the same connection still get their answers."""
+        """Refuse the request that is being read. Earlier ones on the same connection still get their responses."""
         unfinished = self.cycle if self._reading_body else None
         self._end_input()
         if unfinished is not None:
@@ -212,7 +211,7 @@ class BoundedReader(HttpToolsProtocol):
         self._deadline = self.loop.time() + LINGER_SECONDS
 
     def _end_input(self) -> None:
-        """Discard whatever else arrives, and what the parser keeps of an unfinished head."""
+        """Discard all further input, and the parser's part of an unfinished head."""
         self._input_ends = True
         self._reading_headers = self._reading_body = False
         self.headers = []
@@ -232,7 +231,7 @@ class BoundedReader(HttpToolsProtocol):
         self._deadline = self._since + HEAD_SECONDS
 
     def _forget_requests(self) -> None:
-        """Let go of requests, as crowds of idle connections would keep them; and they refer to their connection."""
+        """Drop references to requests, because idle connections would keep them, and they refer to the connection."""
         self.pipeline.clear()
         self.cycle = cast("RequestResponseCycle", None)
         self._running = None
@@ -240,11 +239,11 @@ class BoundedReader(HttpToolsProtocol):
         self.headers = []
 
     def _is_responding(self) -> bool:
-        """Whether a request is being processed and its answer is incomplete."""
+        """Return whether a request is being processed and its response is incomplete."""
         return bool(self.pipeline) or (self.cycle is not None and not self.cycle.response_complete)  # pyright: ignore[reportUnnecessaryComparison] - None until the first request
 
     def _close_after_answers(self) -> None:
-        """Close the connection once the requests that it has sent are answered."""
+        """Close the connection once all requests that it has sent are answered."""
         last = self.pipeline[0][0] if self.pipeline else self._running
         if last is not None:
             last.keep_alive = False

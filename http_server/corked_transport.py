@@ -1,18 +1,18 @@
-"""Buffers writes until the end of an event loop turn, so that an answer takes one system call instead of two.
+"""Buffers writes until the end of an event loop turn, so that a response takes one system call instead of two.
 
-Closes only after the client has sent its request: an answer whose connection is closed before that is followed by a
-reset, which takes the answer from the client.
+It closes only after the client has sent its whole request. Otherwise the response would be followed by a reset, which
+would discard it at the client.
 """
 
 import asyncio
 from typing import Any
 
 MAX_BUFFERED_BYTES = 64 << 10
-"""More than this is sent at once, so that the connection notices a client that does not read."""
+"""In bytes. Larger buffers are sent at once, so that the connection notices a client that does not read."""
 
 
 class CorkedTransport(asyncio.Transport):
-    """Wraps a connection's own transport."""
+    """Wraps a connection's transport."""
 
     __slots__ = ("_buffer", "_buffered_bytes", "_loop", "_transport", "is_lingering", "lingers", "written_bytes")
 
@@ -65,7 +65,7 @@ class CorkedTransport(asyncio.Transport):
         self._transport.resume_reading()
 
     def get_write_buffer_size(self) -> int:
-        """Bytes that the kernel has not taken yet, as the client does not read."""
+        """Return the number of bytes that the kernel has not taken yet, because the client does not read."""
         return self._transport.get_write_buffer_size()
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:  # noqa: ANN401 - asyncio's own type

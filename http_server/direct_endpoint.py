@@ -1,4 +1,4 @@
-"""Requests that an application takes without a task, which would cost more than the work of most of them."""
+"""Defines requests that an application serves without a task, which would cost more than most of their work."""
 
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
@@ -6,14 +6,17 @@ from typing import Protocol, TypeAlias
 from uvicorn._types import HTTPScope
 
 Respond: TypeAlias = Callable[[int, bytes, bytes], None]
-"""Sends the whole response to a request: its status, its encoded headers, its body."""
+"""Sends the whole response to a request, given its status, encoded headers and body."""
 MAX_BODY_BYTES = 64 << 10
-"""Of the requests that are offered: the work for larger ones must give way to other connections."""
+"""The size limit of requests that are offered. Work on larger ones must give way to other connections."""
 
 
 class DirectEndpoint(Protocol):
     """Is offered every complete request before the ASGI application."""
 
     def take(self, scope: HTTPScope, body: bytes, respond: Respond) -> bool:
-        """Take the request, to answer it now or later by `respond`; False leaves it to the ASGI application."""
+        """Take the request, to answer it now or later with `respond`.
+
+        Return False to leave it to the ASGI application.
+        """
         ...

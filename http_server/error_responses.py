@@ -1,4 +1,4 @@
-"""Refusals in the JSON envelope that every process's HTTP shares, and those that the server itself sends."""
+"""Builds error responses in the JSON format that all processes share, and those of the server itself."""
 
 import json
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ JSON_CONTENT_TYPE = (b"content-type", b"application/json")
 
 @dataclass(frozen=True, slots=True)
 class ErrorResponse:
-    """A refusal."""
+    """An error response."""
 
     status: int
     code: str
@@ -27,12 +27,12 @@ class ErrorResponse:
         return [JSON_CONTENT_TYPE, (b"content-length", str(len(self.body)).encode()), *self.headers]
 
     def encode(self, default_headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-        """The whole response, for a connection without an application's."""
+        """Return the whole response, for a connection without an application's response."""
         return STATUS_LINE[self.status] + encode_headers((*default_headers, *self.all_headers)) + b"\r\n" + self.body
 
 
 def encode_headers(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """The headers as lines."""
+    """Return the headers as lines."""
     return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 

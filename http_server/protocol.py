@@ -1,4 +1,4 @@
-"""Adds deadlines to a connection; a sweep over all of them (http_server.server) enforces these without timers."""
+"""Adds deadlines to a connection. A sweep over all connections (http_server.server) enforces them without timers."""
 
 import asyncio
 import math
@@ -15,16 +15,16 @@ from http_server.direct_endpoint import MAX_BODY_BYTES, DirectEndpoint
 from http_server.pipeline_flow_control import PipelineFlowControl
 
 SHUTDOWN_BODY_SECONDS = 1.0
-"""How long a body may take to complete at shutdown."""
+"""The time in seconds that a body may take to complete at shutdown."""
 SHUTDOWN_IDLE_SECONDS = 0.2
-"""How long an idle connection stays open at shutdown, in case a request is on its way."""
+"""The time in seconds for which an idle connection stays open at shutdown, in case a request is on its way."""
 
 
 class BoundedProtocol(BoundedReader):
     """One connection."""
 
     _accepted_bytes = -1
-    """How many bytes of responses the client had accepted when the sweep last looked; -1: it had accepted all."""
+    """The number of bytes of responses that the client had accepted at the last sweep, or -1 if it had accepted all."""
     _unread_deadline = math.inf
     _starting: ASGI3Application | None = None
     """The application, once a request's head is read, until its answer is begun."""
@@ -56,7 +56,7 @@ class BoundedProtocol(BoundedReader):
             self._start()
 
     def eof_received(self) -> bool | None:  # pyright: ignore[reportIncompatibleMethodOverride] - asyncio's own type
-        """Keep the half-closed connection if the client still waits for an answer."""
+        """Keep the half-closed connection if the client is still waiting for a response."""
         waits = self._is_responding() and not self._reading_body and not self._cork.is_lingering
         if not waits or not self._bounds.answers_half_closed:
             self._cork.flush()  # the loop would close before sending the last answer
@@ -92,7 +92,7 @@ class BoundedProtocol(BoundedReader):
             self.loop.call_later(SHUTDOWN_IDLE_SECONDS, self._close_if_idle)
 
     def sweep(self, now: float) -> None:
-        """Close the connection if a deadline has passed, with an answer if possible."""
+        """Close the connection if a deadline has passed, with a response if possible."""
         self._watch_unread(now)
         if now < self._deadline:
             return
@@ -144,7 +144,7 @@ class BoundedProtocol(BoundedReader):
         self.on_response_complete()
 
     def _watch_unread(self, now: float) -> None:
-        """Close the connection if the client accepts nothing of its responses."""
+        """Close the connection if the client reads nothing of its responses."""
         unread = self._cork.get_write_buffer_size()
         if not unread:
             if self._accepted_bytes >= 0:
@@ -162,7 +162,7 @@ class BoundedProtocol(BoundedReader):
         self._hold()
 
     def _is_late_body_welcome(self, now: float) -> bool:
-        """Whether a body that takes long arrives fast enough."""
+        """Return whether a body that takes long arrives fast enough."""
         rate = self._bounds.min_body_rate
         return (
             rate is not None

@@ -53,13 +53,13 @@ from ingest.writer_position import FormerWriters
 from telemetry import traces
 
 SHUTDOWN_SECONDS = 4.0
-"""How long the last batches may take at shutdown: the stream's deadline plus the spool's."""
+"""The time in seconds for the last batches at shutdown: the stream's deadline plus the spool's."""
 
 log = logging.getLogger("ingest")
 
 
 def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
-    """The application, which serves once its lifespan has begun; raises SettingsError."""
+    """Return the application, which starts to serve with its lifespan. Raises SettingsError."""
     config = settings.read(environ)
     counters, failpoints, former_writers = Counters(), Failpoints(config.failpoints), FormerWriters()
     client = redis_client.connect(config.redis_url)
@@ -150,7 +150,10 @@ def _make_webhook_paths(
 
 
 def _terminate_on_failure(task: asyncio.Task[None]) -> None:
-    """End the process: without this task ingest would accept requests and never answer. The supervisor restarts it."""
+    """End the process, because without this task ingest would accept requests but never answer.
+
+    The supervisor restarts it.
+    """
     if not task.cancelled() and task.exception() is not None:
         log.critical("background task failed; shutting down", exc_info=task.exception())
         signal.raise_signal(signal.SIGTERM)

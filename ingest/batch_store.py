@@ -27,7 +27,7 @@ class BatchNotStoredError(NotConfirmedError):
 
 @dataclass(slots=True)
 class BatchStore:
-    """Tries the stream first, or the spool while the circuit is open or Redis is nearly full."""
+    """Tries the stream first, or the spool if the circuit is open or Redis is nearly full."""
 
     appender: StreamAppender
     spool: Spool
@@ -39,13 +39,13 @@ class BatchStore:
     """When both failed first, by the monotonic clock; None while the last batch was stored."""
 
     async def store(self, batch: contract.RawBatch) -> str:
-        """Store the batch; returns VIA_STREAM or VIA_SPOOL, raises BatchNotStoredError."""
+        """Store the batch and return VIA_STREAM or VIA_SPOOL. Raises BatchNotStoredError."""
         fields = contract.to_fields(batch)
         may_be_stored = False
         while True:
             attempts = [self._append_to_stream, self._append_to_spool]
             if self.breaker.open_reason is not None or not self.redis_memory.fits(len(fields[b"bodies"])):
-                attempts.reverse()  # Redis failed lately or is nearly full, but is tried before the batch is refused
+                attempts.reverse()  # Redis failed recently or is nearly full, but is tried before the batch is refused
             for attempt in attempts:
                 try:
                     via = await attempt(batch, fields)

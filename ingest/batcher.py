@@ -1,4 +1,4 @@
-"""Groups the webhooks in flight into one batch, which is stored whole under one identity."""
+"""Groups concurrent webhooks into one batch, which is stored as a whole under one identity."""
 
 import asyncio
 import logging
@@ -21,9 +21,9 @@ log = logging.getLogger("ingest")
 
 MAX_EVENTS = 512
 MAX_BYTES = 4 << 20
-"""A batch takes no more events once it has reached one of these."""
+"""A batch that has reached this size accepts no more events."""
 MAX_PENDING_BYTES = 128 << 20
-"""Above this many bytes of waiting bodies, webhooks are refused instead of filling the memory."""
+"""The number of bytes in waiting bodies above which webhooks are refused instead of filling the memory."""
 
 
 @dataclass(slots=True)
@@ -36,10 +36,10 @@ class PendingBatch:
     received_at: list[int] = field(default_factory=list[int])
     senders: list[str] = field(default_factory=list[str])
     first_order: int = 0
-    """Events of earlier batches that may have the receipt of its first event."""
+    """The number of events in earlier batches that may have the same receipt as its first event."""
     size_bytes: int = 0
     takes_more: bool = True
-    """Whether events that come now may join it."""
+    """True if new events may join the batch."""
     request_spans: list[Span] = field(default_factory=list[Span])
     """The spans of its requests, if tracing is on."""
     direct_requests: list[tuple[int, Respond]] = field(default_factory=list[tuple[int, Respond]])
@@ -47,7 +47,7 @@ class PendingBatch:
 
 
 class Batcher:
-    """One writer of the stream; it stores one batch at a time."""
+    """A writer of the stream. It stores one batch at a time."""
 
     def __init__(
         self,
@@ -72,13 +72,13 @@ class Batcher:
         """The position of the writer that numbers the batches now."""
 
     def add(self, body: bytes, sender: str = "") -> PendingBatch | None:
-        """Add the event as the last one of the returned batch; None if too many bytes wait already.
+        """Add the event to the end of the returned batch. Return None if too many bytes are waiting.
 
-        `sender` is `kind:name`, '' for an event at /whatsapp-webhook.
+        `sender` is `kind:name`, or '' for an event at /whatsapp-webhook.
         """
         if self._pending_bytes > MAX_PENDING_BYTES:
             return None
-        # Receipts and `first_order` decide the order of messages: no clock that is set back changes it.
+        # Receipts and `first_order` decide the order of messages, so a clock that is set back must not change it.
         received_at = max(time.time_ns() // 1_000_000, self._last_receipt)
         pending = self._pending_batches[-1] if self._pending_batches else None
         if pending is None or not pending.takes_more:
@@ -97,7 +97,7 @@ class Batcher:
         return pending
 
     def add_earlier(self, body: bytes, received_at: int, sender: str) -> PendingBatch | None:
-        """Add an event that came at this earlier time, in ms, as a batch of its own; None as for `add`."""
+        """Add an event that arrived at this earlier time (in ms) as a batch of its own. Return None as in `add`."""
         if self._pending_bytes > MAX_PENDING_BYTES:
             return None
         pending = self._begin_batch()
@@ -122,7 +122,7 @@ class Batcher:
             self._counters.count_webhook(sender)
 
     async def run(self) -> None:
-        """Store batch after batch until closed and nothing waits."""
+        """Store batch after batch until closed and nothing is waiting."""
         while self._pending_batches or not self._closing:
             if self._pending_batches:
                 pending = self._pending_batches.popleft()
@@ -133,7 +133,7 @@ class Batcher:
                 await self._work_available.wait()
 
     def close(self) -> None:
-        """End `run` once nothing waits."""
+        """End `run` once nothing is waiting."""
         self._closing = True
         self._work_available.set()
 
@@ -161,7 +161,7 @@ class Batcher:
             acknowledgement.respond(index, respond)
 
     def _make_batch(self, pending: PendingBatch, traceparents: tuple[str, ...]) -> contract.RawBatch:
-        """The identity, once, before the first attempt."""
+        """Return the batch. Its identity is assigned once, before the first attempt to store it."""
         return contract.RawBatch(
             writer=self.position.writer,
             number=self.position.number + 1,
@@ -179,7 +179,8 @@ class Batcher:
             path = await self._batch_store.store(batch)
         except BatchNotStoredError as error:
             if error.may_be_stored:
-                # The batch may be stored although its senders received 503: the next batch must not share its number.
+                # The batch may be stored although its senders received 503, so the next batch must not have the same
+                # number.
                 self._replace_writer()
             return None
         self.position = WriterPosition(batch.writer, batch.number, batch.acknowledged_events)

@@ -1,4 +1,4 @@
-"""Ingest's answers, to ASGI requests and to direct ones, built once where possible."""
+"""Builds ingest's responses to ASGI requests and to direct ones, once if possible."""
 
 import functools
 import json
@@ -26,18 +26,18 @@ INTERNAL_ERROR = ErrorResponse(500, "internal", "Internal error; the event was n
 
 
 def respond_error(respond: Respond, error: ErrorResponse) -> None:
-    """Send the refusal to a direct request."""
+    """Send the error response to a direct request."""
     respond(error.status, encode_headers(error.all_headers), error.body)
 
 
 async def send_error(send: Send, error: ErrorResponse) -> None:
-    """Send the refusal."""
+    """Send the error response."""
     await send({"type": "http.response.start", "status": error.status, "headers": error.all_headers})
     await send({"type": "http.response.body", "body": error.body})
 
 
 class BatchAcknowledgement:
-    """The answers to one batch's events, which differ only in the event's index."""
+    """The responses to the events of one batch, which differ only in the event's index."""
 
     __slots__ = ("_head",)
 
@@ -46,16 +46,16 @@ class BatchAcknowledgement:
         self._head = json.dumps(fields, separators=(",", ":"))[:-1].encode() + b',"index":'
 
     def body(self, index: int) -> bytes:
-        """The body that acknowledges the event at this index of the batch."""
+        """Return the body that acknowledges the event at this index of the batch."""
         return b"%b%d}" % (self._head, index)
 
     def respond(self, index: int, respond: Respond) -> None:
-        """Acknowledge this event to its direct request."""
+        """Acknowledge the event at this index to its direct request."""
         body = self.body(index)
         respond(HTTPStatus.OK, _encoded_headers(len(body)), body)
 
     async def send(self, index: int, send: Send) -> None:
-        """Acknowledge this event to its ASGI request."""
+        """Acknowledge the event at this index to its ASGI request."""
         body = self.body(index)
         await send({"type": "http.response.start", "status": HTTPStatus.OK, "headers": _headers(len(body))})
         await send({"type": "http.response.body", "body": body})

@@ -1,6 +1,7 @@
-"""Serves the webhooks of one sender: verify, store, acknowledge. A raw ASGI endpoint, because it takes all the load.
+"""Serves the webhooks of one sender: verifies, stores and acknowledges.
 
-It never parses the body. Any signed body is acknowledged with 2xx: SAK does not retry a refused one.
+It never parses the body. Any signed body is acknowledged with 2xx, because SAK does not retry a refused one. It is a
+raw ASGI endpoint, because it has all the load.
 """
 
 import asyncio
@@ -20,23 +21,23 @@ from ingest.quarantine.quarantine import Quarantine
 from ingest.signing.signature import BodyDigest, Credentials, Verifier
 
 MAX_READ_BYTES = 64 << 20
-"""How much of a body over the limit is read, in pieces, to tell a signed one from a stranger's."""
+"""The number of bytes of a body over the limit that are read, in parts, to find out whether it is signed."""
 STALL_SECONDS = 1.0
-"""How long the next piece of such a body may take before it is refused unread."""
+"""The time in seconds for the next part of such a body, after which it is refused without reading the rest."""
 UNVERIFIED_CODE = "body_unverified"
-"""How refused bodies are counted that were not read to their end, or that no secret of ours signs."""
+"""The code under which refused bodies are counted that were not read completely or that no secret signs."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookEndpoint:
-    """The endpoint; an instance is an ASGI application."""
+    """The endpoint of one sender. An instance is an ASGI application."""
 
     sender: str
-    """`kind:name`, '' for SAK at /whatsapp-webhook."""
+    """`kind:name`, or '' for SAK at /whatsapp-webhook."""
     verifier: Verifier | None
-    """None where unsigned webhooks are accepted."""
+    """None if unsigned webhooks are accepted."""
     refusal: ErrorResponse
-    """The answer to webhooks that no secret authenticates."""
+    """The response to webhooks that no secret authenticates."""
     quarantine: Quarantine
     """Keeps those webhooks."""
     batcher: Batcher
@@ -44,7 +45,7 @@ class WebhookEndpoint:
     max_body_bytes: int
 
     def take(self, scope: HTTPScope, body: bytes, respond: Respond) -> bool:
-        """Take a webhook that is complete and authentic; False leaves it to `__call__`."""
+        """Take a webhook that is complete and authentic. Return False to leave it to `__call__`."""
         credentials, refusal, _ = self._read_headers(scope["headers"])
         if scope["method"] != "POST" or refusal is not None or len(body) > self.max_body_bytes:
             return False
@@ -71,14 +72,14 @@ class WebhookEndpoint:
         await self._read_and_verify(credentials, receive, send)
 
     def _read_headers(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[Credentials, ErrorResponse | None, int]:
-        """The credentials, a reason to refuse the request, and the length that it announces."""
+        """Return the credentials, a reason to refuse the request or None, and its content length."""
         credentials: dict[bytes, bytes] = {}
         known = frozenset[bytes]() if self.verifier is None else self.verifier.headers
         refusal: ErrorResponse | None = None
         announced = 0
         for name, value in headers:
             if name in known:
-                # Two signatures count as none: a proxy in front may have checked either.
+                # Two signatures count as none, because a proxy in front may have checked either.
                 credentials[name] = b"" if name in credentials else value
             elif name == b"content-length":
                 announced = int(value)
@@ -112,7 +113,8 @@ class WebhookEndpoint:
             await self._send_error(responses.OVERLOADED, send)
             return
         index = len(pending.bodies) - 1
-        # One future for the whole batch: cancelling one request would cancel all, and that happens only at shutdown.
+        # There is one future for the whole batch. Cancelling one request would cancel all, but that happens only at
+        # shutdown.
         acknowledgement = await pending.acknowledgement
         if acknowledgement is None:
             await self._send_error(responses.NOT_KEPT, send)
@@ -120,8 +122,8 @@ class WebhookEndpoint:
             await acknowledgement.send(index, send)
 
     async def _read_body(self, message: Message, receive: Receive) -> Message:
-        """The message with the whole body, or with its first part once that is too large."""
-        # `pop`: while the next part is awaited, nothing else refers to the last one.
+        """Return the message with the whole body, or with its first part if the body is too large."""
+        # `pop`, so that nothing else refers to the last part while the next one is awaited.
         body = bytearray(message.pop("body"))
         while len(body) <= self.max_body_bytes:
             message = await receive()
@@ -135,10 +137,10 @@ class WebhookEndpoint:
     async def _refuse_oversized(
         self, first: bytes, announced: int, credentials: Credentials, receive: Receive | None, send: Send
     ) -> None:
-        """Answer 413; `receive` is None if `first` is the whole body.
+        """Answer 413. `receive` is None if `first` is the whole body.
 
-        A signed body is an event that is lost: it is read to its end, without being held, so that it can be counted
-        apart from bodies of strangers.
+        A signed body that is refused is a lost event. It is therefore read to its end, without keeping it, and counted
+        apart from unsigned bodies.
         """
         digest = None if self.verifier is None else self.verifier.begin()
         size = await self._read_oversized(first, announced, digest, receive)
@@ -152,7 +154,7 @@ class WebhookEndpoint:
     async def _read_oversized(
         self, first: bytes, announced: int, digest: BodyDigest | None, receive: Receive | None
     ) -> int:
-        """The size of the body, once it is digested to its end; 0 for one that is too large, slow or incomplete."""
+        """Return the size of the body after digesting it to its end, or 0 if it is too large, slow or incomplete."""
         size = len(first)
         if digest is not None:
             digest.update(first)

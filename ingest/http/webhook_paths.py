@@ -1,4 +1,4 @@
-"""Leads each webhook to its endpoint: by the path, and without a task if it is an ordinary one."""
+"""Routes each webhook to its endpoint by the path, without a task if it is an ordinary one."""
 
 from dataclasses import dataclass
 
@@ -10,21 +10,21 @@ from ingest.http.senders import SendersEndpoint
 from ingest.http.webhook import WebhookEndpoint
 
 SAK_PATHS = frozenset({"/whatsapp-webhook", "/whatsapp-webhook/"})
-"""Where SAK posts: it sends once and follows no redirect."""
+"""The paths to which SAK posts. It sends once and follows no redirect."""
 SENDERS_PREFIX = "/webhooks/"
-"""Where the senders of senders.toml post."""
+"""The path to which the senders of senders.toml post."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookPaths:
-    """A direct endpoint (`http_server/direct_endpoint.py`)."""
+    """Implements a direct endpoint (`http_server/direct_endpoint.py`)."""
 
     sak: WebhookEndpoint
     senders: SendersEndpoint
 
     @property
     def routes(self) -> list[Route]:
-        """For all webhooks that `take` leaves."""
+        """The routes for all webhooks that `take` does not take."""
         senders = SENDERS_PREFIX + "{name}"
         return [
             *(Route(path, self.sak) for path in sorted(SAK_PATHS)),
