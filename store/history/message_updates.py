@@ -114,8 +114,9 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
             SELECT m.id, s.status, s.edited_at, s.deleted_at, s.is_duplicate, s.unread, s.starred,
                 CASE WHEN s.is_media THEN m.message_text
                     WHEN s.edited_at IS NULL THEN s.original ELSE s.text END AS message_text,
+                -- An edit without a text removes a caption.
                 CASE WHEN NOT s.is_media THEN m.caption
-                    WHEN s.edited_at IS NULL THEN s.original ELSE s.text END AS caption,
+                    WHEN s.edited_at IS NULL THEN s.original ELSE nullif(s.text, '') END AS caption,
                 CASE WHEN s.edited_at IS NOT NULL THEN s.original END AS original_text,
                 m.status IS DISTINCT FROM s.status AS status_changed,
                 m.edited_at IS DISTINCT FROM s.edited_at AS edit_changed,

@@ -45,7 +45,7 @@ def waha(said: Said) -> dict[str, Any]:
             told["reaction"] = {"text": said.text, "messageId": serialized(said.target)}
         case "edit":
             event = "message.edited"
-            told |= {"editedMessageId": said.target, "body": said.text}
+            told |= {"editedMessageId": said.target, "body": said.text, "hasMedia": said.is_caption}
         case "delete":
             event, told = "message.revoked", {"after": told, "before": None, "revokedMessageId": said.target}
         case "ack":
@@ -72,7 +72,7 @@ def openwa(said: Said) -> dict[str, Any]:
             told = {"messageId": said.target, "chatId": chat, "reaction": said.text, "senderId": author}
         case "edit":
             event = "message.edited"
-            told |= {"messageId": said.target, "body": said.text, "senderId": author}
+            told |= {"messageId": said.target, "body": said.text, "type": "image" if said.is_caption else "text"}
         case "delete":
             event = "message.revoked"
             told |= {"id": said.target, "revokedId": said.target, "type": "revoked", "body": ""}
@@ -161,7 +161,9 @@ def meta(said: Said) -> dict[str, Any]:
         case "reaction":
             item |= {"type": "reaction", "reaction": {"message_id": target, "emoji": said.text}}
         case "edit":
-            new = {"type": "text", "text": {"body": said.text}}
+            new: dict[str, object] = {"type": "text", "text": {"body": said.text}}
+            if said.is_caption:
+                new = {"type": "image", "image": {"id": "1", **({"caption": said.text} if said.text else {})}}
             item |= {"type": "edit", "edit": {"original_message_id": target, "message": new}}
         case "delete":
             item |= {"type": "revoke", "revoke": {"original_message_id": target}}

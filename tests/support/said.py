@@ -53,7 +53,14 @@ def key(said: Said, message_id: str, *, spelled_by_go: bool = False) -> dict[str
 
 
 def edit(said: Said, target: dict[str, object]) -> dict[str, object]:
-    return {"key": target, "type": 14, "editedMessage": {"conversation": said.text}}
+    edited = file(said) if said.is_caption else {"conversation": said.text}
+    return {"key": target, "type": 14, "editedMessage": edited}
+
+
+def file(said: Said) -> dict[str, object]:
+    """A picture, whose caption is absent if it is empty."""
+    caption = {"caption": said.text} if said.text else {}
+    return {"imageMessage": {"mimetype": "image/jpeg", **caption}}
 
 
 def protobuf(said: Said, *, spelled_by_go: bool = False) -> dict[str, object]:
@@ -61,7 +68,7 @@ def protobuf(said: Said, *, spelled_by_go: bool = False) -> dict[str, object]:
     target = key(said, said.target, spelled_by_go=spelled_by_go)
     match said.what:
         case "image":
-            return {"imageMessage": {"mimetype": "image/jpeg", "caption": said.text}}
+            return file(said)
         case "reaction":
             return {"reactionMessage": {"key": target, "text": said.text}}
         case "edit":

@@ -53,7 +53,7 @@ def _conversation(chance: random.Random, chat: str, start: int) -> list[Said]:
                 add("reaction", ours=True, text=emoji, target=first.id)
                 add("reaction", sender=chance.choice(members), text=emoji, target=first.id)
         if chance.random() < 0.4:
-            edited = f"text {number}, edited"
+            edited = chance.choice((f"text {number}, edited", "")) if what == "image" else f"text {number}, edited"
             add("edit", ours=ours, sender=sender, text=edited, target=first.id, is_caption=what == "image")
         if chance.random() < 0.2:
             add("delete", ours=ours, sender=sender, target=first.id)

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -12,7 +12,7 @@ from dev.gateway import senders as pretend_senders
 from dev.gateway.sender_hooks import SESSIONS, Hook
 from dev.gateway.senders import KEY, PretendSenders
 from environment import senders_file
-from environment.sender_kinds import KINDS
+from environment.sender_kinds import KINDS, Scheme
 from environment.senders_file import SendersFileError
 from tests.support import sender_payloads
 from tests.support.ingest_process import IngestProcess
@@ -181,3 +181,24 @@ def test_a_gateway_that_cannot_be_called_is_set_up_by_hand(tmp_path: Path) -> No
 
     with pytest.raises(SystemExit, match=r"api_key(?s:.*)--webhook="):
         run(tmp_path, "register", "shop")
+
+
+@pytest.mark.parametrize(("kind", "key"), [("waha", "customHeaders"), ("openwa", "headers"), ("evolution", "headers")])
+def test_a_secret_that_is_a_header_is_shown_as_one(tmp_path: Path, kind: str, key: str) -> None:
+    """As the key of a signature it would make the gateway sign, and ingest refuse every webhook."""
+    steps = run(tmp_path, "add", "shop", kind, "--secret", f"X-Hook-Token: {SECRET}")
+
+    assert f'"{key}": ' in steps
+    assert "X-Hook-Token: " not in steps
+    assert SECRET in steps
+
+
+def test_a_kind_without_steps_of_its_own_shows_what_its_gateway_must_send(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new kind is a folder and a line of data."""
+    monkeypatch.setitem(cast("dict[str, Scheme]", KINDS), "newer", Scheme("x-newer-signature", prefix="sha256="))
+
+    steps = run(tmp_path, "add", "shop", "newer", "--secret", SECRET)
+
+    assert all(word in steps for word in ("x-newer-signature", "sha256=", SECRET))

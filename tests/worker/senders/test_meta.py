@@ -149,3 +149,14 @@ def test_two_requests_with_equal_bytes_are_one_event_only_with_an_id_or_a_time()
         True,
         False,
     ]
+
+
+def test_a_cart_without_words_names_its_products() -> None:
+    """Else a reader sees that there is an order, and not of what."""
+    items = [{"product_retailer_id": name, "quantity": 1} for name in ("kurta-green", "kurta-blue")]
+    order = {**TEXT, "type": "order", "order": {"catalog_id": "1", "product_items": items}}
+
+    message = parser.parse(body(change({"messages": [order]}))).outcome.facts[0]
+
+    assert isinstance(message, Message)
+    assert (message.type, message.text) == ("order", "kurta-green\nkurta-blue")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from store.model.facts import Delete, DisplayName, Fact, LidAlias, Message, Reaction, SessionReport
+from store.model.facts import Delete, DisplayName, Edit, Fact, LidAlias, Message, Reaction, SessionReport
 from worker.senders.openwa import parser
 
 TEXT: dict[str, object] = {
@@ -121,3 +121,30 @@ def test_a_deletion_is_by_whoever_the_event_names(data: dict[str, object], direc
 
     assert isinstance(deleted, Delete)
     assert (deleted.message_id, deleted.direction) == ("3A01", direction)
+
+
+def test_several_contacts_are_all_told() -> None:
+    """Their cards come behind each other in one text."""
+    cards = "\n".join(f"BEGIN:VCARD\nFN:{name}\nEND:VCARD" for name in ("Asha", "Ravi"))
+
+    [message] = facts("message.received", {**TEXT, "type": "contact", "body": cards})
+
+    assert isinstance(message, Message)
+    assert message.text == "Asha\nRavi"
+
+
+def test_a_status_update_stands_among_those_of_all_contacts() -> None:
+    """The event is opt-in, and names the time of the post."""
+    status: dict[str, object] = {"id": "3A01", "from": "919811000011@c.us", "type": "text", "body": "Open!"}
+
+    [message] = facts("status.received", {**status, "postedAt": 1789000010500})
+
+    assert isinstance(message, Message)
+    assert (message.address, message.sender, message.time) == ("status@broadcast", "919811000011", 1789000010500)
+
+
+def test_a_removed_caption_is_an_edit() -> None:
+    [edit] = facts("message.edited", {**TEXT, "messageId": "3A01", "type": "image", "body": ""})
+
+    assert isinstance(edit, Edit)
+    assert edit.text == ""

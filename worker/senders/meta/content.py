@@ -41,9 +41,10 @@ def read(item: JsonObject, raw_type: str | None) -> MessageContent:
 
 
 def edited_text(message: JsonObject) -> str | None:
-    """Return the new text or caption of an edited message."""
+    """Return the new text or caption of an edited message, or None if it has none."""
     edited = read(message, type_of(message))
-    return edited.text or edited.caption
+    # A file without a caption is one whose caption was removed.
+    return edited.text or edited.caption or ("" if edited.type in MEDIA_TYPES else None)
 
 
 def _words(item: JsonObject, raw_type: str, fields: JsonObject) -> str | None:

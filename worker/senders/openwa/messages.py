@@ -1,6 +1,7 @@
 """Parses OpenWA's events about messages."""
 
 from dataclasses import replace
+from typing import Final
 
 from store.model import addresses
 from store.model.facts import Ack, Delete, DisplayName, Fact, Status
@@ -22,8 +23,13 @@ from worker.senders.whatsapp import (
 )
 from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.message_content import MessageContent
+from worker.senders.whatsapp.message_types import MEDIA_TYPES
 from worker.senders.whatsapp.message_updates import MessageUpdate
 from worker.senders.whatsapp.parties import Parties
+
+_CARD_END: Final = "END:VCARD"
+"""Several contacts come as cards behind each other."""
+_STATUS_CHAT: Final = "status@broadcast"
 
 
 def read_received(event: Event) -> tuple[Fact, ...]:
@@ -34,6 +40,12 @@ def read_received(event: Event) -> tuple[Fact, ...]:
 def read_sent(event: Event) -> tuple[Fact, ...]:
     """Read `message.sent`: a message from the session's owner."""
     return _read(event, is_sent=True)
+
+
+def read_status(event: Event) -> tuple[Fact, ...]:
+    """Read `status.received`, a status update of a contact."""
+    data = {**event.data, "chatId": _STATUS_CHAT, "timestamp": event.data.get("postedAt")}
+    return _read(event._replace(items=(data,)), is_sent=False)
 
 
 def read_reaction(event: Event) -> tuple[Fact, ...]:
@@ -47,6 +59,9 @@ def read_edit(event: Event) -> tuple[Fact, ...]:
     target, new_text = message_ids.bare(event.data.get("messageId")), text.message_text(event.data.get("body"))
     if target is None:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)
+    if new_text is None and message_content.known_type(text.label(event.data.get("type"))) in MEDIA_TYPES:
+        # The caption was removed.
+        new_text = ""
     if new_text is None:
         raise UnreadableEventError(Reason.EDIT_WITHOUT_TEXT)
     return _update(event, MessageUpdate("edit", target, new_text))
@@ -111,7 +126,8 @@ def _content(data: JsonObject) -> MessageContent:
         place = json_document.as_object(data.get("location")) or {}
         body = locations.describe(place, ("description", "address"), ("latitude", "longitude"))
     elif raw_type == "contact":
-        body = words.collect("contactMessage", {"vcard": body}) or body
+        cards = [{"vcard": card} for card in (body or "").split(_CARD_END)]
+        body = words.collect("contactsArrayMessage", {"contacts": cards}) or body
     # Small files are inside the event, and no file has a link.
     return message_content.of_words(
         raw_type,

@@ -29,6 +29,7 @@ _DIALECT: Final = Dialect(
         "message.received": messages.read_received,
         events.BACKFILL: history.read,
         "message.sent": messages.read_sent,
+        "status.received": messages.read_status,
         "message.reaction": messages.read_reaction,
         "message.edited": messages.read_edit,
         "message.revoked": messages.read_delete,

@@ -75,6 +75,9 @@ def read_edit(event: Event) -> tuple[Fact, ...]:
     """Read `message.edited`. Its `id` belongs to the edit."""
     payload = event.data
     target, new_text = message_ids.bare(payload.get("editedMessageId")), text.message_text(payload.get("body"))
+    if new_text is None and payload.get("hasMedia") is True:
+        # The caption was removed.
+        new_text = ""
     if target is None or new_text is None:
         raise UnreadableEventError(Reason.EDIT_WITHOUT_TARGET if target is None else Reason.EDIT_WITHOUT_TEXT)
     time = _time(payload, event)

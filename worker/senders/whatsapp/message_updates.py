@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from worker.senders.reasons import Reason, UnreadableEventError
-from worker.senders.whatsapp import json_document, text, words
+from worker.senders.whatsapp import json_document, message_types, proto, text, words
 from worker.senders.whatsapp.json_document import JsonObject
 
 _REVOKE: Final[tuple[object, ...]] = (0, "0", "REVOKE")
 _EDIT: Final[tuple[object, ...]] = (14, "14", "MESSAGE_EDIT")
+_FIELDS_OF_REVOCATION: Final = frozenset({"key", "timestampMs", "timestampMS"})
 MAX_EMOJI_LENGTH = 64
 
 
@@ -28,7 +29,8 @@ def read_reaction(fields: JsonObject) -> MessageUpdate:
 
 
 def react(target: str | None, emoji: object) -> MessageUpdate:
-    """Return a reaction. Raises UnreadableEventError without a message or an emoji."""
+    """Return a reaction, or its removal without an emoji, which the protobuf may omit. Raises UnreadableEventError."""
+    emoji = "" if emoji is None else emoji
     if target is None or not isinstance(emoji, str) or len(emoji) > MAX_EMOJI_LENGTH:
         raise UnreadableEventError(Reason.REACTION_UNREADABLE)
     return MessageUpdate("react", target, text.sanitize(emoji))
@@ -39,17 +41,28 @@ def read_protocol(fields: JsonObject) -> MessageUpdate:
     kind = fields.get("type")
     edited = json_document.as_object(fields.get("editedMessage"))
     is_edit = kind in _EDIT or (kind is None and edited is not None)
-    if isinstance(kind, bool) or not (is_edit or kind in _REVOKE):
+    # The protobuf may omit the type of a revocation, which is its default.
+    is_revocation = kind in _REVOKE or (kind is None and fields.keys() <= _FIELDS_OF_REVOCATION)
+    if isinstance(kind, bool) or not (is_edit or is_revocation):
         raise UnreadableEventError(Reason.PROTOCOL_MESSAGE)
     target = key_id(fields.get("key"))
     if target is None:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)
     if not is_edit:
         return MessageUpdate("delete", target, "")
-    new_text = None if edited is None else words.of_message(edited)
+    new_text = None if edited is None else _edited_text(edited)
     if new_text is None:
         raise UnreadableEventError(Reason.EDIT_UNTOLD)
     return MessageUpdate("edit", target, new_text)
+
+
+def _edited_text(message: JsonObject) -> str | None:
+    """Return the new text of an edited message. It is empty if the caption of a file was removed."""
+    if (new_text := words.of_message(message)) is not None:
+        return new_text
+    unwrapped = proto.unwrap(message, is_protobuf=True)
+    is_file = unwrapped is not None and message_types.MESSAGE_TYPES.get(unwrapped[0]) in message_types.MEDIA_TYPES
+    return "" if is_file else None
 
 
 def key_id(value: object) -> str | None:

@@ -109,6 +109,7 @@ _IDS: Final[Mapping[str, tuple[str, ...]]] = {
     "interactiveResponseMessage": ("nativeFlowResponseMessage.paramsJson{}.id",),
     "interactive": ("button_reply.id", "list_reply.id"),
     "button": ("payload",),
+    "order": ("product_items[].product_retailer_id",),
 }
 """The places of a reply's id, which often shows what was chosen if the reply has no text."""
 _COMMON_PLACES: Final = (
