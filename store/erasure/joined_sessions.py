@@ -12,7 +12,11 @@ from store.erasure.suppressions import SuppressionSet
 from store.postgres.connections import Connection
 
 WINDOW: Final = 2_000
-"""The number of ids of messages and of raw events that one step searches."""
+"""The greatest number of ids of messages and of raw events that one step searches."""
+_PAGE: Final = 50
+"""The number of ids of which the bodies are in memory at a time. A body has up to a mebibyte."""
+_MAX_STEP_BYTES: Final = 8 << 20
+"""The size of bodies after which a step ends. A step is one transaction."""
 DONE: Final = 2**63 - 1
 """The position after all rows."""
 
@@ -23,10 +27,14 @@ def record_erasures(
     """Record erasures of the people in the next rows of these sessions. Return the position of the next step."""
     if suppression_set is None:
         return DONE
-    upto = after + WINDOW
     found = _in_chats(connection, session_ids) if after == 0 else set[tuple[str | None, str]]()
-    found |= _in_messages(connection, session_ids, after, upto)
-    found |= _in_bodies(connection, session_ids, (after, upto), suppression_set.latest_received_until)
+    found |= _in_messages(connection, session_ids, after, after + WINDOW)
+    upto, size = after, 0
+    while upto < after + WINDOW and size < _MAX_STEP_BYTES:
+        window, upto = (upto, upto + _PAGE), upto + _PAGE
+        for session_id, body in _bodies(connection, session_ids, window, suppression_set.latest_received_until):
+            size += len(body)
+            found |= {(session_id, address) for address in mentions.addresses_in(body)}
     for session_id, address in sorted(found, key=str):
         for scope in session_ids:
             received_until = suppression_set.received_until_in_scope(scope, address)
@@ -58,10 +66,10 @@ def _in_messages(
     return set(cast("Iterable[tuple[str, str]]", cursor))
 
 
-def _in_bodies(
+def _bodies(
     connection: Connection, session_ids: Collection[str], window: tuple[int, int], received_until: int
-) -> set[tuple[str | None, str]]:
-    """Return the addresses that raw bodies may contain. The session is None if it is unknown."""
+) -> list[tuple[str | None, bytes]]:
+    """Return (session_id, body) of these raw events. The session is None if it is unknown."""
     cursor = connection.execute(
         """
         SELECT told.session_id, e.body
@@ -77,8 +85,7 @@ def _in_bodies(
         {"after": window[0], "upto": window[1], "received_until": received_until, "sessions": list(session_ids)},
         binary=True,
     )
-    rows = cast("Iterable[tuple[str | None, bytes]]", cursor)
-    return {(session_id, address) for session_id, body in rows for address in mentions.addresses_in(body)}
+    return cast("list[tuple[str | None, bytes]]", cursor.fetchall())
 
 
 def _has_more(connection: Connection, upto: int) -> bool:
