@@ -176,7 +176,7 @@ def test_restoring_under_running_processes_ends_nobody_and_loses_nothing_that_th
     ids = message_ids(pipeline)
     assert {name: ids[name] for name in kept} == kept
     assert not {id_ for name, id_ in ids.items() if name not in kept} & set(told.values()), "an id was given out again"
-    assert "applying again" in worker.output
+    assert "applying everything" in worker.output
 
 
 def message_ids(pipeline: WorkerPipeline) -> dict[str, int]:

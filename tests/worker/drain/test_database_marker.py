@@ -78,10 +78,10 @@ def test_entries_are_applied_again_once_after_commits_were_lost(pipeline: Worker
     pipeline.execute("UPDATE database_identity SET generation = gen_random_uuid()")
     pipeline.feed.append_all(EventGenerator(75).take(30), events_per_batch=3)
 
-    assert pipeline.wait_until(lambda: "applying again" in pipeline.worker_output, 15), pipeline.worker_output
+    assert pipeline.wait_until(lambda: "applying everything" in pipeline.worker_output, 15), pipeline.worker_output
     assert pipeline.wait_until_drained(), pipeline.worker_output
     assert pipeline.judge().is_clean
-    assert pipeline.worker_output.count("applying again") == 1
+    assert pipeline.worker_output.count("applying everything") == 1
     assert all(worker.start_count == 1 for worker in workers)
 
 
