@@ -2,13 +2,12 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from dev.checkout import ROOT
+from tests.support import preloaded_python
 
 COMMANDS: Sequence[Sequence[str]] = (
     ("store", "ledger"),
@@ -34,20 +33,11 @@ COMPLETE = {
 
 
 def run(
-    command: Sequence[str], folder: Path, environ: Mapping[str, str], output: str | None = None
+    command: Sequence[str], folder: Path, environ: Mapping[str, str], output: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run `python -m COMMAND` in a folder that is no checkout."""
-    with Path(output or os.devnull).open("w") as file:
-        return subprocess.run(
-            [sys.executable, "-m", *command],
-            cwd=folder,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "DATA_DIR": str(folder), **environ},
-            stdout=file if output else subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+    environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(folder), **environ}
+    return preloaded_python.run(*command, environment=environment, cwd=folder, output_path=output)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +94,7 @@ def test_a_command_without_a_database_names_the_folder_that_it_searched(command:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full disk at hand")
 @pytest.mark.parametrize("command", [("store", "doctor"), ("worker", "doctor")], ids=" ".join)
 def test_a_full_disk_behind_the_output_is_one_sentence(command: Sequence[str], tmp_path: Path) -> None:
-    done = run(command, tmp_path, COMPLETE | {"DATABASE_URL": "postgresql://127.0.0.1:1/x"}, output="/dev/full")
+    done = run(command, tmp_path, COMPLETE | {"DATABASE_URL": "postgresql://127.0.0.1:1/x"}, output=Path("/dev/full"))
 
     assert done.returncode == 2
     assert done.stderr == f"{command[0]}: No space left on device.\n"

@@ -1,8 +1,6 @@
 """What must not be read anywhere but in the database: secrets, headers, the text of messages."""
 
 import contextlib
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,10 +11,10 @@ from dev.chaos import event_generator
 from dev.chaos.event_generator import EventGenerator
 from dev.chaos.system_under_test import SystemUnderTest
 from dev.chaos.webhook_sender import WebhookSender
-from dev.checkout import ROOT
 from dev.embedded import child_process
-from dev.embedded.managed_process import ManagedProcess
+from tests.support import preloaded_python
 from tests.support.pipeline import WorkerPipeline
+from tests.support.preloaded_python import PreloadedProcess
 
 PASSWORD = "correct-horse-9811"
 VERBOSE = "import logging; logging.getLogger('rq').setLevel = lambda level: None"
@@ -77,7 +75,7 @@ def test_a_password_in_a_url_is_never_repeated(module: str, tmp_path: Path) -> N
     with contextlib.ExitStack() as stack:
         programs = [
             stack.enter_context(
-                ManagedProcess(
+                PreloadedProcess(
                     module,
                     {
                         "DATABASE_URL": database,
@@ -104,14 +102,8 @@ def test_a_password_in_a_url_is_never_repeated(module: str, tmp_path: Path) -> N
 def test_commands_do_not_repeat_it_either(url: str, tmp_path: Path) -> None:
     """What an operator's terminal shows lands in chats and tickets."""
     for command in ("migrate", "ledger"):
-        done = subprocess.run(
-            [sys.executable, "-m", "store", command],
-            env={"DATABASE_URL": url, "DATA_DIR": str(tmp_path)},
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        environment = {"DATABASE_URL": url, "DATA_DIR": str(tmp_path)}
+        done = preloaded_python.run("store", command, environment=environment)
 
         assert done.returncode != 0
         assert PASSWORD not in done.stdout + done.stderr

@@ -9,7 +9,6 @@ import pytest
 
 from dev.chaos.faults.fault_proxy import FaultProxy
 from dev.embedded import postgres
-from dev.embedded.managed_process import ManagedProcess
 from dev.embedded.postgres import ROLE, EmbeddedPostgres
 from dev.embedded.servers import EmbeddedServers
 from store.postgres import connections, errors, pool
@@ -17,6 +16,7 @@ from store.postgres.connections import Connection, DatabaseUrlError
 from store.postgres.pool import Pool
 from tests.support import pgbouncer
 from tests.support.databases import run_admin
+from tests.support.preloaded_python import PreloadedProcess
 from tests.support.waiting import wait_until
 
 
@@ -200,7 +200,7 @@ def test_a_worker_says_why_it_cannot_begin_and_begins_when_it_can(
     """A database that is made a minute later, or a password that is mended, needs no restart; silence helps nobody."""
     url = servers.postgres.url_of("made_later")
     environment = {"DATABASE_URL": url, "REDIS_URL": redis_url, "DATA_DIR": str(tmp_path)}
-    with ManagedProcess("worker", environment, tmp_path / "worker.log") as worker:
+    with PreloadedProcess("worker", environment, tmp_path / "worker.log") as worker:
         wait_until(lambda: "PostgreSQL cannot be used: there is no such database." in worker.output)
         run_admin(servers, "CREATE DATABASE made_later TEMPLATE {}", template_database)
         try:
@@ -221,7 +221,7 @@ def test_a_process_does_not_start_on_a_url_that_is_none(module: str, redis_url: 
         "REDIS_URL": redis_url,
         "API_TOKEN": "made-up-token-0123456789",
     }
-    program = ManagedProcess(module, environment, tmp_path / "log").start()
+    program = PreloadedProcess(module, environment, tmp_path / "log").start()
 
     assert program.wait() != 0
     assert "DATABASE_URL must look like postgresql://" in program.output

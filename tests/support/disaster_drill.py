@@ -18,6 +18,7 @@ from dev.embedded.valkey import EmbeddedValkey
 from dev.supervisor import listeners
 from ingest.queue import contract
 from tests.support import preloaded_python
+from tests.support.preloaded_python import PreloadedProcess
 from tests.support.waiting import wait_until
 
 API_TOKEN = "made-up-for-the-drill"
@@ -60,7 +61,7 @@ class DisasterDrill:
         number = listener.fileno()
         self._shared = {"REDIS_URL": self.valkey.url, "DATA_DIR": str(folder), "API_TOKEN": API_TOKEN}
         self.ingest = stack.enter_context(
-            ManagedProcess(
+            PreloadedProcess(
                 "ingest",
                 # Without a tail, which would bring back what a drill has to lose.
                 self._shared | {"WEBHOOK_SECRETS": SECRET, "LISTEN_FD": str(number), "TAIL_SECONDS": "0"},
@@ -73,12 +74,12 @@ class DisasterDrill:
 
     def start_worker(self, url: str, **environment: str) -> ManagedProcess:
         return self.stack.enter_context(
-            ManagedProcess("worker", self._shared | {"DATABASE_URL": url, **environment}, self.folder / "worker.log")
+            PreloadedProcess("worker", self._shared | {"DATABASE_URL": url, **environment}, self.folder / "worker.log")
         )
 
     def start_api(self, url: str) -> ManagedProcess:
         number = self._api_listener.fileno()
-        api = ManagedProcess(
+        api = PreloadedProcess(
             "api",
             self._shared | {"DATABASE_URL": url, "LISTEN_FD": str(number)},
             self.folder / "api.log",

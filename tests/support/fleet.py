@@ -14,6 +14,7 @@ from dev.chaos import event_generator, ledger_command, verdict
 from dev.chaos.webhook_sender import DeliveryLog, WebhookSender
 from dev.embedded.managed_process import ManagedProcess
 from dev.supervisor import listeners
+from tests.support.preloaded_python import PreloadedProcess
 
 
 class ProcessFleet:
@@ -43,7 +44,7 @@ class ProcessFleet:
         self._cleanup = ExitStack()
         self.ingests: Sequence[ManagedProcess] = [self._create_ingest(shared, number) for number in range(ingests)]
         self.workers: Sequence[ManagedProcess] = [
-            ManagedProcess("worker", shared | {"DATA_DIR": str(folder)}, folder / f"worker-{number}.log")
+            PreloadedProcess("worker", shared | {"DATA_DIR": str(folder)}, folder / f"worker-{number}.log")
             for number in range(workers)
         ]
 
@@ -110,7 +111,7 @@ class ProcessFleet:
         listener: socket.socket = self._cleanup.enter_context(listeners.open_listener("127.0.0.1", 0, "INGEST_PORT"))
         self.ports.append(listeners.port_of(listener))
         descriptor = listener.fileno()
-        return ManagedProcess(
+        return PreloadedProcess(
             "ingest",
             shared | {"DATA_DIR": str(self._folder / f"ingest-{number}"), "LISTEN_FD": str(descriptor)},
             self._folder / f"ingest-{number}.log",

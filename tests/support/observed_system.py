@@ -10,6 +10,7 @@ from dev.chaos import event_generator
 from dev.embedded.child_process import wait_until
 from dev.embedded.managed_process import ManagedProcess
 from dev.supervisor import listeners
+from tests.support.preloaded_python import PreloadedProcess
 
 API_TOKEN = "made-up-token-0123456789abcdef"
 UNKNOWN_EVENT = b'{"event":"call.missed","sessionId":"s1"}'
@@ -33,13 +34,13 @@ class ObservedSystem:
             listener = stack.enter_context(listeners.open_listener("127.0.0.1", 0, f"{module.upper()}_PORT"))
             number = listener.fileno()
             self.urls[module] = f"http://127.0.0.1:{listeners.port_of(listener)}"
-            self.programs[module] = ManagedProcess(
+            self.programs[module] = PreloadedProcess(
                 module, {**shared, "LISTEN_FD": str(number)}, folder / f"{module}.log", pass_fds=(number,)
             )
         with listeners.open_listener("127.0.0.1", 0, "WORKER_PORT") as listener:
             port = str(listeners.port_of(listener))
         self.urls["worker"] = f"http://127.0.0.1:{port}"
-        self.programs["worker"] = ManagedProcess("worker", {**shared, "WORKER_PORT": port}, folder / "worker.log")
+        self.programs["worker"] = PreloadedProcess("worker", {**shared, "WORKER_PORT": port}, folder / "worker.log")
         for program in self.programs.values():
             stack.enter_context(program)
         assert wait_until(lambda: all(self.get(name, "/readyz")[0] == 200 for name in self.urls), 60), self.output

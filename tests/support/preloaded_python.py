@@ -116,10 +116,18 @@ def start(
 
 
 def run(
-    module: str, *arguments: str, environment: Mapping[str, str], timeout: float = 60.0, cwd: Path = ROOT
+    module: str,
+    *arguments: str,
+    environment: Mapping[str, str],
+    timeout: float = 60.0,
+    cwd: Path = ROOT,
+    output_path: Path | None = None,
 ) -> "subprocess.CompletedProcess[str]":
-    """As `subprocess.run` with its output captured as text."""
-    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+    """As `subprocess.run` with its output captured as text; a file or device in `output_path` takes it instead."""
+    with (
+        output_path.open("w") if output_path else tempfile.TemporaryFile("w+") as output,
+        tempfile.TemporaryFile("w+") as errors,
+    ):
         process = start(
             module, *arguments, environment=environment, output=output.fileno(), errors=errors.fileno(), cwd=cwd
         )
@@ -128,9 +136,11 @@ def run(
         except subprocess.TimeoutExpired:
             process.kill()
             raise
-        output.seek(0)
         errors.seek(0)
-        return subprocess.CompletedProcess([module, *arguments], code, output.read(), errors.read())
+        if output_path is None:
+            output.seek(0)
+        said = "" if output_path else output.read()
+        return subprocess.CompletedProcess([module, *arguments], code, said, errors.read())
 
 
 @functools.cache
@@ -155,7 +165,7 @@ class PreloadedProcess(ManagedProcess):
     """A managed process that is forked."""
 
     def _start(self, log: IO[bytes], environment: Mapping[str, str]) -> AnyProcess:
-        return start(self.module, environment=environment, output=log.fileno())
+        return start(self.module, environment=environment, output=log.fileno(), pass_fds=self._pass_fds)
 
 
 def import_packages() -> None:

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -11,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from dev.embedded.child_process import wait_until
-from dev.embedded.managed_process import ManagedProcess
 from dev.supervisor import listeners
+from tests.support import preloaded_python
 from tests.support.history_writer import API_TOKEN
+from tests.support.preloaded_python import PreloadedProcess
 
 
 def test_a_refusal_carries_the_id_of_its_log_line(database_url: str, tmp_path: Path) -> None:
@@ -22,7 +21,7 @@ def test_a_refusal_carries_the_id_of_its_log_line(database_url: str, tmp_path: P
         number = listener.fileno()
         environment = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN, "LISTEN_FD": str(number)}
         url = f"http://127.0.0.1:{listeners.port_of(listener)}/api/chats/919811000007?limit=0"
-        with ManagedProcess("api", environment, tmp_path / "api.log", pass_fds=(number,)) as api:
+        with PreloadedProcess("api", environment, tmp_path / "api.log", pass_fds=(number,)) as api:
             request = urllib.request.Request(url, headers={"Authorization": f"Bearer {API_TOKEN}"})
             with pytest.raises(urllib.error.HTTPError) as refused:
                 urllib.request.urlopen(request, timeout=20)
@@ -37,13 +36,8 @@ def test_a_refusal_carries_the_id_of_its_log_line(database_url: str, tmp_path: P
 
 def test_a_log_that_there_is_not_ends_the_process_with_a_sentence() -> None:
     for module in ("ingest", "worker", "api"):
-        done = subprocess.run(
-            [sys.executable, "-m", module],
-            env={"LOG_LEVEL": "LOUD", "PATH": os.environ["PATH"]},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        environment = {"LOG_LEVEL": "LOUD", "PATH": os.environ["PATH"]}
+        done = preloaded_python.run(module, environment=environment)
 
         assert done.returncode != 0
         assert done.stderr.startswith(f"{module}: LOG_LEVEL must be one of"), done.stderr
