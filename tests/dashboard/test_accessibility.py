@@ -76,7 +76,6 @@ def door(reader: BrowserUser) -> None:
 
 
 VIEWS = (
-    list_of_chats,
     conversation,
     found,
     searched_chat,
@@ -131,7 +130,11 @@ def populated_history(history: HistoryWriter) -> None:
 
 
 @pytest.mark.usefixtures("populated_history")
-@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
+@pytest.mark.parametrize(
+    "view",
+    [list_of_chats, *(pytest.param(view, marks=pytest.mark.long) for view in VIEWS)],
+    ids=lambda view: view.__name__,
+)
 def test_no_serious_obstacle_on_any_view(browser: Browser, api_url: str, view: Callable[[BrowserUser], None]) -> None:
     """Names, roles, contrast, focus order: what a machine can find, it does not find."""
     with open_browser_user(browser, api_url, reduced_motion="reduce") as somebody:

@@ -47,6 +47,7 @@ def test_filters_show_what_they_say_and_follow_what_changes(browser_user: Browse
     expect(page.get_by_role("heading", name="Nothing here just now")).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_search_finds_chats_and_messages_and_leads_to_their_place(
     browser_user: BrowserUser, history: HistoryWriter
 ) -> None:
@@ -146,6 +147,7 @@ def test_a_hundred_thousand_chats_are_as_light_as_ten(browser_user: BrowserUser,
     assert seen["names"] > 3000
 
 
+@pytest.mark.long
 def test_on_a_phone_one_side_is_shown_at_a_time(browser_user: BrowserUser, history: HistoryWriter) -> None:
     history.store(name_fact("A name that is much longer than a phone is wide, and then some"), message_fact("w" * 300))
     browser_user.page.set_viewport_size({"width": 360, "height": 740})

@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.support.browser import BrowserUser
@@ -33,6 +34,7 @@ def test_a_page_without_a_connection_says_since_when_and_every_view_opens(
     expect(page.locator(".said")).to_have_text(["two", "meanwhile"])
 
 
+@pytest.mark.long
 def test_a_reader_without_the_right_to_mark_does_not_try(
     browser_user: BrowserUser, history: HistoryWriter, reader_token: str
 ) -> None:

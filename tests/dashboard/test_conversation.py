@@ -3,6 +3,7 @@
 import re
 import time
 
+import pytest
 from playwright.sync_api import expect
 
 from store.model.facts import Ack, Delete, Edit, Message, Reaction
@@ -51,6 +52,7 @@ def test_a_new_message_does_not_move_a_reader_of_old_messages(
     expect(page.locator(".said", has_text="just now")).to_be_in_viewport()
 
 
+@pytest.mark.long
 def test_scrolling_back_loads_older_messages_without_a_jump(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """The message under the eye stays under the eye while others are put above it, up to the first."""
     store_messages(history, 400)
@@ -104,6 +106,7 @@ def test_only_what_was_seen_is_read(browser_user: BrowserUser, history: HistoryW
     expect(page.locator(".badge")).to_have_count(1)  # what was jumped over was not seen
 
 
+@pytest.mark.long
 def test_the_last_message_seen_live_is_read_too(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """It is no part of the page that was loaded; a newer page vouches for it."""
     store_messages(history, 3)
@@ -211,6 +214,7 @@ def test_in_a_group_everybody_has_a_name_and_nothing_can_be_sent(
     expect(browser_user.page.get_by_text("The gateway cannot send to groups.")).to_be_visible()
 
 
+@pytest.mark.long
 def test_on_paper_there_is_only_what_was_said(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """All that is loaded, however long, and nothing that somebody could press."""
     store_messages(history, 40)

@@ -22,6 +22,8 @@ from tests.support.history_writer import HistoryWriter
 
 PHONE = "919811000001"
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[PretendGateway]:
@@ -129,7 +131,6 @@ def test_an_api_that_dies_is_missed_in_words_and_nothing_is_missing_after(
     assert page.evaluate("window.mark") == "the same page"
 
 
-@pytest.mark.long
 def test_an_api_that_hangs_is_noticed_and_its_return_too(
     reader: BrowserUser, gateway: PretendGateway, stack: LocalStack
 ) -> None:
@@ -169,7 +170,6 @@ def test_parked_events_are_retried_on_request(reader: BrowserUser, gateway: Pret
     expect(page.locator("a.chat", has_text="understood by now")).to_be_visible()
 
 
-@pytest.mark.long
 def test_a_server_that_stays_away_is_told_and_its_return_too(browser: Browser, gateway: PretendGateway) -> None:
     """The whole system is stopped and started again on its data: the open page says so, and goes on."""
     folder = data_folder.create_temporary()

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from dev.embedded.child_process import wait_until
@@ -11,6 +12,7 @@ from tests.support.dashboard_actions import open_first_chat
 from tests.support.history_writer import HistoryWriter, message_fact, name_fact
 
 
+@pytest.mark.long
 def test_a_conversation_is_saved_for_a_period_and_with_a_name(
     browser_user: BrowserUser, history: HistoryWriter
 ) -> None:

@@ -101,6 +101,7 @@ def phone(browser: Browser, api_url: str, history: HistoryWriter) -> Iterator[Pa
         yield somebody.page
 
 
+@pytest.mark.long
 def test_a_finger_swipes_a_chat_to_unread_and_finds_its_targets(phone: Page) -> None:
     """A swipe across does what a mouse does with the button over the picture; one downwards scrolls."""
     chat = phone.locator("a.chat")

@@ -61,13 +61,10 @@ def test_no_text_of_anybody_is_ever_markup(browser_user: BrowserUser, history: H
     assert page.locator("iframe, style, math, img:not([src^='/assets/'])").count() == 0
 
 
-@pytest.mark.parametrize(
-    "evil", ["#/chat/%ZZ/%00", "#/chat/<img src=x>/1", "#token=", "#/operations/../x", "#/%E0%A4%A"]
-)
-def test_no_address_breaks_the_page(browser_user: BrowserUser, evil: str) -> None:
+def test_no_address_breaks_the_page(browser_user: BrowserUser) -> None:
     """Links come from anywhere: a chat program, a search engine, somebody with ideas."""
-    browser_user.sign_in()
-    browser_user.page.goto(f"{browser_user.url}/{evil}")
-    browser_user.page.reload()
-
-    expect(browser_user.page.locator(".side, .door").first).to_be_attached()
+    page = browser_user.sign_in()
+    for evil in ("#/chat/%ZZ/%00", "#/chat/<img src=x>/1", "#token=", "#/operations/../x", "#/%E0%A4%A"):
+        page.goto(f"{browser_user.url}/{evil}")
+        page.reload()
+        expect(page.locator(".side, .door").first).to_be_attached()

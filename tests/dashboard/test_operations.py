@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 import requests
 from playwright.sync_api import expect
 
@@ -59,6 +60,7 @@ def test_the_outages_of_every_session_are_listed(browser_user: BrowserUser, hist
     )
 
 
+@pytest.mark.long
 def test_the_last_hour_is_drawn(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """As a picture for those who see it, in words for those who do not."""
     history.store(*(message_fact(f"{n}") for n in range(7)))
@@ -70,6 +72,7 @@ def test_the_last_hour_is_drawn(browser_user: BrowserUser, history: HistoryWrite
     assert page.locator(".chart rect").count() in {1, 2}
 
 
+@pytest.mark.long
 def test_figures_are_what_the_api_says(browser_user: BrowserUser, history: HistoryWriter) -> None:
     history.store(*(message_fact(f"{n}") for n in range(12)))
     told = requests.get(

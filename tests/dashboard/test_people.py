@@ -47,6 +47,7 @@ def test_an_admin_lets_somebody_in_by_a_link_and_shuts_the_door(
     expect(log.locator("tbody tr").nth(1)).to_contain_text(re.compile("bootstrap.*Let somebody in.*Asha <b>"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone(browser: Browser, api_url: str, scheme: str) -> None:
     """Nothing is cut off or scrolls sideways, except for the tables."""
@@ -61,6 +62,7 @@ def test_it_fits_a_phone(browser: Browser, api_url: str, scheme: str) -> None:
         assert page.evaluate("document.querySelector('.operations > div').scrollWidth") <= 375
 
 
+@pytest.mark.long
 def test_somebody_signs_in_with_the_account_of_an_organisation(browser: Browser, database_url: str) -> None:
     """One click on the door; and a reason in words where the account has no access here."""
     with IdentityProvider() as provider:

@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from playwright.sync_api import Route, expect
 
 from store.model.facts import Edit
@@ -17,6 +18,7 @@ from tests.support.dashboard_actions import (
 from tests.support.history_writer import BASE_TIME, SENDER_PHONE, HistoryWriter, message_fact, name_fact
 
 
+@pytest.mark.long
 def test_texts_before_edits_are_shown_on_request(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """Who promised what, and when it was changed: asked for, shown, and put away again."""
     history.store(message_fact("5 pieces for 40", 0, id="a"), message_fact("Thank you", 9000, id="b"))
@@ -57,6 +59,7 @@ def test_a_chat_is_marked_as_unread_in_it_and_stays_so_until_it_is_opened(
     expect(page.locator(".badge")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_a_message_that_arrives_during_loading_is_not_missed(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """The page was read before the message was there, and the stream told of it before the page was here."""
     store_messages(history, 3)
@@ -93,6 +96,7 @@ def test_a_conversation_that_could_not_be_loaded_says_so_until_it_can(
     expect(page.locator(".said")).to_have_count(4)
 
 
+@pytest.mark.long
 def test_a_name_is_known_even_where_the_list_does_not_reach(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """A link or a reload opens a chat before, or without, the page of the list that it is on."""
     history.store(name_fact("Asha", "919811099999"), message_fact("old", -MINUTE_MS, address="919811099999"))

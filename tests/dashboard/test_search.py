@@ -1,5 +1,6 @@
 """The search of the dashboard: in all chats, and within an open one."""
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from dev.embedded.child_process import wait_until
@@ -24,6 +25,7 @@ def marked(page: Page) -> list[str]:
     return page.evaluate(_MARKED)
 
 
+@pytest.mark.long
 def test_matches_in_a_chat_are_marked_counted_and_met_in_turn(
     browser_user: BrowserUser, history: HistoryWriter
 ) -> None:

@@ -64,6 +64,7 @@ def test_a_queued_send_is_told_to_be_queued(writer: BrowserUser, gateway: Preten
     expect(writer.page.get_by_role("img", name="Queued by the gateway")).to_be_visible()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("arrived", [True, False])
 def test_a_line_that_breaks_neither_sends_twice_nor_loses(
     writer: BrowserUser, gateway: PretendGateway, *, arrived: bool
@@ -90,6 +91,7 @@ def test_a_line_that_breaks_neither_sends_twice_nor_loses(
     assert len(gateway.state.delivered_messages()) == 1
 
 
+@pytest.mark.long
 def test_a_file_goes_with_its_caption(writer: BrowserUser, gateway: PretendGateway) -> None:
     page = writer.page
     page.set_input_files(

@@ -1,5 +1,6 @@
 """Sessions have names and colours instead of hexadecimal digits."""
 
+import pytest
 from playwright.sync_api import expect
 
 from store.model.facts import SessionReport
@@ -9,6 +10,7 @@ from tests.support.dashboard_actions import phone_number
 from tests.support.history_writer import BASE_TIME, HistoryWriter, message_fact, name_fact
 
 
+@pytest.mark.long
 def test_a_session_is_named_and_everything_that_shows_it_has_the_name(
     browser_user: BrowserUser, history: HistoryWriter, reader_token: str
 ) -> None:

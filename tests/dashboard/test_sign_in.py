@@ -1,5 +1,6 @@
 """The way in and out, in a browser."""
 
+import pytest
 from playwright.sync_api import expect
 
 from store.access import tokens
@@ -25,6 +26,7 @@ def test_the_link_signs_in_and_leaves_no_token_behind(browser_user: BrowserUser,
     expect(page.locator("a.chat")).to_have_count(1)
 
 
+@pytest.mark.long
 def test_the_same_link_works_again_and_again(browser_user: BrowserUser) -> None:
     browser_user.sign_in()
     browser_user.page.goto("about:blank")
@@ -66,6 +68,7 @@ def test_a_sign_in_that_ended_elsewhere_shows_the_door(browser_user: BrowserUser
     expect(page.get_by_role("alert")).to_contain_text("You are signed out")
 
 
+@pytest.mark.long
 def test_a_server_that_is_away_is_told_and_waited_for(browser_user: BrowserUser) -> None:
     """The page is there from before, nobody answers its questions: it says so and keeps trying."""
     page = browser_user.page
@@ -90,6 +93,7 @@ def test_hindi_is_a_choice_that_stays(browser_user: BrowserUser) -> None:
     browser_user.save_screenshot("hindi")
 
 
+@pytest.mark.long
 def test_a_link_asks_before_it_changes_who_is_signed_in(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """A stranger could otherwise have somebody write messages with the stranger's token."""
     with connections.open(history.database_url, "test") as connection:

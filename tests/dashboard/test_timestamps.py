@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.support.api_server import running_api
@@ -10,6 +11,7 @@ from tests.support.dashboard_actions import mark_all_read, open_first_chat, stor
 from tests.support.history_writer import API_TOKEN, BASE_TIME, HistoryWriter, message_fact
 
 
+@pytest.mark.long
 def test_a_date_is_jumped_to(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """In the reader's own days: 14 June in India begins at half past six in the evening of the 13th, UTC."""
     history.store(*(message_fact(f"hour {n}", n * 3_600_000, id=f"h{n}") for n in range(-24 * 20, 0, 2)))

@@ -3,6 +3,7 @@
 import re
 import time
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.support import axe
@@ -60,6 +61,7 @@ def test_each_number_leads_to_its_chats(browser: Browser, api_url: str, history:
         expect(page.locator("a.chat")).to_have_count(3)
 
 
+@pytest.mark.long
 def test_a_link_to_a_list_survives_a_reload_and_the_narrow_screen(
     browser_user: BrowserUser, history: HistoryWriter
 ) -> None:

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from dev.gateway.server import PretendGateway
@@ -19,6 +20,7 @@ def chat(page: Page, text: str) -> None:
     page.locator("a.chat", has_text=text).click()
 
 
+@pytest.mark.long
 def test_a_draft_survives_another_chat_a_reload_and_a_new_sign_in(
     writer: BrowserUser, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
@@ -82,6 +84,7 @@ def test_a_message_that_did_not_get_through_stays_and_is_sent_once(
     assert sorted(one.text or "" for one in gateway.state.delivered_messages()) == ["and this?", "did this arrive?"]
 
 
+@pytest.mark.long
 def test_a_refused_message_can_be_discarded(writer: BrowserUser, gateway: PretendGateway) -> None:
     page = writer.page
     page.set_input_files("input[type=file]", {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": b"not an image"})

@@ -2,6 +2,7 @@
 
 import time
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.support.browser import BrowserUser
@@ -41,6 +42,7 @@ def test_the_longest_waiting_comes_first_and_one_key_leads_through_the_queue(
     expect(preview).to_have_text(["question 3", "question 1", "a new question"])
 
 
+@pytest.mark.long
 def test_filters_hold_during_a_search(browser_user: BrowserUser, history: HistoryWriter) -> None:
     group = "120363041234567890@g.us"
     history.store(message_fact("a parcel", address=group), message_fact("a parcel", 1, address=phone_number(1)))
