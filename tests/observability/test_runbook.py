@@ -5,6 +5,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from dev.checkout import ROOT
 from tests.support.observed_system import API_TOKEN, ObservedSystem
 
@@ -21,6 +23,7 @@ def commands() -> list[str]:
     return sorted({(fenced or span).removeprefix(".venv/bin/") for span, fenced in matches})
 
 
+@pytest.mark.long
 def test_every_command_of_the_runbook_runs(observed_system: ObservedSystem) -> None:
     """A mistake in a command costs most during an incident."""
     environment = {

@@ -33,6 +33,7 @@ def reasons(worker: ManagedProcess) -> str:
     return " ".join(json.loads(body)["reasons"]) if status == 503 else ""
 
 
+@pytest.mark.long
 def test_a_full_disk_of_postgresql_makes_it_unready_until_it_has_room(
     pipeline: WorkerPipeline, worker: ManagedProcess
 ) -> None:

@@ -164,6 +164,7 @@ def test_no_more_exports_than_there_are_connections_for(history: HistoryWriter, 
         answer.close()
 
 
+@pytest.mark.long
 def test_a_client_that_stops_reading_frees_its_place(
     history: HistoryWriter, client: ApiClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

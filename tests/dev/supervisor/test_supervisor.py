@@ -53,7 +53,10 @@ def test_ready_is_said_once_everything_answers(stack: LocalStack) -> None:
     assert stack.output.count("ready") == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, pytest.param(signal.SIGHUP, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, *(pytest.param(number, marks=pytest.mark.long) for number in (signal.SIGTERM, signal.SIGHUP))],
+)
 def test_a_signal_stops_everything_in_order(folder: Path, number: signal.Signals) -> None:
     """Processes left behind would hold ports, locks and memory, and the next start would fail."""
     stack = LocalStack(folder / "data")
@@ -130,6 +133,7 @@ def test_a_data_folder_that_cannot_be_is_told(folder: Path) -> None:
     assert stack.output == f"DATA_DIR {folder / 'file'} cannot be used: File exists."
 
 
+@pytest.mark.long
 def test_given_servers_are_used_instead_of_embedded_ones(folder: Path, database_url: str, redis_url: str) -> None:
     """A deployment has its own, and a laptop's copy beside them would quietly keep half of the history."""
     with LocalStack(folder / "data", {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "WORKERS": "2"}) as stack:
@@ -140,6 +144,7 @@ def test_given_servers_are_used_instead_of_embedded_ones(folder: Path, database_
             stack.pid_of("postgres")
 
 
+@pytest.mark.long
 def test_it_goes_on_when_nobody_reads_what_it_says(folder: Path) -> None:
     """`./run | grep -m1 ready` is how a script waits, and the pipe is gone then."""
     port = str(listeners.free_port("127.0.0.1", 0, "-"))
@@ -172,6 +177,7 @@ def test_a_database_that_is_not_there_is_told_in_a_sentence(folder: Path) -> Non
     assert stack.pids_using_data_dir() == []
 
 
+@pytest.mark.long
 def test_a_second_signal_ends_what_does_not_want_to_end(stack: LocalStack) -> None:
     """A second Ctrl-C means that the user does not want to wait any longer."""
     os.kill(stack.pid_of("ingest"), signal.SIGSTOP)
@@ -184,6 +190,7 @@ def test_a_second_signal_ends_what_does_not_want_to_end(stack: LocalStack) -> No
     assert stack.pids_using_data_dir() == []
 
 
+@pytest.mark.long
 def test_new_connections_are_refused_once_it_stops(stack: LocalStack) -> None:
     """A connection that is taken and never answered costs the gateway its eight seconds."""
     address = urlsplit(stack.webhook_url)

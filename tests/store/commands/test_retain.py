@@ -72,6 +72,7 @@ def test_a_bad_age_is_refused(database_url: str, capsys: pytest.CaptureFixture[s
     assert "'90' is not an age: write a number of days, weeks, months or years, such as 90d" in capsys.readouterr().err
 
 
+@pytest.mark.long
 def test_a_killed_run_can_be_repeated(database_url: str) -> None:
     """A reboot in the middle leaves a consistent history."""
     many(database_url)
