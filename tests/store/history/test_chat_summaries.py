@@ -20,7 +20,6 @@ T0 = 1_734_621_000_000
 PHONE = "919811000001"
 LID = "200000000000011@lid"
 NUMBERS = itertools.count(1)
-WORLDS = 150
 SHOWN = """
 SELECT address, name, last_timestamp, last_receive_order, last_id, unread, waiting_since FROM chats ORDER BY address
 """
@@ -43,10 +42,11 @@ def something(chance: random.Random) -> Fact:
     return replace(fact, type="system", raw_type="GROUP_CREATE") if kind > 0.9 else fact
 
 
-def test_incremental_summaries_equal_recomputed_ones(history_database: HistoryDatabase) -> None:
+@pytest.mark.parametrize("worlds", [30, pytest.param(300, marks=pytest.mark.long)])
+def test_incremental_summaries_equal_recomputed_ones(history_database: HistoryDatabase, worlds: int) -> None:
     """The quick way is taken by nearly every message: where it is wrong, the inbox stays wrong."""
     connection = history_database.connection
-    for seed in range(WORLDS):
+    for seed in range(worlds):
         chance = random.Random(seed)
         history_database.clear()
         for number in range(chance.randint(2, 8)):

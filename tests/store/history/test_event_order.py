@@ -49,7 +49,7 @@ def _written(history: DrawnHistory) -> str:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("examples", [25, pytest.param(275, marks=pytest.mark.long)])
+@pytest.mark.parametrize("examples", [10, pytest.param(275, marks=pytest.mark.long)])
 def test_a_history_is_the_same_however_it_is_told(
     history_database: HistoryDatabase, capfd: pytest.CaptureFixture[str], examples: int
 ) -> None:

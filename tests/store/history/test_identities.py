@@ -142,6 +142,7 @@ UPDATES: Sequence[Fact] = (
 )
 
 
+@pytest.mark.long
 @settings(
     max_examples=40,
     deadline=None,
