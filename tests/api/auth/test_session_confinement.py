@@ -14,17 +14,16 @@ from starlette.routing import Route
 from api.app import create_app
 from api.openapi import query_parameters
 from dev.gateway.account import GatewayAccount
-from dev.gateway.server import PretendGateway
 from store.access import tokens
 from store.model.facts import Outcome, SessionReport
 from store.postgres import connections
 from store.replay import redrive_requests
 from store.replay.redrive_requests import RedriveSelection
 from tests.support import event_stream
-from tests.support.api_server import running_api
 from tests.support.generated_history import batches, world
 from tests.support.history_writer import API_TOKEN, SENDER_PHONE, ApiClient, HistoryWriter, message_fact, name_fact
 from tests.support.replaying import store_batches, text_event
+from tests.support.sending_api import ApiStarter
 
 OURS, THEIRS = "ours-1", GatewayAccount().session_id
 STRANGER = "919822222222"
@@ -32,7 +31,9 @@ SECRET = re.compile("needle|Nadia|919822222222|" + THEIRS)
 
 
 @pytest.fixture
-def both(history: HistoryWriter, database_url: str) -> Iterator[tuple[ApiClient, ApiClient, dict[str, str]]]:
+def both(
+    history: HistoryWriter, database_url: str, lend_api: ApiStarter
+) -> Iterator[tuple[ApiClient, ApiClient, dict[str, str]]]:
     """A client that sees everything, one that sees a session in which nothing happened, and ids of what is not its."""
     history.store(message_fact("quiet"), session=OURS)
     history.store(
@@ -47,14 +48,11 @@ def both(history: HistoryWriter, database_url: str) -> Iterator[tuple[ApiClient,
     with connections.open(database_url, "test") as connection:
         token = tokens.create(connection, "limited", ["read", "write", "admin"], session_ids=[OURS], per_minute=6000)
         redrive = redrive_requests.create(connection, "bootstrap", RedriveSelection((THEIRS,))).redrive_id
-    with PretendGateway() as gateway, requests.Session() as all_of_it, requests.Session() as part:
-        environ = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN, **gateway.account.to_environ(gateway.base_url)}
-        with running_api(environ) as url:
-            all_of_it.headers["authorization"] = f"Bearer {API_TOKEN}"
-            part.headers["authorization"] = f"Bearer {token}"
-            whole = ApiClient(url, all_of_it)
-            sent = whole.post("/api/send", {"to": STRANGER, "text": "needle sent"}).json()["data"]["send_id"]
-            yield whole, ApiClient(url, part), {"{id}": sent, "redrive": str(redrive), "token": token}
+    whole = lend_api()
+    with requests.Session() as part:
+        part.headers["authorization"] = f"Bearer {token}"
+        sent = whole.post("/api/send", {"to": STRANGER, "text": "needle sent"}).json()["data"]["send_id"]
+        yield whole, ApiClient(whole.url, part), {"{id}": sent, "redrive": str(redrive), "token": token}
 
 
 def calls() -> list[tuple[str, str]]:
