@@ -29,15 +29,15 @@ SELECT ARRAY[
         JOIN pg_database AS d ON d.oid = s.setdatabase
         WHERE d.datname = current_database()),
     (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_namespace),
-    (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_class),
-    (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_attribute),
-    (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_constraint),
-    (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_index),
-    (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_proc),
-    (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_trigger)
+    (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_class WHERE oid >= 16384),
+    (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_attribute WHERE attrelid >= 16384),
+    (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_constraint WHERE oid >= 16384),
+    (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_index WHERE indexrelid >= 16384),
+    (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_proc WHERE oid >= 16384),
+    (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_trigger WHERE oid >= 16384)
 ]
 """
-"""Differs after every change of the schema or of the database's settings."""
+"""Differs after every change of the schema or of the database's settings; PostgreSQL's own objects have lower ids."""
 _USED_TABLES: LiteralString = """
 SELECT relname, pg_relation_size(oid)
 FROM pg_class
