@@ -17,6 +17,8 @@ from tests.support.waiting import wait_until
 GATEWAY = re.compile(r"pretend SAK at (http://\S+)/api/v1, writing to (\S+)")
 PHONE = "919876543210"
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[LocalStack]:

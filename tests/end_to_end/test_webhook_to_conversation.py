@@ -8,6 +8,8 @@ import statistics
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.support import preloaded_python
 from tests.support.running_system import RunningSystem, message_webhook, signed_headers
 from tests.support.waiting import wait_until
@@ -66,6 +68,7 @@ def test_noise_ping_and_unknown_are_counted_and_not_shown(system: RunningSystem)
     assert counted["received"] == sum(counted[name] for name in sums)
 
 
+@pytest.mark.long
 def test_a_worker_killed_in_the_middle_of_two_thousand_events_costs_none_of_them(system: RunningSystem) -> None:
     """kill -9 is what deploys, the kernel and bad days do."""
     phones = [f"9198110010{chat:02d}" for chat in range(20)]
@@ -83,6 +86,7 @@ def test_a_worker_killed_in_the_middle_of_two_thousand_events_costs_none_of_them
     assert sorted(texts, key=str) == sorted((f"text {n}" for n in range(2000)), key=str)
 
 
+@pytest.mark.long
 def test_the_time_from_webhook_to_conversation_is_measured_and_printed(system: RunningSystem) -> None:
     """Figures for whoever changes something: no assertion on time, as machines differ."""
     many = [message_webhook("919811002000", n, f"many {n}") for n in range(1500)]

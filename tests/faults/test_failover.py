@@ -31,6 +31,7 @@ def standby(primary: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
         yield server
 
 
+@pytest.mark.long
 def test_workers_follow_the_primary_to_where_it_is(
     primary: EmbeddedPostgres, standby: EmbeddedPostgres, redis_url: str, tmp_path: Path
 ) -> None:

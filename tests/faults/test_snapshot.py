@@ -31,6 +31,7 @@ def copy_folder(source: Path, target: Path) -> None:
     subprocess.run(["cp", "-a", str(source), str(target)], check=True)
 
 
+@pytest.mark.long
 def test_what_a_snapshot_lacks_is_applied_again_and_old_cursors_end(
     server: EmbeddedPostgres, redis_url: str, tmp_path: Path
 ) -> None:

@@ -19,6 +19,8 @@ from tests.support.history_writer import API_TOKEN, SENDER_PHONE, ApiClient, His
 from tests.support.waiting import wait_until
 from worker.drain.stream import StreamConsumer
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def primary(folder: Path) -> Iterator[EmbeddedPostgres]:
@@ -39,7 +41,6 @@ def named(url: str) -> ApiClient:
     return ApiClient(url, http)
 
 
-@pytest.mark.long
 def test_with_a_synchronous_standby_a_promotion_costs_nothing(
     primary: EmbeddedPostgres, standby: EmbeddedPostgres, redis_url: str, folder: Path
 ) -> None:
@@ -61,7 +62,6 @@ def test_with_a_synchronous_standby_a_promotion_costs_nothing(
         assert all(program.start_count == 1 for program in fleet.processes), fleet.output
 
 
-@pytest.mark.long
 def test_a_standby_that_lags_loses_nothing_that_the_stream_keeps(
     primary: EmbeddedPostgres, standby: EmbeddedPostgres, redis_url: str, folder: Path
 ) -> None:
@@ -97,7 +97,6 @@ def test_a_standby_that_lags_loses_nothing_that_the_stream_keeps(
     assert "applying everything" in fleet.output
 
 
-@pytest.mark.long
 def test_without_one_the_ledger_names_what_the_dead_primary_took_along(
     primary: EmbeddedPostgres, standby: EmbeddedPostgres, redis_url: str, folder: Path
 ) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from dev.chaos.event_generator import EventGenerator
 from dev.embedded.managed_process import ManagedProcess
 from tests.support import worker_http
@@ -34,6 +36,7 @@ def started(pipeline: WorkerPipeline, api: ManagedProcess) -> ManagedProcess:
     return api
 
 
+@pytest.mark.long
 def test_a_released_api_and_this_one_show_the_same(
     release: OldRelease, make_pipeline: Callable[..., WorkerPipeline], tmp_path: Path
 ) -> None:

@@ -97,6 +97,7 @@ def test_a_released_worker_writes_the_same_history_into_the_new_schema(
     assert history(old) == history(new)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(180)
 def test_an_upgrade_under_traffic_loses_nothing_and_changes_nothing(
     release: OldRelease, make_pipeline: Callable[..., WorkerPipeline], tmp_path: Path

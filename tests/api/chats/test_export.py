@@ -146,6 +146,7 @@ def test_an_export_leaves_nothing_open(history: HistoryWriter, client: ApiClient
     assert left == []
 
 
+@pytest.mark.long
 def test_no_more_exports_than_there_are_connections_for(history: HistoryWriter, client: ApiClient) -> None:
     """A client that starts a hundred exports must not block all other clients."""
     history.execute(FILL)

@@ -196,6 +196,7 @@ def test_a_cursor_that_we_did_not_make_is_refused(client: ApiClient, name: str, 
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_cursor")
 
 
+@pytest.mark.long
 def test_nothing_is_skipped_or_repeated_while_four_writers_insert(history: HistoryWriter, client: ApiClient) -> None:
     """Pages by offset shift under the reader's feet; a cursor is a place between messages."""
     history.store(*(message_fact(f"old {index}", index * 1000) for index in range(300)))

@@ -116,6 +116,7 @@ def test_merged_addresses_are_read_together(history: HistoryWriter, client: ApiC
     assert (before, unread(client)) == (2, 0)
 
 
+@pytest.mark.long
 def test_counters_stay_true_while_readers_and_writers_race(history: HistoryWriter, client: ApiClient) -> None:
     """Every other product's counter drifts here: it is changed beside the rows that it counts."""
     history.store(message_fact())

@@ -206,6 +206,7 @@ def test_a_redis_killed_on_a_slow_disk_costs_no_event(slow_valkey: EmbeddedValke
         assert sorted(stream_bodies(slow_valkey.url)) == sorted(load.acknowledged)
 
 
+@pytest.mark.long
 def test_a_replica_that_was_behind_gets_what_it_lacks(tmp_path: Path) -> None:
     """A failover of a managed Redis: one address, which leads to a replica that has not seen the last seconds."""
     folder = data_folder.create_temporary()

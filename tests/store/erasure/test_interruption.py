@@ -74,6 +74,7 @@ def test_the_command_counts_and_erases_only_with_yes(erasure_scenario: ErasureSc
     assert said == [("python -m store forget", "FORGET", 200)]
 
 
+@pytest.mark.long
 def test_the_documented_commands_work(erasure_scenario: ErasureScenario) -> None:
     """Operators paste the commands of docs/keeping.md under a legal deadline."""
     store_asha_history(erasure_scenario)
@@ -123,6 +124,7 @@ def test_a_killed_erasure_resumes(erasure_scenario: ErasureScenario) -> None:
     assert erasure_scenario.fetch_rows("SELECT count(*) FROM erasures") == [(0,)]
 
 
+@pytest.mark.long
 def test_workers_write_during_an_erasure(erasure_scenario: ErasureScenario) -> None:
     """Events of others are stored during an erasure, and earlier events of the person are not."""
     store_asha_history(erasure_scenario)

@@ -96,7 +96,11 @@ def test_a_contradiction_ends_when_one_lid_turns_out_to_be_somebody_elses(histor
 
 @pytest.mark.parametrize(
     ("variant", "standard"),
-    [(MOBILE_AS_BEFORE, MOBILE), ("5215500000001", "525500000001"), ("541100000001", "5491100000001")],
+    [
+        (MOBILE_AS_BEFORE, MOBILE),
+        pytest.param("5215500000001", "525500000001", marks=pytest.mark.long),
+        pytest.param("541100000001", "5491100000001", marks=pytest.mark.long),
+    ],
 )
 def test_national_spellings_of_a_phone_are_one_chat_once_there_is_evidence(
     history_database: HistoryDatabase, variant: str, standard: str

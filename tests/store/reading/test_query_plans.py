@@ -84,6 +84,8 @@ QUERIES: dict[str, Callable[[Connection], object]] = {
     "changes of a session": lambda c: change_feed.read(c, change_feed.FeedPosition(0, 30_000), 100, ("s1",)),
 }
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def explained(servers: Any, template_database: str) -> Iterator[Callable[[Callable[[Connection], object]], list[Any]]]:  # noqa: ANN401 - dev's

@@ -60,7 +60,7 @@ def test_there_is_one_replay_at_a_time(database_url: str) -> None:
         replay.open_connection(database_url)
 
 
-@pytest.mark.parametrize("mistake", ["wrong chats", "wrong evidence"])
+@pytest.mark.parametrize("mistake", ["wrong chats", pytest.param("wrong evidence", marks=pytest.mark.long)])
 def test_new_events_go_on_arriving(mistake: str, database_url: str, second_database_url: str) -> None:
     """Nobody stops a system to repair its past: what four workers write meanwhile is neither lost nor hurt."""
     batches = list(generated_history_batches.generate_batches(600, seed=7, batch_size=10))

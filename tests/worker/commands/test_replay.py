@@ -83,6 +83,7 @@ def test_a_missing_database_is_reported() -> None:
     assert "Traceback" not in err
 
 
+@pytest.mark.long
 def test_a_killed_replay_leaves_no_partial_step_and_resumes(database_url: str) -> None:
     """Whenever it dies, each message is either as it was or as it should be, and the next run finishes the rest."""
     batches = list(generated_history_batches.generate_batches(400, seed=11))

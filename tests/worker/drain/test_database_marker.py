@@ -33,6 +33,7 @@ def environ(pipeline: WorkerPipeline) -> dict[str, str]:
     return {"DATABASE_URL": pipeline.database_url, "REDIS_URL": pipeline.redis_url}
 
 
+@pytest.mark.long
 def test_a_second_database_on_one_redis_is_refused_until_it_is_adopted(
     make_pipeline: Callable[[], WorkerPipeline], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -64,6 +64,7 @@ def test_queued_events_of_an_erased_person_are_counted_forgotten_and_the_rest_is
     ) == [(0,)]
 
 
+@pytest.mark.long
 def test_a_lid_that_proves_to_be_an_erased_persons_is_erased_by_the_worker(
     pipeline: WorkerPipeline, keeping: SuppressionKeyStore
 ) -> None:
