@@ -1,5 +1,7 @@
 """The pane beside a conversation: labels and notes of its readers, and what is known of the chat."""
 
+import re
+
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -80,4 +82,5 @@ def test_a_number_without_a_chat_can_be_written_to(writer: BrowserUser) -> None:
     page.keyboard.press("Enter")
 
     expect(page.locator("li.out .said")).to_have_text("Hello!")
+    expect(page.locator("li.out").get_by_role("img", name=re.compile("^Sent"))).to_be_visible()
     expect(page.get_by_role("heading", name="+91 98123 45678")).to_be_visible()
