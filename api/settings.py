@@ -134,8 +134,8 @@ def _parse_switch(environ: Mapping[str, str], name: str) -> bool:
 
 def _read_connection_bounds(environ: Mapping[str, str], pool_size: int) -> ConnectionBounds:
     return ConnectionBounds(
-        # The pools of the primary and of the replica, listeners, exports and calls of the gateway.
-        max_connections=bounds.read_max_connections(environ, 2 * pool_size + 40),
+        # The pools of the primary and of the replica, the listener, exports and calls of the gateway.
+        max_connections=bounds.read_max_connections(environ, 2 * pool_size + 64),
         max_unfinished_bytes=bounds.read_max_unfinished_bytes(environ, _KEPT_BODY_BYTES),
         kept_body_bytes=_KEPT_BODY_BYTES,
         body_seconds=20.0,

@@ -15,7 +15,8 @@ from http_server.connections import Connections
 from http_server.direct_endpoint import DirectEndpoint
 from http_server.protocol import BoundedProtocol
 
-ACCEPTS_IN_A_TURN = 8
+ACCEPTS_IN_A_TURN = 32
+"""Each takes a file descriptor. With 8, a webhook waited for 1.3 s behind 900 connections that each sent 200 kB."""
 SWEEP_EVERY_TICKS = 5
 """uvicorn ticks ten times a second."""
 

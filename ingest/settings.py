@@ -11,7 +11,7 @@ from http_server.bounds import ConnectionBounds
 from ingest.signing.webhook_secrets import WebhookSecrets
 from telemetry.errors import SettingsError
 
-RESERVED_DESCRIPTORS = 40
+RESERVED_DESCRIPTORS = 64
 """File descriptors for Redis, the spool, the tail, and connections that are being closed."""
 BODY_SECONDS = 8.0
 """In seconds. SAK itself gives up after 8 seconds."""

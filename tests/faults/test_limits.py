@@ -20,7 +20,7 @@ from dev.embedded.managed_process import ManagedProcess
 from dev.supervisor import listeners
 from ingest.queue import contract
 
-FEW_FILES = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))"
+FEW_FILES = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (88, 88))"
 
 
 @pytest.fixture
