@@ -27,6 +27,8 @@ RATE_BYTES = 256 << 10
 """The average number of bytes kept per second, with bursts of a minute, so that strangers cannot fill the file at once.
 """
 BURST_BYTES = 60 * RATE_BYTES
+MAX_WAITING_BYTES = 4 << 20
+"""The bytes that may wait in memory. A quarter of them is written at once."""
 EVENT_OVERHEAD_BYTES = 1024
 """The overhead of a webhook beside its body, in bytes."""
 TICK_SECONDS = 1.0
@@ -65,6 +67,8 @@ class Quarantine:
         self._refilled_at = time.monotonic()
         self._verification_due = True
         self._last_receipt = 0
+        self._waiting_bytes = 0
+        self._is_due = asyncio.Event()
         self.size = QuarantineSize()
         """As of the last tick."""
 
@@ -77,10 +81,13 @@ class Quarantine:
         self._allowance = min(BURST_BYTES, self._allowance + RATE_BYTES * (now - self._refilled_at))
         self._refilled_at = now
         cost = len(body) + EVENT_OVERHEAD_BYTES
-        if cost > self._allowance:
+        if cost > min(self._allowance, MAX_WAITING_BYTES - self._waiting_bytes):
             self._counters.count_unquarantined("rate")
             return
         self._allowance -= cost
+        self._waiting_bytes += cost
+        if self._waiting_bytes > MAX_WAITING_BYTES / 4:
+            self._is_due.set()
         # Each webhook gets its own millisecond, because only the receipt decides the order.
         self._last_receipt = max(time.time_ns() // 1_000_000, self._last_receipt + 1)
         self._waiting.append(UnverifiedWebhook(self._last_receipt, signature, body, sender))
@@ -101,7 +108,9 @@ class Quarantine:
         while True:
             await self.tick(tidy=ticks % _TIDY_TICKS == 0)
             ticks += 1
-            await asyncio.sleep(TICK_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(TICK_SECONDS):
+                    await self._is_due.wait()
 
     async def tick(self, *, tidy: bool = False) -> None:
         """Write the waiting webhooks, and verify all of them again if the secrets have changed.
@@ -127,6 +136,8 @@ class Quarantine:
         if not self._waiting:
             return
         waiting, self._waiting = self._waiting, []
+        self._waiting_bytes = 0
+        self._is_due.clear()
         try:
             dropped = await asyncio.to_thread(self._file.add, waiting, self._max_bytes)
         except (sqlite3.Error, OSError):
