@@ -16,8 +16,11 @@ MAX_CONNECTIONS = 1000
 MAX_GROWTH = 1.3
 MAX_P99_SECONDS = 1.0
 ATTACK_SECONDS = 2.0
+CROWD = 900
+"""Connections, nearly as many as there may be."""
 HEAD = b"POST /whatsapp-webhook HTTP/1.1\r\nHost: x\r\nX-Webhook-Signature: sha256=" + b"0" * 64 + b"\r\n"
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+ZIPPED = HEALTH.replace(b"/healthz", b"/openapi.json").replace(b"\r\n\r\n", b"\r\nAccept-Encoding: gzip\r\n\r\n")
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 MEBIBYTE = 1 << 20
 
@@ -50,15 +53,16 @@ ATTACKS = {
     "a path of 80 MB": [Payload(b"GET /", b"x" * 65536, 1250)],
     "chunk extensions of 80 MB": [Payload(CHUNKED + b"1;", b"x" * 65536, 1250)],
     "tiny chunks": [Payload(CHUNKED, b"1\r\nx\r\n" * 10_000, 1250)] * 4,
-    "many headers": [Payload(HEAD + b"a:\r\n" * 15_000)] * 400,
+    "many headers": [Payload(HEAD + b"a:\r\n" * 15_000)] * CROWD,
     "pipelined requests": [Payload(b"", HEALTH * 1000, 100)] * 4,
-    "heads without end": [Payload(HEALTH + b"GET / HTTP/1.1\r\nX: " + b"x" * 60_000)] * 400,
+    "heads without end": [Payload(HEALTH + b"GET / HTTP/1.1\r\nX: " + b"x" * 60_000)] * CROWD,
     "pipelined pages that nobody reads": [
         Payload((HEALTH.replace(b"/healthz", b"/metrics") + HEALTH.replace(b"/healthz", b"/openapi.json")) * 4)
     ]
-    * 200,
-    "bodies without end": [Payload(HEAD + b"Content-Length: 1048576\r\n\r\n", b"x" * 100_000, 10)] * 900,
-    "whole bodies": [Payload(HEAD + b"Content-Length: 200000\r\n\r\n", b"x" * 200_000, 1)] * 200,
+    * CROWD,
+    "pipelined pages for readers of gzip": [Payload(ZIPPED * 8)] * CROWD,
+    "bodies without end": [Payload(HEAD + b"Content-Length: 1048576\r\n\r\n", b"x" * 100_000, 10)] * CROWD,
+    "whole bodies": [Payload(HEAD + b"Content-Length: 200000\r\n\r\n", b"x" * 200_000, 1)] * CROWD,
     "line breaks": [Payload(b"", b"\r\n" * 32768, 1250)],
     "upgrades": [
         Payload(b"GET /healthz HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", b"x" * 65536, 400)

@@ -1,19 +1,27 @@
-"""Many connections at once that send what no ordinary client would."""
+"""Many connections at once that send what no ordinary client would, from a process of its own.
+
+The process has the lowest priority: an attacker has a machine of their own, and takes no processor from the system.
+"""
 
 import contextlib
+import multiprocessing
+import os
 import resource
 import selectors
 import socket
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
 CONNECT_SECONDS = 5.0
+START_SECONDS = 60.0
 RECEIVE_BYTES = 4096
 """Of answers that the kernel keeps for a connection, as it does for a client with a small window."""
+NICENESS = 19
 
 
 @dataclass(frozen=True)
@@ -35,61 +43,79 @@ class Crowd:
 
     def __init__(self, url: str, payloads: Sequence[Payload]) -> None:
         address = urlsplit(url)
-        self._address = (str(address.hostname), address.port or 0)
-        self._payloads = payloads
-        self._sockets: list[socket.socket] = []
+        processes = multiprocessing.get_context("spawn")
+        self._ours, theirs = processes.Pipe()
+        self._process = processes.Process(
+            target=_run, args=(theirs, (str(address.hostname), address.port or 0), list(payloads)), daemon=True
+        )
 
     def __enter__(self) -> Self:
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._limits = soft, hard
-        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(8192, hard)), hard))
+        self._process.start()
+        assert self._ours.poll(START_SECONDS), "the crowd did not come"
+        self._ours.recv()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        for each in self._sockets:
-            each.close()
-        resource.setrlimit(resource.RLIMIT_NOFILE, self._limits)
+        self._process.kill()
+        self._process.join()
+        self._ours.close()
 
     def attack(self, seconds: float) -> int:
-        """Send for so long, connecting as fast as is allowed; returns how many bytes were taken."""
-        end = time.monotonic() + seconds
-        sent = 0
-        with selectors.DefaultSelector() as selector:
-            for payload in self._payloads:
-                connection = socket.socket()
-                self._sockets.append(connection)
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
-                connection.settimeout(CONNECT_SECONDS)
-                with contextlib.suppress(OSError):
-                    connection.connect(self._address)
-                    connection.settimeout(0)
-                    pieces = iter(payload)
-                    selector.register(connection, selectors.EVENT_WRITE, (pieces, memoryview(next(pieces))))
-                sent += self._turn(selector, 0)
-            while time.monotonic() < end and selector.get_map():
-                sent += self._turn(selector, 0.05)
-            while time.monotonic() < end:  # stay, as somebody who wants to hold what there is
-                time.sleep(0.05)
-        return sent
+        """Connect as fast as is allowed and send for so long after that; returns how many bytes were taken."""
+        self._ours.send(seconds)
+        return self._ours.recv()
 
-    def _turn(self, selector: selectors.BaseSelector, timeout: float) -> int:
-        """Send what is taken at once; nothing that comes back is read."""
-        sent = 0
-        for key, _ in selector.select(timeout):
-            connection = key.fileobj
-            assert isinstance(connection, socket.socket)
-            pieces, rest = key.data
-            try:
-                count = connection.send(rest)
-            except BlockingIOError:
-                continue
-            except OSError:
-                selector.unregister(connection)
-                continue
-            sent += count
-            rest = rest[count:] or memoryview(next(pieces, b""))
-            if rest:
-                selector.modify(connection, selectors.EVENT_WRITE, (pieces, rest))
-            else:
-                selector.unregister(connection)
-        return sent
+
+def _run(orders: Connection, address: tuple[str, int], payloads: Sequence[Payload]) -> None:
+    os.nice(NICENESS)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, hard), hard))
+    orders.send("ready")
+    sockets: list[socket.socket] = []
+    orders.send(_attack(address, payloads, orders.recv(), sockets))
+    orders.recv()  # stays until it is killed
+
+
+def _attack(address: tuple[str, int], payloads: Sequence[Payload], seconds: float, sockets: list[socket.socket]) -> int:
+    sent = 0
+    with selectors.DefaultSelector() as selector:
+        for payload in payloads:
+            connection = socket.socket()
+            sockets.append(connection)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+            connection.settimeout(CONNECT_SECONDS)
+            with contextlib.suppress(OSError):
+                connection.connect(address)
+                connection.settimeout(0)
+                pieces = iter(payload)
+                selector.register(connection, selectors.EVENT_WRITE, (pieces, memoryview(next(pieces))))
+            sent += _turn(selector, 0)
+        end = time.monotonic() + seconds
+        while time.monotonic() < end and selector.get_map():
+            sent += _turn(selector, 0.05)
+        while time.monotonic() < end:  # stay, as somebody who wants to hold what there is
+            time.sleep(0.05)
+    return sent
+
+
+def _turn(selector: selectors.BaseSelector, timeout: float) -> int:
+    """Send what is taken at once; nothing that comes back is read."""
+    sent = 0
+    for key, _ in selector.select(timeout):
+        connection = key.fileobj
+        assert isinstance(connection, socket.socket)
+        pieces, rest = key.data
+        try:
+            count = connection.send(rest)
+        except BlockingIOError:
+            continue
+        except OSError:
+            selector.unregister(connection)
+            continue
+        sent += count
+        rest = rest[count:] or memoryview(next(pieces, b""))
+        if rest:
+            selector.modify(connection, selectors.EVENT_WRITE, (pieces, rest))
+        else:
+            selector.unregister(connection)
+    return sent
