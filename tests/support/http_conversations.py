@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from tests.support.served_connection import EARLY_PATH, SeenRequest
+from tests.support.served_connection import DIRECT_PATH, EARLY_PATH, SeenRequest
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]
 MAX_REQUESTS = 8
@@ -26,7 +26,7 @@ def conversations(draw: st.DrawFn) -> Conversation:
     sent, expected = b"", list[SeenRequest]()
     for _ in range(draw(st.integers(1, MAX_REQUESTS))):
         sent += draw(st.sampled_from([b"", b"\r\n"]))
-        method, path = draw(st.sampled_from(METHODS)), draw(st.sampled_from(["/", "/a", EARLY_PATH]))
+        method, path = draw(st.sampled_from(METHODS)), draw(st.sampled_from(["/", "/a", DIRECT_PATH, EARLY_PATH]))
         body = draw(st.one_of(st.binary(max_size=300), st.sampled_from([b"", b"x" * 70_000])))
         extra = draw(st.lists(VALUES, max_size=4))
         headers = [(b"host", b"x"), *((b"x-%d" % number, value.encode()) for number, value in enumerate(extra))]

@@ -11,11 +11,15 @@ from typing import Any
 
 import uvloop
 from starlette.types import Message, Receive, Scope, Send
+from uvicorn._types import HTTPScope
 
+from http_server import error_responses
 from http_server.bounds import ConnectionBounds
 from http_server.connections import Connections
+from http_server.direct_endpoint import Respond
 from http_server.server import BoundedServer
 
+DIRECT_PATH = "/direct"
 EARLY_PATH = "/early"
 """Answered before the body is read."""
 BOUNDS = ConnectionBounds(4, 1 << 23, 1 << 20, body_seconds=10, answers_half_closed=True)
@@ -64,6 +68,19 @@ def converse(pieces: Sequence[bytes], *, resets: bool = False) -> ServedConnecti
 
 async def _converse(pieces: Sequence[bytes], *, resets: bool) -> ServedConnection:
     served = ServedConnection()
+    loop = asyncio.get_running_loop()
+
+    class Direct:
+        """Takes complete requests to DIRECT_PATH, and answers in a later turn."""
+
+        def take(self, scope: HTTPScope, body: bytes, respond: Respond) -> bool:
+            if scope["path"] != DIRECT_PATH:
+                return False
+            request = SeenRequest(scope["method"], scope["path"], tuple(scope["headers"]), body)
+            served.seen.append(request)
+            length = (b"content-length", b"%d" % len(request.digest))
+            loop.call_soon(respond, 200, error_responses.encode_headers([length]), request.digest)
+            return True
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         body = b""
@@ -81,10 +98,9 @@ async def _converse(pieces: Sequence[bytes], *, resets: bool) -> ServedConnectio
         await send({"type": "http.response.body", "body": request.digest})
 
     connections = Connections(BOUNDS, served.refusals.append)
-    server = BoundedServer(application, connections)
+    server = BoundedServer(application, connections, direct=Direct())
     server.config.load()
     protocol: Any = server.config.http_protocol_class
-    loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _, context: served.errors.append(repr(context)))
     handler = logging.Handler()
     handler.emit = lambda record: served.errors.append(record.getMessage())
