@@ -12,12 +12,16 @@ from collections.abc import Callable, Generator, Iterator
 import pytest
 import requests
 
+from api.chats import export
 from dev.bench import process_usage
 from dev.embedded import data_folder
 from dev.embedded.child_process import wait_until
 from dev.supervisor.stack import LocalStack
+from environment.sender_kinds import KINDS
 from store.access import tokens
+from store.doctor import event_flow
 from store.postgres import connections
+from tests.support import hostile_senders
 from tests.support.running_system import WEBHOOK_SECRET, RunningSystem, message_webhook, signed_headers
 
 pytestmark = pytest.mark.long
@@ -33,7 +37,9 @@ ATTACK_SECONDS = 15.0
 @pytest.fixture(scope="module")
 def system() -> Iterator[RunningSystem]:
     folder = data_folder.create_temporary()
-    with LocalStack(folder / "data", {"WEBHOOK_SECRETS": WEBHOOK_SECRET}) as stack:
+    (folder / "senders.toml").write_text(hostile_senders.SENDERS_TOML)
+    environment = {"WEBHOOK_SECRETS": WEBHOOK_SECRET, "SENDERS_FILE": str(folder / "senders.toml")}
+    with LocalStack(folder / "data", environment) as stack:
         yield RunningSystem(stack)
     shutil.rmtree(folder)
 
@@ -93,6 +99,68 @@ def test_messages_made_to_be_slow_delay_neither_webhooks_nor_search(system: Runn
     assert percentile(seconds) < MAX_WEBHOOK_SECONDS
 
 
+def test_whatever_a_stranger_writes_through_any_gateway_is_stored_shown_and_exported(system: RunningSystem) -> None:
+    """And nothing waits behind it: neither the events of others, nor search, nor the other clients of the api."""
+    ledger = system.get_data("/api/ledger")["received"]
+    bodies = [(kind, body) for kind in KINDS for body in hostile_senders.webhooks(kind)]
+    worker = system.stack.pid_of("worker")
+    before = process_usage.cpu_seconds(worker)
+    with good_client(system) as seconds, requests.Session() as gateway:
+        for kind, body in bodies:
+            url = system.stack.webhook_url.replace("/whatsapp-webhook", f"/webhooks/{kind}")
+            answer = gateway.post(url, data=body, headers=hostile_senders.headers(kind, body), timeout=20)
+            assert answer.status_code == 200, (kind, body[:200])
+        assert wait_until(lambda: count_found(system, "zebra by") >= len(KINDS), 60)
+        with reading(system) as waits:
+            for session in (one["session_id"] for one in system.get_data("/api/sessions")["sessions"]):
+                for name in export.FORMATS:
+                    path = f"/api/sessions/{session}/export?format={name}&zone=Pacific/Kiritimati"
+                    own = {"authorization": f"Bearer {system.stack.token}"}
+                    exported = requests.get(system.stack.api_url + path, headers=own, timeout=60)
+                    assert (exported.status_code, len(exported.content) > 0) == (200, True), path
+    assert wait_until(lambda: is_settled(system), 30)
+    spent = process_usage.cpu_seconds(worker) - before
+    print(
+        f"{len(bodies)} events, {spent / len(bodies) * 1000:.0f} ms of the worker for each; webhooks p99"
+        f" {percentile(seconds):.3f} s, reads during exports p99 {percentile(waits):.3f} s"
+    )
+
+    assert system.get_data("/api/ledger")["received"] == ledger + len(bodies) + len(seconds)
+    with connections.open((system.stack.data_dir / "database-url").read_text().strip(), "test") as connection:
+        named = {each.name for check in event_flow.CHECKS for each in check(connection) if each.severity != "ok"}
+    assert named <= {"events.parked", "search.skipped", "sessions"}
+    assert "events.parked" in named
+    assert percentile(seconds) < MAX_WEBHOOK_SECONDS
+    assert percentile(waits) < 5
+
+
+def is_settled(system: RunningSystem) -> bool:
+    ledger = system.get_data("/api/ledger")
+    return ledger["exact"] and ledger["waiting"] == 0
+
+
+@contextlib.contextmanager
+def reading(system: RunningSystem) -> Generator[list[float]]:
+    """Reads the list of chats all the time; the seconds that each took."""
+    seconds: list[float] = []
+    stopping = threading.Event()
+
+    def read() -> None:
+        own = {"authorization": f"Bearer {system.stack.token}"}
+        while not stopping.wait(0.02):
+            started = time.perf_counter()
+            assert requests.get(f"{system.stack.api_url}/api/chats", headers=own, timeout=30).status_code == 200
+            seconds.append(time.perf_counter() - started)
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    try:
+        yield seconds
+    finally:
+        stopping.set()
+        thread.join()
+
+
 def test_readers_of_the_largest_messages_take_no_memory_and_delay_nobody(
     system: RunningSystem, small_token: str
 ) -> None:
@@ -127,16 +195,8 @@ def test_readers_of_the_largest_messages_take_no_memory_and_delay_nobody(
     read(lambda: time.monotonic() > warm)
     before = process_usage.resident_bytes(api)
     end = time.monotonic() + ATTACK_SECONDS
-    own = {"authorization": f"Bearer {system.stack.token}"}
-    waits: list[float] = []
-    with good_client(system) as seconds:
-        attack = threading.Thread(target=lambda: read(lambda: time.monotonic() > end))
-        attack.start()
-        while time.monotonic() < end:
-            started = time.perf_counter()
-            assert requests.get(f"{system.stack.api_url}/api/chats", headers=own, timeout=30).status_code == 200
-            waits.append(time.perf_counter() - started)
-        attack.join()
+    with good_client(system) as seconds, reading(system) as waits:
+        read(lambda: time.monotonic() > end)
     after = process_usage.resident_bytes(api)
     print(
         f"{before >> 20} MiB before, {after >> 20} MiB after; webhooks p99 {percentile(seconds):.3f} s,"
