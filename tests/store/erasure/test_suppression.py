@@ -148,8 +148,8 @@ def test_a_process_without_the_suppression_key_writes_nothing(
     erasure_scenario: ErasureScenario, tmp_path: Path
 ) -> None:
     """A process without the key, or with another one, would store suppressed events; it waits instead."""
-    erasure_scenario.erase_person(ASHA)
     waiting = erasure_scenario.acknowledge([message_event("zebra one", 1)])
+    erasure_scenario.erase_person(ASHA)
     another = tmp_path / "another"
     SuppressionKeyStore(another).find_or_create_key()
 
