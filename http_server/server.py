@@ -1,4 +1,4 @@
-"""Runs uvicorn with bounded connections and a graceful shutdown that exits with 0."""
+"""Runs uvicorn with limited connections and a graceful shutdown that exits with 0."""
 
 import asyncio
 import functools
@@ -33,9 +33,9 @@ class BoundedServer(uvicorn.Server):
         trusts_proxy: bool = False,
         before_shutdown: Callable[[], None] | None = None,
     ) -> None:
-        """`direct` is offered complete requests before `app`; `before_shutdown` ends event streams.
+        """Create a server. `direct` is offered complete requests before `app`; `before_shutdown` ends event streams.
 
-        `trusts_proxy`: read X-Forwarded-Proto of a proxy on this machine.
+        If `trusts_proxy` is set, the server reads X-Forwarded-Proto from a proxy on this machine.
         """
         protocol = functools.partial(BoundedProtocol, table=connections, direct=direct)
         super().__init__(
@@ -69,16 +69,16 @@ class BoundedServer(uvicorn.Server):
 
 
 def serve(server: BoundedServer, listener: socket.socket) -> None:
-    """Serve until SIGTERM or SIGINT, finish open requests, and return."""
-    # uvicorn raises the signal again after a graceful shutdown, which would turn the exit code into that of a kill.
+    """Serve until SIGTERM or SIGINT, finish open requests and return."""
+    # uvicorn raises the signal again after a graceful shutdown, and the exit code would then be that of a kill.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: None)
     server.run(sockets=listen_fairly(listener))
 
 
 def listen_fairly(listener: socket.socket) -> list[socket.socket]:
-    """The listener, several times: libuv accepts one connection of each in a turn of the event loop.
+    """Return the listener several times, because libuv accepts one connection from each per turn of the event loop.
 
-    With one, a newcomer waits for as many turns as there are connections of a crowd before its own.
+    With only one, a new client waits for as many turns as there are connections of a crowd before its own.
     """
     return [listener, *(listener.dup() for _ in range(ACCEPTS_IN_A_TURN - 1))]

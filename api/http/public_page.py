@@ -17,11 +17,11 @@ class PublicPage:
 
     @classmethod
     def of(cls, body: bytes, headers: Mapping[str, str]) -> Self:
-        """`headers` must have the content type."""
+        """Return the page; `headers` must include the content type."""
         return cls(body, gzip.compress(body, mtime=0), headers)
 
     def response(self, request: Request) -> Response:
-        """The page, in the encoding that the client accepts."""
+        """Return the page in the encoding that the client accepts."""
         if "gzip" in request.headers.get("accept-encoding", ""):
             encoded = {"content-encoding": "gzip", "vary": "Accept-Encoding"}
             return Response(self.compressed, headers={**self.headers, **encoded})

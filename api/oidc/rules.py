@@ -50,7 +50,10 @@ def verified_email(claims: Mapping[str, object]) -> str | None:
 
 
 def _lower(email: str) -> str:
-    """The address in lower case; one with other characters than ASCII is unchanged: the Kelvin sign is no letter k."""
+    """Return the address in lower case. An address with other than ASCII characters is unchanged.
+
+    The Kelvin sign is not the letter k.
+    """
     return email.lower() if email.isascii() else email
 
 

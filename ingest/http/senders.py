@@ -1,4 +1,4 @@
-"""Serves `/webhooks/NAME`: finds the sender, and answers Meta's handshake."""
+"""Serves `/webhooks/NAME`: finds the sender and answers Meta's handshake."""
 
 import hmac
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ _NO_SNIFFING = {"x-content-type-options": "nosniff"}
 
 @dataclass(frozen=True, slots=True)
 class SendersEndpoint:
-    """The endpoint of all senders but SAK at /whatsapp-webhook; an instance is an ASGI application."""
+    """The endpoint for all senders except SAK at /whatsapp-webhook. An instance is an ASGI application."""
 
     verifiers: Verifiers
     quarantine: Quarantine
@@ -59,7 +59,7 @@ class SendersEndpoint:
         )
 
     async def _shake_hands(self, sender: KnownSender, scope: Scope, receive: Receive, send: Send) -> None:
-        """Return the challenge if the request has the sender's token."""
+        """Return the challenge if the request contains the sender's token."""
         query = parse_qs(scope["query_string"].decode("latin-1"))
         mode, token, challenge = (query.get(f"hub.{name}", [""])[0] for name in ("mode", "verify_token", "challenge"))
         expected = sender.verify_token or ""
