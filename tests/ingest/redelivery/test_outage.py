@@ -6,6 +6,7 @@ import sqlite3
 import time
 from pathlib import Path
 
+import pytest
 import redis
 
 from dev.embedded.valkey import EmbeddedValkey
@@ -107,6 +108,7 @@ def test_a_batch_that_was_sent_twice_is_one_batch(own_valkey: EmbeddedValkey, tm
     assert sum(batch.bodies == (b"once",) for batch in stream_batches(own_valkey.url)) >= 2
 
 
+@pytest.mark.long
 def test_a_full_spool_refuses_and_its_numbers_are_used_later(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """503 is for when both fail; and nothing that was refused may be counted as received."""
     with IngestProcess(own_valkey.url, tmp_path, SPOOL_MAX_BYTES="2000") as ingest:
@@ -144,6 +146,7 @@ def test_a_restart_of_redis_without_a_spool_refuses_nothing(own_valkey: Embedded
     assert set(load.acknowledged) <= set(stream_bodies(own_valkey.url))
 
 
+@pytest.mark.long
 def test_without_a_spool_events_go_to_redis_and_readyz_notes_it(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """A container may come without a volume; that must be seen before Redis fails."""
     (tmp_path / "file").write_text("not a folder")
