@@ -9,7 +9,7 @@ from dev.embedded import data_folder
 from dev.embedded.postgres import ROLE
 from dev.embedded.servers import EmbeddedServers
 from tests.support import pgbouncer
-from tests.support.databases import run_admin
+from tests.support.databases import COPY_DATABASE, run_admin
 
 DATABASE_NUMBERS = itertools.count(1)
 
@@ -35,7 +35,7 @@ def pgbouncer_port(servers: EmbeddedServers) -> Iterator[int]:
 def direct_url(servers: EmbeddedServers, template_database: str) -> Iterator[str]:
     """A fresh, migrated database of the test's own, without a pooler."""
     name = f"scaling_{next(DATABASE_NUMBERS)}"
-    run_admin(servers, "CREATE DATABASE {} TEMPLATE {}", name, template_database)
+    run_admin(servers, COPY_DATABASE, name, template_database)
     yield servers.postgres.url_of(name)
     run_admin(servers, "DROP DATABASE {} WITH (FORCE)", name)
 

@@ -14,6 +14,8 @@ from dev.embedded.servers import EmbeddedServers
 from store.postgres import advisory_locks
 
 DATABASE_NUMBERS = itertools.count(1)
+COPY_DATABASE: LiteralString = "CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY"
+"""Takes half the processor time of a copy through the write-ahead log, as long as the server never waits for a disk."""
 MAX_LOANS = 100
 """Loans of one database; deleted rows stay in its files."""
 MAX_BYTES = 2_000_000
@@ -102,7 +104,7 @@ class DatabasePool:
 
     def _create(self) -> _Database:
         name = f"test_{next(DATABASE_NUMBERS)}"
-        run_admin(self._servers, "CREATE DATABASE {} TEMPLATE {}", name, self._template)
+        run_admin(self._servers, COPY_DATABASE, name, self._template)
         with self._connect(name) as connection:
             if not self._initial_rows:
                 self._initial_rows = _read_rows(connection)
