@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from dev.checkout import ROOT
 from tests.support import requirements
@@ -39,6 +39,7 @@ window.alert = window.confirm = window.prompt = () => window.executed++;
 def launched_chromium() -> Generator[Browser]:
     """Ends with the block, and with it the event loop that Playwright keeps in this thread."""
     requirements.require("chromium")
+    expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=requirements.CHROMIUM, args=list(ARGUMENTS))
         yield browser

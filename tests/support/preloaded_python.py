@@ -32,8 +32,6 @@ from dev.embedded.managed_process import ManagedProcess
 PACKAGES = ("ingest", "worker", "store", "api")
 FIRST_FREE = 512
 """Files are received at numbers from here on, so that none takes the number that another is meant to have."""
-
-
 READ_AT_START = ("LD_PRELOAD", "PYTHONPATH")
 
 
