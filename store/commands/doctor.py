@@ -6,10 +6,16 @@ from collections.abc import Mapping
 
 from store.commands.command import Command
 from store.doctor import checks
-from store.doctor.finding import Finding, Severity
+from store.doctor.finding import SEVERITIES, Finding, Severity
 
-EXIT_CODES: Mapping[Severity, int] = {"ok": 0, "warning": 1, "broken": 2}
+EXIT_CODES: Mapping[Severity, int] = {"ok": 0, "info": 0, "warning": 1, "broken": 2}
 """The exit code for the worst finding, as in Nagios."""
+_SUMMARIES: Mapping[Severity, str] = {
+    "ok": "No problem found.",
+    "info": "No problem found.",
+    "warning": "There are warnings.",
+    "broken": "Something is broken.",
+}
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
@@ -19,8 +25,8 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 def _run(options: Namespace, environ: Mapping[str, str]) -> int:
     findings = checks.run(environ)
-    worst = max(findings, key=lambda finding: EXIT_CODES[finding.severity]).severity
-    printed = [finding for finding in findings if finding.severity != "ok" or not options.quiet]
+    worst = max(findings, key=lambda finding: SEVERITIES.index(finding.severity)).severity
+    printed = [finding for finding in findings if EXIT_CODES[finding.severity] or not options.quiet]
     if options.json:
         print(json.dumps({"severity": worst, "findings": [finding.to_json() for finding in printed]}))
     else:
@@ -33,7 +39,7 @@ def _print_findings(findings: list[Finding], worst: Severity) -> None:
         print(f"{finding.severity:>7}  {finding.name}: {finding.message}")
         if finding.remedy is not None:
             print(f"{'':>9}{finding.remedy}")
-    print({"ok": "No problem found.", "warning": "There are warnings.", "broken": "Something is broken."}[worst])
+    print(_SUMMARIES[worst])
 
 
 COMMAND = Command(

@@ -16,6 +16,10 @@ _RELINKED_REMEDY = (
     "Link the new number to a session of its own, under a new name at the gateway, and this session to its old number"
     " again. Messages received in between stay where they are. See docs/senders.md."
 )
+_FIRST_MESSAGE_REMEDY = (
+    "Write to the number from another phone. The dashboard's first page shows how to register the webhook, and sends a"
+    " test event through the whole path."
+)
 
 
 def worker_alive(connection: Connection) -> list[Finding]:
@@ -119,7 +123,7 @@ def parked_events(connection: Connection) -> list[Finding]:
 def session_activity(connection: Connection) -> list[Finding]:
     """Report for each session the types of event that never arrived, and whether the session fell silent within a week.
 
-    A session that was first seen within the last day may still wait for its first message.
+    A session that was first seen within the last day may still wait for its first message, which is information.
     """
     rows = connection.execute(
         """
@@ -145,7 +149,8 @@ def session_activity(connection: Connection) -> list[Finding]:
         )
         if last_at is None or "message.received" in never:
             if first_at is None or time.time() - first_at / 1000 < _DAY:
-                findings.append(finding.ok("sessions", f"Session {session_id} waits for its first message{unseen}."))
+                waiting = f"Session {session_id} waits for its first message{unseen}."
+                findings.append(finding.info("sessions", waiting, _FIRST_MESSAGE_REMEDY))
                 continue
             message = f"Session {session_id} has never reported a received message{unseen}."
             findings.append(finding.warning("sessions", message, remedy))
@@ -154,7 +159,7 @@ def session_activity(connection: Connection) -> list[Finding]:
         message = f"The last event of session {session_id} was {_format_age(age)}{unseen}."
         silent = _DAY < age < 7 * _DAY
         findings.append(finding.warning("sessions", message, remedy) if silent else finding.ok("sessions", message))
-    return findings or [finding.ok("sessions", "The history waits for its first message.")]
+    return findings or [finding.info("sessions", "The history waits for its first message.", _FIRST_MESSAGE_REMEDY)]
 
 
 def session_numbers(connection: Connection) -> list[Finding]:

@@ -1,9 +1,13 @@
 """Defines the result of a check: a severity for monitors, a message and a remedy."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal, Self, TypeAlias, cast, get_args
 
-Severity: TypeAlias = Literal["ok", "warning", "broken"]
+Severity: TypeAlias = Literal["ok", "info", "warning", "broken"]
+"""From the best to the worst. "info": nothing is wrong, and something is still to come, such as the first message."""
+
+SEVERITIES: Sequence[Severity] = get_args(Severity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +18,7 @@ class Finding:
     message: str
     """Contains no secret, no address and no text of a message."""
     remedy: str | None = None
-    """The next step, or None if nothing is wrong."""
+    """The next step, or None if there is none."""
 
     def to_json(self) -> dict[str, object]:
         return asdict(self)
@@ -22,7 +26,7 @@ class Finding:
     @classmethod
     def from_json(cls, document: dict[str, object]) -> Self:
         """Return the finding in the document. Raises KeyError, TypeError or ValueError if it contains none."""
-        if document["severity"] not in get_args(Severity):
+        if document["severity"] not in SEVERITIES:
             raise ValueError(f"unknown severity {document['severity']!r}")
         remedy = document.get("remedy")
         return cls(
@@ -35,6 +39,10 @@ class Finding:
 
 def ok(name: str, message: str) -> Finding:
     return Finding(name, "ok", message)
+
+
+def info(name: str, message: str, remedy: str) -> Finding:
+    return Finding(name, "info", message, remedy)
 
 
 def warning(name: str, message: str, remedy: str) -> Finding:

@@ -197,4 +197,4 @@ def test_a_check_without_permission_is_reported(examined_system: ExaminedSystem)
 
     assert found["postgresql.unseen"].severity == "warning"
     assert "events.parked" not in found
-    assert found["sessions"].severity == "ok"
+    assert found["sessions"].severity == "info"
