@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 import anyio
@@ -19,8 +20,9 @@ from starlette.types import Message, Receive, Scope, Send
 
 from api.auth import access
 from api.auth.revocations import RevocationWatch
-from api.chats import export_formats, file_names, messages, spreadsheet
-from api.chats.export_formats import ExportFormat, ExportHeading
+from api.chats import export_formats, export_words, file_names, messages, spreadsheet
+from api.chats.export_formats import ExportFormat
+from api.chats.export_heading import ExportHeading
 from api.chats.export_slots import ExportSlots
 from api.chats.spreadsheet import Spreadsheet
 from api.http import database, parameters, time_zones
@@ -42,11 +44,12 @@ def export_chat(request: Request) -> Response:
     """Respond with the messages of a chat, oldest first."""
     scope = messages.requested_scope(request)
 
-    def read(snapshot: ExportSnapshot, period: ExportPeriod) -> tuple[str | None, Iterator[ExportPage]]:
-        name = snapshot.chat_name(scope)
-        return name, snapshot.chat_messages(scope, name, period)
+    def read(snapshot: ExportSnapshot, heading: ExportHeading) -> tuple[ExportHeading, Iterator[ExportPage]]:
+        chat = snapshot.chat(scope)
+        title = ", ".join(filter(None, (chat.name, heading.spell_address(scope.address))))
+        return replace(heading, title=title, chat=chat), snapshot.chat_messages(scope, chat, heading.period)
 
-    return _export_response(request, read, scope.address)
+    return _export_response(request, _heading(request, "conversation"), read, scope.address)
 
 
 def export_session(request: Request) -> Response:
@@ -54,21 +57,29 @@ def export_session(request: Request) -> Response:
     session_id = request.path_params["session_id"]
     if access.caller(request).visible_sessions(session_id) == () or "\0" in session_id:
         raise ApiError(404, "session_not_found", "There is no session with that id that this token may see.")
-    return _export_response(
-        request, lambda snapshot, period: (None, snapshot.session_messages(session_id, period)), "session"
-    )
+
+    def read(snapshot: ExportSnapshot, heading: ExportHeading) -> tuple[ExportHeading, Iterator[ExportPage]]:
+        pages = snapshot.session_messages(session_id, heading.period)
+        return replace(heading, title=heading.session_name(session_id)), pages
+
+    return _export_response(request, _heading(request, "session"), read, "session")
+
+
+def _heading(request: Request, subject: Literal["conversation", "session"]) -> ExportHeading:
+    period = ExportPeriod(parameters.timestamp(request, "since"), parameters.timestamp(request, "until"))
+    zone = ZoneInfo(time_zones.requested(request, "zone")) if parameters.text(request, "zone") else None
+    language = parameters.choice(request, "language", export_words.LANGUAGES)
+    return ExportHeading(subject, period, zone, language, datetime.now(UTC))
 
 
 def _export_response(
     request: Request,
-    read: Callable[[ExportSnapshot, ExportPeriod], tuple[str | None, Iterator[ExportPage]]],
+    heading: ExportHeading,
+    read: Callable[[ExportSnapshot, ExportHeading], tuple[ExportHeading, Iterator[ExportPage]]],
     address: str,
 ) -> Response:
-    """Return the response with the export. `read` returns the name of the chat and the pages."""
+    """Return the response with the export. `read` returns the heading with its subject, and the pages."""
     format_name = parameters.choice(request, "format", FORMATS) or "ndjson"
-    period = ExportPeriod(parameters.timestamp(request, "since"), parameters.timestamp(request, "until"))
-    zone = ZoneInfo(time_zones.requested(request, "zone")) if parameters.text(request, "zone") else None
-    heading = ExportHeading(address, period, zone, datetime.now(UTC))
     headers = {"content-type": FORMATS[format_name], "cache-control": "no-store"}
     if request.method == "HEAD":
         return Response(headers=headers | _disposition(heading, address, None, format_name))
@@ -83,13 +94,12 @@ def _export_response(
         stack.callback(slots.release, caller.token_id, spreadsheet=is_spreadsheet)
         snapshot = ExportSnapshot(database.from_request(request).settings.database_url)
         stack.callback(snapshot.close)
-        name, pages = read(snapshot, period)
+        heading, pages = read(snapshot, replace(heading, session_names=snapshot.session_names()))
         # Read before the response starts, so that an error can still be reported as an error response.
         first_page = next(pages, None)
         pages = chain([first_page] if first_page else [], pages)
+        name = heading.chat.name if heading.chat else heading.title
         headers |= _disposition(heading, address, name, format_name)
-        if name:
-            heading = replace(heading, title=f"{name}, {address}")
         if is_spreadsheet:
             book = Spreadsheet(heading)
             stack.callback(book.close)
@@ -191,7 +201,7 @@ async def _encode_file(
         page = next(pages, None)
         if page is None:
             return 0, b""
-        chunk = export_format.encode_page(page, heading.times_zone).encode()
+        chunk = export_format.encode_page(page, heading).encode()
         digest.update(chunk)
         return len(page.messages), chunk
 

@@ -6,12 +6,12 @@ import json
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from api.chats import export_table
+from api.chats.export_heading import ExportHeading
 from store.model import lines
-from store.reading.export import ExportPage, ExportPeriod
+from store.reading.export import ExportChat, ExportNote, ExportPage
 
 _CSV_COLUMNS = (
     "id", "session_id", "address", "message_id", "timestamp", "direction", "from_number", "to_number", "sender",
@@ -29,71 +29,48 @@ _BYTE_ORDER_MARK = "\ufeff"
 
 
 @dataclass(frozen=True, slots=True)
-class ExportHeading:
-    """Describes what an export contains."""
-
-    title: str
-    """The name and the address of the chat, or the name of the session."""
-    period: ExportPeriod
-    zone: ZoneInfo | None
-    """The reader's time zone. If it is None, the file has no heading and times are in UTC."""
-    exported_at: datetime
-
-    @property
-    def times_zone(self) -> ZoneInfo:
-        return self.zone or _UTC
-
-    def rows(self) -> list[tuple[str, str]]:
-        """Return the title, the period in days of the zone, the zone, and the time of the export."""
-        first, last = self._day(self.period.since), self._day(self.period.until, before=1)
-        return [
-            ("Conversation", self.title),
-            ("Period", f"{first or 'the beginning'} to {last or 'now'}"),
-            ("Times", str(self.times_zone)),
-            ("Exported on", self.exported_at.astimezone(self.times_zone).strftime("%Y-%m-%d %H:%M")),
-        ]
-
-    def _day(self, at: int | None, before: int = 0) -> str | None:
-        return None if at is None else local_time(at - before, self.times_zone)[:10]
-
-
-_UTC = ZoneInfo("UTC")
-
-
-@dataclass(frozen=True, slots=True)
 class ExportFormat:
     name: str
     media_type: str
     encode_heading: Callable[[ExportHeading], str]
-    encode_page: Callable[[ExportPage, ZoneInfo], str]
+    encode_page: Callable[[ExportPage, ExportHeading], str]
     encode_manifest: Callable[[str], str]
     """Formats the manifest, given as JSON, as the last line."""
-
-
-def local_time(at: int, zone: ZoneInfo) -> str:
-    """Return a time in ms as `2026-01-31 12:00:00` in the zone."""
-    return datetime.fromtimestamp(at / 1000, UTC).astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _no_heading(_: ExportHeading) -> str:
     return ""
 
 
-def _ndjson(page: ExportPage, _: ZoneInfo) -> str:
+def _ndjson(page: ExportPage, _: ExportHeading) -> str:
     return "".join(f"{lines.escape_json(message)}\n" for message in page.messages)
 
 
-def _csv_heading(_: ExportHeading) -> str:
-    return _BYTE_ORDER_MARK + _csv_rows([_CSV_COLUMNS])
+def _csv_heading(heading: ExportHeading) -> str:
+    """Return the names of the API's fields or, with a language, of the columns of a table for people."""
+    return _BYTE_ORDER_MARK + _csv_rows([export_table.column_names(heading) if heading.language else _CSV_COLUMNS])
 
 
-def _csv(page: ExportPage, zone: ZoneInfo) -> str:
-    return _csv_rows(_csv_row(json.loads(message), page.chat_name, zone) for message in page.messages)
+def _csv(page: ExportPage, heading: ExportHeading) -> str:
+    if heading.language and page.is_first:
+        notes = _csv_rows(_note_row(note, page.chat, heading) for note in page.chat.notes)
+    else:
+        notes = ""
+    return notes + _csv_rows(_csv_row(json.loads(message), page.chat, heading) for message in page.messages)
 
 
-def _csv_row(fields: dict[str, Any], chat_name: str | None, zone: ZoneInfo) -> list[object]:
-    cells = fields | {"chat_name": chat_name, "local_time": local_time(fields["timestamp"], zone)}
+def _csv_row(fields: dict[str, Any], chat: ExportChat, heading: ExportHeading) -> Sequence[object]:
+    at = heading.local_time(fields["timestamp"])
+    if heading.language:
+        return [at, *export_table.message_cells(fields, chat, heading)]
+    cells = fields | {"chat_name": chat.name, "local_time": at}
     return [cells.get(name) for name in _CSV_COLUMNS]
+
+
+def _note_row(note: ExportNote, chat: ExportChat, heading: ExportHeading) -> Sequence[object]:
+    """Return a note as a row, which stands before the messages of its chat: a CSV file has one table."""
+    about = [heading.local_time(note.at), chat.name, heading.spell_address(chat.address), heading.author(note)]
+    return [*about, None, heading.word("note"), note.text, None, None, None, ", ".join(chat.labels), None]
 
 
 def _csv_rows(rows: Iterable[Sequence[object]]) -> str:
@@ -114,37 +91,44 @@ def _quote_start(match: re.Match[str]) -> str:
 
 
 def _transcript_heading(heading: ExportHeading) -> str:
-    if heading.zone is None:
-        return ""
-    return "".join(f"-- {name}: {lines.show(value)}\n" for name, value in heading.rows())
+    return _about(heading.rows()) if _has_headings(heading) else ""
 
 
-def _transcript(page: ExportPage, zone: ZoneInfo) -> str:
-    return "".join(_transcript_line(json.loads(message), page.chat_name, zone) for message in page.messages)
+def _has_headings(heading: ExportHeading) -> bool:
+    """Return whether the zone or the language of the reader is known."""
+    return bool(heading.zone or heading.language)
 
 
-def _transcript_line(fields: dict[str, Any], chat_name: str | None, zone: ZoneInfo) -> str:
+def _about(rows: Iterable[tuple[str, str]]) -> str:
+    return "".join(f"-- {lines.show(name)}: {lines.show(value)}\n" for name, value in rows)
+
+
+def _transcript(page: ExportPage, heading: ExportHeading) -> str:
+    about = _about(heading.chat_rows(page.chat)) if page.is_first and _has_headings(heading) else ""
+    return about + "".join(_transcript_line(json.loads(message), page.chat, heading) for message in page.messages)
+
+
+def _transcript_line(fields: dict[str, Any], chat: ExportChat, heading: ExportHeading) -> str:
     """Return a message as a line of the transcript.
 
     Time, direction, address, type and name come before the text, so that neither a name nor a text can imitate them.
     """
-    direction = "->" if fields["direction"] == "outgoing" else "<-"
-    head = f"[{local_time(fields['timestamp'], zone)}] {direction} {fields['sender'] or fields['address']}"
+    direction, kind = _ARROWS[fields["direction"]], fields["message_type"]
+    if heading.language:
+        direction, kind = heading.word(fields["direction"]), heading.word(f"type_{kind}", kind)
+    head = f"[{heading.local_time(fields['timestamp'])}] {direction} "
+    head += heading.spell_address(fields["sender"] or fields["address"])
     if fields["deleted"]:
-        return f"{head} [deleted]\n"
-    kind = "" if fields["message_type"] == "text" else f" [{fields['message_type']}]"
-    sender = sender_name(fields, chat_name)
+        return f"{head} [{heading.word('deleted')}]\n"
+    shown_kind = "" if fields["message_type"] == "text" else f" [{kind}]"
+    sender = export_table.sender_name(fields, chat.name)
     name = f" ({lines.show(sender)})" if sender else ""
     text = lines.show((fields["message_text"] or fields["caption"] or "").replace("\r\n", "\n").strip(), keep="\n")
     # Further lines are indented, so that none can be mistaken for another message.
-    return f"{head}{kind}{name}: {text}".replace("\n", "\n    ") + "\n"
+    return f"{head}{shown_kind}{name}: {text}".replace("\n", "\n    ") + "\n"
 
 
-def sender_name(fields: dict[str, Any], chat_name: str | None) -> str | None:
-    """Return the name of the author, as reported with the message, or else the name of the chat with that person."""
-    is_of_chat = fields["direction"] == "incoming" and not fields["sender"]
-    return fields["sender_name"] or (chat_name if is_of_chat else None)
-
+_ARROWS = {"incoming": "<-", "outgoing": "->"}
 
 FORMATS = {
     export_format.name: export_format

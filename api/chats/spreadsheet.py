@@ -9,12 +9,12 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 from zoneinfo import ZoneInfo
 
 from xlsxwriter import Workbook
@@ -22,10 +22,10 @@ from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
-from api.chats import export_formats
-from api.chats.export_formats import ExportHeading
+from api.chats import export_table
+from api.chats.export_heading import ExportHeading
 from api.http.errors import ApiError
-from store.reading.export import ExportPage
+from store.reading.export import ExportChat, ExportPage
 
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MAX_BYTES = 128 << 20
@@ -42,11 +42,6 @@ _ABANDONED_SECONDS = 7200
 _CHUNK_BYTES = 128 << 10
 _EPOCH_DAY = datetime(1899, 12, 30, tzinfo=UTC)
 """Day 0 of Excel."""
-_COLUMNS = (
-    ("Time", 19), ("Chat", 24), ("Number", 16), ("From", 24), ("Direction", 10), ("Type", 10), ("Text", 80),
-    ("File", 24), ("Status", 10), ("Session", 12), ("Message", 24),
-)  # fmt: skip
-"""The columns and their widths in characters."""
 
 
 class Spreadsheet:
@@ -55,7 +50,7 @@ class Spreadsheet:
     def __init__(self, heading: ExportHeading) -> None:
         """Create the workbook. Raises ApiError if the disk cannot be written."""
         self._heading = heading
-        self._rows = 0
+        self._rows = self._note_rows = 0
         _remove_abandoned(Path(tempfile.gettempdir()))
         with _disk_errors():
             self._folder = Path(tempfile.mkdtemp(prefix=_FOLDER_PREFIX))
@@ -64,14 +59,21 @@ class Spreadsheet:
             options = {"constant_memory": True, "tmpdir": str(self._folder)}
             self._book = Workbook(str(self._path), options)
             self._time = self._format({"num_format": "yyyy-mm-dd hh:mm:ss", "align": "left"})
-            self._sheet = self._add_messages_sheet()
+            self._bold = self._format({"bold": True})
+            self._messages = self._add_table("messages", export_table.COLUMNS)
+            self._about = self._add_sheet(heading.word("about"))
+            self._notes = self._add_table("notes", export_table.NOTE_COLUMNS)
 
     def add(self, page: ExportPage) -> None:
         """Write a row for each message. Raises ApiError if the workbook becomes too large."""
         with _disk_errors():
             for message in page.messages:
                 self._rows += 1
-                self._write_row(json.loads(message), page.chat_name)
+                fields = json.loads(message)
+                cells = export_table.message_cells(fields, page.chat, self._heading)
+                self._write_row(self._messages, self._rows, fields["timestamp"], cells)
+            if page.is_first:
+                self._write_notes(page.chat)
             size = sum(file.stat().st_size for file in self._folder.iterdir())
         if self._rows > MAX_ROWS or size > MAX_BYTES:
             sentence = "This is too much for one spreadsheet: give a period by since and until, or use the format csv."
@@ -80,7 +82,7 @@ class Spreadsheet:
     def finish(self) -> Iterator[bytes]:
         """Yield the workbook in chunks. Its file has no name any more when the first chunk is returned."""
         with _disk_errors():
-            self._add_about_sheet()
+            self._fill_about_sheet()
             self._book.close()
             file = self._path.open("rb")
         with file:
@@ -100,43 +102,39 @@ class Spreadsheet:
     def _add_sheet(self, name: str) -> Worksheet:
         return self._book.add_worksheet(name)  # pyright: ignore[reportUnknownMemberType] - partly typed
 
-    def _add_messages_sheet(self) -> Worksheet:
-        sheet = self._add_sheet("Messages")
-        bold = self._format({"bold": True})
+    def _add_table(self, name: str, columns: Sequence[tuple[str, int]]) -> Worksheet:
+        sheet = self._add_sheet(self._heading.word(name))
         sheet.freeze_panes(1, 0)
-        for index, (name, width) in enumerate(_COLUMNS):
+        for index, (column, width) in enumerate(columns):
             sheet.set_column(index, index, width)
-            sheet.write_string(0, index, name, bold)
+            sheet.write_string(0, index, self._heading.word(column), self._bold)
         return sheet
 
-    def _write_row(self, fields: dict[str, Any], chat_name: str | None) -> None:
-        is_outgoing = fields["direction"] == "outgoing"
-        text = "[deleted]" if fields["deleted"] else fields["message_text"] or fields["caption"]
-        cells = (
-            chat_name,
-            fields["address"],
-            fields["from_number"] if is_outgoing else export_formats.sender_name(fields, chat_name) or fields["sender"],
-            "sent" if is_outgoing else "received",
-            fields["message_type"],
-            text,
-            fields["file_name"],
-            fields["status"],
-            fields["session_id"],
-            fields["message_id"],
-        )
-        self._sheet.write_number(self._rows, 0, _excel_day(fields["timestamp"], self._heading.times_zone), self._time)
+    def _write_row(self, sheet: Worksheet, row: int, at: int, cells: Sequence[str | None]) -> None:
+        """Write a time, in ms, and texts."""
+        sheet.write_number(row, 0, _excel_day(at, self._heading.times_zone), self._time)
         for column, value in enumerate(cells, start=1):
             if value:
-                self._sheet.write_string(self._rows, column, _cell(cast("str", value)))
+                sheet.write_string(row, column, _cell(value))
 
-    def _add_about_sheet(self) -> None:
-        self._sheet.autofilter(0, 0, self._rows, len(_COLUMNS) - 1)
-        sheet = self._add_sheet("About")
-        sheet.set_column(0, 0, 16)
-        sheet.set_column(1, 1, 60)
-        for index, (name, value) in enumerate([*self._heading.rows(), ("Messages", str(self._rows))]):
-            sheet.write_string(index, 0, name)
-            sheet.write_string(index, 1, _cell(value))
+    def _write_notes(self, chat: ExportChat) -> None:
+        address = self._heading.spell_address(chat.address)
+        for note in chat.notes:
+            self._note_rows += 1
+            self._write_row(
+                self._notes, self._note_rows, note.at, (chat.name, address, self._heading.author(note), note.text)
+            )
+
+    def _fill_about_sheet(self) -> None:
+        self._messages.autofilter(0, 0, self._rows, len(export_table.COLUMNS) - 1)
+        self._about.set_column(0, 0, 16)
+        self._about.set_column(1, 1, 60)
+        chat = self._heading.chat
+        labels = [(self._heading.word("labels"), ", ".join(chat.labels))] if chat and chat.labels else []
+        count = (self._heading.word("messages"), str(self._rows))
+        for index, (name, value) in enumerate([*self._heading.rows(), *labels, count]):
+            self._about.write_string(index, 0, name)
+            self._about.write_string(index, 1, _cell(value))
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Describes chats, messages, search and exports (api/chats)."""
 
-from api.chats import export, messages, routes
+from api.chats import export, export_words, messages, routes
 from api.openapi import spec
 from api.openapi.spec import BOOLEAN, INTEGER, NULLABLE_CURSOR, NULLABLE_STRING, STRING, Schema
 from store.reading import search
@@ -22,6 +22,12 @@ _EXPORT_PARAMETERS = [
     spec.query(
         "zone",
         spec.formatted("time-zone", "A time zone such as Asia/Kolkata, in which times are given. Default: UTC."),
+    ),
+    spec.query(
+        "language",
+        spec.enum(*export_words.LANGUAGES),
+        "For people: words in this language, and csv with the columns of xlsx. By default, English, and csv with the "
+        "fields of the API.",
     ),
 ]
 _CHATS_CURSOR, _MESSAGES_CURSOR = spec.cursor("chats"), spec.cursor("messages")

@@ -5,19 +5,23 @@ transaction holds back only vacuum. If the client stops reading, it is disconnec
 file is incomplete.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from datetime import datetime
+from typing import Any, LiteralString, TypeVar, cast
 
 from psycopg import IsolationLevel
 
 from store.postgres import connections, errors
 from store.postgres.connections import Connection
 from store.postgres.pool import READ_SETTINGS
-from store.reading import message_pages
+from store.reading import message_pages, session_names
+from store.reading.annotation_sql import LABELS
+from store.reading.chat_profile import NOTES
 from store.reading.chat_scope import MEMBERS_CTE, ChatScope
 from store.reading.message_pages import MessagePosition, MessageQuery
+from store.reading.session_names import SessionName
 
 Result = TypeVar("Result")
 
@@ -43,12 +47,34 @@ class ExportPeriod:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportNote:
+    text: str
+    author: str
+    at: int
+    """ms; of the last change."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportChat:
+    """A chat and what users wrote about it; several chats, if several sessions have the address."""
+
+    address: str
+    name: str | None = None
+    labels: tuple[str, ...] = ()
+    notes: tuple[ExportNote, ...] = ()
+    """Newest first."""
+    session_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ExportPage:
     """Messages of one chat."""
 
     messages: tuple[str, ...]
     """JSON objects, oldest first; not empty."""
-    chat_name: str | None
+    chat: ExportChat
+    is_first: bool
+    """Whether this is the first page of its chat."""
 
 
 WHOLE_HISTORY = ExportPeriod()
@@ -74,21 +100,27 @@ class ExportSnapshot:
     def close(self) -> None:
         self._open.close()
 
-    def chat_name(self, scope: ChatScope) -> str | None:
-        """Return the name of a chat, or None if it has none or does not exist."""
-        return self._run(lambda connection: _chat_name(connection, scope))
+    def session_names(self) -> Mapping[str, SessionName]:
+        """Return the names of all sessions, by their ids."""
+        return self._run(session_names.read)
+
+    def chat(self, scope: ChatScope) -> ExportChat:
+        """Return the chat with an address, which may have no messages."""
+        return self._run(lambda connection: _chat(connection, scope))
 
     def chat_messages(
-        self, scope: ChatScope, name: str | None, period: ExportPeriod = WHOLE_HISTORY
+        self, scope: ChatScope, chat: ExportChat, period: ExportPeriod = WHOLE_HISTORY
     ) -> Iterator[ExportPage]:
-        """Yield the pages of a chat, oldest message first. `name` is the chat's name in each page."""
+        """Yield the pages of a chat, oldest message first."""
+        is_first = True
         query = MessageQuery(scope, _PAGE_SIZE, since=period.since, until=period.until)
         position: MessagePosition | None = _BEFORE_FIRST
         while position is not None:
             after = position
             page = self._run(lambda connection: message_pages.newer(connection, query, after))  # noqa: B023 - called here
             if page.messages:
-                yield ExportPage(page.messages, name)
+                yield ExportPage(page.messages, chat, is_first)
+                is_first = False
             position = page.newer
 
     def session_messages(self, session_id: str, period: ExportPeriod = WHOLE_HISTORY) -> Iterator[ExportPage]:
@@ -96,8 +128,8 @@ class ExportSnapshot:
         after = 0
         while True:
             page = self._run(lambda connection: _chat_page(connection, session_id, after))  # noqa: B023 - called here
-            for chat_id, address, primary_id, name in page:
-                yield from self.chat_messages(ChatScope(address, (primary_id,)), name, period)
+            for chat_id, primary_id, chat in page:
+                yield from self.chat_messages(ChatScope(chat.address, (primary_id,)), chat, period)
                 after = chat_id
             if len(page) < _PAGE_SIZE:
                 return
@@ -107,32 +139,55 @@ class ExportSnapshot:
             return query(self._connection)
 
 
-def _chat_name(connection: Connection, scope: ChatScope) -> str | None:
-    row = connection.execute(
+def _chat(connection: Connection, scope: ChatScope) -> ExportChat:
+    rows = connection.execute(
         f"""
         WITH {MEMBERS_CTE}
-        SELECT c.name
+        SELECT c.session_id, {_CHAT_COLUMNS}
         FROM canonical_chats
         JOIN chats AS c USING (chat_id)
-        WHERE c.name IS NOT NULL
         ORDER BY c.last_timestamp DESC NULLS LAST, c.chat_id
-        LIMIT 1
         """,  # noqa: S608 - assembled from literals only, which the type proves
         scope.parameters(),
-    ).fetchone()
-    return None if row is None else cast("str", row[0])
+    ).fetchall()
+    chats = [_export_chat(scope.address, *row) for row in cast("list[tuple[Any, ...]]", rows)]
+    return ExportChat(
+        scope.address,
+        next((chat.name for chat in chats if chat.name is not None), None),
+        tuple(dict.fromkeys(label for chat in chats for label in chat.labels)),
+        tuple(note for chat in chats for note in chat.notes),
+        tuple(session for chat in chats for session in chat.session_ids),
+    )
 
 
-def _chat_page(connection: Connection, session_id: str, after: int) -> list[tuple[int, str, str, str | None]]:
+def _chat_page(connection: Connection, session_id: str, after: int) -> list[tuple[int, str, ExportChat]]:
+    """Return the ids, the primary sessions and the chats of a page."""
     cursor = connection.execute(
-        """
-        SELECT c.chat_id, c.address, c.session_id, c.name
+        f"""
+        SELECT c.chat_id, c.address, c.session_id, {_CHAT_COLUMNS}
         FROM chats AS c
         WHERE c.session_id = primary_session(%(session_id)s) AND c.chat_id > %(after)s
             AND c.merged_into IS NULL AND c.last_timestamp IS NOT NULL
         ORDER BY c.chat_id
         LIMIT %(limit)s
-        """,
+        """,  # noqa: S608 - assembled from literals only, which the type proves
         {"session_id": session_id, "after": after, "limit": _PAGE_SIZE},
     )
-    return cast("list[tuple[int, str, str, str | None]]", cursor.fetchall())
+    return [
+        (chat_id, session, _export_chat(address, session, name, labels, notes))
+        for chat_id, address, session, name, labels, notes in cast("list[tuple[Any, ...]]", cursor.fetchall())
+    ]
+
+
+_CHAT_COLUMNS: LiteralString = f"c.name, {LABELS}, {NOTES}"
+
+
+def _export_chat(
+    address: str, session_id: str, name: str | None, labels: Sequence[str], notes: Sequence[Mapping[str, str]]
+) -> ExportChat:
+    return ExportChat(address, name, tuple(labels), tuple(map(_export_note, notes)), (session_id,))
+
+
+def _export_note(note: Mapping[str, str]) -> ExportNote:
+    at = datetime.fromisoformat(note.get("changed_at") or note["created_at"])
+    return ExportNote(note["text"], note["author"], int(at.timestamp() * 1000))

@@ -1,6 +1,7 @@
 """Reads and changes the names and colours of sessions. An account has those of its first session."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import LiteralString, cast
 
 from store.feed import changes
@@ -21,6 +22,34 @@ NAMED: LiteralString = """
 """The name and colour of a session, or of the first session of its account that has one. Requires the aliases `s`, a
 row of sessions, and `a`, its row of account_sessions or nulls.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class SessionName:
+    """All by which people know a session."""
+
+    number: int
+    """The place in the order in which sessions were first seen."""
+    given: str | None
+    """By a user."""
+    phone: str | None
+    gateway_name: str | None
+
+
+def read(connection: Connection) -> Mapping[str, SessionName]:
+    """Return the names of all sessions, by their ids."""
+    cursor = connection.execute(
+        f"""
+        SELECT s.session_id, s.session_number, named.name,
+            coalesce(CASE WHEN w.phone_at > coalesce(s.phone_at, 0) THEN w.phone ELSE s.phone END, a.account), w.name
+        FROM sessions AS s
+        LEFT JOIN account_sessions AS a USING (session_number)
+        LEFT JOIN LATERAL ({NAMED}) AS named ON true
+        LEFT JOIN session_checks AS w USING (session_id)
+        """  # noqa: S608 - assembled from literals only, which the type proves
+    )
+    rows = cast("list[tuple[str, int, str | None, str | None, str | None]]", cursor.fetchall())
+    return {row[0]: SessionName(*row[1:]) for row in rows}
 
 
 def change(connection: Connection, session_id: str, values: Mapping[str, str | None]) -> bool:

@@ -6,21 +6,20 @@ import io
 import json
 import unicodedata
 from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from api.chats import export_formats, snippet
-from api.chats.export_formats import ExportHeading
+from api.chats.export_heading import ExportHeading
 from api.chats.spreadsheet import Spreadsheet
 from api.http import cursors
 from environment.sender_kinds import KINDS
 from ingest.queue import contract, writer_reports
 from store.feed import search_document
 from store.model import spelling
-from store.reading.export import ExportPage, ExportPeriod
+from store.reading.export import WHOLE_HISTORY, ExportChat, ExportPage
 from tests.support import workbook
 from tests.support.fuzzing import TEXTS, bodies, fuzz
 from tests.support.storable import assert_storable
@@ -75,10 +74,9 @@ def test_no_message_forges_a_line_or_a_formula_of_an_export(text: str, name: str
         "timestamp": 0, "direction": "incoming", "sender": None, "address": "919811000001", "deleted": False,
         "message_type": "text", "sender_name": name, "message_text": text, "caption": None,
     }  # fmt: skip
-    encoded = {
-        form: export_formats.FORMATS[form].encode_page(ExportPage((json.dumps(message),), name), ZoneInfo("UTC"))
-        for form in export_formats.FORMATS
-    }
+    page = ExportPage((json.dumps(message),), ExportChat("919811000001", name), is_first=True)
+    heading = ExportHeading("conversation", WHOLE_HISTORY, None, None, datetime.now(UTC))
+    encoded = {form.name: form.encode_page(page, heading) for form in export_formats.FORMATS.values()}
 
     assert len(encoded["ndjson"].splitlines()) == 1
     assert json.loads(encoded["ndjson"])["message_text"] == text
@@ -107,9 +105,9 @@ def test_a_cell_of_a_workbook_has_what_was_written(text: str, name: str) -> None
         "timestamp": 0, "direction": "outgoing", "address": "919811000001", "deleted": False, "message_type": "text",
         "message_text": text, "session_id": "s1",
     }  # fmt: skip
-    book = Spreadsheet(ExportHeading(name, ExportPeriod(None, None), None, datetime.now(UTC)))
+    book = Spreadsheet(ExportHeading("conversation", WHOLE_HISTORY, None, None, datetime.now(UTC), title=name))
     try:
-        book.add(ExportPage((json.dumps(message),), name))
+        book.add(ExportPage((json.dumps(message),), ExportChat("919811000001", name), is_first=True))
         content = b"".join(book.finish())
     finally:
         book.close()
