@@ -15,6 +15,7 @@ CHROMIUM = next(
     (path for path in (Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium")) if path.exists()), None
 )
 """The shell without windows takes a third of the processor time of the whole browser."""
+FIREFOX = Path("/usr/bin/firefox-esr")
 PGBOUNCER = Path("/usr/sbin/pgbouncer")
 PROMETHEUS = Path("/usr/bin/prometheus")
 PROMTOOL = Path("/usr/bin/promtool")
@@ -23,6 +24,7 @@ SYSTEMD = Path("/lib/systemd/systemd")
 _INSTALL = "on Debian: apt install"
 _CHECKS = {
     "chromium": (CHROMIUM, f"Chromium is missing ({_INSTALL} chromium-headless-shell)"),
+    "firefox": (FIREFOX.exists(), f"{FIREFOX} is missing ({_INSTALL} firefox-esr)"),
     "pgbouncer": (PGBOUNCER.exists(), f"{PGBOUNCER} is missing ({_INSTALL} pgbouncer)"),
     "prometheus": (
         PROMETHEUS.exists() and PROMTOOL.exists(),
