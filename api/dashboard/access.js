@@ -3,22 +3,31 @@
 import { get, patch, post, remove } from "./calls.js";
 import { announce, h } from "./element.js";
 import { moment, span, t, time } from "./language.js";
-import { complain, menu, toast } from "./overlay.js";
-import { accounts, nameOf, phone, sessionName } from "./people.js";
+import { copy } from "./messageactions.js";
+import { complain, menu } from "./overlay.js";
+import { accounts, callerName, nameOf, phone, sessionName } from "./people.js";
 import { View, card, heads, wide } from "./view.js";
 
 const DAY = 86_400_000; // ms
 const LIVES = [1, 7, 30, 90, 365]; // days until a token expires
 const RIGHTS = { read: ["read"], write: ["read", "write"], admin: ["read", "write", "admin"] };
+// By the method and the last word of the path.
 const DEEDS = {
-	"POST /api/chats/{phone}/read": "deed_marked",
-	"POST /api/send": "deed_sent",
-	"POST /api/sends/{id}/reconcile": "deed_asked",
-	"POST /api/parked/redrive": "deed_retried",
-	"POST /api/tokens": "new_access",
-	"PATCH /api/tokens/{id}": "deed_expiry",
-	"DELETE /api/tokens/{id}": "deed_revoked",
-	FORGET: "deed_erased",
+	"POST read": "marked",
+	"POST star": "starred",
+	"POST labels": "labelled",
+	"POST notes": "noted",
+	"DELETE notes": "unnoted",
+	"POST send": "sent",
+	"POST reconcile": "asked",
+	"POST redrive": "retried",
+	"POST test-events": "tested",
+	"DELETE test-events": "untested",
+	"PATCH sessions": "named",
+	"POST tokens": "admitted",
+	"PATCH tokens": "expiry",
+	"DELETE tokens": "revoked",
+	"FORGET": "erased",
 };
 
 const at = (text, shown = (ms) => moment(ms)) => (text ? time(Date.parse(text), shown(Date.parse(text))) : h("span.muted", t("never")));
@@ -37,9 +46,9 @@ export class Access extends View {
 		this.again();
 	}
 
-	// What could not be loaded is asked for again.
+	// Asked anew every few seconds: somebody else may have changed it.
 	again() {
-		for (const pages of [this.tokens, this.log]) if (pages.isMissing) pages.load();
+		for (const pages of [this.tokens, this.log]) if (pages.isIdle) pages.load();
 	}
 
 	#form() {
@@ -70,10 +79,9 @@ export class Access extends View {
 	// The secret is shown once.
 	#show({ name, link, qr }) {
 		const shown = h("input.field", { readonly: true, value: link, "aria-label": t("sign_in_link"), focus: ({ target }) => target.select() });
-		const copy = () => navigator.clipboard.writeText(link).then(() => toast(t("copied")), () => shown.focus());
 		const code = h("img", { src: `data:image/svg+xml,${encodeURIComponent(qr)}`, alt: t("qr_of", { name }) });
 		const close = h("button.button", { click: () => this.made.replaceChildren() }, t("done"));
-		this.made.replaceChildren(code, h("div", h("b", h("bdi", name)), h("p", t("shown_once")), shown, h("p", h("button.button.main", { click: copy }, t("copy_link")), " ", close)));
+		this.made.replaceChildren(code, h("div", h("b", h("bdi", name)), h("p", t("shown_once")), shown, h("p", h("button.button.main", { click: () => copy(link) }, t("copy_link")), " ", close)));
 		announce(t("shown_once"));
 		this.#changed();
 	}
@@ -91,7 +99,7 @@ export class Access extends View {
 		const path = `/api/tokens/${one.id}`;
 		const actions = () => [...choices("expires_in_days").map(([days, text]) => [days ? text : t("expires_never"), "clock", order(() => patch(path, { expires_at: lasting(days) }))]), [t(one.single_sign_on ? "sign_out_everywhere" : "revoke"), "close", order(() => remove(path))]];
 		return [
-			h("th", { scope: "row" }, h("bdi", one.name), h("div.small.muted", state, one.created_by && t("made_by", { name: one.created_by }))),
+			h("th", { scope: "row" }, h("bdi", one.name), h("div.small.muted", state, one.created_by && t("made_by", { name: callerName(one.created_by) }))),
 			h("td", rights ? t(`may_${rights}`) : one.scopes.join(", ")),
 			h("td", one.sessions ? one.sessions.map(session).join(", ") : t("all_sessions")),
 			h("td", at(one.last_used_at, ago)),
@@ -102,50 +110,63 @@ export class Access extends View {
 }
 
 function entry(one) {
-	const key = DEEDS[`${one.method} ${one.route}`] ?? DEEDS[one.method];
+	const place = one.route.split("/").findLast((part) => /^[a-z]/.test(part));
+	const deed = DEEDS[`${one.method} ${place}`] ?? DEEDS[one.method];
 	const about = [...one.chats.map(nameOf), one.token].filter(Boolean);
 	return [
 		h("td", at(one.at)),
-		h("th", { scope: "row" }, h("bdi", one.caller)),
-		h("td", key ? t(key) : h("span.mono", `${one.method} ${one.route}`), one.status >= 400 && h("div.small.bad", t("refused_with", { status: String(one.status) }))),
+		h("th", { scope: "row" }, h("bdi", callerName(one.caller))),
+		h("td", deed ? t(`deed_${deed}`) : h("span.mono", `${one.method} ${one.route}`), one.status >= 400 && h("div.small.bad", t("refused_with", { status: String(one.status) }))),
 		h("td", about.map((name) => h("div", h("bdi", name)))),
 	];
 }
 
 // A table of the pages of a list, newest first.
 class Pages {
-	isMissing = true;
 	#cursor = null;
+	#shown = "";
+	#isFurther = false; // beyond the first page
+	#isRefused = false;
 
 	constructor(path, field, label, columns, cells, nothing) {
 		Object.assign(this, { path, field, cells, nothing });
 		this.body = h("tbody");
 		this.table = h("table", heads(columns), this.body);
-		this.told = h("p.muted", t("loading"));
+		this.status = h("p.muted", t("loading"));
 		this.more = h("button.button", { hidden: true, click: () => this.load(this.#cursor) }, t("show_more"));
-		this.element = h("div.pages", wide(label, this.table), this.told, this.more);
+		this.element = h("div.pages", wide(label, this.table), this.status, this.more);
 		this.table.hidden = true;
+	}
+
+	// Whether nobody is about to use what would be replaced.
+	get isIdle() {
+		const isUsed = this.element.contains(document.activeElement) || this.element.querySelector(":popover-open");
+		return !document.hidden && !this.#isFurther && !this.#isRefused && !isUsed;
 	}
 
 	async load(cursor) {
 		try {
-			const told = await get(this.path, { cursor, limit: 20 });
-			const rows = told[this.field].map((one) => h("tr", this.cells(one)));
+			const page = await get(this.path, { cursor, limit: 20 });
+			this.#isFurther = Boolean(cursor);
+			const text = JSON.stringify(page);
+			if (text === this.#shown) return;
+			this.#shown = text;
+			const rows = page[this.field].map((one) => h("tr", this.cells(one)));
 			if (cursor) this.body.append(...rows);
 			else this.body.replaceChildren(...rows);
-			this.#cursor = told.cursor;
-			this.isMissing = false;
-			this.#tell(told.cursor, t(this.nothing));
+			this.#cursor = page.cursor;
+			this.#report(page.cursor, t(this.nothing));
 		} catch (error) {
-			this.#tell(this.#cursor, error.message);
-			this.isMissing = !error.status; // what was refused stays refused
+			this.#report(this.#cursor, error.message);
+			this.#shown = "";
+			this.#isRefused = Boolean(error.status);
 		}
 	}
 
-	#tell(cursor, text) {
+	#report(cursor, text) {
 		this.table.hidden = !this.body.childElementCount;
-		this.told.hidden = !this.table.hidden;
-		this.told.textContent = text;
+		this.status.hidden = !this.table.hidden;
+		this.status.textContent = text;
 		this.more.hidden = cursor === null;
 	}
 }

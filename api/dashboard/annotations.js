@@ -6,6 +6,7 @@ import { said } from "./formatting.js";
 import { tool } from "./icons.js";
 import { brief, full, t, time } from "./language.js";
 import { complain } from "./overlay.js";
+import { callerName } from "./people.js";
 
 // act(text) resolves to true when it is done.
 function form(kind, text, label, act) {
@@ -23,7 +24,7 @@ export class Annotations {
 	#notes = [];
 	#changing = null; // id of the note that is being changed
 
-	// place: {session_id, address}. changed: told what the API answers.
+	// place: {session_id, address}. changed: called with what the API answers.
 	constructor({ place: { session_id, address }, may, changed }) {
 		Object.assign(this, { may, changed });
 		this.path = (rest) => chatPath(address, `${rest}?${new URLSearchParams({ session_id })}`);
@@ -49,7 +50,7 @@ export class Annotations {
 
 	#item({ id, text, author, created_at: created, changed_at: changed }) {
 		const at = Date.parse(changed ?? created);
-		return [...said(text), h("p.small.line", h("bdi.cut", author), time(at, brief(at), changed ? `${full(at)} (${t("edited")})` : full(at)), this.may && tool("pencil", t("change_note"), { click: () => this.#show(id) }))];
+		return [...said(text), h("p.small.line", h("bdi.cut", callerName(author)), time(at, brief(at), changed ? `${full(at)} (${t("edited")})` : full(at)), this.may && tool("pencil", t("change_note"), { click: () => this.#show(id) }))];
 	}
 
 	#editor({ id, text }) {
@@ -62,9 +63,9 @@ export class Annotations {
 	}
 
 	#done(asked) {
-		return asked.then((told) => {
-			if (told.notes) this.#changing = null;
-			this.changed(told);
+		return asked.then((answer) => {
+			if (answer.notes) this.#changing = null;
+			this.changed(answer);
 			return true;
 		}, complain);
 	}

@@ -7,12 +7,12 @@ import { kindOf } from "./kinds.js";
 import { clock, full, moment, number, t, time } from "./language.js";
 import { safe } from "./links.js";
 import { menu } from "./overlay.js";
-import { phone, spelled } from "./people.js";
+import { spelled } from "./people.js";
 
 const OPEN = ["failed", "unknown", "queued"];
 const ARRIVED = ["sent", "delivered", "read", "played"];
 
-// `seat` is what the conversation knows: group, name, follows, quoted, receipts (false: the gateway sends none), on: actions.
+// `seat` is what the conversation knows: group, name, follows, quoted, receipts (false: the gateway sends none), missed: names of sessions, on: actions.
 export function bubble(message, seat) {
 	const out = message.direction === "outgoing";
 	const classes = [out ? "out" : "in", seat.follows && "follows", seat.found && "found"].filter(Boolean).join(" ");
@@ -37,9 +37,9 @@ function reply(message, { quoted, group, name, on }) {
 }
 
 // What the text was before each edit, once somebody asked.
-function versions({ versions: told }) {
-	if (!told) return null;
-	const earlier = told.slice(0, -1).map((one) => h("li", h("span", { dir: "auto" }, one.text ?? t("no_text")), h("small", moment(Date.parse(one.written_at)))));
+function versions({ versions: texts }) {
+	if (!texts) return null;
+	const earlier = texts.slice(0, -1).map((one) => h("li", h("span", { dir: "auto" }, one.text ?? t("no_text")), h("small", moment(Date.parse(one.written_at)))));
 	return h("ol.versions.small", { "aria-label": t("earlier_texts") }, earlier.length ? earlier : h("li", t("none")));
 }
 
@@ -73,35 +73,33 @@ function media(message) {
 	const words = message.caption || message.message_text;
 	let why;
 	if (link) why = h("a", { href: link.href, target: "_blank", rel: "noopener noreferrer nofollow" }, t("open_at", { host: link.host }));
-	else if (type === "unknown") why = message.raw_type && h("bdi", message.raw_type);
 	else if (message.send_id ? ARRIVED.includes(message.status) : message.content_state !== "complete" || (!words && type !== "system")) why = t("not_here");
-	return h("p.media", icon(type), h("bdi.cut", title), length(message.media_seconds), why && [" · ", why]);
+	return h("p.media", icon(type), h("bdi.cut", title), length(message.media_seconds), why && h("span", "\u00a0· ", why));
 }
 
-function under(message, { receipts, on }) {
+function under(message, { receipts, missed, on }) {
 	const at = message.timestamp;
 	const unsure = message.time_source === "receipt" && t("time_of_receipt", { time: full(at) });
 	const edited = message.edited && !message.deleted && h("button", { title: message.edited_at && full(Date.parse(message.edited_at)), "aria-expanded": String(Boolean(message.versions)), click: () => on.versions(message) }, t("edited"));
-	const status = message.direction === "outgoing" && message.status && tick(message.status, statusTold(message.status, receipts));
-	return h("div.under", message.starred && icon("star", t("starred")), delivered(message), edited, unsure && h("span", { title: unsure }, "≈"), time(at, clock(at), unsure || full(at)), status);
+	const status = message.direction === "outgoing" && message.status && tick(message.status, statusLabel(message.status, receipts));
+	return h("div.under", message.starred && icon("star", t("starred")), missed?.length > 0 && delivered(message.told_by.length, missed), edited, unsure && h("span", { title: unsure }, "≈"), time(at, clock(at), unsure || full(at)), status);
 }
 
-// Of several gateways on one number, some did not deliver the message.
-function delivered({ told_by: told, missed_by: missed }) {
-	if (!missed?.length) return null;
-	return h("span.partly", { title: t("missed_by", { names: missed.join(", ") }) }, t("delivered_by", { some: number(told.length), all: number(told.length + missed.length) }));
+// Of several sessions on one number, some did not deliver the message.
+function delivered(some, missed) {
+	return h("span.partly", { title: t("missed_by", { names: missed.join(", ") }) }, t("delivered_by", { some, all: some + missed.length }));
 }
 
-// A single tick means little where the gateway never tells of more.
-function statusTold(status, receipts) {
-	const told = t(`status_${status}`);
-	return status === "sent" && receipts === false ? `${told}. ${t("no_receipts")}` : told;
+// A single tick means little where the gateway never reports more.
+function statusLabel(status, receipts) {
+	const label = t(`status_${status}`);
+	return status === "sent" && receipts === false ? `${label}. ${t("no_receipts")}` : label;
 }
 
 function reactions(message, { name }) {
 	if (!message.reactions?.length || message.deleted) return null;
 	const counted = new Map();
-	for (const one of message.reactions) counted.set(one.emoji, [...(counted.get(one.emoji) ?? []), one.direction === "outgoing" ? t("you") : one.sender ? phone(one.sender) : name]);
+	for (const one of message.reactions) counted.set(one.emoji, [...(counted.get(one.emoji) ?? []), one.direction === "outgoing" ? t("you") : one.sender ? spelled(one.sender) : name]);
 	const chips = [...counted].map(([emoji, who]) => h("span", { title: who.join(", "), role: "img", "aria-label": t("reacted", { emoji, who: who.join(", ") }) }, emoji, who.length > 1 && ` ${number(who.length)}`));
 	return h("div.reactions.small", chips);
 }
@@ -120,11 +118,11 @@ function state(message, { on, dismissed, twin }) {
 				status === "unknown" && isText && h("details", h("summary", t("send_again_anyway")), h("p", t("may_come_twice")), button("send_again", "resend")),
 				status !== "queued" && message.send_id && button("dismiss", "dismiss"),
 			];
-	return h("div", { class: `state small ${status === "failed" ? "bad" : ""}` }, t(local && status === "unknown" ? "not_reached" : `told_${status}`), twin && h("b", t("probably_arrived", { time: clock(twin) })), reason(message), h("div", actions));
+	return h("div", { class: `state small ${status === "failed" ? "bad" : ""}` }, t(local && status === "unknown" ? "not_reached" : `outcome_${status}`), twin && h("b", t("probably_arrived", { time: clock(twin) })), reason(message), h("div", actions));
 }
 
 // Ours is translated; the gateway's is what it is.
-function reason({ reason: told, local }) {
-	if (!told) return null;
-	return local ? h("bdi", told) : h("details", h("summary", t("reason_told")), h("bdi", told));
+function reason({ reason: text, local }) {
+	if (!text) return null;
+	return local ? h("bdi", text) : h("details", h("summary", t("gateway_reason")), h("bdi", text));
 }

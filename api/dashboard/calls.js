@@ -1,6 +1,6 @@
 // Calls of the API, as the cookie that signed in; errors as one of three kinds.
 
-import { told } from "./failures.js";
+import { describe } from "./failures.js";
 import { t } from "./language.js";
 
 export class Refused extends Error {
@@ -103,7 +103,7 @@ async function call(path, { patience = PATIENCE, signal, ...init }, isInside = f
 	// A send that failed is an answer, too: it has data.
 	if (body?.data) return body.data;
 	if (!body && answer.status >= 500) throw new Unreachable();
-	throw new Refused(answer.status, body?.code ?? "", told(body?.code, answer.status));
+	throw new Refused(answer.status, body?.code ?? "", describe(body?.code, answer.status));
 }
 
 // `/api/chats/…` of an address, which may be anything.

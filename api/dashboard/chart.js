@@ -1,4 +1,4 @@
-// Two counts in each column, one upon the other, as bars. What it shows is told in words by its label and a table.
+// Two counts in each column, one upon the other, as bars. Its label and a table say the same in words.
 
 import { drawing } from "./element.js";
 

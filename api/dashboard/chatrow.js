@@ -23,20 +23,20 @@ const LONG = [0, 3_600_000, 86_400_000]; // ms from which on waiting has the nex
 export function waits(chat) {
 	if (!chat.waiting_since || ["broadcast", "newsletter"].includes(chat.kind)) return null;
 	const since = Date.parse(chat.waiting_since);
-	const told = t("waits_since", { time: full(since) });
+	const label = t("waits_since", { time: full(since) });
 	const age = LONG.findLastIndex((ms) => Date.now() - since >= ms);
-	return h(["span.waits", "span.waits.long", "span.waits.longest"][age], { title: told }, icon("clock"), h("span.unseen", told), h("span", { "aria-hidden": "true" }, span(Math.max(60_000, Date.now() - since))));
+	return h(["span.waits", "span.waits.long", "span.waits.longest"][age], { title: label }, icon("clock"), h("span.unseen", label), h("span", { "aria-hidden": "true" }, span(Math.max(60_000, Date.now() - since))));
 }
 
 export function isUnread(chat) {
 	return chat.unread_count > 0 || chat.marked_unread;
 }
 
-// unsent: what Outbox.mark tells of the chat.
+// unsent: Outbox.mark of the chat.
 export function chatRow(chat, { chosen, sessions, mark, unsent }) {
 	const last = chat.last_message;
 	const preview = unsent ? [h("b.wrong", t(unsent.draft ? "draft" : "status_failed")), unsent.draft && ` ${unsent.draft}`] : last ? [last.direction === "outgoing" && last.status && tick(last.status, t(`status_${last.status}`)), last.sender_name && chat.kind === "group" && `${last.sender_name}: `, words(last, chat.address)] : [];
-	const session = accounts(sessions).length > 1 && h("span.session.cut", { title: `${t("session")}: ${sessionName(sessions, chat.session_id)}` }, sessionMark(sessions, chat.session_id));
+	const session = accounts(sessions).length > 1 && h("span.session.cut", { title: `${t("session")}: ${sessionName(sessions, chat.session_id)}` }, sessionMark(sessions, chat.session_id, true));
 	const unread = isUnread(chat);
 	const to = { class: unread ? "chat unread" : "chat", href: toChat(chat.session_id, chat.address), "aria-current": chosen ? "true" : null };
 	const link = row(to, chat, chat.last_message_at && Date.parse(chat.last_message_at), preview, session, [waits(chat), badge(chat)]);

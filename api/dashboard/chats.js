@@ -3,7 +3,7 @@
 import { Unreachable, get } from "./calls.js";
 
 const PAGE = 100;
-const MOST = 500; // that the API gives at once
+export const MOST = 500; // that the API gives at once
 const PAUSE = 5000; // ms after which a list that failed is asked for again
 
 export const keyOf = (chat) => `${chat.session_id}\n${chat.address}`;
@@ -39,19 +39,19 @@ export class Chats {
 
 	async #ask(place, round) {
 		this.loading = true;
-		const told = await get("/api/chats", { ...this.filter, ...place }).catch((error) => ({ error }));
+		const page = await get("/api/chats", { ...this.filter, ...place }).catch((error) => ({ error }));
 		if (round !== this.#round) return;
 		this.loading = false;
-		if (!place.cursor && !told.error) this.list = [];
-		if (told.error) {
-			this.error = told.error;
-			if (told.error instanceof Unreachable) setTimeout(() => round === this.#round && this.load(this.filter, this.list.length), PAUSE);
-		} else this.#take(told);
+		if (!place.cursor && !page.error) this.list = [];
+		if (page.error) {
+			this.error = page.error;
+			if (page.error instanceof Unreachable) setTimeout(() => round === this.#round && this.load(this.filter, this.list.length), PAUSE);
+		} else this.#take(page);
 		this.onChange();
 	}
 
-	// A chat as the stream tells it. The open one stays in a filtered list, although it has just been read.
-	tell(chat, isOpen) {
+	// A chat from the stream. The open one stays in a filtered list, although it has just been read.
+	update(chat, isOpen) {
 		if (this.find(chat.session_id, chat.address)?.rev > chat.rev) return;
 		this.#known.set(keyOf(chat), chat);
 		const rest = this.list.filter((one) => one.address !== chat.address || one.session_id !== chat.session_id);
@@ -69,10 +69,10 @@ export class Chats {
 
 	#take(page) {
 		const here = new Set(this.list.map(keyOf));
-		for (const told of page.contacts) {
-			const key = keyOf(told);
+		for (const fresh of page.contacts) {
+			const key = keyOf(fresh);
 			const known = this.#known.get(key);
-			const chat = known?.rev > told.rev ? known : told;
+			const chat = known?.rev > fresh.rev ? known : fresh;
 			this.#known.set(key, chat);
 			if (!here.has(key)) this.list.push(chat);
 		}

@@ -12,7 +12,7 @@ import { actionsOf } from "./messageactions.js";
 import { MessageList } from "./messagelist.js";
 import { complain, toast } from "./overlay.js";
 import { Pane } from "./pane.js";
-import { nameOf } from "./people.js";
+import { nameOf, sourceName } from "./people.js";
 import { Reading } from "./reading.js";
 import { go, toChat } from "./route.js";
 import { reconcile } from "./sends.js";
@@ -30,7 +30,7 @@ export class Conversation {
 	#missed = 0;
 	#stuck = false; // at the live end, where new messages push the rest up
 	#loading = false;
-	#meanwhile = []; // what the stream told while a page was on its way that may not have it
+	#meanwhile = []; // what the stream brought while a page was on its way that may not have it
 	#ended = false;
 	#page = 0;
 
@@ -48,7 +48,7 @@ export class Conversation {
 		this.sized.observe(this.scroll);
 		this.unlisten = facts.outbox.onChange((letter) => letter && letter.session_id === session && letter.address === address && this.#redraw());
 		this.head.draw();
-		if (!chat) this.#introduce();
+		if (!chat) this.head.introduce();
 	}
 
 	close() {
@@ -72,39 +72,32 @@ export class Conversation {
 		if (!this.#timeline.messages.length) this.#list.say(t("loading"));
 		try {
 			const limit = at ? PAGE : Math.min(Math.max(PAGE, unread + 10), UNREAD_MOST);
-			const told = await this.#ask({ limit, ...(at instanceof Date ? { at: at.getTime() } : { around: at }) });
+			const answer = await this.#ask({ limit, ...(at instanceof Date ? { at: at.getTime() } : { around: at }) });
 			if (this.#ended || page !== this.#page) return;
-			if (told.address !== this.address) return go(toChat(this.session, told.address, at));
-			this.#start(told, at);
+			if (answer.address !== this.address) return go(toChat(this.session, answer.address, at));
+			this.#start(answer, at);
 		} catch (error) {
 			if (this.#ended || page !== this.#page) return;
 			if (error.code === "message_not_found") return complain(error), this.open();
 			if (this.#timeline.messages.length) toast(error.message);
 			else this.#list.say(h("p", error.message), h("button.button", { click: () => this.open(at) }, t("try_again")));
-			if (error instanceof Unreachable) this.again = () => this.open(at); // told when there is hope
+			if (error instanceof Unreachable) this.again = () => this.open(at);
 		} finally {
 			if (page === this.#page) this.#loading = false;
 			this.#fill();
 		}
 	}
 
-	// Who it is with, where the list that was loaded does not tell.
-	async #introduce() {
-		const told = await get("/api/chats", { q: this.address, session_id: this.session, limit: 9 }).catch(() => null);
-		this.chat ??= told?.contacts.find((one) => one.address === this.address);
-		this.head.draw();
-	}
-
-	#start(told, at) {
-		this.#timeline.start(told);
-		told.messages.forEach((message) => this.facts.outbox.settle(message));
-		for (const message of this.#meanwhile) this.#timeline.tell(message);
-		this.reading.asOf = told.as_of;
+	#start(answer, at) {
+		this.#timeline.start(answer);
+		answer.messages.forEach((message) => this.facts.outbox.settle(message));
+		for (const message of this.#meanwhile) this.#timeline.update(message);
+		this.reading.asOf = answer.as_of;
 		this.#missed = 0;
 		const messages = this.#timeline.messages;
 		const first = messages.find((one) => one.unread);
 		this.#divider = at ? this.#divider : first ? keyOf(first) : null;
-		this.reading.blocked = first === messages[0] && told.before !== null && Boolean(first);
+		this.reading.blocked = first === messages[0] && answer.before !== null && Boolean(first);
 		this.#found = typeof at === "string" ? at : null;
 		this.#stuck = false;
 		this.#draw();
@@ -131,10 +124,10 @@ export class Conversation {
 		this.#loading = true;
 		const page = this.#page;
 		try {
-			const told = await this.#ask({ limit: PAGE, [side]: this.#timeline[side] });
+			const answer = await this.#ask({ limit: PAGE, [side]: this.#timeline[side] });
 			if (this.#ended || page !== this.#page) return;
-			if (side === "before") this.#timeline.addOlder(told);
-			else this.#timeline.addNewer(told);
+			if (side === "before") this.#timeline.addOlder(answer);
+			else this.#timeline.addNewer(answer);
 			if (side === "before" && this.#timeline.before === null) this.reading.blocked = false;
 			this.#redraw();
 			this.#loading = false;
@@ -146,9 +139,9 @@ export class Conversation {
 		}
 	}
 
-	// What the stream tells of this chat.
-	tell(change) {
-		this.pane.tell(change);
+	// A change of this chat from the stream.
+	update(change) {
+		this.pane.update(change);
 		if (change.chat) {
 			this.chat = change.chat;
 			this.head.draw();
@@ -159,13 +152,20 @@ export class Conversation {
 		this.facts.outbox.settle(message);
 		if (this.#loading) this.#meanwhile.push(message);
 		if (!this.reading.asOf) return;
-		const told = this.#timeline.tell(message);
-		if (told === null) return;
-		const isNew = told === "new" && message.direction === "incoming";
+		const effect = this.#timeline.update(message);
+		if (effect === null) return;
+		const isNew = effect === "new" && message.direction === "incoming";
 		if (isNew) announce(`${nameOf(this.chat ?? this)}: ${summary(message)}`);
-		if ((isNew && !this.#stuck) || (told === "beyond" && !this.#timeline.lateAbove)) this.#missed++;
+		if ((isNew && !this.#stuck) || (effect === "beyond" && !this.#timeline.lateAbove)) this.#missed++;
 		this.#redraw();
 		this.#scrolled();
+	}
+
+	// What is known of the sessions has changed.
+	learned() {
+		this.head.draw();
+		this.pane.learned();
+		this.#redraw();
 	}
 
 	// The reader stays where the reader is: at the end, or at the same message.
@@ -176,7 +176,7 @@ export class Conversation {
 		if (stuck) this.#toBottom();
 	}
 
-	// After a gap or a merge: the same place, told anew.
+	// After a gap or a merge: the same place, loaded anew.
 	async reload() {
 		const anchor = this.#stuck ? null : this.#list.firstVisible(this.scroll);
 		await this.open(anchor?.message_id);
@@ -191,8 +191,8 @@ export class Conversation {
 
 	#draw() {
 		const { outbox } = this.facts;
-		for (const one of outbox.letters(this.key)) if (one.told && this.#timeline.find(one.told.send_id)) outbox.discard(one);
-		this.#list.draw({ letters: outbox.letters(this.key), divider: this.#divider, found: this.#found, name: nameOf(this.chat ?? this), receipts: this.facts.receipts(this.session) });
+		for (const one of outbox.letters(this.key)) if (one.answer && this.#timeline.find(one.answer.send_id)) outbox.discard(one);
+		this.#list.draw({ letters: outbox.letters(this.key), divider: this.#divider, found: this.#found, name: nameOf(this.chat ?? this), receipts: this.facts.receipts(this.session), source: (id) => sourceName(this.facts.sessions, id) });
 	}
 
 	// To a message, which is loaded if it has to be.
@@ -212,8 +212,8 @@ export class Conversation {
 		discard: (message) => this.facts.outbox.discard(message),
 		dismiss: (message) => this.facts.outbox.dismiss(message),
 		versions: async (message) => {
-			const told = message.versions ? null : await this.#ask({ around: message.message_id, limit: 2, versions: true }).catch(complain);
-			message.versions = told?.messages.find((one) => one.id === message.id)?.versions ?? null;
+			const answer = message.versions ? null : await this.#ask({ around: message.message_id, limit: 2, versions: true }).catch(complain);
+			message.versions = answer?.messages.find((one) => one.id === message.id)?.versions ?? null;
 			this.#redraw();
 		},
 	};
@@ -229,7 +229,7 @@ export class Conversation {
 	#freshen(page) {
 		for (const message of page.messages) {
 			this.facts.outbox.settle(message);
-			this.#timeline.tell(message);
+			this.#timeline.update(message);
 		}
 		this.#redraw();
 	}

@@ -1,5 +1,6 @@
 // The head of a conversation: who it is with, and what can be done with it as a whole.
 
+import { get } from "./calls.js";
 import { isUnread, waits } from "./chatrow.js";
 import { h } from "./element.js";
 import { Find } from "./find.js";
@@ -33,6 +34,15 @@ export class Head {
 		const mark = accounts(facts.sessions).length > 1 && sessionMark(facts.sessions, session);
 		title.page(nameOf(chat));
 		this.about.replaceChildren(avatar(chat), h("div.who", h("h2", h("bdi", nameOf(chat))), h("p.small", (number || mark) && h("span.cut", number, number && mark && " · ", mark), waits(chat))), this.#opener());
+	}
+
+	// Who it is with, where the loaded list does not say.
+	async introduce() {
+		const { conversation } = this;
+		const { address, session } = conversation;
+		const answer = await get("/api/chats", { q: address, session_id: session, limit: 9 }).catch(() => null);
+		conversation.chat ??= answer?.contacts.find((one) => one.address === address);
+		this.draw();
 	}
 
 	// All of it opens the pane.

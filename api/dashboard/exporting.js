@@ -3,7 +3,7 @@
 import { chatPath } from "./calls.js";
 import { h } from "./element.js";
 import { icon } from "./icons.js";
-import { t } from "./language.js";
+import { language, t, zoneName } from "./language.js";
 import { complain, dialog } from "./overlay.js";
 import { nameOf } from "./people.js";
 import { printed } from "./paper.js";
@@ -19,20 +19,20 @@ export function open(conversation) {
 	const period = () => ({ since: midnight(from.value, 0), until: midnight(until.value, 1) });
 	const links = Object.entries(FORMATS).map(([format, name]) => [format, h("a.button", { download: true }, icon("save"), " ", t(name))]);
 	const paper = h("button.button", { click: () => print() }, icon("document"), " ", t("print_or_pdf"));
-	const told = h("p.small", { role: "status" });
+	const status = h("p.small", { role: "status" });
 	function draw() {
 		for (const [format, link] of links) {
-			const wanted = { format, session_id: session, zone: zone(), ...period() };
+			const wanted = { format, session_id: session, zone: zone(), language, ...period() };
 			link.href = `${chatPath(address, "/export")}?${new URLSearchParams(Object.entries(wanted).filter(([, value]) => value))}`;
 		}
 	}
 
 	async function print() {
 		paper.disabled = true;
-		told.textContent = t("loading");
+		status.textContent = t("loading");
 		const made = await printed(conversation, period()).catch(complain);
 		paper.disabled = false;
-		told.textContent = "";
+		status.textContent = "";
 		if (!made) return;
 		shown.close();
 		made.print();
@@ -43,9 +43,9 @@ export function open(conversation) {
 		t("export"),
 		h("p", h("bdi", nameOf(conversation.chat ?? conversation))),
 		h("div.period", h("label", t("from_day"), from), h("label", t("until_day"), until)),
-		h("p.small.muted", t("times_in_zone", { zone: zone() })),
+		h("p.small.muted", t("times_in_zone", { zone: zoneName() })),
 		h("div.choices", links.map(([, link]) => link), paper),
-		told,
+		status,
 	);
 }
 

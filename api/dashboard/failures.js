@@ -18,7 +18,7 @@ const CODES = {
 	name: "bad_token_name token_name_taken",
 };
 
-export function told(code, status) {
+export function describe(code, status) {
 	const [name] = Object.entries(CODES).find(([, codes]) => codes.split(" ").includes(code)) ?? ["other"];
 	return t(`error_${name}`, { status: String(status) });
 }

@@ -27,6 +27,6 @@ export function choice(label, all, options, chosen, pick) {
 export function limits({ since, until, direction, answered }, leave) {
 	if (!since && !direction && !answered) return [];
 	const kind = t(answered ? "answered" : direction ? { incoming: "messages_in", outgoing: "messages_out" }[direction] : "messages");
-	const told = [kind, since && until && range(Number(since), Number(until))].filter(Boolean).join(" · ");
-	return [h("button.chip.limit", { "aria-pressed": "true", title: t("remove_filter"), click: leave }, h("span", told), icon("close", t("remove_filter")))];
+	const text = [kind, since && until && range(Number(since), Number(until))].filter(Boolean).join(" · ");
+	return [h("button.chip.limit", { "aria-pressed": "true", title: t("remove_filter"), click: leave }, h("span", text), icon("close", t("remove_filter")))];
 }

@@ -25,11 +25,11 @@ export class Find {
 	constructor(conversation) {
 		this.conversation = conversation;
 		this.input = searchField("search_in_chat", () => this.#typed(), (event) => this.#key(event));
-		this.told = h("span.small", { role: "status" });
+		this.status = h("span.small", { role: "status" });
 		this.older = tool("up", t("older_match"), { click: () => this.#step(1) });
 		this.newer = tool("down", t("newer_match"), { click: () => this.#step(-1) });
 		this.filters = new SearchFilters(() => this.start(this.input.value));
-		this.element = h("search.bar.finding", { "aria-label": t("search_in_chat") }, h("div.find", icon("search"), this.input), this.told, this.older, this.newer, tool("close", t("close"), { click: () => this.close() }), this.filters.element);
+		this.element = h("search.bar.finding", { "aria-label": t("search_in_chat") }, h("div.find", icon("search"), this.input), this.status, this.older, this.newer, tool("close", t("close"), { click: () => this.close() }), this.filters.element);
 		this.drawn = new MutationObserver(() => this.#markLater());
 	}
 
@@ -69,7 +69,7 @@ export class Find {
 		this.#answer = { cursor: null, count: null };
 		this.#pattern = pattern(this.#q.split(/\s+/));
 		this.#mark();
-		this.#tell("");
+		this.#say("");
 		if (!this.#q) return;
 		await this.#more(round);
 		for (let page = 1; at && page < PAGES && this.#found(at) < 0 && this.#answer.cursor; page++) await this.#more(round);
@@ -84,20 +84,20 @@ export class Find {
 	async #more(round) {
 		const { address, session } = this.conversation;
 		const { cursor } = this.#answer;
-		const told = await get("/api/search", { q: this.#q, address, session_id: session, ...this.filters.value, cursor, limit: PAGE, count: !cursor }).catch((error) => ({ error }));
+		const answer = await get("/api/search", { q: this.#q, address, session_id: session, ...this.filters.value, cursor, limit: PAGE, count: !cursor }).catch((error) => ({ error }));
 		if (round !== this.#round) return;
-		if (told.error) {
+		if (answer.error) {
 			this.#answer.cursor = null;
-			this.#tell(told.error.message);
+			this.#say(answer.error.message);
 			return;
 		}
-		this.#answer = { cursor: told.cursor, count: cursor ? this.#answer.count : told.count };
-		this.#hits.push(...told.results);
+		this.#answer = { cursor: answer.cursor, count: cursor ? this.#answer.count : answer.count };
+		this.#hits.push(...answer.results);
 		// As they are written where they were found: with an error in the query, other words than its own.
-		const written = told.results.flatMap(({ snippet, ranges }) => ranges.map(([from, to]) => [...snippet].slice(from, to).join("")));
+		const written = answer.results.flatMap(({ snippet, ranges }) => ranges.map(([from, to]) => [...snippet].slice(from, to).join("")));
 		this.#pattern = pattern([...this.#q.split(/\s+/), ...written]);
 		this.#mark();
-		if (!this.#hits.length) this.#tell(t("nothing_found"));
+		if (!this.#hits.length) this.#say(t("nothing_found"));
 	}
 
 	async #step(by) {
@@ -111,14 +111,14 @@ export class Find {
 		this.#index = index;
 		const { count, cursor } = this.#answer;
 		const all = count === null ? null : upTo(count);
-		this.#tell(all ? t("match_of", { n: index + 1, all }) : number(index + 1));
+		this.#say(all ? t("match_of", { n: index + 1, all }) : number(index + 1));
 		this.older.disabled = index + 1 >= this.#hits.length && !cursor;
 		this.newer.disabled = index === 0;
 		if (!isThere) this.conversation.jump(this.#hits[index].message_id);
 	}
 
-	#tell(text) {
-		this.told.textContent = text;
+	#say(text) {
+		this.status.textContent = text;
 		this.older.disabled = this.newer.disabled = true;
 	}
 

@@ -36,8 +36,8 @@ const PATHS = {
 };
 
 export function icon(name, label) {
-	const told = label ? { role: "img", "aria-label": label } : { "aria-hidden": "true" };
-	return drawing("svg", { class: "icon", viewBox: "0 0 24 24", ...told }, drawing("path", { d: PATHS[name] ?? PATHS.unknown }));
+	const attributes = label ? { role: "img", "aria-label": label } : { "aria-hidden": "true" };
+	return drawing("svg", { class: "icon", viewBox: "0 0 24 24", ...attributes }, drawing("path", { d: PATHS[name] ?? PATHS.unknown }));
 }
 
 // A button that is only an icon.

@@ -37,6 +37,11 @@ export const dateBriefly = format({ day: "numeric", month: "numeric", year: "2-d
 const dates = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
 const moments = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
 
+// The reader's time zone, in words.
+export function zoneName() {
+	return new Intl.DateTimeFormat(locale, { timeZoneName: "long" }).formatToParts().find((part) => part.type === "timeZoneName").value;
+}
+
 // From a time up to another; days alone where whole days are meant.
 export function range(from, until) {
 	const isWhole = dayOf(from) === from && dayOf(until) === until;

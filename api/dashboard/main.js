@@ -7,6 +7,7 @@ import { icon } from "./icons.js";
 import { clock, language, languages, t, time } from "./language.js";
 import { Outbox } from "./outbox.js";
 import { complain, menu, toast } from "./overlay.js";
+import { callerName } from "./people.js";
 import { go, read, takeRefusal, takeToken, toChat } from "./route.js";
 import { Side } from "./side.js";
 import { door, question, wall } from "./signin.js";
@@ -41,7 +42,7 @@ async function follow(given) {
 	if (!present || !linked || present.name === linked.name) return start(given);
 	page?.close();
 	page = null;
-	question(app, [present.name, linked.name], () => start(given), () => start());
+	question(app, [present, linked].map((one) => callerName(one.name)), () => start(given), () => start());
 	return null;
 }
 
@@ -84,6 +85,8 @@ class Page {
 		this.side.reload().then(() => Object.values(LATER).forEach((load) => load().catch(() => {})));
 		this.#learn();
 		this.#route();
+		// Another tab has chosen another language.
+		addEventListener("storage", ({ key }) => key === "language" && location.reload(), { signal });
 		this.stream = new Stream({ change: (change) => this.#change(change), state: (live, since) => this.#live(live, since), gap: () => (this.side.reload(), this.#view?.reload?.()) });
 	}
 
@@ -95,11 +98,10 @@ class Page {
 	}
 
 	async #learn() {
-		const told = await get("/api/sessions").catch(() => null);
-		if (!told) return;
-		this.facts.sessions = told.sessions;
+		const answer = await get("/api/sessions").catch(() => null);
+		if (!answer) return;
+		this.facts.sessions = answer.sessions;
 		this.side.learned();
-		this.#view?.head?.draw();
 		this.#view?.learned?.();
 	}
 
@@ -161,22 +163,23 @@ class Page {
 	}
 
 	#change(change) {
-		if (change.chat) this.side.tell(change.chat);
+		if (change.chat) this.side.update(change.chat);
 		if (change.kind === "session") this.#learn();
 		if (change.kind === "session" && !change.session_id) this.#view?.pinged?.();
 		if (change.kind === "label") this.side.relabel();
-		// One chat became two, or two became one: which rows are to go is not told.
+		if (change.kind === "star" || change.message?.starred) this.side.restar();
+		// One chat became two, or two became one: the change does not say which rows are to go.
 		if (change.kind === "merge") this.side.reload();
 		const view = this.#view;
 		if (view?.address && view.session === change.session_id) {
 			if (change.kind === "merge") view.reload();
-			else if (view.address === change.address) view.tell(change);
+			else if (view.address === change.address) view.update(change);
 		}
 	}
 
 	#live(live, since) {
 		this.notice.hidden = live;
-		if (!live) return this.notice.replaceChildren(t("offline_since"), " ", time(since, clock(since)), ". ", t("may_be_stale"));
+		if (!live) return this.notice.replaceChildren(h("span", t("offline_since"), " ", time(since, clock(since))), h("span", t("may_be_stale")));
 		if (this.side.chats.error) this.side.reload();
 		this.#view?.again?.();
 		return this.facts.sessions.length || this.#learn();
@@ -212,7 +215,7 @@ class Page {
 	}
 }
 
-// Whether a session's gateway has ever told how far a message got; null: not known.
+// Whether a session's gateway has ever reported how far a message got; null: not known.
 function receipts(sessions, id) {
 	const session = sessions.find((one) => one.session_id === id);
 	return session ? !session.never_seen.includes("status.change") || Boolean(session.events["message.status"]) : null;

@@ -24,7 +24,8 @@ export function actionsOf(message, conversation) {
 	].filter(Boolean);
 }
 
-async function copy(text) {
+// Into the clipboard.
+export async function copy(text) {
 	try {
 		await navigator.clipboard.writeText(text);
 	} catch {

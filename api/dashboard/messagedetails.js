@@ -4,7 +4,7 @@ import { chatPath, get } from "./calls.js";
 import { h } from "./element.js";
 import { tool } from "./icons.js";
 import { full, t, time } from "./language.js";
-import { sessionName, spelled } from "./people.js";
+import { callerName, sourceName, spelled } from "./people.js";
 
 export async function showDetails({ message_id }, { session, address, facts, element }) {
 	const ask = (raw) => get(chatPath(address, "/details"), { session_id: session, message_id, raw });
@@ -27,9 +27,9 @@ function rows({ message, receipts, copies, sent_by: sentBy }, sessions) {
 	const at = (name, moment) => row(name, time(moment, full(moment)));
 	return [
 		row(t(isIn ? "from" : "to"), h("bdi", message.sender_name ?? ""), " ", h("bdi", spelled(who ?? message.address))),
-		sentBy && row(t("sent_by"), h("bdi", sentBy)),
+		sentBy && row(t("sent_by"), h("bdi", callerName(sentBy))),
 		at(t("time"), message.timestamp),
-		...copies.map((copy) => at(t("received_from", { session: sessionName(sessions, copy.session_id) }), Date.parse(copy.received_at))),
+		...copies.map((copy) => at(t("received_from", { session: sourceName(sessions, copy.session_id) }), Date.parse(copy.received_at))),
 		...receipts.map((one) => at(t(`status_${one.status}`), Date.parse(one.at))),
 		row(t("message_id"), h("code", message.message_id)),
 	];

@@ -14,7 +14,7 @@ export class MessageList {
 	#items = new Map();
 	element = h("ol.messages");
 
-	// watch(li, message): told of each new item. on: what the buttons of a message do.
+	// watch(li, message): called with each new item. on: what the buttons of a message do.
 	constructor({ timeline, isGroup, watch, isDismissed, on }) {
 		Object.assign(this, { timeline, isGroup, watch, isDismissed, on });
 		onLongPress(this.element);
@@ -45,7 +45,7 @@ export class MessageList {
 		if (anchor) scroll.scrollTop += (top() ?? before) - before;
 	}
 
-	// seat: {letters not sent yet, divider: key of the first unread, found: id of what was looked for, name, receipts}.
+	// seat: {letters not sent yet, divider: key of the first unread, found: id of what was looked for, name, receipts, source: the name of a session}.
 	draw(seat) {
 		const { timeline } = this;
 		const messages = [...timeline.messages, ...seat.letters];
@@ -87,16 +87,17 @@ export class MessageList {
 		return text ? this.timeline.messages.find(isSame)?.timestamp : null;
 	}
 
-	#make(message, key, follows, { found: wanted, name, receipts }) {
+	#make(message, key, follows, { found: wanted, name, receipts, source }) {
 		const quoted = message.reply_to ? this.timeline.find(message.reply_to) : null;
 		const found = wanted !== null && (message.message_id === wanted || message.send_id === wanted);
 		const known = this.#items.get(key);
 		const wrong = ["failed", "unknown"].includes(message.status);
 		const dismissed = wrong && Boolean(message.send_id) && this.isDismissed(message);
 		const twin = wrong && !dismissed ? this.#twin(message) : null;
-		const look = `${follows} ${found} ${message.status} ${message.reason} ${receipts} ${quoted?.rev} ${Boolean(message.versions)} ${dismissed} ${twin}`;
+		const missed = (message.missed_by ?? []).map(source);
+		const look = `${missed} ${follows} ${found} ${message.status} ${message.reason} ${receipts} ${quoted?.rev} ${Boolean(message.versions)} ${dismissed} ${twin}`;
 		if (known?.message === message && known.look === look) return known;
-		const li = bubble(message, { key, follows, found, quoted, receipts, dismissed, twin, group: this.isGroup, name, on: this.on });
+		const li = bubble(message, { key, follows, found, quoted, receipts, missed, dismissed, twin, group: this.isGroup, name, on: this.on });
 		this.watch(li, message);
 		return { li, message, look };
 	}

@@ -1,4 +1,4 @@
-// How the history and its sources are doing: told by the API, asked anew while somebody looks.
+// How the history and its sources are doing: from the API, asked anew while somebody looks.
 
 import { get, post } from "./calls.js";
 import { chart } from "./chart.js";
@@ -16,6 +16,14 @@ const SELDOM = 5; // looks after which the rest is asked for, too
 const KINDS = ["stored", "duplicate", "noise", "ping", "parked", "forgotten", "waiting"];
 const MEANS = ["noise", "parked", "forgotten", "duplicate", "written_off"];
 const COLUMNS = ["session", "state", "last_event", "last_ping", "never_seen"];
+// Why an event was not understood, by the codes of the API (docs/api.md).
+const REASONS = {
+	body: "empty_body not_utf8 not_json nested_too_deeply not_an_object",
+	event: "unknown_sender foreign_envelope unknown_shape no_event unknown_event no_session",
+	store: "rejected_by_store",
+	worker: "kills_worker",
+};
+const why = (code) => t(`reason_${Object.keys(REASONS).find((name) => REASONS[name].split(" ").includes(code)) ?? "content"}`);
 const WELL = { connected: "good", disconnected: "bad", logged_out: "bad", connecting: "warn" };
 
 export class Operations extends View {
@@ -47,32 +55,32 @@ export class Operations extends View {
 	}
 
 	async #now() {
-		const told = await get("/api/ledger");
-		const { waiting, received, parked } = told;
-		const oldest = told.oldest_waiting_at && Date.now() - Date.parse(told.oldest_waiting_at);
-		const lost = told.lost.reduce((sum, gap) => sum + gap.events, 0);
+		const answer = await get("/api/ledger");
+		const { waiting, received, parked } = answer;
+		const oldest = answer.oldest_waiting_at && Date.now() - Date.parse(answer.oldest_waiting_at);
+		const lost = answer.lost.reduce((sum, gap) => sum + gap.events, 0);
 		const of = (value) => (value === null ? "–" : number(value));
 		this.figures.replaceChildren(
-			waiting === null ? figure("queue", "–", t("no_worker"), "bad") : figure("queue", number(waiting), t("as_of", { span: span(Date.now() - Date.parse(told.as_of)) })),
+			waiting === null ? figure("queue", "–", t("no_worker"), "bad") : figure("queue", number(waiting), t("as_of", { span: span(Date.now() - Date.parse(answer.as_of)) })),
 			figure("oldest", oldest ? span(oldest) : waiting === 0 ? t("nothing_waits") : "–", "", oldest > 60_000 ? "warn" : ""),
 			figure("received", number(received)),
 			figure("parked", number(parked), parked > 0 && t("parked_means"), parked > 0 ? "warn" : ""),
 			...(lost ? [figure("lost", number(lost), t("lost_more"), "bad")] : []),
-			...told.unknown.filter((one) => one.kind !== "no_worker").map((one) => figure("unknown", number(one.count), t(`unknown_${one.kind}`, { host: one.host ?? "?" }), "bad")),
+			...answer.unknown.filter((one) => one.kind !== "no_worker").map((one) => figure("unknown", number(one.count), t(`unknown_${one.kind}`, { host: one.host ?? "?" }), "bad")),
 		);
-		const kinds = told.written_off ? [...KINDS, "written_off"] : KINDS;
-		const sum = kinds.reduce((total, kind) => total + told[kind], 0);
+		const kinds = answer.written_off ? [...KINDS, "written_off"] : KINDS;
+		const sum = kinds.reduce((total, kind) => total + answer[kind], 0);
 		const adds = waiting === null ? t("unknown_sum") : sum === received ? t("adds_up") : t("does_not_add_up", { n: received - sum });
-		const row = (kind, about) => h("tr", h("th", { scope: "row" }, t(kind)), h("td.figure", of(told[kind])), h("td.muted", about));
+		const row = (kind, about) => h("tr", h("th", { scope: "row" }, t(kind)), h("td.figure", of(answer[kind])), h("td.muted", about));
 		this.ledger.replaceChildren(h("tbody", kinds.map((kind) => row(kind, MEANS.includes(kind) && t(`${kind}_means`)))), h("tfoot", row("received", adds)));
 	}
 
 	async #hour() {
 		const until = Math.ceil(Date.now() / 60_000) * 60_000;
 		const since = until - 3_600_000;
-		const told = await get("/api/stats", { step: "minute", since, until });
+		const answer = await get("/api/stats", { step: "minute", since, until });
 		const minutes = Array.from({ length: 60 }, () => [0, 0]);
-		for (const one of told.messages) {
+		for (const one of answer.messages) {
 			const minute = minutes[Math.floor((Date.parse(one.begins) - since) / 60_000)];
 			if (minute) [minute[0], minute[1]] = [minute[0] + one.incoming, minute[1] + one.outgoing];
 		}
@@ -94,9 +102,9 @@ export class Operations extends View {
 			cell.replaceChildren(sessionForm(one, () => (cell.replaceChildren(), this.learned())));
 			cell.querySelector("input").focus();
 		};
-		const tell = this.facts.scopes.includes("admin") && tool("pencil", t("name_session"), { click: edit });
-		const about = [(given || !number) && h("div.small", number ? phone(number) : t("no_phone")), name && h("div.small", h("bdi", name)), h("div.mono.muted", id)];
-		const cell = h("th", { scope: "row" }, h("div.top", h("span", sessionMark(sessions, id)), tell), about);
+		const rename = this.facts.scopes.includes("admin") && tool("pencil", t("name_session"), { click: edit });
+		const about = [(given || !number) && h("div.small", number ? phone(number) : t("no_phone")), name && h("div.small", h("bdi", name))];
+		const cell = h("th", { scope: "row", title: id }, h("div.top", h("span", sessionMark(sessions, id)), rename), about);
 		return cell;
 	}
 
@@ -112,13 +120,13 @@ export class Operations extends View {
 				h("td", h("span", { class: `pill ${WELL[one.state] ?? ""}` }, t(`state_${one.state ?? "none"}`)), h("div.small.muted", one.state_at && ago(one.state_at))),
 				h("td", ago(one.last_event_at), one.missed?.messages > 0 && h("div.small", t("missed", { n: one.missed.messages }), " ", ago(one.missed.last_at))),
 				h("td", ago(one.last_ping_at)),
-				h("td.mono", one.never_seen.join(", ") || t("none")),
+				h("td", one.never_seen.map((event) => t(`event_${event.replace(".", "_")}`)).join(", ") || t("none")),
 			);
 		this.sessions.replaceChildren(h("table", heads(COLUMNS), h("tbody", sessions.map(row))));
 		const away = sessions.flatMap((one) => windows(one.outages).map((outage) => ({ ...outage, of: one.session_id }))).sort((a, b) => b.from - a.from);
 		const items = away.map((one) => {
 			const item = outageItem(one);
-			item.append(h("p.muted", sessions.length > 1 && `${sessionName(sessions, one.of)} · `, one.reason));
+			item.append(h("p.muted", sessions.length > 1 && `${sessionName(sessions, one.of)} · `, one.reason in WELL ? t(`state_${one.reason}`) : one.reason));
 			return item;
 		});
 		this.outages.replaceChildren(...(items.length ? items : [h("li.muted", t("no_outages"))]));
@@ -127,32 +135,32 @@ export class Operations extends View {
 	async #parked(further) {
 		// What somebody opened is not shut by looking anew.
 		if (!further && (this.parked.querySelector("details[open], :disabled") || this.parked.childElementCount > 20)) return;
-		const told = await get("/api/parked", { limit: 20, cursor: further && this.#cursor });
-		this.#cursor = told.cursor;
-		this.more.hidden = told.cursor === null;
-		const items = told.parked.map((one) => this.#parkedItem(one));
+		const answer = await get("/api/parked", { limit: 20, cursor: further && this.#cursor });
+		this.#cursor = answer.cursor;
+		this.more.hidden = answer.cursor === null;
+		const items = answer.parked.map((one) => this.#parkedItem(one));
 		if (further) this.parked.append(...items);
 		else this.parked.replaceChildren(...(items.length ? items : [h("li.muted", t("nothing_parked"))]));
 	}
 
 	#parkedItem(one) {
 		const again = this.facts.scopes.includes("admin") && h("button.button.small", { click: ({ target }) => this.#redrive(one, target) }, t("try_again"));
-		const about = [one.event, one.session_id && sessionName(this.facts.sessions, one.session_id), moment(Date.parse(one.received_at))];
+		const about = [one.event, one.reason, one.session_id && sessionName(this.facts.sessions, one.session_id), moment(Date.parse(one.received_at))];
 		const body = one.body === null ? h("p.muted", t("body_gone")) : h("details", h("summary", t("raw_event", { n: one.size })), h("pre.mono", { tabindex: 0 }, one.body));
-		return h("li", h("div.top", h("b", one.reason.replaceAll("_", " ")), again), h("p.small.muted", about.filter(Boolean).join(" · ")), body);
+		return h("li", h("div.top", h("b", why(one.reason)), again), h("p.small.muted", about.filter(Boolean).join(" · ")), body);
 	}
 
 	// A worker does it, within seconds.
 	async #redrive(one, button) {
 		button.disabled = true;
 		try {
-			let told = await post("/api/parked/redrive", { digests: [one.digest] });
-			for (let look = 0; look < 40 && !told.finished_at; look++) {
+			let answer = await post("/api/parked/redrive", { digests: [one.digest] });
+			for (let look = 0; look < 40 && !answer.finished_at; look++) {
 				await new Promise((resolve) => setTimeout(resolve, 500));
-				told = await get(`/api/parked/redrive/${told.id}`);
+				answer = await get(`/api/parked/redrive/${answer.id}`);
 			}
-			const done = told.finished_at && !told.still_parked && !told.failure;
-			toast(told.failure ?? t(done ? "redriven" : told.finished_at ? "still_parked" : "no_worker"));
+			const done = answer.finished_at && !answer.still_parked && !answer.failure;
+			toast(answer.failure ?? t(done ? "redriven" : answer.finished_at ? "still_parked" : "no_worker"));
 			if (done) button.closest("li").remove();
 		} catch (error) {
 			toast(error.message);

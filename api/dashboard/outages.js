@@ -5,8 +5,8 @@ import { icon } from "./icons.js";
 import { clock, dayOf, moment, t } from "./language.js";
 
 // {from, until (null: still), reason}, oldest first. It began after it was last seen connected.
-export function windows(told = []) {
-	return told.map((one) => ({ from: Date.parse(one.connected_at ?? one.first_at), until: one.ended_at && Date.parse(one.ended_at), reason: one.reason }));
+export function windows(outages = []) {
+	return outages.map((one) => ({ from: Date.parse(one.connected_at ?? one.first_at), until: one.ended_at && Date.parse(one.ended_at), reason: one.reason }));
 }
 
 // Those that begin after one message and not after the next.

@@ -73,10 +73,10 @@ export class Outbox {
 		this.#put(one, { status: "pending", reason: null });
 		try {
 			if (one.has_file) one.file ??= await device.files.find(this.prefix + one.send_id);
-			const told = await send(one);
+			const answer = await send(one);
 			// The server keeps it from here on; what is shown is ours until the server's row is.
 			device.keep(`${this.prefix}letter ${one.send_id}`, null);
-			Object.assign(one, { told, status: told.status, local: false });
+			Object.assign(one, { answer, status: answer.status, local: false });
 			if (one.has_file) device.files.keep(this.prefix + one.send_id, null);
 			this.#changed(one);
 		} catch (error) {
@@ -104,7 +104,7 @@ export class Outbox {
 
 	// The server's own row of one of ours takes its place.
 	settle(message) {
-		const isMine = (one) => one.told?.send_id === message.send_id || one.idempotency_key === message.idempotency_key;
+		const isMine = (one) => one.answer?.send_id === message.send_id || one.idempotency_key === message.idempotency_key;
 		const mine = message.send_id && [...this.#letters.values()].find(isMine);
 		if (mine) this.discard(mine);
 	}
@@ -118,7 +118,7 @@ export class Outbox {
 
 	#put(one, news) {
 		Object.assign(one, news);
-		const { file, told, ...kept } = one;
+		const { file, answer, ...kept } = one;
 		device.keep(`${this.prefix}letter ${one.send_id}`, JSON.stringify(kept));
 		this.#changed(one);
 	}

@@ -22,7 +22,7 @@ export class Pane {
 		const { session, address, facts } = conversation;
 		this.conversation = conversation;
 		this.place = { session_id: session, address };
-		this.annotations = new Annotations({ place: this.place, may: facts.scopes.includes("write"), changed: (told) => this.#draw({ ...this.profile, ...told }) });
+		this.annotations = new Annotations({ place: this.place, may: facts.scopes.includes("write"), changed: (answer) => this.#draw({ ...this.profile, ...answer }) });
 		this.known = h("dl");
 		this.rest = h("div", { hidden: true }, this.annotations.elements, [...LISTS.keys()].map((name) => this.#list(name)));
 		const keydown = (event) => {
@@ -53,8 +53,13 @@ export class Pane {
 		this.#ask();
 	}
 
-	// What the stream tells of this chat.
-	tell() {
+	// What is known of the sessions has changed.
+	learned() {
+		if (this.profile) this.#draw(this.profile);
+	}
+
+	// A change of this chat from the stream.
+	update() {
 		if (!this.isOpen) return;
 		this.#due ??= setTimeout(() => {
 			this.#due = null;
@@ -65,10 +70,10 @@ export class Pane {
 
 	async #ask() {
 		const asked = ++this.#asked;
-		const told = await get(chatPath(this.place.address, "/profile"), { session_id: this.place.session_id }).catch((error) => ({ error }));
+		const answer = await get(chatPath(this.place.address, "/profile"), { session_id: this.place.session_id }).catch((error) => ({ error }));
 		if (asked !== this.#asked) return;
-		if (told.error) this.known.replaceChildren(h("dt.wrong", told.error.message));
-		else this.#draw(told.chats[0]);
+		if (answer.error) this.known.replaceChildren(h("dt.wrong", answer.error.message));
+		else this.#draw(answer.chats[0]);
 	}
 
 	#draw(profile) {
@@ -84,16 +89,16 @@ export class Pane {
 
 	async #fill(details) {
 		const { session_id, address } = this.place;
-		const told = await get(chatPath(address), { session_id, limit: LISTED, ...LISTS.get(details.dataset.list) }).catch((error) => ({ error, messages: [] }));
-		const items = told.messages.toReversed().map((one) => h("a.line", { href: toChat(session_id, address, one.message_id) }, h("bdi.cut", one.file_name ?? summary(one)), time(one.timestamp, brief(one.timestamp))));
-		details.lastChild.replaceChildren(...(items.length ? items : [told.error?.message ?? t("none")]).map((one) => h("li.muted", one)));
+		const answer = await get(chatPath(address), { session_id, limit: LISTED, ...LISTS.get(details.dataset.list) }).catch((error) => ({ error, messages: [] }));
+		const items = answer.messages.toReversed().map((one) => h("a.line", { href: toChat(session_id, address, one.message_id) }, h("bdi.cut", one.file_name ?? summary(one)), time(one.timestamp, brief(one.timestamp))));
+		details.lastChild.replaceChildren(...(items.length ? items : [answer.error?.message ?? t("none")]).map((one) => h("li.muted", one)));
 	}
 }
 
-function known({ addresses, first_message_at: first, last_message_at: last, last_incoming_at: heard }, sessions) {
+function known({ addresses, first_message_at: first, last_message_at: last, last_incoming_at: lastIncoming }, sessions) {
 	const phones = new Set(addresses.map((one) => one.address).sort((a, b) => a.includes("@") - b.includes("@")));
-	const rows = [...phones].map((one) => [one.includes("@") ? "address" : "number", h("bdi", spelled(one)), one.includes("@") && h("code.small", one)]);
+	const rows = [...phones].map((one) => [one.includes("@") ? "address" : "number", h("bdi", { title: one }, spelled(one))]);
 	rows.push(["sessions", [...new Set(addresses.map((one) => sessionName(sessions, one.session_id)))].join(", ")]);
-	for (const [name, at] of [["first_seen", first], ["last_seen", heard ?? last]]) if (at) rows.push([name, time(Date.parse(at), moment(Date.parse(at)))]);
-	return rows.flatMap(([name, ...told]) => [h("dt", t(name)), h("dd", told)]);
+	for (const [name, at] of [["first_seen", first], ["last_seen", lastIncoming ?? last]]) if (at) rows.push([name, time(Date.parse(at), moment(Date.parse(at)))]);
+	return rows.flatMap(([name, ...value]) => [h("dt", t(name)), h("dd", value)]);
 }

@@ -3,32 +3,39 @@
 import { bubble } from "./bubble.js";
 import { chatPath, get } from "./calls.js";
 import { h } from "./element.js";
-import { dayOf, full, longDay, t } from "./language.js";
-import { nameOf, spelled } from "./people.js";
+import { said } from "./formatting.js";
+import { dayOf, full, longDay, moment, t, zoneName } from "./language.js";
+import { callerName, nameOf, sessionName, spelled } from "./people.js";
 import { keyOf } from "./timeline.js";
 
 const PAGE = 500;
 const MOST = 5000; // messages: a browser lays out some hundred pages at once
 
 // {print()}: the newest messages of a period that paper has room for.
-export async function printed({ chat, address, session, isGroup }, period) {
+export async function printed({ chat, address, session, isGroup, facts }, period) {
+	const profile = await get(chatPath(address, "/profile"), { session_id: session });
 	const messages = [];
 	let before = null;
 	do {
-		const told = await get(chatPath(address), { session_id: session, ...period, limit: PAGE, before });
-		messages.unshift(...told.messages);
-		before = told.before;
+		const page = await get(chatPath(address), { session_id: session, ...period, limit: PAGE, before });
+		messages.unshift(...page.messages);
+		before = page.before;
 	} while (before !== null && messages.length < MOST);
 	const who = chat ?? { address };
-	const sheet = h("article.paper", heading(who, messages, period), h("ol.messages", items(messages, nameOf(who), isGroup)), before !== null && h("p", t("older_not_printed")));
+	const sheet = h("article.paper", heading(who, messages, period, sessionName(facts.sessions, session)), written(profile.chats[0]), h("ol.messages", items(messages, nameOf(who), isGroup)), before !== null && h("p", t("older_not_printed")));
 	return { print: () => print(sheet) };
 }
 
-function heading(who, messages, { since, until }) {
+// The labels and notes of a chat, which is undefined where it has no messages yet.
+function written({ labels = [], notes = [] } = {}) {
+	const at = ({ created_at: created, changed_at: changed }) => moment(Date.parse(changed ?? created));
+	return [labels.length > 0 && h("p", `${t("labels")}: `, h("bdi", labels.join(", "))), ...notes.map((one) => h("div.note", said(one.text), h("p.small", `${callerName(one.author)} · ${at(one)}`)))];
+}
+
+function heading(who, messages, { since, until }, session) {
 	const first = since ?? messages[0]?.timestamp;
 	const last = until ? until - 1 : messages.at(-1)?.timestamp;
-	const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
-	return h("header", h("h1", h("bdi", nameOf(who))), h("p", spelled(who.address, who.kind)), first && h("p", t("printed_period", { from: longDay(first), until: longDay(last) })), h("p", t("times_in_zone", { zone: timeZone })), h("p", t("printed_on", { time: full(Date.now()) })));
+	return h("header", h("h1", h("bdi", nameOf(who))), h("p", spelled(who.address, who.kind), " · ", h("bdi", session)), first && h("p", t("printed_period", { from: longDay(first), until: longDay(last) })), h("p", t("times_in_zone", { zone: zoneName() })), h("p", t("printed_on", { time: full(Date.now()) })));
 }
 
 function items(messages, name, group) {

@@ -22,8 +22,7 @@ export function spelled(address, kind) {
 	const user = address.split("@")[0];
 	if (kind === "lid" || address.endsWith("@lid")) return t("private_identity", { id: user.slice(-4) });
 	if (address.endsWith("@g.us")) return t("group_without_name", { id: user.slice(-4) });
-	if (address.endsWith("@newsletter")) return t("channel_without_name", { id: user.slice(-4) });
-	return address;
+	return t(address.endsWith("@newsletter") ? "channel_without_name" : "chat_without_name", { id: user.slice(-4) });
 }
 
 export function nameOf(chat) {
@@ -36,6 +35,9 @@ export function avatar(chat) {
 	const shown = drawn ? icon("group") : letters.length ? letters.slice(0, 2).join("").toLocaleUpperCase() : icon("contact");
 	return h("span.avatar", { hue: hue(chat.address), "aria-hidden": "true" }, shown);
 }
+
+// Of a person or a program that did something; the token of the installation has no name of a person's.
+export const callerName = (name) => (name === "bootstrap" ? t("owner") : name);
 
 // The colours that people choose from for sessions, as hues.
 export const HUES = { red: 25, orange: 55, yellow: 95, green: 145, teal: 190, blue: 255, purple: 305, pink: 350 };
@@ -50,14 +52,23 @@ export function sessionName(sessions, id) {
 	return found ? plain(found.name ?? "") || t("session_number", { n: found.number }) : t("session");
 }
 
+// The same, distinct from the other sessions of its account.
+export function sourceName(sessions, id) {
+	const found = sessions.find((one) => one.session_id === id);
+	const name = sessionName(sessions, id);
+	if (!found?.account || sessions.filter((one) => one.account === found.account).length < 2) return name;
+	return `${name} (${plain(found.name ?? "") || (id.includes(":") ? id : t("session_number", { n: found.number }))})`;
+}
+
 export function sessionHue({ colour, account, session_id: id }) {
 	return HUES[colour] ?? hue(account ?? id);
 }
 
-// The colour and the name of a session.
-export function sessionMark(sessions, id) {
+// The colour and the name of a session; briefly, the end of a number.
+export function sessionMark(sessions, id, isBrief = false) {
 	const found = sessions.find((one) => one.session_id === id) ?? { session_id: id };
-	return [h("i.swatch", { hue: sessionHue(found), "aria-hidden": "true" }), h("bdi", sessionName(sessions, id))];
+	const name = sessionName(sessions, id);
+	return [h("i.swatch", { hue: sessionHue(found), "aria-hidden": "true" }), h("bdi", isBrief ? name.replace(/^\+[0-9 ]+(?=[0-9]{4}$)/, "…") : name)];
 }
 
 // One session of each phone number: several gateways on one number have one history.

@@ -4,26 +4,26 @@ import { chatPath, get, post } from "./calls.js";
 import { isUnread } from "./chatrow.js";
 import { complain } from "./overlay.js";
 
-const REST = 600; // ms between seeing and telling
+const REST = 600; // ms between seeing and marking
 
-function tell({ session_id, address }, order) {
+function mark({ session_id, address }, order) {
 	return post(chatPath(address, `/read?${new URLSearchParams({ session_id })}`), order);
 }
 
 // Shows a chat as unread that is read, and the other way round.
 export async function toggleUnread(chat) {
-	await tell(chat, isUnread(chat) ? {} : { unread: true }).catch(complain);
+	await mark(chat, isUnread(chat) ? {} : { unread: true }).catch(complain);
 }
 
 export class Reading {
 	asOf = null;
 	blocked = false; // unread messages lie above what is loaded: marking from here would mark them unseen
 	#timer = null;
-	#told = null;
+	#marked = null;
 	#busy = false;
 	#ended = false;
 
-	// place: {session_id, address}. may: whether the reader may mark. page: told of newer pages. refused: told of errors.
+	// place: {session_id, address}. may: whether the reader may mark. page: called with newer pages. refused: called with errors.
 	constructor({ scroll, timeline, place, may, page, refused }) {
 		Object.assign(this, { scroll, timeline, place, may, page, refused });
 		this.observer = new IntersectionObserver((entries) => this.#seen(entries), { root: scroll, threshold: [0, 0.6] });
@@ -55,7 +55,7 @@ export class Reading {
 	#later() {
 		if (this.#ended || document.hidden) return;
 		clearTimeout(this.#timer);
-		this.#timer = setTimeout(() => this.#tell(), REST);
+		this.#timer = setTimeout(() => this.#markSeen(), REST);
 	}
 
 	// The last message up to which nothing unread is unseen.
@@ -69,7 +69,7 @@ export class Reading {
 		return found;
 	}
 
-	async #tell() {
+	async #markSeen() {
 		if (!this.may || document.hidden || this.#busy || this.blocked) return;
 		for (const li of this.scroll.querySelectorAll("li[data-key]")) {
 			if (li.onScreen && li.message?.unread) {
@@ -78,7 +78,7 @@ export class Reading {
 			}
 		}
 		let upTo = this.#upTo();
-		if (!upTo || upTo.message_id === this.#told || this.timeline.lateAbove) return;
+		if (!upTo || upTo.message_id === this.#marked || this.timeline.lateAbove) return;
 		this.#busy = true;
 		try {
 			// A page says what it could have shown; what came live needs a newer one. What that page shows is shown first,
@@ -91,8 +91,8 @@ export class Reading {
 				upTo = this.#upTo();
 				if (!upTo || this.timeline.lateAbove || this.#ended) return;
 			}
-			await tell(this.place, { up_to: upTo.message_id, as_of: this.asOf });
-			this.#told = upTo.message_id;
+			await mark(this.place, { up_to: upTo.message_id, as_of: this.asOf });
+			this.#marked = upTo.message_id;
 			for (const one of this.timeline.messages.slice(0, this.timeline.messages.indexOf(upTo) + 1)) one.unread = false;
 		} catch (error) {
 			this.refused(error);
@@ -103,7 +103,7 @@ export class Reading {
 
 	// Whoever opens a chat that is only marked as unread has seen it.
 	async opened() {
-		if (this.may) await tell(this.place, { as_of: this.asOf }).catch(this.refused);
+		if (this.may) await mark(this.place, { as_of: this.asOf }).catch(this.refused);
 	}
 
 	// Somebody read all of it elsewhere, or said so.

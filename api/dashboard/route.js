@@ -25,15 +25,15 @@ export function toChat(session, address, at, q) {
 
 // A list of chats: {since, until, direction, answered, waiting, unread, session_id}, some of them.
 export function toList(filter) {
-	return `#/?${told(filter)}`;
+	return `#/?${queryOf(filter)}`;
 }
 
 // {by, session_id}
 export function toToday(place) {
-	return `#/today?${told(place)}`;
+	return `#/today?${queryOf(place)}`;
 }
 
-function told(values) {
+function queryOf(values) {
 	return new URLSearchParams(Object.entries(values).filter(([, value]) => value));
 }
 
@@ -51,7 +51,7 @@ export function takeToken() {
 
 // Why single sign-on let nobody in: part of a key of texts_people.js.
 export function takeRefusal() {
-	const match = /^#refused=sso_([a-z_]+)$/.exec(location.hash);
+	const match = /^#refused=sso_(declined|invalid|not_allowed)?/.exec(location.hash);
 	if (match) history.replaceState(null, "", location.pathname);
-	return match?.[1];
+	return match && (match[1] ?? "unavailable");
 }

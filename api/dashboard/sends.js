@@ -56,5 +56,5 @@ export function send(one) {
 // Asks the gateway what became of a send, and says it.
 export async function reconcile(message) {
 	const path = `/api/sends/${encodeURIComponent(message.send_id)}/reconcile`;
-	toast(await post(path, {}).then((told) => t(told.settled ? `status_${told.status}` : "not_settled"), (error) => error.message));
+	toast(await post(path, {}).then((answer) => t(answer.settled ? `status_${answer.status}` : "not_settled"), (error) => error.message));
 }

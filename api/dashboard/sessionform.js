@@ -26,6 +26,7 @@ export function sessionForm(session, done) {
 		"form.naming",
 		{ submit, keydown: leave },
 		name,
+		h("p.mono.muted", id),
 		h("fieldset.colours", h("legend.unseen", t("colour")), radio("", hue(account ?? id), t("colour_any")), colours),
 		h("div.top", h("button.button.main", { type: "submit" }, t("save")), h("button.button", { click: done }, t("cancel"))),
 	);

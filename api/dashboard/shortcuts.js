@@ -5,6 +5,7 @@ import { t } from "./language.js";
 
 const KEYS = [
 	["Ctrl K", "search"],
+	["Ctrl Shift F", "search_in_chat"],
 	["↑ ↓ Enter", "key_list"],
 	["Alt ↑ ↓", "key_next"],
 	["N", "key_waiting"],

@@ -1,10 +1,11 @@
 // The left side: search, filters, and the list of chats or of what was found.
 
 import { get } from "./calls.js";
-import { chatRow, hitRow, itemOf, newChats, newRow, unmarked } from "./chatrow.js";
+import { chatRow, hitRow, itemOf, newChats, newRow } from "./chatrow.js";
 import { Chats, keyOf } from "./chats.js";
 import { announce, h } from "./element.js";
 import { FILTERS, chips, choice, count, limits, upTo } from "./filters.js";
+import { Found } from "./found.js";
 import { icon } from "./icons.js";
 import { t } from "./language.js";
 import { accounts, sessionName } from "./people.js";
@@ -14,20 +15,18 @@ import { SearchFilters, searchField } from "./searchfilters.js";
 import { onSwipe } from "./swipe.js";
 
 const TYPING = 200; // ms of rest before a search begins
-const HITS = 30;
 const COUNTING = 2000; // ms between two counts of the chats
 
 export class Side {
 	#chosen = null;
-	#hits = null; // {q, list, cursor, fuzzy, complete, error, loading}
+	#hits = null; // Found, while there is something to find
 	#search = null;
-	#abort = null;
 	#due = 0;
 	#pressed = "all";
 	#counting = null;
 	#labels = [];
 
-	// onCount: told how many chats there are under each filter. onEmpty: whether there is none at all.
+	// onCount: called with how many chats there are under each filter. onEmpty: whether there is none at all.
 	constructor({ facts, menu, onCount, onEmpty }) {
 		Object.assign(this, { facts, onCount, onEmpty });
 		this.chats = new Chats(() => this.#show());
@@ -54,6 +53,8 @@ export class Side {
 
 	// Everything anew, where it stands.
 	reload() {
+		this.#count();
+		this.restar();
 		return this.chats.load(this.chats.filter, this.chats.list.length);
 	}
 
@@ -66,9 +67,13 @@ export class Side {
 		return this.chats.find(session, address) ?? this.found.find(session, address);
 	}
 
-	tell(chat) {
-		this.chats.tell(chat, keyOf(chat) === this.#chosen);
-		if (this.found.find(chat.session_id, chat.address)) this.found.tell(chat, true);
+	restar() {
+		this.#hits?.restar();
+	}
+
+	update(chat) {
+		this.chats.update(chat, keyOf(chat) === this.#chosen);
+		if (this.found.find(chat.session_id, chat.address)) this.found.update(chat, true);
 		this.#count();
 	}
 
@@ -76,11 +81,11 @@ export class Side {
 	#count(pause = COUNTING) {
 		this.#counting ??= setTimeout(async () => {
 			this.#counting = null;
-			const told = await get("/api/chat-counts", { session_id: this.chats.filter.session_id }).catch(() => null);
-			if (!told) return;
-			this.facts.counts = told;
-			for (const chip of this.chips.querySelectorAll("[data-filter]")) chip.lastChild.replaceWith(count(told[chip.dataset.filter]));
-			this.onCount(told);
+			const answer = await get("/api/chat-counts", { session_id: this.chats.filter.session_id }).catch(() => null);
+			if (!answer) return;
+			this.facts.counts = answer;
+			for (const chip of this.chips.querySelectorAll("[data-filter]")) chip.lastChild.replaceWith(count(answer[chip.dataset.filter]));
+			this.onCount(answer);
 		}, pause);
 	}
 
@@ -127,8 +132,8 @@ export class Side {
 
 	// Which labels there are has changed.
 	async relabel() {
-		const told = await get("/api/labels").catch(() => null);
-		if (told) this.#labels = told.labels.map((one) => one.label);
+		const answer = await get("/api/labels").catch(() => null);
+		if (answer) this.#labels = answer.labels.map((one) => one.label);
 		this.learned();
 	}
 
@@ -154,40 +159,24 @@ export class Side {
 	}
 
 	#find(q) {
-		this.#abort?.abort();
+		this.#hits?.close();
 		this.rows.toTop();
 		this.#hits = null;
 		const isStarred = this.#pressed === "starred";
 		this.narrow.element.hidden = !q;
 		if (!q) this.narrow.clear();
-		if (!q && !isStarred) return this.#show();
-		this.#abort = new AbortController();
-		this.#hits = { q, isStarred, filter: this.chats.filter, list: [], cursor: null };
+		if (!q && !isStarred) {
+			this.#show();
+			return;
+		}
+		const { filter } = this.chats;
+		this.#hits = new Found({ q, isStarred, words: this.narrow.value, filter, onChange: () => this.#show() });
 		this.found.list = [];
-		if (!isStarred) this.found.load({ ...this.chats.filter, q });
-		return this.#ask(this.#hits);
+		if (!isStarred) this.found.load({ ...filter, q });
 	}
 
 	#more() {
-		if (!this.#hits) this.chats.more();
-		else if (!this.#hits.loading && this.#hits.cursor) this.#ask(this.#hits);
-	}
-
-	// The next page of what is looked for.
-	async #ask(hits) {
-		hits.loading = true;
-		const { q, isStarred, cursor } = hits;
-		const { sort, answered, ...filter } = hits.filter;
-		try {
-			const place = { ...filter, cursor, limit: HITS };
-			const words = { ...this.narrow.value, q, starred: isStarred, count: !cursor };
-			const { messages, results = messages.map(unmarked), count: all, ...rest } = await (q ? get("/api/search", { ...place, ...words }, this.#abort.signal) : get("/api/starred", place, this.#abort.signal));
-			Object.assign(hits, rest, { list: [...hits.list, ...results], count: cursor ? hits.count : all });
-		} catch (error) {
-			Object.assign(hits, { error, cursor: null });
-		}
-		hits.loading = false;
-		this.#show();
+		(this.#hits ?? this.chats).more();
 	}
 
 	// However much changes at once, it is drawn once.

@@ -12,11 +12,11 @@ export function door(app, enter, wrong) {
 		event.submitter.disabled = true;
 		enter(field.value.trim());
 	};
-	const told = wrong && h("p.wrong", { role: "alert" }, wrong);
+	const problem = wrong && h("p.wrong", { role: "alert" }, wrong);
 	const elsewhere = h("a.button", { href: "/sign-in/start", hidden: true }, t("single_sign_on"));
 	waysIn().then((ways) => (elsewhere.hidden = !ways.single_sign_on), () => {});
 	const where = h("p.muted", t("where_is_token"), " ", h("code", "var/api-token"));
-	app.replaceChildren(h("main.door", h("form", { submit }, h("img", { src: "/assets/icon.svg", alt: "" }), h("h1", t("sign_in")), told, h("label", t("token"), field), h("button.button.main", { type: "submit" }, t("sign_in")), elsewhere, where)));
+	app.replaceChildren(h("main.door", h("form", { submit }, h("img", { src: "/assets/icon.svg", alt: "" }), h("h1", t("sign_in")), problem, h("label", t("token"), field), h("button.button.main", { type: "submit" }, t("sign_in")), elsewhere, where)));
 	field.focus();
 }
 

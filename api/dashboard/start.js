@@ -11,7 +11,7 @@ const LOOKS = 60; // for the stored event, two a second
 const STEPS = ["test_ingest", "test_worker", "test_live"];
 
 export class Start extends View {
-	#told = () => {};
+	#arrived = () => {};
 
 	constructor({ facts }) {
 		super();
@@ -24,15 +24,15 @@ export class Start extends View {
 	// Asked anew until it is known.
 	async again() {
 		if (this.known) return;
-		const told = await get("/api/test-events").catch(() => null);
-		if (!told || this.known || this.ended) return;
-		this.known = told;
-		this.#draw(told);
+		const answer = await get("/api/test-events").catch(() => null);
+		if (!answer || this.known || this.ended) return;
+		this.known = answer;
+		this.#draw(answer);
 	}
 
 	// A change without a chat and without a session: the test event, among others.
 	pinged() {
-		this.#told();
+		this.#arrived();
 	}
 
 	#draw({ webhook_url: url, missing }) {
@@ -54,7 +54,7 @@ export class Start extends View {
 		const items = STEPS.map((step) => h("li", icon("clock"), h("span", t(step)), h("small")));
 		this.result.replaceChildren(...items);
 		const done = (index, about = "") => items[index].replaceChildren(icon("check", t("done")), h("span", t(STEPS[index])), h("small", about));
-		const live = new Promise((resolve) => (this.#told = resolve));
+		const live = new Promise((resolve) => (this.#arrived = resolve));
 		try {
 			const { digest, milliseconds } = await post("/api/test-events");
 			done(0, `${number(milliseconds)} ms`);

@@ -16,7 +16,7 @@ export class Stream {
 	#pause = 500;
 	#ended = new AbortController();
 
-	// change: told of each. state: told true when live, or false and since when not. gap: what was missed cannot be told
+	// change: called with each. state: called with true when live, or with false and since when not. gap: what was missed cannot be had
 	// any more.
 	constructor({ change, state, gap }) {
 		Object.assign(this, { change, state, gap });
@@ -77,7 +77,7 @@ export class Stream {
 		};
 	}
 
-	// The stream was refused, and an EventSource does not tell why.
+	// The stream was refused, and an EventSource does not say why.
 	async #retry() {
 		this.#lost();
 		try {

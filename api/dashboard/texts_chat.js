@@ -3,6 +3,7 @@
 export const texts = {
 	filter_starred: ["Starred", "तारांकित"],
 	label: ["Label", "लेबल"],
+	chat_without_name: ["Chat …{id}", "चैट …{id}"],
 	all_labels: ["All labels", "सभी लेबल"],
 	write_first: ["No chat yet: write first", "नई चैट: पहला संदेश लिखें"],
 	empty_day: ["No messages: {day}. Nearest day: {nearest}", "{day}: कोई संदेश नहीं। पास का दिन: {nearest}"],
@@ -28,6 +29,7 @@ export const texts = {
 	unstar: ["Remove star", "तारा हटाएँ"],
 	starred: ["Starred", "तारांकित"],
 	details: ["Details", "विवरण"],
+	owner: ["Owner", "मालिक"],
 	from: ["From", "प्रेषक"],
 	to: ["To", "प्राप्तकर्ता"],
 	sent_by: ["Sent by", "भेजा"],

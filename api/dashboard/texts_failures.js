@@ -15,7 +15,7 @@ export const texts = {
 	error_old: ["The history has changed. Reload the page.", "इतिहास बदल गया है। पेज फिर लोड करें।"],
 	error_name: ["Choose another name.", "दूसरा नाम चुनें।"],
 	error_other: ["That did not work ({status}).", "यह नहीं हो पाया ({status})।"],
-	reason_told: ["What the gateway said", "गेटवे ने क्या कहा"],
+	gateway_reason: ["What the gateway said", "गेटवे ने क्या कहा"],
 	not_settled: ["The gateway does not know it either.", "गेटवे को भी पता नहीं।"],
 	dismiss: ["Dismiss", "हटाएँ"],
 	probably_arrived: ["Probably arrived: same text at {time}", "शायद पहुँच गया: यही टेक्स्ट {time} पर"],

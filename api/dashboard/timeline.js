@@ -44,8 +44,8 @@ export class Timeline {
 		this.#drop(0, cut);
 	}
 
-	// A message as the stream tells it: "new", "changed", "beyond" what is loaded, or null if it says nothing new.
-	tell(message) {
+	// A message from the stream: "new", "changed", "beyond" what is loaded, or null if it says nothing new.
+	update(message) {
 		if (message.id === null && this.#sends.has(message.send_id)) return null;
 		const key = keyOf(message);
 		const known = this.#known.get(key);
@@ -92,7 +92,7 @@ export class Timeline {
 			const key = keyOf(message);
 			const known = this.#known.get(key);
 			if (known) {
-				if (message.rev > known.rev) this.tell(message);
+				if (message.rev > known.rev) this.update(message);
 				return false;
 			}
 			if (message.id !== null) this.#replaceSend(message);

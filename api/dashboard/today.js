@@ -39,7 +39,7 @@ export class Today extends View {
 		const options = choices.map((one) => [one.session_id, sessionName(sessions, one.session_id)]);
 		const session = choice(t("session"), t("all_sessions"), options, this.session, (session_id) => go(toToday({ by: this.step, session_id })));
 		this.choices.replaceChildren(...steps, ...(choices.length > 1 ? [session] : []));
-		if (this.told) this.#draw();
+		if (this.answer) this.#draw();
 	}
 
 	async #look() {
@@ -48,7 +48,7 @@ export class Today extends View {
 		const failed = asked instanceof Error;
 		this.fail(failed && asked);
 		if (asked && !failed) {
-			this.told = asked;
+			this.answer = asked;
 			this.#draw();
 		}
 		this.timer = setTimeout(() => this.#look(), failed ? SOON : OFTEN);
@@ -56,8 +56,8 @@ export class Today extends View {
 
 	async #ask() {
 		const steps = begins(this.step);
-		const told = await get("/api/stats", { step: this.step, since: steps[0], until: steps.at(-1), zone: ZONE, session_id: this.session });
-		return { ...told, steps };
+		const answer = await get("/api/stats", { step: this.step, since: steps[0], until: steps.at(-1), zone: ZONE, session_id: this.session });
+		return { ...answer, steps };
 	}
 
 	// A number that leads to the chats in which its messages are.
@@ -77,7 +77,7 @@ export class Today extends View {
 	}
 
 	#draw() {
-		const { messages, first_responses: responses, waiting, unread, steps } = this.told;
+		const { messages, first_responses: responses, waiting, unread, steps } = this.answer;
 		const { sessions } = this.facts;
 		const period = { since: steps[0], until: steps.at(-1) };
 		const sum = (list, key) => list.reduce((total, one) => total + one[key], 0);

@@ -28,5 +28,15 @@ def test_a_message_of_one_of_two_gateways_says_so(browser_user: BrowserUser, his
     page.locator("a.chat").click()
 
     expect(page.locator(".said")).to_have_text(["text 1", "text 2"])
-    expect(page.locator(".partly")).to_have_text("1 of 2 gateways delivered this")
-    expect(page.locator("li.in", has_text="text 2").locator(".partly")).to_be_visible()
+    expect(page.locator(".partly")).to_have_text("1 of 2 sessions delivered this")
+    partly = page.locator("li.in", has_text="text 2").locator(".partly")
+    expect(partly).to_have_attribute("title", "Not delivered by +91 98000 00000 (shop:default)")
+    # Both sessions are the shop's: the name of the gateway tells them apart.
+    page.evaluate(
+        """async () => {
+            const { csrf } = (await (await fetch("/api/session")).json()).data;
+            const headers = { "content-type": "application/json", "x-csrf-token": csrf };
+            await fetch("/api/sessions/sak-1", { method: "PATCH", headers, body: '{"display_name":"Shop"}' });
+        }"""
+    )
+    expect(partly).to_have_attribute("title", "Not delivered by Shop (shop:default)")

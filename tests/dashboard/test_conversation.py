@@ -210,7 +210,7 @@ def test_in_a_group_everybody_has_a_name_and_nothing_can_be_sent(
     history.store(said(1, "919811000001", "Asha"), said(2, "919811000002", None), said(3, None, None))
     open_first_chat(browser_user)
 
-    expect(browser_user.page.locator(".sender")).to_have_text(["Asha", "+91 98110 00002", "Sender not told"])
+    expect(browser_user.page.locator(".sender")).to_have_text(["Asha", "+91 98110 00002", "Unknown sender"])
     expect(browser_user.page.get_by_text("The gateway cannot send to groups.")).to_be_visible()
 
 

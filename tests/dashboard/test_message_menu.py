@@ -8,8 +8,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from store.access import tokens
+from store.annotations import stars
 from store.model.facts import Ack
 from store.postgres import connections
+from store.reading.chat_scope import ChatScope
 from tests.support import axe
 from tests.support.browser import BrowserUser, open_browser_user
 from tests.support.dashboard_actions import mark_all_read, open_first_chat, store_messages
@@ -65,7 +67,12 @@ def test_a_message_is_copied_linked_and_starred(
         expect(reader.page.get_by_text("Raw events")).to_have_count(0)
         reader.page.keyboard.press("Escape")
         reader.page.get_by_role("button", name="Starred").click()
-        expect(reader.page.locator("a.chat .preview")).to_have_text(["text 2"])
+        previews = reader.page.locator("a.chat .preview")
+        expect(previews).to_have_text(["text 2"])
+        for message_id, is_starred, shown in (("m0", True, ["text 2", "text 0"]), ("m2", False, ["text 0"])):
+            with connections.open(database_url, "test") as connection:
+                stars.set_star(connection, ChatScope(SENDER_PHONE, None), message_id, starred=is_starred)
+            expect(previews).to_have_text(shown)
 
 
 def test_a_message_tells_who_when_and_how_it_came(browser_user: BrowserUser, history: HistoryWriter) -> None:

@@ -11,6 +11,7 @@ from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact
 from tests.support.identity_provider import IdentityProvider
 
 
+@pytest.mark.long
 def test_an_admin_lets_somebody_in_by_a_link_and_shuts_the_door(
     browser: Browser, browser_user: BrowserUser, history: HistoryWriter
 ) -> None:
@@ -29,6 +30,9 @@ def test_an_admin_lets_somebody_in_by_a_link_and_shuts_the_door(
     assert code.evaluate("(image) => image.decode().then(() => image.naturalWidth > 0)")
     browser_user.save_screenshot("people")
     row = page.get_by_role("region", name="Who has access").get_by_role("row", name=re.compile("Asha <b>"))
+    other_tab = browser_user.context.new_page()
+    other_tab.goto(f"{browser_user.url}/#/people")
+    expect(other_tab.get_by_role("row", name=re.compile("Asha <b>")).first).to_be_visible()
     with open_browser_user(browser, browser_user.url) as asha:
         asha.page.goto(link)
         expect(asha.page.locator("a.chat")).to_have_count(1)
@@ -44,7 +48,9 @@ def test_an_admin_lets_somebody_in_by_a_link_and_shuts_the_door(
 
     log = page.get_by_role("region", name="What was done")
     expect(log.locator("tbody tr").nth(0)).to_contain_text("Revoked access")
-    expect(log.locator("tbody tr").nth(1)).to_contain_text(re.compile("bootstrap.*Let somebody in.*Asha <b>"))
+    there = other_tab.get_by_role("region", name="Who has access").get_by_role("row", name=re.compile("Asha <b>"))
+    expect(there).to_contain_text("revoked", timeout=15_000)
+    expect(log.locator("tbody tr").nth(1)).to_contain_text(re.compile("Owner.*Let somebody in.*Asha <b>"))
 
 
 @pytest.mark.long

@@ -1,11 +1,13 @@
 """The way in and out, in a browser."""
 
+import re
+
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from store.access import tokens
 from store.postgres import connections
-from tests.support.browser import BrowserUser
+from tests.support.browser import BrowserUser, open_browser_user
 from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact
 
 
@@ -82,15 +84,47 @@ def test_a_server_that_is_away_is_told_and_waited_for(browser_user: BrowserUser)
 
 
 def test_hindi_is_a_choice_that_stays(browser_user: BrowserUser) -> None:
+    """In every tab: somebody who reads one language would not understand the other tab."""
     page = browser_user.sign_in()
+    other_tab = browser_user.context.new_page()
+    other_tab.goto(browser_user.url)
+    expect(other_tab.get_by_role("heading", name="Waiting for the first message")).to_be_visible()
     page.get_by_role("button", name="Settings").click()
     page.get_by_label("Language").select_option("hi")
+    expect(other_tab.get_by_role("heading", name="पहले संदेश का इंतज़ार")).to_be_visible()
     expect(page.get_by_role("heading", name="पहले संदेश का इंतज़ार")).to_be_visible()
     page.reload()
 
     expect(page.get_by_role("heading", name="पहले संदेश का इंतज़ार")).to_be_visible()
     assert page.evaluate("document.documentElement.lang") == "hi"
     browser_user.save_screenshot("hindi")
+
+
+@pytest.mark.long
+def test_whatever_keeps_somebody_out_is_said_in_their_language(
+    browser: Browser, api_url: str, history: HistoryWriter, reader_token: str
+) -> None:
+    """A wrong or ended token, an account provider that refuses, and a server that is away."""
+    history.store(message_fact("hello"))
+    with open_browser_user(browser, api_url, locale="hi-IN") as somebody:
+        page = somebody.page
+        for fragment, reason in (
+            ("token=wrong", "यह टोकन मान्य नहीं है।"),
+            ("refused=sso_not_allowed", "आपके खाते की यहाँ पहुँच नहीं। संचालक से पूछें।"),
+            ("refused=sso_failed", "खाता प्रदाता जवाब नहीं दे रहा। फिर कोशिश करें।"),
+        ):
+            page.goto("about:blank")
+            page.goto(f"{api_url}/#{fragment}")
+            expect(page.get_by_role("alert")).to_have_text(reason)
+            shown = page.locator("main").inner_text()
+            assert not re.search("[A-Za-z]", shown.replace("./run", "").replace("var/api-token", "")), shown
+        somebody.save_screenshot("door-hindi")
+        somebody.sign_in(reader_token).locator("a.chat").wait_for()
+        history.execute("UPDATE api_tokens SET expires_at = now() WHERE name = 'reader'")
+        expect(page.get_by_role("alert")).to_have_text("आप साइन आउट हो गए हैं।", timeout=20_000)
+        page.route("**/api/**", lambda route: route.abort())
+        page.reload()
+        expect(page.get_by_role("heading")).to_have_text("सर्वर जवाब नहीं दे रहा।")
 
 
 @pytest.mark.long
@@ -101,7 +135,7 @@ def test_a_link_asks_before_it_changes_who_is_signed_in(browser_user: BrowserUse
     page = browser_user.sign_in()
 
     page.goto(f"{browser_user.url}/#token={other}")
-    page.get_by_role("button", name="Stay signed in as bootstrap").click()
+    page.get_by_role("button", name="Stay signed in as Owner").click()
     expect(page.get_by_text("No chats yet")).to_be_visible()
     stayed = page.evaluate("fetch('/api/session').then((answer) => answer.json())")
     page.goto(f"{browser_user.url}/#token={other}")
