@@ -5,9 +5,11 @@ spellings of the parts that such groups do not find: numbers and codes without t
 of their code points. A character of a script without spaces is treated as a word.
 """
 
+import functools
 import re
 import string
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from store.model import spelling
 
@@ -24,6 +26,21 @@ _MAX_LETTERS = 4
 """The greatest length of a word without a digit that may be part of a code, as in KT INS114 DRE."""
 _CLOSING = (",", ";", "!", "?", '"')
 """Punctuation after which a number or code does not continue."""
+_MAX_CACHED_WORDS = 16_384
+_MAX_CACHED_LENGTH = 32
+"""Characters of a word that is cached: nearly every word of a text occurred before."""
+
+
+class _Part(NamedTuple):
+    """A word as a possible part of a number or a code."""
+
+    code: str
+    """The word without separators and surrounding punctuation; empty for punctuation."""
+    has_separators: bool
+    has_digit: bool
+    is_part: bool
+    may_continue: bool
+    """Whether the next word may belong to the same number or code."""
 
 
 def build(text: str) -> str:
@@ -92,20 +109,28 @@ def _codes(words: list[str]) -> Iterator[str]:
     pieces = 0
     previous_has_digit = previous_may_continue = False
     for word in words:
-        code = _squeeze(word)
+        code, has_separators, has_digit, is_part, may_continue = (
+            _part(word) if len(word) <= _MAX_CACHED_LENGTH else _part.__wrapped__(word)
+        )
         if not code:
             continue
-        has_digit = any(map(str.isdecimal, code))
-        is_part = has_digit or len(code) <= _MAX_LETTERS
         if not (is_part and previous_may_continue and (has_digit or previous_has_digit)):
             if pieces > 1:
                 yield "".join(run)
             run, pieces = [], 0
         run.append(code)
-        pieces += 2 if _has_inner_separators(word, code) else 1
-        previous_has_digit, previous_may_continue = has_digit, is_part and not word.endswith(_CLOSING)
+        pieces += 2 if has_separators else 1
+        previous_has_digit, previous_may_continue = has_digit, may_continue
     if pieces > 1:
         yield "".join(run)
+
+
+@functools.lru_cache(_MAX_CACHED_WORDS)
+def _part(word: str) -> _Part:
+    code = _squeeze(word)
+    has_digit = any(map(str.isdecimal, code))
+    is_part = has_digit or len(code) <= _MAX_LETTERS
+    return _Part(code, _has_inner_separators(word, code), has_digit, is_part, is_part and not word.endswith(_CLOSING))
 
 
 def _squeeze(word: str) -> str:

@@ -8,7 +8,7 @@ from psycopg import errors as postgres_errors
 
 from store.feed import chat_names, search_document
 from store.model import spelling
-from store.postgres import advisory_locks, errors
+from store.postgres import advisory_locks, errors, json_rows
 from store.postgres.connections import Connection
 from store.postgres.errors import StoreError
 
@@ -191,8 +191,7 @@ def _index(connection: Connection, row_ids: Sequence[int]) -> None:
     )
     documents = {row_id: search_document.build(text) for row_id, text in cast("Iterable[tuple[int, str]]", cursor)}
     parameters = {
-        "ids": list(row_ids),
-        "documents": [documents.get(row_id, "") for row_id in row_ids],
+        "documents": json_rows.encode({"id": row_id, "text": documents.get(row_id, "")} for row_id in row_ids),
         "spelling": spelling.VERSION,
     }
     # Replaced rather than updated, because a trigger takes an update for one by a worker that does not know the column
@@ -200,15 +199,11 @@ def _index(connection: Connection, row_ids: Sequence[int]) -> None:
     connection.execute(
         """
         DELETE FROM search_index AS s
-        WHERE s.id = ANY(%(ids)s::bigint[]) AND NOT EXISTS (
-                SELECT
-                FROM unnest(%(ids)s::bigint[], %(documents)s::text[]) AS d (id, text)
-                JOIN whatsapp_messages AS m USING (id)
-                WHERE d.id = s.id
-                    AND (s.text, s.spelling, s.chat_id, s.session_id, s.direction, s.message_type, s.timestamp) = (
-                        d.text, %(spelling)s, m.chat_id, m.session_id, m.direction, m.message_type, m.timestamp
-                    )
-            )
+        USING json_to_recordset(%(documents)s::json) AS d (id bigint, text text), whatsapp_messages AS m
+        WHERE s.id = d.id AND m.id = d.id
+            AND (s.text, s.spelling, s.chat_id, s.session_id, s.direction, s.message_type, s.timestamp)
+                IS DISTINCT FROM
+                (d.text, %(spelling)s, m.chat_id, m.session_id, m.direction, m.message_type, m.timestamp)
         """,
         parameters,
     )
@@ -216,7 +211,7 @@ def _index(connection: Connection, row_ids: Sequence[int]) -> None:
         """
         INSERT INTO search_index (id, chat_id, session_id, direction, message_type, timestamp, text, spelling)
         SELECT m.id, m.chat_id, m.session_id, m.direction, m.message_type, m.timestamp, d.text, %(spelling)s
-        FROM unnest(%(ids)s::bigint[], %(documents)s::text[]) AS d (id, text)
+        FROM json_to_recordset(%(documents)s::json) AS d (id bigint, text text)
         JOIN whatsapp_messages AS m USING (id)
         WHERE d.text <> ''
         ORDER BY m.id

@@ -71,7 +71,7 @@ def normalize(text: str) -> str:
     spaces and control characters become spaces, and dashes become hyphens. Joiners, directional marks and other
     invisible characters are removed.
     """
-    return compose(text).translate(_SPELLINGS)
+    return _spell_composed(compose(text))
 
 
 def normalize_start(text: str, max_length: int) -> str:
@@ -83,7 +83,7 @@ def normalize_start(text: str, max_length: int) -> str:
     parts: list[str] = []
     length = 0
     for start in range(0, len(composed), _PIECE_LENGTH):
-        parts.append(composed[start : start + _PIECE_LENGTH].translate(_SPELLINGS))
+        parts.append(_spell_composed(composed[start : start + _PIECE_LENGTH]))
         length += len(parts[-1])
         if length >= max_length:
             break
@@ -99,6 +99,13 @@ def normalize_with_offsets(composed: str) -> tuple[str, list[int]]:
 def is_blank(text: str) -> bool:
     """Return whether the text has no visible character."""
     return not normalize(text).strip(" ")
+
+
+def _spell_composed(composed: str) -> str:
+    # Of printable ASCII, only capitals have another spelling.
+    if composed.isascii() and composed.isprintable():
+        return composed.lower()
+    return composed.translate(_SPELLINGS)
 
 
 def _spell(character: str) -> str:

@@ -6,7 +6,7 @@ import time
 
 from store.feed import search_index
 from store.ledger import batch_runs
-from store.postgres import errors
+from store.postgres import connections, errors
 from store.postgres.connections import Connection
 from store.postgres.pool import Pool
 
@@ -17,8 +17,8 @@ IDLE_SECONDS = 0.5
 ERROR_SECONDS = 5.0
 BATCH_RUNS_INTERVAL = 10.0
 """Seconds between two looks for batches that are in no run."""
-CHANGES_PER_TRANSACTION = 250
-"""Few, as an open transaction holds younger changes back from readers of the feed."""
+CHANGES_PER_TRANSACTION = 1000
+"""Not more, as an open transaction holds younger changes back from readers of the feed."""
 MIN_BATCHES = 500
 """A run is extended once so many batches are in none."""
 
@@ -27,7 +27,7 @@ class Indexer:
     """One worker's indexer; of several, one works at a time."""
 
     def __init__(self, database_url: str) -> None:
-        self._pool = Pool(database_url, "indexer", size=1, read_only=False)
+        self._pool = Pool(database_url, "indexer", size=1, read_only=False, overrides=connections.KEY_LOOKUP_SETTINGS)
         self._stopping = threading.Event()
         self._limit = CHANGES_PER_TRANSACTION
         self._thread = threading.Thread(target=self._run, name="indexer", daemon=True)

@@ -39,6 +39,14 @@ def every_character() -> Iterator[str]:
     return (chr(code) for code in range(sys.maxunicode + 1) if not 0xD800 <= code < 0xE000)
 
 
+def test_ascii_is_spelled_alike_alone_and_beside_another_script() -> None:
+    ascii_characters = list(map(chr, range(128)))
+
+    beside = [spelling.normalize(character + "ह")[:-1] for character in ascii_characters]
+    assert [spelling.normalize(character) for character in ascii_characters] == beside
+    assert spelling.normalize("".join(ascii_characters)) == "".join(beside)
+
+
 def test_the_digits_of_every_script_are_digits() -> None:
     """Unicode has more than sixty rows of them, and each of its versions adds some."""
     assert len(DIGITS) > 600
