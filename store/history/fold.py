@@ -151,6 +151,7 @@ class Fold:
         inserted, changed = messages.upsert(
             self.connection,
             [self._message_copy(event, fact, key, own.get(event.session_id, own_phone)) for event, fact, key in facts],
+            {key.key_id for key in self.locked_keys.values() if key.is_new},
         )
         for row_id, copy in inserted:
             session_id, canonical_chat_id = self._canonical_chat(copy.chat_id)

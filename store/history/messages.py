@@ -1,12 +1,13 @@
 """Inserts messages and merges further copies into the same row, keeping the best content."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final, LiteralString, NamedTuple, TypeAlias, cast
 
 from store.model import message_columns, timestamps
 from store.model.facts import ContentState, Direction, Message, Status
+from store.model.message_columns import Column
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 
@@ -52,11 +53,14 @@ class MessageCopy(NamedTuple):
         """True if somebody has to read the message, provided that this is its only copy."""
         return self.direction == "incoming" and not self.is_notice and not self.is_history
 
+    def values(self) -> tuple[object, ...]:
+        """Return the values of `message_columns.COPY`, then `is_in_group`."""
+        return (*self[:_CONTENT_FIELD], *self.content, *self[_CONTENT_FIELD + 1 :])
+
 
 def _to_json_row(copy: MessageCopy) -> json_rows.JsonRow:
     # A third of the columns is null. Leaving them out saves time on both sides.
-    values = (*copy[:_CONTENT_FIELD], *copy.content, *copy[_CONTENT_FIELD + 1 :])
-    return {name: value for name, value in zip(_COPY_NAMES, values, strict=True) if value is not None}
+    return {name: value for name, value in zip(_COPY_NAMES, copy.values(), strict=True) if value is not None}
 
 
 _CONTENT_FIELD = MessageCopy._fields.index("content")
@@ -94,9 +98,11 @@ def content_tiebreaker(digest: bytes) -> int:
 
 
 def upsert(
-    connection: Connection, copies: Iterable[MessageCopy]
+    connection: Connection, copies: Iterable[MessageCopy], new_key_ids: Collection[int]
 ) -> tuple[list[tuple[int, MessageCopy]], list[ChangedMessage]]:
     """Insert or merge the rows of these copies, whose keys and chats are locked.
+
+    `new_key_ids` are the keys that this transaction inserted: no row with them can exist.
 
     Returns the inserted rows as (row id, copy), and the changed rows.
     """
@@ -105,7 +111,8 @@ def upsert(
     for number, layer in enumerate(_conflict_free_layers(copies)):
         rest: Sequence[MessageCopy] = layer
         if number == 0:
-            inserted_rows, rest = _insert(connection, layer)
+            inserted_rows, rest = _insert(connection, [copy for copy in layer if copy.key_id not in new_key_ids])
+            inserted_rows += _copy_new(connection, [copy for copy in layer if copy.key_id in new_key_ids])
         if rest:
             changed += _merge(connection, rest)
     return inserted_rows, changed
@@ -128,6 +135,8 @@ def _insert(
     connection: Connection, copies: Sequence[MessageCopy]
 ) -> tuple[list[tuple[int, MessageCopy]], list[MessageCopy]]:
     """Insert the copies. Return the inserted rows, and the copies whose rows already exist."""
+    if not copies:
+        return [], []
     inserted = connection.execute(
         _INSERT,
         {"rows": json_rows.encode(_to_json_row(copy) for copy in copies)},
@@ -138,6 +147,27 @@ def _insert(
         for row_id, key_id, chat_id, direction in cast("list[tuple[int, int, int, Direction]]", inserted.fetchall())
     ]
     return inserted_rows, list(by_identity.values())
+
+
+def _copy_new(connection: Connection, copies: Iterable[MessageCopy]) -> list[tuple[int, MessageCopy]]:
+    """Insert copies whose rows cannot exist, and return their rows.
+
+    COPY takes half of the time of an INSERT, but cannot skip rows that already exist.
+    """
+    ordered = sorted(copies, key=attrgetter("identity"))
+    if not ordered:
+        return []
+    reserved = connection.execute(
+        "SELECT nextval('whatsapp_messages_id_seq') FROM generate_series(1, %s)", [len(ordered)]
+    ).fetchall()
+    row_ids = [cast("int", row_id) for (row_id,) in reserved]
+    with connection.cursor() as cursor, cursor.copy(_COPY) as rows:
+        rows.set_types([column.type for column in _COPY_COLUMNS])
+        for row_id, copy in zip(row_ids, ordered, strict=True):
+            # psycopg truncates integers to their column's size. Parsers bound media_seconds, the only external one.
+            *values, _ = copy.values()
+            rows.write_row((row_id, *values, copy.base_status, copy.is_unread))
+    return list(zip(row_ids, ordered, strict=True))
 
 
 def _merge(connection: Connection, copies: Sequence[MessageCopy]) -> list[ChangedMessage]:
@@ -174,7 +204,7 @@ def _merge(connection: Connection, copies: Sequence[MessageCopy]) -> list[Change
                 m.is_history AND r.is_history AS is_history,
                 m.is_history AND NOT r.is_history AND m.direction = 'incoming'
                     AND NOT (r.is_in_group AND m.message_type = 'system') AS became_unread
-            FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
+            FROM json_to_recordset(%(rows)s::json) AS r (
                 key_id bigint, chat_id bigint, direction text, timestamp bigint, time_source text, base_status text,
                 sender text, sender_name text, from_number text, is_history boolean, is_in_group boolean
             )
@@ -196,12 +226,20 @@ _INSERT: LiteralString = f"""
     SELECT {message_columns.names(message_columns.COPY, "r")}, r.base_status,
         -- Nobody has to read notices of a group or messages from the past.
         r.direction = 'incoming' AND NOT (r.is_in_group AND r.message_type = 'system') AND NOT r.is_history
-    FROM jsonb_to_recordset(%(rows)s::jsonb)
+    FROM json_to_recordset(%(rows)s::json)
         AS r ({message_columns.declarations(message_columns.COPY)}, is_in_group boolean)
     ORDER BY r.key_id, r.chat_id, r.direction
     ON CONFLICT (key_id, chat_id, direction) DO NOTHING
     RETURNING id, key_id, chat_id, direction
 """  # noqa: S608 - assembled from literals only, which the type proves
+
+_COPY_COLUMNS = (
+    Column("id", "bigint"),
+    *message_columns.COPY,
+    Column("status", "text"),
+    Column("unread", "boolean"),
+)
+_COPY: LiteralString = f"COPY whatsapp_messages ({message_columns.names(_COPY_COLUMNS)}) FROM STDIN (FORMAT binary)"
 
 _REPLACED = (*message_columns.CONTENT, *message_columns.CONTENT_RANK)
 _REPLACE_CONTENT: LiteralString = f"""
@@ -212,7 +250,7 @@ _REPLACE_CONTENT: LiteralString = f"""
             THEN m.direction = 'incoming' AND r.message_type <> 'system' AND NOT m.is_history
             ELSE m.unread
         END
-    FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
+    FROM json_to_recordset(%(rows)s::json) AS r (
         key_id bigint, chat_id bigint, direction text, is_in_group boolean, {message_columns.declarations(_REPLACED)}
     )
     WHERE m.key_id = r.key_id AND m.chat_id = r.chat_id AND m.direction = r.direction

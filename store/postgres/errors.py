@@ -40,6 +40,9 @@ def translated() -> Generator[None]:
     """Translate psycopg's errors, keeping the cause. Messages contain no value and no password."""
     try:
         yield
+    except OverflowError as error:
+        # A number in a row of COPY that exceeds the type of its column.
+        raise PermanentError("PostgreSQL: NumericValueOutOfRange (22003)", "22003") from error
     except psycopg.DataError as error:
         # psycopg rejects some values without a code, such as a NUL in text.
         raise PermanentError(_message(error), error.sqlstate) from error

@@ -131,7 +131,7 @@ def record(connection: Connection, draft: SendDraft, *, own_phone: str | None = 
         )
         send = get(connection, draft.send_id) or _get_by_idempotency_key(connection, draft)
         if inserted.rowcount:
-            change = Change("send", draft.session_id, chat.canonical_chat_id, send_id=str(draft.send_id))
+            change = Change("send", draft.session_id, chat.canonical_chat_id, send_id=draft.send_id)
             changes.publish(connection, [change])
     assert send is not None, "the transaction inserted it, or conflicted with it"
     return send, send.send_id == draft.send_id
@@ -166,7 +166,7 @@ def complete(
         if updated is not None:
             folded = _fold_message(connection, send, own_phone)
             session_id, chat_id = chats.find_canonical(connection, cast("int", updated[1]))
-            changes.publish(connection, [*folded, Change("send", session_id, chat_id, send_id=str(send_id))])
+            changes.publish(connection, [*folded, Change("send", session_id, chat_id, send_id=send_id)])
     return send
 
 

@@ -47,7 +47,7 @@ def mark_interrupted(connection: Connection, owner: str) -> list[UUID]:
             {"max_seconds": MAX_ANSWER_SECONDS, "owner": owner},
         ).fetchall()
         interrupted = cast("list[tuple[UUID, str, int]]", rows)
-        changes.publish(connection, [Change("send", name, chat, send_id=str(send)) for send, name, chat in interrupted])
+        changes.publish(connection, [Change("send", name, chat, send_id=send) for send, name, chat in interrupted])
     return [send_id for send_id, _, _ in interrupted]
 
 
@@ -70,7 +70,7 @@ def expire_queued(connection: Connection) -> list[UUID]:
             {"max_seconds": MAX_QUEUED_SECONDS},
         ).fetchall()
         expired = cast("list[tuple[UUID, str, int]]", rows)
-        changes.publish(connection, [Change("send", name, chat, send_id=str(send)) for send, name, chat in expired])
+        changes.publish(connection, [Change("send", name, chat, send_id=send) for send, name, chat in expired])
     return [send_id for send_id, _, _ in expired]
 
 
