@@ -7,8 +7,9 @@ attempt to store it. The RQ job carries no data; it only makes a worker drain th
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import cast
+from typing import Any, NamedTuple, cast
+
+import orjson
 
 STREAM = "sak:events"
 CONSUMER_GROUP = "workers"
@@ -48,9 +49,8 @@ class UnreadableEntryError(ValueError):
     """A stream entry is no batch: a newer version wrote it, or another program."""
 
 
-@dataclass(frozen=True, slots=True)
-class RawBatch:
-    """The events that one writer acknowledges together, in order of arrival."""
+class RawBatch(NamedTuple):
+    """The events that one writer acknowledges together, in order of arrival. A tuple for speed."""
 
     writer: str
     """The random id of one run of an ingest process: 32 hexadecimal digits."""
@@ -105,7 +105,7 @@ def from_fields(fields: Mapping[bytes, bytes]) -> RawBatch:
     Only what identifies and delimits the events is required: any other fact of the head may be absent or wrong.
     """
     try:
-        head = json.loads(fields[b"head"])
+        head = _decode_head(fields[b"head"])
         blob = fields[b"bodies"]
         version = _parse_number(head["v"])
         _check_version(version)
@@ -142,6 +142,13 @@ def traceparents(fields: Mapping[bytes, bytes]) -> tuple[str, ...]:
     except (KeyError, TypeError, ValueError, RecursionError):
         return ()
     return tuple(str(each) for each in cast("list[object]", trace)) if isinstance(trace, list) else ()
+
+
+def _decode_head(head: bytes) -> Any:  # noqa: ANN401 - JSON of any program
+    try:
+        return orjson.loads(head)
+    except orjson.JSONDecodeError:
+        return json.loads(head)  # it also reads NaN, which an optional fact may be
 
 
 def _check_version(version: int) -> None:

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -114,7 +113,7 @@ print([name for name in sys.modules if name.startswith(heavy)])
 
 def test_a_reader_without_tracing_reads_a_traced_batch() -> None:
     """Ingest may be the first that is upgraded, or the only one that is told to trace."""
-    fields = contract.to_fields(replace(BATCH, traceparents=("a", "b")))
+    fields = contract.to_fields(BATCH._replace(traceparents=("a", "b")))
 
     assert contract.from_fields(fields) == BATCH
     assert contract.traceparents(fields) == ("a", "b")

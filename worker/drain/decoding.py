@@ -5,7 +5,6 @@ entry's id. The result depends only on the entry, so it is the same whenever the
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from ingest.queue import contract
 from ingest.queue.contract import RawBatch
@@ -38,7 +37,7 @@ def raw_batch(fields: Mapping[bytes, bytes], appended_at: int | None) -> RawBatc
     ahead = 0 if appended_at is None else max(raw.received_at, default=0) - appended_at
     if ahead <= MAX_RECEIPT_AHEAD:
         return raw
-    return replace(raw, received_at=tuple(max(0, received_at - ahead) for received_at in raw.received_at))
+    return raw._replace(received_at=tuple(max(0, received_at - ahead) for received_at in raw.received_at))
 
 
 def event(raw: RawBatch, index: int, appended_at: int | None) -> Event:

@@ -1,7 +1,6 @@
 """The format of stream entries, which versions of ingest and worker must share during a deployment."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +21,7 @@ KEPT = contract.RawBatch(
 )
 
 
-OF_SENDERS = replace(KEPT, senders=("", "waha:shop"))
+OF_SENDERS = KEPT._replace(senders=("", "waha:shop"))
 VERSIONS = {1: KEPT, contract.SENDERS_VERSION: OF_SENDERS}
 """The batch of each golden entry, by its version."""
 
@@ -58,7 +57,7 @@ def test_every_written_batch_is_read_back(
     """Bodies are nobody's business: any bytes, none, or many."""
     batch = contract.RawBatch("a" * 32, number, upto, tuple(range(len(bodies))), tuple(bodies), spooled)
     if sender:
-        batch = replace(batch, senders=(sender,) * len(bodies))
+        batch = batch._replace(senders=(sender,) * len(bodies))
 
     assert contract.from_fields(contract.to_fields(batch)) == batch
 

@@ -10,12 +10,17 @@ import re
 from collections.abc import Mapping
 from typing import TypeAlias, cast
 
+import orjson
+
 from worker.senders.reasons import Reason, UnreadableEventError
 
 JsonObject: TypeAlias = Mapping[str, object]
 
 MAX_DEPTH = 128
 _MAX_DIGITS = 40
+_DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"000000000")
+_TOO_LONG_NUMBER = b"0" * 19
+"""Digits from which on orjson may read a number as a float."""
 
 _OPENING = frozenset("[{")
 _CLOSING = frozenset("]}")
@@ -42,6 +47,22 @@ _DECODER = json.JSONDecoder(
 
 def decode(body: bytes) -> JsonObject:
     """The body's JSON object, with the last value of a repeated key. Raises UnreadableEventError."""
+    fields = as_object(_decode_plain(body))
+    return _decode_any(body) if fields is None else fields
+
+
+def _decode_plain(body: bytes) -> object:
+    """The value of what nearly every body is: JSON without long numbers, not deep; None for any other."""
+    is_deep = body.count(b"[") + body.count(b"{") > MAX_DEPTH
+    if is_deep or _TOO_LONG_NUMBER in body.translate(_DIGITS_AS_ZERO):
+        return None
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _decode_any(body: bytes) -> JsonObject:
     if not body:
         raise UnreadableEventError(Reason.EMPTY_BODY)
     try:
