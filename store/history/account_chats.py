@@ -22,7 +22,7 @@ def in_other_sessions(
     found = connection.execute(
         """
         SELECT c.session_id, c.address
-        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, address text)
+        FROM json_to_recordset(%(rows)s::json) AS r (session_id text, address text)
         JOIN chats AS c USING (session_id, address)
         """,
         {"rows": json_rows.encode(rows)},
@@ -43,7 +43,7 @@ def follow_primary(
         """
         UPDATE chats AS c
         SET merged_into = p.canonical_chat_id, rev = c.rev + 1
-        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, address text, primary_id text)
+        FROM json_to_recordset(%(rows)s::json) AS r (session_id text, address text, primary_id text)
         JOIN chats AS p ON p.session_id = r.primary_id AND p.address = r.address
         JOIN chats AS before ON before.session_id = r.session_id AND before.address = r.address
         WHERE c.chat_id = before.chat_id AND before.merged_into IS DISTINCT FROM p.canonical_chat_id

@@ -79,7 +79,7 @@ def _refresh(connection: Connection, unread_deltas: Mapping[int, int], to_recoun
         f"""
         WITH canonical_chats AS (
             SELECT c.chat_id, c.kind, c.merged_into, r.unread AS grown
-            FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (chat_id bigint, unread bigint)
+            FROM json_to_recordset(%(rows)s::json) AS r (chat_id bigint, unread bigint)
             JOIN chats AS c USING (chat_id)
         ),
         shown AS (

@@ -2,8 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from store.history.parsed_events import ParsedEvent
 from store.model.facts import Ack, Delete, Direction, Edit, Reaction, Status
@@ -15,8 +14,7 @@ _AUTHOR_BYTES: Final = 8
 _KINDS: Mapping[type, UpdateKind] = {Ack: "ack", Edit: "edit", Delete: "delete", Reaction: "reaction"}
 
 
-@dataclass(frozen=True, slots=True)
-class MessageUpdate:
+class MessageUpdate(NamedTuple):
     key_id: int
     kind: UpdateKind
     digest: bytes
@@ -89,7 +87,7 @@ def one_per_author(updates: Iterable[ReceivedUpdate]) -> Collection[MessageUpdat
     if len(first) == len(earliest):
         return earliest.values()
     return [
-        update if first[key_id, kind, digest] == author else replace(update, digest=digest + _author_digest(author))
+        update if first[key_id, kind, digest] == author else update._replace(digest=digest + _author_digest(author))
         for (key_id, kind, digest, author), update in earliest.items()
     ]
 

@@ -55,7 +55,7 @@ def add_evidence(connection: Connection, evidence: Iterable[ObservedLidAlias]) -
             """
             INSERT INTO lid_aliases AS a (session_id, lid, phone, observed_at, digest)
             SELECT r.session_id, r.lid, r.phone, r.observed_at, decode(r.digest, 'hex')
-            FROM jsonb_to_recordset(%(rows)s::jsonb)
+            FROM json_to_recordset(%(rows)s::json)
                 AS r (session_id text, lid text, phone text, observed_at bigint, digest text)
             ORDER BY r.session_id, r.lid, r.phone
             ON CONFLICT (session_id, lid, phone) DO UPDATE
@@ -102,7 +102,7 @@ def _related_by_evidence(connection: Connection, wanted: set[ChatAddress]) -> se
         """
         WITH given AS (
             SELECT r.session_id, r.address
-            FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, address text)
+            FROM json_to_recordset(%(rows)s::json) AS r (session_id text, address text)
         ),
         phones AS (
             SELECT g.session_id, g.address FROM given AS g
@@ -166,7 +166,7 @@ def _resolve(connection: Connection, aliases: Iterable[ChatAddress]) -> list[Lid
         """
         WITH winners AS (
             SELECT r.session_id, r.lid, winner.phone
-            FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, lid text)
+            FROM json_to_recordset(%(rows)s::json) AS r (session_id text, lid text)
             LEFT JOIN LATERAL (
                 SELECT a.phone
                 FROM lid_aliases AS a

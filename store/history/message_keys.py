@@ -5,8 +5,7 @@ wrote. Without the lock, neither might see the other.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import NamedTuple, TypeAlias, cast
 
 from store.postgres import json_rows
 from store.postgres.connections import Connection
@@ -17,8 +16,9 @@ MessageKey: TypeAlias = tuple[str, str]
 """
 
 
-@dataclass(frozen=True, slots=True)
-class LockedKey:
+class LockedKey(NamedTuple):
+    """A locked row. A tuple for speed, as there is one for every message."""
+
     key_id: int
     is_new: bool
     """True if this transaction inserted the key, so that nothing about the message is stored yet."""
@@ -41,7 +41,7 @@ def lock(
         """
         INSERT INTO message_keys (session_number, message_id)
         SELECT r.session_number, r.message_id
-        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_number integer, message_id text)
+        FROM json_to_recordset(%(rows)s::json) AS r (session_number integer, message_id text)
         ORDER BY r.session_number, r.message_id
         ON CONFLICT (session_number, message_id) DO NOTHING
         RETURNING key_id, session_number, message_id
@@ -55,7 +55,7 @@ def lock(
             """
             SELECT k.key_id, k.session_number, k.message_id, k.has_tombstone
             FROM message_keys AS k
-            JOIN jsonb_to_recordset(%(rows)s::jsonb) AS r (session_number integer, message_id text)
+            JOIN json_to_recordset(%(rows)s::json) AS r (session_number integer, message_id text)
                 USING (session_number, message_id)
             ORDER BY k.session_number, k.message_id
             FOR UPDATE OF k

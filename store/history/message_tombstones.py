@@ -73,7 +73,7 @@ def add(connection: Connection, identities: Collection[MessageIdentity]) -> None
             """
             INSERT INTO expired_message_tombstones (key_id, chat_id, direction)
             SELECT r.key_id, r.chat_id, r.direction
-            FROM jsonb_to_recordset(%s::jsonb) AS r (key_id bigint, chat_id bigint, direction text)
+            FROM json_to_recordset(%s::json) AS r (key_id bigint, chat_id bigint, direction text)
             ORDER BY r.key_id, r.chat_id, r.direction
             ON CONFLICT DO NOTHING
             """,
@@ -82,7 +82,7 @@ def add(connection: Connection, identities: Collection[MessageIdentity]) -> None
         connection.execute(
             """
             DELETE FROM message_updates AS k
-            USING jsonb_to_recordset(%s::jsonb) AS r (key_id bigint, chat_id bigint)
+            USING json_to_recordset(%s::json) AS r (key_id bigint, chat_id bigint)
             WHERE k.key_id = r.key_id AND k.chat_id = r.chat_id
             """,
             [rows],

@@ -5,7 +5,7 @@ arrival therefore does not matter.
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import LiteralString, cast
 
 from store.history.event_updates import MessageUpdate
@@ -31,7 +31,7 @@ def add(connection: Connection, updates: Iterable[MessageUpdate]) -> None:
     """Store the updates. An update that has several copies takes the time of the earliest one."""
     connection.execute(
         _ADD,
-        {"rows": json_rows.encode(asdict(update) for update in updates)},
+        {"rows": json_rows.encode(update._asdict() for update in updates)},
     )
 
 
@@ -155,7 +155,7 @@ _BESIDE_DIGEST = tuple(column for column in message_columns.UPDATE if column.nam
 _ADD: LiteralString = f"""
     INSERT INTO message_updates AS k (digest, {message_columns.names(_BESIDE_DIGEST)})
     SELECT decode(r.digest, 'hex'), {message_columns.names(_BESIDE_DIGEST, "r")}
-    FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (digest text, {message_columns.declarations(_BESIDE_DIGEST)})
+    FROM json_to_recordset(%(rows)s::json) AS r (digest text, {message_columns.declarations(_BESIDE_DIGEST)})
     ORDER BY r.key_id, r.kind, r.digest
     ON CONFLICT (key_id, kind, digest) DO UPDATE
     SET occurred_at = excluded.occurred_at

@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from store.history.accounts import Accounts
 from store.history.chats import ChatAddress
@@ -16,8 +15,9 @@ MESSAGE_FACTS = (Message, Ack, Edit, Delete, Reaction)
 """The types of MessageFact as a tuple, for which isinstance is several times as fast."""
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedEvent:
+class ParsedEvent(NamedTuple):
+    """What one copy of an event tells of one session. A tuple for speed, as there is one for every event."""
+
     digest: bytes
     received_at: int
     """The time of receipt of this copy in ms."""

@@ -76,7 +76,7 @@ def record(connection: Connection, reported: Iterable[tuple[str, str]]) -> None:
         SET phones = (SELECT array_agg(DISTINCT p ORDER BY p) FROM unnest(s.phones || r.phones) AS p)
         FROM (
             SELECT r.session_id, array_agg(r.phone) AS phones
-            FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, phone text)
+            FROM json_to_recordset(%(rows)s::json) AS r (session_id text, phone text)
             GROUP BY r.session_id
         ) AS r
         WHERE s.session_id = r.session_id AND NOT r.phones <@ s.phones

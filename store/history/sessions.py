@@ -70,7 +70,7 @@ def record_last_seen(connection: Connection, last_seen: Mapping[tuple[str, str],
         """
         INSERT INTO session_events AS e (session_number, event, last_at)
         SELECT s.session_number, r.event, r.last_at
-        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (session_id text, event text, last_at bigint)
+        FROM json_to_recordset(%(rows)s::json) AS r (session_id text, event text, last_at bigint)
         JOIN sessions AS s USING (session_id)
         ORDER BY s.session_number, r.event
         ON CONFLICT (session_number, event) DO UPDATE SET last_at = excluded.last_at WHERE excluded.last_at > e.last_at

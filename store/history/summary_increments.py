@@ -61,7 +61,7 @@ def apply(connection: Connection, increments: Sequence[SummaryIncrement]) -> set
         WITH increments AS MATERIALIZED (
             SELECT r.chat_id, r.unread, r.first, r.timestamp, r.receive_order, r.id, r.name, r.quality, r.at,
                 decode(r.digest, 'hex') AS digest
-            FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
+            FROM json_to_recordset(%(rows)s::json) AS r (
                 chat_id bigint, unread bigint, first bigint, timestamp bigint, receive_order bigint, id bigint,
                 name text, quality smallint, at bigint, digest text
             )

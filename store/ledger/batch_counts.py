@@ -25,7 +25,7 @@ def claim(connection: Connection, batches: Iterable[Batch], generation: str | No
         """
         INSERT INTO batches (writer, number, size, upto, stored)
         SELECT r.writer, r.number, r.size, r.upto, r.size
-        FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (writer uuid, number bigint, size integer, upto bigint)
+        FROM json_to_recordset(%(rows)s::json) AS r (writer uuid, number bigint, size integer, upto bigint)
         WHERE %(generation)s::uuid IS NULL OR require_generation(%(generation)s::uuid)
         ORDER BY r.writer, r.number
         ON CONFLICT (writer, number) DO NOTHING
@@ -48,7 +48,7 @@ def known(connection: Connection, ids: Iterable[BatchId]) -> set[BatchId]:
         found = connection.execute(
             """
             SELECT replace(b.writer::text, '-', ''), b.number
-            FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (writer uuid, number bigint)
+            FROM json_to_recordset(%(rows)s::json) AS r (writer uuid, number bigint)
             JOIN batches AS b USING (writer, number)
             """,
             {"rows": json_rows.encode({"writer": writer, "number": number} for writer, number in ids)},
@@ -68,7 +68,7 @@ def record_counts(connection: Connection, counts: Mapping[BatchId, Counter[str]]
             UPDATE batches AS b
             SET stored = r.stored, duplicate = r.duplicate, noise = r.noise,
                 ping = r.ping, parked = r.parked, forgotten = r.forgotten
-            FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
+            FROM json_to_recordset(%(rows)s::json) AS r (
                 writer uuid, number bigint, stored integer, duplicate integer, noise integer,
                 ping integer, parked integer, forgotten integer
             )

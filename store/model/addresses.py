@@ -17,6 +17,8 @@ from store.model import national_spellings, spelling
 from store.model.facts import ChatKind
 
 _MAX_LENGTH = 128
+_MAX_CACHED = 16_384
+"""Texts whose address is cached: most events are from people who wrote before."""
 
 _JID = re.compile(r"([0-9]{1,32}(?:-[0-9]{1,32})?|status)(?:[._][0-9]{1,5})?(?::[0-9]{1,5})?@([a-z.]{1,20})", re.ASCII)
 """`user.agent:device@server`, or `user_agent` in older versions. Agent and device identify one of a person's devices.
@@ -59,16 +61,18 @@ def parse(value: object) -> str | None:
     Numbers may be written in the digits of any script, with separators, `+` or `00`. Bare digits are a phone.
     """
     if isinstance(value, str) and "@" in value:
-        # The common case.
-        user = value.removesuffix("@s.whatsapp.net")
-        return user if _PHONE.fullmatch(user) else _parse_jid(value)
+        return _parse_jid(value) if len(value) <= _MAX_LENGTH else None
     return parse_phone(value)
 
 
+@functools.lru_cache(_MAX_CACHED)
 def _parse_jid(value: str) -> str | None:
+    user = value.removesuffix("@s.whatsapp.net")
+    if _PHONE.fullmatch(user):
+        return user  # the common case
     if value.endswith("@bsuid"):
         return parse_business_scoped(value.removesuffix("@bsuid"))
-    if len(value) > _MAX_LENGTH or (match := _JID.fullmatch(spelling.normalize(value).strip())) is None:
+    if (match := _JID.fullmatch(spelling.normalize(value).strip())) is None:
         return None
     user, server = match.groups()
     if server in _PHONE_SERVERS:
@@ -91,8 +95,11 @@ def parse_phone(value: object) -> str | None:
     """Return the digits of a bare or formatted number, with or without a device, or None for any other value."""
     if isinstance(value, int) and value > 0 and not isinstance(value, bool):
         value = str(value)
-    if not isinstance(value, str) or len(value) > _MAX_LENGTH:
-        return None
+    return _parse_number(value) if isinstance(value, str) and len(value) <= _MAX_LENGTH else None
+
+
+@functools.lru_cache(_MAX_CACHED)
+def _parse_number(value: str) -> str | None:
     digits = value.removeprefix("+")
     if _PHONE.fullmatch(digits) and not _country_code_and_zero().match(digits):
         return digits
@@ -168,6 +175,7 @@ def parse_business_scoped(value: object) -> str | None:
     return f"{value}@bsuid" if isinstance(value, str) and _BUSINESS_SCOPED.fullmatch(value) else None
 
 
+@functools.lru_cache(_MAX_CACHED)
 def merge_rank(address: str) -> int:
     """Return the rank of an address. Addresses are only merged into addresses of a higher rank.
 
@@ -178,6 +186,7 @@ def merge_rank(address: str) -> int:
     return 1 if national_spellings.standard(address) else 2
 
 
+@functools.lru_cache(_MAX_CACHED)
 def kind_of(address: str) -> ChatKind:
     """Return the kind of a normalised address. Bare digits are a phone."""
     _, at, server = address.partition("@")

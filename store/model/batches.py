@@ -1,11 +1,10 @@
 """Defines batches of parsed events, which a worker passes to the store."""
 
-from dataclasses import dataclass
-
 from store.model.facts import Outcome
+from store.model.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Event:
     """One copy of an event in a batch."""
 
@@ -29,7 +28,7 @@ class Event:
         return self.first_order + self.batch_index
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Batch:
     """A batch of events, which is written completely or not at all. (writer, number) identifies it."""
 

@@ -8,8 +8,9 @@ phone: `120363041234567890@g.us`, `200000000000011@lid`, `120363999999@newslette
 suffix.
 """
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from store.model.records import record
 
 Direction: TypeAlias = Literal["incoming", "outgoing"]
 MessageType: TypeAlias = Literal[
@@ -35,7 +36,7 @@ ChatKind: TypeAlias = Literal["phone", "group", "lid", "newsletter", "broadcast"
 SessionState: TypeAlias = Literal["connected", "disconnected", "connecting", "logged_out"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Message:
     """A message as reported by one event. Several events may report the same message."""
 
@@ -67,7 +68,7 @@ class Message:
     """True if the gateway reports a message of the past, which is neither new nor unread."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ack:
     """A delivery status of a message."""
 
@@ -83,7 +84,7 @@ class Ack:
     """The id of the send that was passed to the gateway, or None if the event does not contain it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Edit:
     """A new text of a message."""
 
@@ -103,7 +104,7 @@ class Edit:
     time: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Delete:
     """The deletion of a message for everyone."""
 
@@ -115,7 +116,7 @@ class Delete:
     time: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reaction:
     """A reaction to a message. The newest reaction of each person counts."""
 
@@ -135,7 +136,7 @@ class Reaction:
     time: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LidAlias:
     """Evidence that a LID, Meta's id or another national spelling of a phone is of the person with this phone."""
 
@@ -146,7 +147,7 @@ class LidAlias:
     time: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DisplayName:
     """The name of the person at an address. In groups, it is the name of the sender, not of the group."""
 
@@ -157,7 +158,7 @@ class DisplayName:
     time: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SessionReport:
     """The state or phone that a session reports about itself."""
 
@@ -171,7 +172,7 @@ class SessionReport:
 Fact: TypeAlias = Message | Ack | Edit | Delete | Reaction | LidAlias | DisplayName | SessionReport
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SessionFacts:
     """The facts of an event about one session."""
 
@@ -179,7 +180,7 @@ class SessionFacts:
     facts: tuple[Fact, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outcome:
     """The result of parsing one event."""
 

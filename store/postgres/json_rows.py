@@ -1,7 +1,8 @@
 """Encodes the rows of a statement as one JSON parameter.
 
-For a batch, `jsonb_to_recordset` with one parameter takes half the time of arrays, because psycopg adapts the elements
-of arrays one by one.
+For a batch, `json_to_recordset` with one parameter takes a third of the time of arrays, because psycopg adapts the
+elements of arrays one by one. `jsonb_to_recordset` takes PostgreSQL twice as long, because it first builds a document
+that is read only once.
 """
 
 import json

@@ -7,7 +7,7 @@ fact that precedes the right one is retracted first (store/replay/retractions.py
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Literal, TypeAlias, cast
 
 from store.erasure import suppressions
@@ -143,7 +143,7 @@ def apply_missing(connection: Connection, sources: Sequence[SourceEvent]) -> lis
 
 
 def _without_messages(event: ParsedEvent) -> ParsedEvent:
-    return replace(event, facts=tuple(fact for fact in event.facts if isinstance(fact, _FACT_TYPES)))
+    return event._replace(facts=tuple(fact for fact in event.facts if isinstance(fact, _FACT_TYPES)))
 
 
 def describe(latest_fact: LatestFact, before: str | None) -> Difference:

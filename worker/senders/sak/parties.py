@@ -173,6 +173,8 @@ def _find_aliases(envelope: Envelope, person: str, keys: tuple[str, ...], time: 
             lid, phone = person, addresses.parse_unambiguous_phone(value)
         else:
             lid, phone = _parse_alias(name, value), person
+            if lid == person:
+                continue
             if lid is not None and not addresses.is_lid(lid):
                 # The person's number in another national spelling.
                 lid, phone = national_spellings.standard_pair(person, lid) or (None, None)
