@@ -157,9 +157,8 @@ class Fold:
             session_id, canonical_chat_id = self._canonical_chat(copy.chat_id)
             self.changes.append(Change("message", session_id, canonical_chat_id, row_id))
             if copy.is_unread:
-                self.summary_changes.add_incoming(
-                    canonical_chat_id, copy.chat_id, (copy.timestamp, copy.receive_order, row_id)
-                )
+                message = (copy.timestamp, copy.receive_order, row_id)
+                self.summary_changes.add_incoming(canonical_chat_id, copy.chat_id, message)
             else:
                 self.summary_changes.mark_stale(canonical_chat_id)
         for row in changed:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final, LiteralString, NamedTuple, TypeAlias, cast
 
+from store.history import new_messages
 from store.model import message_columns, timestamps
 from store.model.facts import ContentState, Direction, Message, Status
-from store.model.message_columns import Column
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 
@@ -150,24 +150,10 @@ def _insert(
 
 
 def _copy_new(connection: Connection, copies: Iterable[MessageCopy]) -> list[tuple[int, MessageCopy]]:
-    """Insert copies whose rows cannot exist, and return their rows.
-
-    COPY takes half of the time of an INSERT, but cannot skip rows that already exist.
-    """
+    """Insert the copies, whose rows cannot exist yet. Return the inserted rows."""
     ordered = sorted(copies, key=attrgetter("identity"))
-    if not ordered:
-        return []
-    reserved = connection.execute(
-        "SELECT nextval('whatsapp_messages_id_seq') FROM generate_series(1, %s)", [len(ordered)]
-    ).fetchall()
-    row_ids = [cast("int", row_id) for (row_id,) in reserved]
-    with connection.cursor() as cursor, cursor.copy(_COPY) as rows:
-        rows.set_types([column.type for column in _COPY_COLUMNS])
-        for row_id, copy in zip(row_ids, ordered, strict=True):
-            # psycopg truncates integers to their column's size. Parsers bound media_seconds, the only external one.
-            *values, _ = copy.values()
-            rows.write_row((row_id, *values, copy.base_status, copy.is_unread))
-    return list(zip(row_ids, ordered, strict=True))
+    rows = [(*copy.values()[:-1], copy.base_status, copy.is_unread) for copy in ordered]
+    return list(zip(new_messages.copy(connection, rows), ordered, strict=True))
 
 
 def _merge(connection: Connection, copies: Sequence[MessageCopy]) -> list[ChangedMessage]:
@@ -232,14 +218,6 @@ _INSERT: LiteralString = f"""
     ON CONFLICT (key_id, chat_id, direction) DO NOTHING
     RETURNING id, key_id, chat_id, direction
 """  # noqa: S608 - assembled from literals only, which the type proves
-
-_COPY_COLUMNS = (
-    Column("id", "bigint"),
-    *message_columns.COPY,
-    Column("status", "text"),
-    Column("unread", "boolean"),
-)
-_COPY: LiteralString = f"COPY whatsapp_messages ({message_columns.names(_COPY_COLUMNS)}) FROM STDIN (FORMAT binary)"
 
 _REPLACED = (*message_columns.CONTENT, *message_columns.CONTENT_RANK)
 _REPLACE_CONTENT: LiteralString = f"""

@@ -17,8 +17,7 @@ from store.model import national_spellings, spelling
 from store.model.facts import ChatKind
 
 _MAX_LENGTH = 128
-_MAX_CACHED = 16_384
-"""Texts whose address is cached: most events are from people who wrote before."""
+_MAX_CACHED = 16_384  # most events are from people who wrote before
 
 _JID = re.compile(r"([0-9]{1,32}(?:-[0-9]{1,32})?|status)(?:[._][0-9]{1,5})?(?::[0-9]{1,5})?@([a-z.]{1,20})", re.ASCII)
 """`user.agent:device@server`, or `user_agent` in older versions. Agent and device identify one of a person's devices.
@@ -175,7 +174,6 @@ def parse_business_scoped(value: object) -> str | None:
     return f"{value}@bsuid" if isinstance(value, str) and _BUSINESS_SCOPED.fullmatch(value) else None
 
 
-@functools.lru_cache(_MAX_CACHED)
 def merge_rank(address: str) -> int:
     """Return the rank of an address. Addresses are only merged into addresses of a higher rank.
 
@@ -186,7 +184,6 @@ def merge_rank(address: str) -> int:
     return 1 if national_spellings.standard(address) else 2
 
 
-@functools.lru_cache(_MAX_CACHED)
 def kind_of(address: str) -> ChatKind:
     """Return the kind of a normalised address. Bare digits are a phone."""
     _, at, server = address.partition("@")
