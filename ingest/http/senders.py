@@ -20,7 +20,7 @@ from ingest.signing.verifiers import KnownSender, Verifiers
 
 MAX_CHALLENGE_LENGTH = 256
 _NO_SNIFFING = {"x-content-type-options": "nosniff"}
-"""The challenge is a stranger's text, and no page."""
+"""Keeps browsers from displaying the challenge, which is a stranger's text, as a page."""
 
 
 @dataclass(frozen=True, slots=True)
