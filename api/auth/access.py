@@ -185,7 +185,7 @@ class AuthMiddleware:
         return caller
 
     def _noted(self, address: str, caller: Caller | None) -> Caller | None:
-        """The caller; nobody counts as a failed attempt from this address."""
+        """Return the caller, or record a failed attempt from this address if there is none."""
         if caller is None:
             self._failed_attempts.record_failure(address)
         return caller

@@ -1,7 +1,7 @@
-"""The contract between the two ends of the queue: names, RQ's job, and the format of a stream entry.
+"""Defines the contract between the two ends of the queue: names, the RQ job, and the format of a stream entry.
 
-A stream entry is one batch: the raw bodies that were in flight together, under an identity given before the first
-attempt to store it. The RQ job carries no data; it only makes a worker drain the stream.
+A stream entry is one batch: raw bodies that were received concurrently, under an identity that is assigned before the
+first attempt to store it. The RQ job carries no data; it only makes a worker drain the stream.
 """
 
 import json
@@ -16,37 +16,38 @@ CONSUMER_GROUP = "workers"
 WRITERS = "sak:writers"
 """The hash in which every writer reports its state once a second (`ingest/queue/writer_reports.py`)."""
 REFUSED = "sak:refused"
-"""Hash of signed webhooks that were refused: by code the number, `:at` the last time in ms, `:bytes` a large size."""
+"""The hash of refused signed webhooks. By code: their number, the last time in ms (`:at`), and a large size (`:bytes`).
+"""
 DATABASE = "sak:database"
-"""The hash by which workers know the database that has the stream's events (worker/drain/database_marker.py)."""
+"""The hash in which workers record the database that stores the stream's events (worker/drain/database_marker.py)."""
 RQ_QUEUE = "drain"
 RQ_JOB = "worker.jobs.drain"
 RQ_JOB_TIMEOUT_SECONDS = 30
 RQ_FAILURE_TTL_SECONDS = 300
-"""Seconds for which RQ keeps a failed drain job; its events are in the stream, not in the job."""
+"""The time in seconds for which RQ keeps a failed drain job. Its events are in the stream, not in the job."""
 RQ_QUEUE_KEY = f"rq:queue:{RQ_QUEUE}"
 RQ_INTERMEDIATE_KEY = f"{RQ_QUEUE_KEY}:intermediate"
-"""Jobs that a worker has taken from the queue and not yet begun."""
+"""Jobs that a worker has taken from the queue but not started."""
 RQ_STARTED_KEY = f"rq:wip:{RQ_QUEUE}"
-"""Jobs that are running, by the time at which RQ gives them up."""
+"""Running jobs, by the time at which RQ gives them up."""
 
 WRITER_PATTERN = re.compile("[0-9a-f]{32}")
 FORMAT_VERSION = 2
-"""The version of an entry. A reader accepts every version up to its own; `tests/payloads/queue/` has one of each."""
+"""The version of an entry. A reader accepts every version up to its own. `tests/payloads/queue/` has one of each."""
 
 SENDERS_VERSION = 2
-"""The version of an entry whose head names senders; an entry without them remains of version 1."""
+"""The version of entries whose head contains senders. Entries without senders remain at version 1."""
 DEFAULT_SENDER = ""
-"""The sender of events at /whatsapp-webhook: SAK."""
+"""The sender of events at /whatsapp-webhook, which is SAK."""
 SENDER_PATTERN = re.compile("[a-z0-9]{1,16}:[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """`kind:name`."""
 
 ORDERS_PER_MILLISECOND = 65_536
-"""Events that can have one receipt and still be in order."""
+"""The number of events that can have the same receipt and still be ordered."""
 
 
 class UnreadableEntryError(ValueError):
-    """A stream entry is no batch: a newer version wrote it, or another program."""
+    """A stream entry is not a batch, because a newer version or another program wrote it."""
 
 
 class RawBatch(NamedTuple):
@@ -55,31 +56,33 @@ class RawBatch(NamedTuple):
     writer: str
     """The random id of one run of an ingest process: 32 hexadecimal digits."""
     number: int
-    """The batch's number, counted by its writer from 1 without gaps."""
+    """The number of the batch, counted by its writer from 1 without gaps."""
     acknowledged_events: int
-    """Events that the writer has acknowledged, this batch included."""
+    """The number of events that the writer has acknowledged, including this batch."""
     received_at: tuple[int, ...]
-    """Time of receipt of each event, in milliseconds since 1970 (UTC)."""
+    """The time of receipt of each event, in milliseconds since 1970 (UTC)."""
     bodies: tuple[bytes, ...]
-    """The raw bodies, unchanged; as many as `received_at`. Both are empty in a progress batch
-    of an older ingest, which reported its position so."""
+    """The raw bodies, unchanged, as many as `received_at`. Both are empty in progress batches of older versions of
+    ingest, which reported their position in this way.
+    """
     spooled_events: int = 0
-    """Events in the writer's spool when it made this batch; 0 if the entry does not say a number."""
+    """The number of events in the writer's spool when it created this batch, or 0 if the entry contains no number."""
     first_order: int = 0
-    """Events of earlier batches that may have the receipt of the first event: they come before it."""
+    """The number of events in earlier batches that may have the same receipt as the first event. They precede it."""
     traceparents: tuple[str, ...] = ()
-    """The batch's traceparent, then those of its requests; empty without tracing."""
+    """The traceparent of the batch, followed by those of its requests. Empty without tracing."""
     senders: tuple[str, ...] = ()
-    """The sender of each event as `kind:name`, '' for events at /whatsapp-webhook; empty if all are."""
+    """The sender of each event as `kind:name`, or '' for events at /whatsapp-webhook. Empty if all events came there.
+    """
 
     @property
     def name(self) -> str:
-        """`writer:number`, as acknowledgements, logs and the ledger name the batch."""
+        """`writer:number`, as in acknowledgements, logs and the ledger."""
         return f"{self.writer}:{self.number}"
 
 
 def to_fields(batch: RawBatch) -> dict[bytes, bytes]:
-    """The batch as the two fields of a stream entry."""
+    """Return the batch as the two fields of a stream entry."""
     head: dict[str, object] = {
         "v": SENDERS_VERSION if batch.senders else 1,
         "writer": batch.writer,
@@ -100,9 +103,9 @@ def to_fields(batch: RawBatch) -> dict[bytes, bytes]:
 
 
 def from_fields(fields: Mapping[bytes, bytes]) -> RawBatch:
-    """The batch of a stream entry; raises UnreadableEntryError for any other entry.
+    """Return the batch in a stream entry. Raises UnreadableEntryError for any other entry.
 
-    Only what identifies and delimits the events is required: any other fact of the head may be absent or wrong.
+    Only the parts that identify and delimit the events are required. Any other part of the head may be absent or wrong.
     """
     try:
         head = _decode_head(fields[b"head"])
@@ -136,7 +139,7 @@ def from_fields(fields: Mapping[bytes, bytes]) -> RawBatch:
 
 
 def traceparents(fields: Mapping[bytes, bytes]) -> tuple[str, ...]:
-    """The entry's traceparents; a malformed `trace` counts as none and never makes the entry unreadable."""
+    """Return the entry's traceparents. A malformed `trace` counts as none and never makes the entry unreadable."""
     try:
         trace = json.loads(fields[b"head"])["trace"]
     except (KeyError, TypeError, ValueError, RecursionError):
@@ -157,7 +160,7 @@ def _check_version(version: int) -> None:
 
 
 def _parse_number(value: object) -> int:
-    """A number that the ledger can hold: no negative size, nothing beyond bigint."""
+    """Return a number that the ledger can store: not negative, and within bigint."""
     if type(value) is not int or not 0 <= value < 1 << 63:
         raise ValueError
     return value

@@ -200,7 +200,10 @@ class TailFiles:
 
 
 def _count_waits() -> int:
-    """How often this thread has waited; not how often others took the processor from it, as on a busy machine."""
+    """Return how often this thread has waited voluntarily.
+
+    It excludes the times when others took the processor from it, as on a busy machine.
+    """
     return resource.getrusage(getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)).ru_nvcsw
 
 

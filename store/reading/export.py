@@ -74,7 +74,7 @@ class ExportPage:
     """JSON objects, oldest first; not empty."""
     chat: ExportChat
     is_first: bool
-    """Whether this is the first page of its chat."""
+    """True if this is the first page of its chat."""
 
 
 WHOLE_HISTORY = ExportPeriod()

@@ -1,7 +1,7 @@
 """Consumes the stream: reads entries, claims abandoned ones, and acknowledges them after COMMIT.
 
-Acknowledged entries stay in the stream for a while (worker/drain/kept_entries.py), so its length says nothing about
-what waits: `StreamConsumer.state` does.
+Acknowledged entries stay in the stream for a while (worker/drain/kept_entries.py), so the length of the stream does not
+show how many entries wait. `StreamConsumer.state` does.
 """
 
 from collections.abc import Sequence
@@ -17,20 +17,20 @@ from ingest.queue.consumer_group import GroupPosition
 from ingest.queue.contract import CONSUMER_GROUP, DATABASE, STREAM
 
 ABANDONED_AFTER_MS = 5_000
-"""Milliseconds without a refresh after which an entry counts as left by a dead worker."""
+"""In ms. An entry without a refresh for this long counts as abandoned by a dead worker."""
 
 DEAD_CONSUMER_AFTER_MS = 86_400_000
-"""Idle milliseconds after which a consumer without pending entries counts as a dead worker's."""
+"""In ms. A consumer that has no pending entries and is idle for this long counts as dead."""
 
 UNREADABLE_STREAM = f"{STREAM}:unreadable"
-"""The stream of entries that no worker could read so far."""
+"""The stream of entries that no worker has been able to read."""
 
 MAX_COUNTED = 100
-"""Entries that are read to count them where Redis does not tell the group's lag."""
+"""The number of entries that are read in order to count them if Redis does not report the group's lag."""
 
 EntryFields: TypeAlias = dict[bytes, bytes]
 _Reply: TypeAlias = list[tuple[bytes, EntryFields | None]]
-"""Ids and fields; the fields of a deleted entry are None."""
+"""Ids and fields. The fields of a deleted entry are None."""
 
 
 class StreamEntry(NamedTuple):
@@ -39,35 +39,35 @@ class StreamEntry(NamedTuple):
     id: bytes
     fields: EntryFields
     deaths: int
-    """Earlier deliveries of the entry to workers that died."""
+    """The number of earlier deliveries of the entry to workers that died."""
 
     @property
     def appended_at(self) -> int:
-        """Time of the append in ms, by Redis' clock."""
+        """The time in ms when the entry was appended, by Redis' clock."""
         return _milliseconds(self.id)
 
 
 @dataclass(frozen=True, slots=True)
 class StreamState:
-    """The stream at one moment."""
+    """The state of the stream at one moment."""
 
     length: int
-    """Entries, those that are committed and kept included."""
+    """The number of entries, including those that are committed and kept."""
     uncommitted: int
-    """Entries that are not committed; an upper bound where Redis does not tell the group's lag."""
+    """The number of entries that are not committed. It is an upper bound if Redis does not report the group's lag."""
     oldest_uncommitted_at: int | None
-    """Time of the append of the oldest of them, in ms by Redis' clock; None if there is none."""
+    """The time in ms when the oldest of these was appended, by Redis' clock, or None if there is none."""
     committed_before: bytes | None
-    """Every entry with a smaller id is committed; None without a consumer group."""
+    """Every entry with a smaller id is committed. None without a consumer group."""
 
     @property
     def kept(self) -> int:
-        """Committed entries that are still in the stream."""
+        """The number of committed entries that are still in the stream."""
         return max(0, self.length - self.uncommitted)
 
 
 class StreamConsumer:
-    """One consumer of the group."""
+    """A consumer of the group."""
 
     def __init__(self, redis: Redis, consumer_name: str) -> None:
         self.redis = redis
@@ -76,7 +76,7 @@ class StreamConsumer:
         """The database's generation in Redis (worker/drain/database_marker.py) right after the last read."""
 
     def ensure_group(self) -> None:
-        """Create stream and group if they are absent: at first, and after Redis lost its data."""
+        """Create the stream and the group if they do not exist: at first, and after Redis lost its data."""
         try:
             self.redis.xgroup_create(STREAM, CONSUMER_GROUP, id="0", mkstream=True)
         except ResponseError as error:
@@ -84,7 +84,7 @@ class StreamConsumer:
                 raise
 
     def read_new(self, count: int, *, block_ms: int | None = None) -> list[StreamEntry]:
-        """Up to `count` entries that no consumer has, waiting up to `block_ms` for the first."""
+        """Return up to `count` entries that no consumer has, waiting up to `block_ms` for the first."""
         with self._reading() as pipe:
             pipe.xreadgroup(CONSUMER_GROUP, self.consumer_name, {STREAM: ">"}, count=count, block=block_ms)
             read = self._execute_read(pipe)
@@ -97,13 +97,13 @@ class StreamConsumer:
         return [StreamEntry(id_, fields, 0) for _, entries in streams for id_, fields in entries if fields is not None]
 
     def read_own(self, count: int) -> list[StreamEntry]:
-        """Up to `count` entries that this consumer read and has not acknowledged."""
+        """Return up to `count` entries that this consumer has read and not acknowledged."""
         read = self.redis.xreadgroup(CONSUMER_GROUP, self.consumer_name, {STREAM: "0"}, count=count)
         streams = cast("list[tuple[bytes, _Reply]]", read or [])
         return [StreamEntry(id_, fields, 0) for _, entries in streams for id_, fields in entries if fields]
 
     def claim_abandoned(self, count: int) -> list[StreamEntry]:
-        """Up to `count` entries of dead workers, claimed for this consumer."""
+        """Claim up to `count` entries of dead workers for this consumer and return them."""
         try:
             pending = self._pending(count, idle_ms=ABANDONED_AFTER_MS)
         except ResponseError as error:
@@ -113,7 +113,7 @@ class StreamConsumer:
         deaths = {cast("bytes", entry["message_id"]): cast("int", entry["times_delivered"]) for entry in pending}
         if not deaths:
             return []
-        # Claims only entries that are still idle: of two workers that claim at once, one gets them.
+        # Claims only entries that are still idle, so only one of two concurrent workers gets them.
         with self._reading() as pipe:
             pipe.xclaim(STREAM, CONSUMER_GROUP, self.consumer_name, ABANDONED_AFTER_MS, list(deaths))
             claimed = self._execute_read(pipe)
@@ -127,12 +127,12 @@ class StreamConsumer:
             self.redis.xclaim(STREAM, CONSUMER_GROUP, self.consumer_name, 0, list(ids), justid=True)
 
     def reset_delivery_counts(self, ids: Sequence[bytes]) -> None:
-        """Reset the entries' deliveries: this worker could not store them and did not die."""
+        """Reset the delivery counts of entries that this worker could not store, because it did not die."""
         if ids:
             self.redis.xclaim(STREAM, CONSUMER_GROUP, self.consumer_name, 0, list(ids), retrycount=0, justid=True)
 
     def acknowledge(self, ids: Sequence[bytes]) -> None:
-        """Acknowledge entries; only after COMMIT."""
+        """Acknowledge entries. Call this only after COMMIT."""
         for start in range(0, len(ids), 1000):
             self.redis.xack(STREAM, CONSUMER_GROUP, *ids[start : start + 1000])
 
@@ -145,23 +145,23 @@ class StreamConsumer:
             pipe.execute()
 
     def unreadable_count(self) -> int:
-        """Entries that are set aside."""
+        """Return the number of entries that are set aside."""
         return self.redis.xlen(UNREADABLE_STREAM)
 
     def remove_consumer(self) -> None:
-        """Remove this consumer, unless it has pending entries, which other workers then claim."""
+        """Remove this consumer. If it has pending entries, keep it, so that other workers can claim them."""
         for consumer in self.redis.xinfo_consumers(STREAM, CONSUMER_GROUP):
             if consumer["name"] == self.consumer_name.encode() and not consumer["pending"]:
                 self.redis.xgroup_delconsumer(STREAM, CONSUMER_GROUP, self.consumer_name)
 
     def remove_dead_consumers(self, idle_ms: int = DEAD_CONSUMER_AFTER_MS) -> None:
-        """Remove consumers without pending entries that have been idle for `idle_ms`."""
+        """Remove consumers that have no pending entries and have been idle for `idle_ms`."""
         for consumer in self.redis.xinfo_consumers(STREAM, CONSUMER_GROUP):
             if not consumer["pending"] and consumer["idle"] >= idle_ms:
                 self.redis.xgroup_delconsumer(STREAM, CONSUMER_GROUP, consumer["name"])
 
     def has_work(self) -> bool:
-        """Whether a drain would find entries, new or abandoned."""
+        """Return whether a drain would find new or abandoned entries."""
         position = self._position()
         if position is None:
             return self.redis.xlen(STREAM) > 0
@@ -170,7 +170,7 @@ class StreamConsumer:
         )
 
     def state(self) -> StreamState:
-        """The stream's lengths and the age of what waits."""
+        """Return the lengths of the stream and the age of the oldest waiting entry."""
         length, position = self.redis.xlen(STREAM), self._position()
         if position is None:
             first = self._entries(self.redis.xrange(STREAM, count=1))
@@ -191,7 +191,7 @@ class StreamConsumer:
         )
 
     def newest_acknowledged(self, count: int) -> list[EntryFields]:
-        """The fields of up to `count` of the newest entries that were delivered, without those that are pending."""
+        """Return the fields of up to `count` of the newest entries that were delivered and are not pending."""
         position = self._position()
         if position is None:
             return []
@@ -203,7 +203,7 @@ class StreamConsumer:
         return [fields for id_, fields in delivered if id_ not in pending_ids]
 
     def newest_fields(self, count: int) -> list[EntryFields]:
-        """The newest entries' fields."""
+        """Return the fields of the newest entries."""
         return [fields for _, fields in self._entries(self.redis.xrevrange(STREAM, count=count))]
 
     @staticmethod
@@ -218,7 +218,10 @@ class StreamConsumer:
         return self.redis.pipeline(transaction=False)  # pyright: ignore[reportUnknownMemberType] - shard_hint
 
     def _execute_read(self, pipe: Pipeline) -> object:
-        """The reply to the command in the pipeline, or its error; then reads the generation, in the same round trip."""
+        """Return the reply to the command in the pipeline, or raise its error.
+
+        The generation is read in the same round trip.
+        """
         pipe.hget(DATABASE, "generation")
         reply, generation = cast("list[object]", pipe.execute(raise_on_error=False))
         self.generation = generation.decode() if isinstance(generation, bytes) else None

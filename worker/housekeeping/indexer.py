@@ -1,4 +1,4 @@
-"""Keeps the search index and the ledger's batch runs up to date, in its own thread, so that drains do not delay it."""
+"""Keeps the search index and the ledger's batch runs up to date in its own thread, so that drains do not delay it."""
 
 import logging
 import threading
@@ -13,18 +13,18 @@ from store.postgres.pool import Pool
 log = logging.getLogger("worker.housekeeping.indexer")
 
 IDLE_SECONDS = 0.5
-"""Seconds between two looks for new changes."""
+"""The time between two checks for new changes, in seconds."""
 ERROR_SECONDS = 5.0
 BATCH_RUNS_INTERVAL = 10.0
-"""Seconds between two looks for batches that are in no run."""
+"""The time between two checks for batches that are in no run, in seconds."""
 CHANGES_PER_TRANSACTION = 1000
-"""Not more, as an open transaction holds younger changes back from readers of the feed."""
+"""Not more, because an open transaction holds back newer changes from readers of the feed."""
 MIN_BATCHES = 500
-"""A run is extended once so many batches are in none."""
+"""The number of batches outside of runs from which the runs are extended."""
 
 
 class Indexer:
-    """One worker's indexer; of several, one works at a time."""
+    """The indexer of one worker. If there are several, only one works at a time."""
 
     def __init__(self, database_url: str) -> None:
         self._pool = Pool(database_url, "indexer", size=1, read_only=False, overrides=connections.KEY_LOOKUP_SETTINGS)
@@ -33,12 +33,12 @@ class Indexer:
         self._thread = threading.Thread(target=self._run, name="indexer", daemon=True)
 
     def start(self) -> None:
-        """Index until `stop`."""
+        """Start a thread that indexes until `stop`."""
         self._pool.open()
         self._thread.start()
 
     def stop(self) -> None:
-        """Wait for the current transaction, and close the connection."""
+        """Wait for the current transaction and close the connection."""
         self._stopping.set()
         self._thread.join()
         self._pool.close()
@@ -60,9 +60,10 @@ class Indexer:
                     self._stopping.wait(IDLE_SECONDS)
 
     def _advance_index(self, connection: Connection) -> bool:
-        """Index the next changes; returns whether there may be more.
+        """Index the next changes. Return whether there may be more.
 
-        After a transaction that its texts made fail, the next has half as many changes; a single one is skipped.
+        After a transaction that failed because of its texts, the next one has half as many changes. A single change
+        that fails is skipped.
         """
         try:
             has_more = search_index.advance(connection, self._limit)

@@ -1,7 +1,7 @@
-"""Finds a message's chat, direction and sender, and the evidence on LIDs and names that they carry.
+"""Finds the chat, direction and sender of a message, and its evidence on LIDs and names.
 
-A number counts as a phone only as a phone's JID or with '+': in the chat of a LID, the gateway puts the LID's digits
-into `wa_id` and `from_number`.
+A number counts as a phone only in a phone's JID or with '+', because in the chat of a LID, the gateway puts the LID's
+digits into `wa_id` and `from_number`.
 """
 
 from store.model import addresses, national_spellings
@@ -23,7 +23,7 @@ _CONTACT_NAME_KEYS = ("contactName", "contact_name")
 _NUMBER_KEYS = ("number", "phone", "jid", "id")
 _CONTACT_KEYS = frozenset((*_CONTACT_NAME_KEYS, "contact"))
 
-# Keys of a person's other address: of the sender, the recipient, and a group's sender.
+# Keys of a person's other address: that of the sender, the recipient, and a group's sender.
 _FROM_ALIAS_KEYS = (
     *("from_lid", "fromLid", "from_number", "fromNumber", "wa_id", "waId"),
     *("senderPn", "sender_pn", "senderLid", "sender_lid", "remoteJidAlt"),
@@ -46,7 +46,10 @@ _SENDER_ALIAS_KEYS = (
 
 
 def read(envelope: Envelope, *, is_sent: bool, time: int | None) -> Parties:
-    """The parties of an event; `is_sent` if its name implies outgoing. Raises UnreadableEventError without a chat."""
+    """Return the parties of an event. `is_sent` is set if its name implies outgoing.
+
+    Raises UnreadableEventError without a chat.
+    """
     is_ours = is_sent or envelope.is_from_me
     chat, others = _resolve_chat(envelope, is_sent=is_sent, is_ours=is_ours)
     evidence: list[LidAlias | DisplayName] = []
@@ -71,33 +74,33 @@ def read(envelope: Envelope, *, is_sent: bool, time: int | None) -> Parties:
 
 
 def find_chat(envelope: Envelope) -> str | None:
-    """The chat of an event about an outgoing message; None if the other side is absent or ambiguous.
+    """Return the chat of an event about an outgoing message, or None if the other side is absent or ambiguous.
 
-    `from` does not count: in an acknowledgement it may be either side.
+    `from` does not count, because in an acknowledgement it may be either side.
     """
     chat = _find_chat_jid(envelope)
     return addresses.parse(first_value(envelope.all_objects, _TO_KEYS)) if chat is None else chat
 
 
 def find_push_name(envelope: Envelope) -> str | None:
-    """The sender's push name."""
+    """Return the push name of the sender."""
     return text.name(first_value(envelope.all_objects, _PUSH_NAME_KEYS))
 
 
 def is_implicitly_sent(envelope: Envelope) -> bool:
-    """Whether an event whose name has no direction is outgoing: it has a recipient and no sender."""
+    """Return whether an event whose name has no direction is outgoing: it has a recipient but no sender."""
     places = envelope.all_objects
     return first_value(places, _FROM_KEYS) is None and first_value(places, _TO_KEYS) is not None
 
 
 def _resolve_chat(envelope: Envelope, *, is_sent: bool, is_ours: bool) -> tuple[str, tuple[str, ...]]:
-    """The chat's address, and the keys of the same person's other address."""
+    """Return the address of the chat, and the keys of the same person's other address."""
     places = envelope.all_objects
     chat: object = _find_chat_jid(envelope)
     if is_ours and chat is None:
         chat = first_value(places, _TO_KEYS)
         if chat is None and (not is_sent or first_value(places, ("from_jid",)) is not None):
-            # In SAK's flat events `from` is the chat in both directions; elsewhere it would be the owner's number.
+            # In SAK's flat events, `from` is the chat in both directions. Elsewhere it would be the owner's number.
             return _parse_chat(envelope, first_value(places, _FROM_KEYS)), _FROM_ALIAS_KEYS
     if is_ours:
         return _parse_chat(envelope, chat), _TO_ALIAS_KEYS
@@ -105,13 +108,13 @@ def _resolve_chat(envelope: Envelope, *, is_sent: bool, is_ours: bool) -> tuple[
 
 
 def _find_chat_lid(envelope: Envelope, chat: str) -> str | None:
-    """The LID of a chat that the gateway reports under a phone: the chat is the LID's, the phone is its guess."""
+    """Return the LID of a chat that the gateway reports under a phone. The LID is certain, the phone is a guess."""
     lid = addresses.parse_lid(first_value(envelope.all_objects, _LID_KEYS)) if addresses.is_phone(chat) else None
     return None if lid is None or lid.removesuffix("@lid") == chat else lid
 
 
 def _find_chat_jid(envelope: Envelope) -> str | None:
-    """The JID in a field for the chat; a bare number there may be the gateway's own."""
+    """Return the JID in a field for the chat. A bare number there may be the gateway's own."""
     if envelope.has_none_of(_CHAT_HINT_KEYS):
         return None
     key = envelope.message_key
@@ -129,7 +132,7 @@ def _parse_chat(envelope: Envelope, value: object) -> str:
         raise UnreadableEventError(Reason.BAD_ADDRESS)
     is_number = not isinstance(value, str) or "@" not in value
     if is_number and (lid := addresses.parse_lid(first_value(envelope.all_objects, _LID_KEYS))) is not None:
-        # The LID's own digits are no phone, with or without '+'.
+        # The digits of the LID are not a phone, with or without '+'.
         return lid if lid.removesuffix("@lid") == chat else chat
     return chat
 
@@ -161,7 +164,7 @@ def _find_sender(envelope: Envelope, chat: str) -> str | None:
 
 
 def _find_aliases(envelope: Envelope, person: str, keys: tuple[str, ...], time: int | None) -> list[LidAlias]:
-    """Evidence that a LID and a phone are the same person."""
+    """Return evidence that a LID and a phone are the same person."""
     key = envelope.message_key
     places = envelope.all_objects if key is None else (*envelope.all_objects, key)
     aliases: list[LidAlias] = []
@@ -187,14 +190,14 @@ def _find_aliases(envelope: Envelope, person: str, keys: tuple[str, ...], time: 
 
 
 def _parse_alias(name: str, value: object) -> str | None:
-    """The address in a field; in a field for LIDs, bare digits are one."""
+    """Return the address in a field. In a field for LIDs, bare digits are a LID."""
     lid = addresses.parse_lid(value) if name.lower().endswith("lid") else None
     return addresses.parse(value) if lid is None else lid
 
 
 def _find_names(envelope: Envelope, chat: str, time: int | None, *, is_ours: bool) -> list[DisplayName]:
     names = list(_find_contact_names(envelope, chat, time))
-    # An outgoing message carries the owner's own push name.
+    # An outgoing message contains the owner's own push name.
     push_name = None if is_ours else find_push_name(envelope)
     if push_name is not None and display_names.is_informative(push_name, chat):
         names.append(DisplayName(chat, push_name, 1, time))
@@ -202,7 +205,7 @@ def _find_names(envelope: Envelope, chat: str, time: int | None, *, is_ours: boo
 
 
 def _find_contact_names(envelope: Envelope, chat: str, time: int | None) -> tuple[DisplayName, ...]:
-    """The chat's name in the gateway's address book, or that of the contact's own number."""
+    """Return the name of the chat in the gateway's address book, or that of the contact's own number."""
     if envelope.has_none_of(_CONTACT_KEYS):
         return ()
     contact = _find_contact(envelope)
@@ -223,7 +226,7 @@ def _find_contact_names(envelope: Envelope, chat: str, time: int | None) -> tupl
 
 
 def _find_contact(envelope: Envelope) -> JsonObject | None:
-    """The entry of the gateway's address book. The message's own `contact` is a contact card that was sent."""
+    """Return the entry in the gateway's address book. The message's own `contact` is a contact card that was sent."""
     if envelope.has_none_of(_CONTACT_KEYS):
         return None
     places = tuple(place for place in envelope.all_objects if place is not envelope.message)

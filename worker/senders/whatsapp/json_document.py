@@ -1,7 +1,7 @@
 """Decodes any bytes as JSON, in time and memory proportional to their number.
 
-What this module can decode is part of an event's identity (worker/senders/event_digest.py): a body that becomes
-readable or unreadable changes its digest. The depth is therefore limited here; the interpreter's own limit
+Whether a body can be decoded is part of an event's identity (worker/senders/event_digest.py): a body that becomes
+readable or unreadable changes its digest. The depth is therefore limited here, because the interpreter's own limit
 differs by version.
 """
 
@@ -25,16 +25,19 @@ _TOO_LONG_NUMBER = b"0" * 19
 _OPENING = frozenset("[{")
 _CLOSING = frozenset("]}")
 _STRUCTURE_PATTERN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
-"""A string or a bracket. A string may be unterminated: otherwise a body of quotes would take quadratic time."""
+"""A string or a bracket. A string may be unterminated; otherwise a body of quotes would take quadratic time."""
 
 
 def _parse_integer(digits: str) -> int | None:
-    """None for more digits than any field needs; beyond 4,300 Python would reject the whole event."""
+    """Return the number, or None if it has more digits than any field needs.
+
+    With more than 4,300 digits, Python would reject the whole event.
+    """
     return int(digits) if len(digits) <= _MAX_DIGITS else None
 
 
 def _drop_constant(_: str) -> None:
-    """Read NaN and Infinity, which Python's encoder writes, as null: the field is lost, the message is not."""
+    """Return null for NaN and Infinity, which Python's encoder writes. Only the field is lost, not the message."""
 
 
 _DECODER = json.JSONDecoder(
@@ -46,13 +49,13 @@ _DECODER = json.JSONDecoder(
 
 
 def decode(body: bytes) -> JsonObject:
-    """The body's JSON object, with the last value of a repeated key. Raises UnreadableEventError."""
+    """Return the JSON object in the body, with the last value of a repeated key. Raises UnreadableEventError."""
     fields = as_object(_decode_plain(body))
     return _decode_any(body) if fields is None else fields
 
 
 def _decode_plain(body: bytes) -> object:
-    """The value of what nearly every body is: JSON without long numbers, not deep; None for any other."""
+    """Return the value of ordinary JSON, without long numbers or deep nesting, or None for any other body."""
     is_deep = body.count(b"[") + body.count(b"{") > MAX_DEPTH
     if is_deep or _TOO_LONG_NUMBER in body.translate(_DIGITS_AS_ZERO):
         return None
@@ -84,17 +87,17 @@ def _decode_any(body: bytes) -> JsonObject:
 
 
 def as_object(value: object) -> JsonObject | None:
-    """The value if it is a JSON object."""
+    """Return the value if it is a JSON object."""
     return cast("JsonObject", value) if isinstance(value, dict) else None
 
 
 def as_list(value: object) -> list[object] | None:
-    """The value if it is a JSON list."""
+    """Return the value if it is a JSON list."""
     return cast("list[object]", value) if isinstance(value, list) else None
 
 
 def objects(value: object) -> tuple[JsonObject, ...]:
-    """The JSON objects in a list; none for any other value."""
+    """Return the JSON objects in a list, or none for any other value."""
     return tuple(cast("JsonObject", each) for each in as_list(value) or () if isinstance(each, dict))
 
 
