@@ -1,4 +1,4 @@
-"""The heading of an export: its subject, its period and its time, in the reader's language."""
+"""Builds the heading of an export: its subject, its period and its time, in the reader's language."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ _UTC = ZoneInfo("UTC")
 
 @dataclass(frozen=True, slots=True)
 class ExportHeading:
-    """What an export is of, and for whom."""
+    """Describes the subject of an export and its reader."""
 
     subject: Literal["conversation", "session"]
     period: ExportPeriod
     zone: ZoneInfo | None
-    """The reader's time zone; None: UTC."""
+    """The reader's time zone, or None for UTC."""
     language: str | None
-    """The reader's language; None: the file is for a program, or its words are English."""
+    """The reader's language. None if the file is for a program, or in English."""
     exported_at: datetime
     title: str = ""
     """The name and the address of the chat, or the name of the session."""

@@ -1,4 +1,4 @@
-"""Messages and notes as the rows of a table for people, of which CSV and workbooks are made."""
+"""Builds the rows of messages and notes for tables for people, either CSV or workbooks."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,7 +10,7 @@ COLUMNS = (
     ("time", 19), ("chat", 24), ("number", 16), ("from", 24), ("direction", 10), ("type", 10), ("text", 80),
     ("file", 24), ("status", 10), ("session", 16), ("labels", 16), ("message", 24),
 )  # fmt: skip
-"""Each with its width, in characters."""
+"""The columns and their widths in characters."""
 NOTE_COLUMNS = (("time", 19), ("chat", 24), ("number", 16), ("author", 24), ("note", 80))
 
 

@@ -1,4 +1,4 @@
-"""The words of exports, in each language of the dashboard."""
+"""Defines the words of exports in each language of the dashboard."""
 
 from collections.abc import Mapping
 

@@ -28,7 +28,7 @@ _CLOSING = (",", ";", "!", "?", '"')
 """Punctuation after which a number or code does not continue."""
 _MAX_CACHED_WORDS = 16_384
 _MAX_CACHED_LENGTH = 32
-"""Characters of a word that is cached: nearly every word of a text occurred before."""
+"""The greatest length of a word that is cached, because nearly every word occurred before."""
 
 
 class _Part(NamedTuple):
@@ -40,7 +40,7 @@ class _Part(NamedTuple):
     has_digit: bool
     is_part: bool
     may_continue: bool
-    """Whether the next word may belong to the same number or code."""
+    """True if the next word may belong to the same number or code."""
 
 
 def build(text: str) -> str:

@@ -16,7 +16,10 @@ MESSAGE_FACTS = (Message, Ack, Edit, Delete, Reaction)
 
 
 class ParsedEvent(NamedTuple):
-    """What one copy of an event tells of one session. A tuple for speed, as there is one for every event."""
+    """The facts of one copy of an event about one session.
+
+    It is a tuple for speed, because there is one for every event.
+    """
 
     digest: bytes
     received_at: int

@@ -1,6 +1,6 @@
-"""Declares the nouns of which a worker makes one for every event.
+"""Declares the types of which a worker creates an object for every event.
 
-The type checker takes them for frozen dataclasses, and at run time they are plain ones: a frozen dataclass sets each
+The type checker treats them as frozen dataclasses, but at run time they are plain ones: a frozen dataclass sets each
 field by a call, which took a seventh of a worker's time.
 """
 
@@ -12,5 +12,5 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True)
 def record(noun: type[T]) -> type[T]:
-    """A class decorator: a dataclass with slots, which is hashed by its fields and must not be changed."""
+    """Make a class a dataclass with slots, which is hashed by its fields and must not be changed."""
     return dataclass(slots=True, unsafe_hash=True)(noun)

@@ -57,7 +57,7 @@ class Pool:
         read_only: bool,
         overrides: Mapping[str, str] | None = None,
     ) -> None:
-        """`overrides` replace our settings of a connection."""
+        """Create a pool; `overrides` replace our settings of a connection."""
         self.name = application_name
         self.size = size
         self._profile = connections.build_profile(

@@ -51,7 +51,7 @@ class ExportNote:
     text: str
     author: str
     at: int
-    """ms; of the last change."""
+    """The time of the last change in ms."""
 
 
 @dataclass(frozen=True, slots=True)

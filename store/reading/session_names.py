@@ -26,7 +26,7 @@ row of sessions, and `a`, its row of account_sessions or nulls.
 
 @dataclass(frozen=True, slots=True)
 class SessionName:
-    """All by which people know a session."""
+    """The names by which people know a session."""
 
     number: int
     """The place in the order in which sessions were first seen."""
