@@ -8,7 +8,7 @@ from psycopg import errors as postgres_errors
 
 from store.feed import chat_names, search_document
 from store.model import spelling
-from store.postgres import advisory_locks, errors, json_rows
+from store.postgres import advisory_locks, connections, errors, json_rows
 from store.postgres.connections import Connection
 from store.postgres.errors import StoreError
 
@@ -30,7 +30,11 @@ def advance(connection: Connection, limit: int, *, skip_reason: str | None = Non
     with errors.translated(), connection.transaction():
         if not advisory_locks.try_acquire(connection, advisory_locks.SEARCH_INDEX):
             return False
-        connection.execute("SELECT set_config('statement_timeout', %s, true)", [_STATEMENT_TIMEOUT])
+        settings = {**connections.KEY_LOOKUP_SETTINGS, "statement_timeout": _STATEMENT_TIMEOUT}
+        connection.execute(
+            "SELECT set_config(s.name, s.value, true) FROM unnest(%s::text[], %s::text[]) AS s (name, value)",
+            [list(settings), list(settings.values())],
+        )
         return _advance_locked(connection, limit, skip_reason)
 
 

@@ -1,6 +1,6 @@
 """Provides a pool of connections that the threads of one process share."""
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -48,20 +48,11 @@ class PoolUsage:
 class Pool:
     """A pool of connections in autocommit mode. Every failure of PostgreSQL is raised as a StoreError."""
 
-    def __init__(
-        self,
-        database_url: str,
-        application_name: str,
-        *,
-        size: int,
-        read_only: bool,
-        overrides: Mapping[str, str] | None = None,
-    ) -> None:
-        """Create a pool; `overrides` replace our settings of a connection."""
+    def __init__(self, database_url: str, application_name: str, *, size: int, read_only: bool) -> None:
         self.name = application_name
         self.size = size
         self._profile = connections.build_profile(
-            database_url, read_only=read_only, overrides=READ_SETTINGS if read_only else overrides
+            database_url, read_only=read_only, overrides=READ_SETTINGS if read_only else None
         )
         self.on_write: Callable[[str], None] | None = None
         """Called after each use of `connection` with the WAL position up to which others may see its writes."""

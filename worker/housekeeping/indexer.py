@@ -6,7 +6,7 @@ import time
 
 from store.feed import search_index
 from store.ledger import batch_runs
-from store.postgres import connections, errors
+from store.postgres import errors
 from store.postgres.connections import Connection
 from store.postgres.pool import Pool
 
@@ -27,7 +27,7 @@ class Indexer:
     """The indexer of one worker. If there are several, only one works at a time."""
 
     def __init__(self, database_url: str) -> None:
-        self._pool = Pool(database_url, "indexer", size=1, read_only=False, overrides=connections.KEY_LOOKUP_SETTINGS)
+        self._pool = Pool(database_url, "indexer", size=1, read_only=False)
         self._stopping = threading.Event()
         self._limit = CHANGES_PER_TRANSACTION
         self._thread = threading.Thread(target=self._run, name="indexer", daemon=True)
