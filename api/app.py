@@ -43,6 +43,9 @@ from api.oidc.provider import Provider
 from api.openapi import document, query_parameters
 from api.operations import ledger, parked, redrives, sessions, statistics, webhook_test
 from api.people import audit, tokens
+from api.push import routes as push_routes
+from api.push.sender import PushSender
+from api.push.settings import PushSettings
 from api.sending import routes as sending_routes
 from api.sending.dispatch import SendDispatcher
 from api.settings import Settings
@@ -66,6 +69,7 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
     `timeouts` apply to calls of the gateway.
     """
     settings = Settings.from_environ(environ)
+    push_settings = PushSettings.from_environ(environ)
     database = Database.from_settings(settings)
     broadcaster = Broadcaster(database)
     revocations = RevocationWatch(database)
@@ -87,9 +91,14 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.pool_size + 4
         database.open()
         tasks = [asyncio.create_task(one.run()) for one in (broadcaster, revocations, token_uses)]
+        push = None if push_settings is None else PushSender(database, push_settings, push_routes.signing_mark(cookies))
+        if push is not None:
+            push.start()
         async with dispatcher.lifespan():
             yield
             broadcaster.close()
+        if push is not None:
+            await anyio.to_thread.run_sync(push.stop)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -134,6 +143,9 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
             Route("/api/send", sending_routes.create_send, methods=["POST"]),
             Route("/api/sends/{id}", sending_routes.get_send),
             Route("/api/sends/{id}/reconcile", sending_routes.reconcile_send, methods=["POST"]),
+            Route("/api/push", push_routes.get_key),
+            Route("/api/push", push_routes.subscribe, methods=["POST"]),
+            Route("/api/push", push_routes.unsubscribe, methods=["DELETE"]),
             Route("/api/changes", changes.list_changes),
             Route("/api/stream", stream.stream),
             Route("/api/stream-tickets", stream_tickets.create_stream_ticket, methods=["POST"]),
@@ -176,4 +188,5 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
     app.state.single_sign_on = provider and SingleSignOn(provider)
     app.state.stream_limiter = anyio.CapacityLimiter(_MAX_DATABASE_STREAMS)
     app.state.export_slots = ExportSlots()
+    app.state.push_settings = push_settings
     return app

@@ -27,8 +27,8 @@ _CALLER_KEY = "caller"
 _AUDITED_CHATS_KEY = "audited_chats"
 _AUDITED_TOKEN_KEY = "audited_token"  # noqa: S105 - not a secret
 _NO_ROUTE = "(no such path)"
-_SCOPE_FREE_PATHS = frozenset({"/api/session"})
-"""Paths for which any scope suffices, because they change only the caller's own cookie."""
+_SCOPE_FREE_PATHS = frozenset({"/api/session", "/api/push"})
+"""Paths for which any scope suffices, because they change only the caller's own cookie and devices."""
 
 _PUBLIC_PATHS = frozenset({"/api/docs"})
 _READING_PATHS = frozenset({"/api/stream-tickets"})

@@ -11,7 +11,7 @@ from api.auth import access
 from api.auth.cookies import LIFETIME_SECONDS, SignIn, SignInCookies
 from api.http import database, responses
 from api.http.errors import ApiError
-from store.access import signouts
+from store.access import push_subscriptions, signouts
 
 
 def sign_in(request: Request) -> Response:
@@ -36,6 +36,7 @@ def sign_out(request: Request) -> Response:
     if current is not None:
         with database.from_request(request).write_pool.connection() as connection:
             signouts.record(connection, current.nonce, LIFETIME_SECONDS)
+            push_subscriptions.remove_of_sign_in(connection, current.nonce)
     response = responses.success("{}", {"cache-control": "no-store"})
     response.delete_cookie(cookies.name, path="/api", httponly=True, samesite="strict", secure=is_secure(request))
     return response

@@ -61,12 +61,12 @@ export async function post(path, body, headers = {}) {
 	return write(path, { method: "POST", body: isForm ? body : JSON.stringify(body), headers: { ...type, ...headers }, patience });
 }
 
-export async function patch(path, body) {
-	return write(path, { method: "PATCH", body: JSON.stringify(body), headers: { "content-type": "application/json" } });
+export async function patch(path, body, method = "PATCH") {
+	return write(path, { method, body: JSON.stringify(body), headers: { "content-type": "application/json" } });
 }
 
-export async function remove(path) {
-	return write(path, { method: "DELETE" });
+export async function remove(path, body) {
+	return patch(path, body, "DELETE");
 }
 
 async function write(path, init) {

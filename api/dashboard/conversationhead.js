@@ -1,5 +1,6 @@
 // The head of a conversation: who it is with, and what can be done with it as a whole.
 
+import * as alerts from "./alerts.js";
 import { get } from "./calls.js";
 import { isUnread, waits } from "./chatrow.js";
 import { h } from "./element.js";
@@ -8,6 +9,7 @@ import { icon, tool } from "./icons.js";
 import { t } from "./language.js";
 import { complain, menu } from "./overlay.js";
 import { accounts, avatar, nameOf, sessionMark, spelled } from "./people.js";
+import { renew } from "./push.js";
 import { toggleUnread } from "./reading.js";
 import { go } from "./route.js";
 import * as title from "./title.js";
@@ -55,7 +57,14 @@ export class Head {
 		const { facts, chat } = this.conversation;
 		const unread = chat && facts.scopes.includes("write") ? [[t(isUnread(chat) ? "mark_read" : "mark_unread"), "dot", () => this.#toggle(chat)]] : [];
 		const exporting = () => import("./exporting.js").then(({ open }) => open(this.conversation), complain);
-		return [...unread, [t("export"), "save", exporting]];
+		const silent = chat && alerts.isMuted(chat);
+		const bell = chat && alerts.isOn() ? [[t(silent ? "unmute" : "mute"), "bell", () => this.#mute(chat, !silent)]] : [];
+		return [...unread, ...bell, [t("export"), "save", exporting]];
+	}
+
+	#mute(chat, silent) {
+		alerts.mute(chat, silent);
+		renew().catch(complain);
 	}
 
 	// Who stays in the chat would read it again.

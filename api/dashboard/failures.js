@@ -4,7 +4,7 @@ import { t } from "./language.js";
 
 const CODES = {
 	asked: "bad_address bad_cursor bad_form bad_idempotency_key bad_json bad_limit bad_parameter bad_request csrf idempotency_key_reused method_not_allowed refused send_failed send_in_progress send_unknown session_missing several_chats token_missing too_many_annotations unknown_parameter",
-	gone: "chat_not_found message_not_found not_found note_not_found redrive_not_found send_not_found session_not_found test_event_not_found token_ended token_not_found",
+	gone: "chat_not_found message_not_found not_found note_not_found push_not_configured redrive_not_found send_not_found session_not_found test_event_not_found token_ended token_not_found",
 	broken: "ingest_refused internal_error",
 	away: "database_unavailable ingest_unreachable sak_unavailable",
 	busy: "no_temporary_space rate_limited too_many_exports too_many_failed_attempts too_many_requests_at_once too_many_sends",

@@ -1,13 +1,16 @@
 // Begins: takes the token, signs in, and puts the two sides of the page together.
 
+import * as alerts from "./alerts.js";
 import { Unreachable, get, onSignedOut, signIn, signOut, whoIs } from "./calls.js";
 import { Conversation } from "./conversation.js";
 import { h } from "./element.js";
 import { icon } from "./icons.js";
+import { install } from "./installing.js";
 import { clock, language, languages, t, time } from "./language.js";
 import { Outbox } from "./outbox.js";
 import { complain, menu, toast } from "./overlay.js";
 import { callerName } from "./people.js";
+import { end, renew } from "./push.js";
 import { go, read, takeRefusal, takeToken, toChat } from "./route.js";
 import { Side } from "./side.js";
 import { door, question, wall } from "./signin.js";
@@ -21,6 +24,7 @@ const LATER = {
 	today: () => import("./today.js").then(({ Today }) => Today),
 	shortcuts: () => import("./shortcuts.js").then(({ toggle }) => toggle),
 	people: () => import("./access.js").then(({ Access }) => Access),
+	alerts: () => import("./alertsettings.js").then(({ open }) => open),
 };
 const PAUSE = 5000; // ms after which a view that failed is asked for again
 
@@ -62,6 +66,7 @@ async function start(given) {
 onSignedOut(() => {
 	page?.close();
 	page = null;
+	end().catch(() => {});
 	door(app, start, t("signed_out"));
 });
 
@@ -83,11 +88,13 @@ class Page {
 		addEventListener("keydown", (event) => this.#key(event), { signal });
 		this.retrying = setInterval(() => this.#view?.again?.(), PAUSE);
 		this.side.reload().then(() => Object.values(LATER).forEach((load) => load().catch(() => {})));
+		if (alerts.isOn()) renew().catch(() => {}); // asked again with the next opening
+		alerts.closeRead().catch(() => {});
 		this.#learn();
 		this.#route();
 		// Another tab has chosen another language.
 		addEventListener("storage", ({ key }) => key === "language" && location.reload(), { signal });
-		this.stream = new Stream({ change: (change) => this.#change(change), state: (live, since) => this.#live(live, since), gap: () => (this.side.reload(), this.#view?.reload?.()) });
+		this.stream = new Stream({ change: (change) => this.#change(change), state: (live, since) => this.#live(live, since), listens: alerts.isOn, gap: () => (this.side.reload(), this.#view?.reload?.(), alerts.closeRead().catch(() => {})) });
 	}
 
 	close() {
@@ -108,11 +115,12 @@ class Page {
 	#bar() {
 		const another = ({ target }) => (localStorage.setItem("language", target.value), location.reload());
 		const choice = h("label", t("language"), h("select", { change: another }, Object.entries(languages).map(([value, name]) => h("option", { value, selected: value === language }, name))));
-		const leave = () => signOut().catch(complain).then(() => start());
+		const leave = () => end().catch(() => {}).then(signOut).catch(complain).then(() => start());
 		const erase = [t("sign_out_and_erase"), "close", () => (this.facts.outbox.clear(), leave())];
+		const notifications = () => LATER.alerts().then((open) => open(), complain);
 		const to = (view, name) => h("a.quiet", { href: `#/${view}`, "aria-label": t(view), title: t(view) }, icon(name));
 		const people = this.facts.scopes.includes("admin") ? [[t("people"), "group", () => go("#/people")]] : [];
-		return h("header.bar", h("h1", h("img", { src: "/assets/icon.svg", alt: "" }), t("history")), to("today", "calendar"), to("operations", "chart"), ...menu("more", t("settings"), () => [choice, ...people, [t("sign_out"), "back", leave], ...(this.facts.outbox.isEmpty ? [] : [erase])]));
+		return h("header.bar", h("h1", h("img", { src: "/assets/icon.svg", alt: "" }), t("history")), to("today", "calendar"), to("operations", "chart"), ...menu("more", t("settings"), () => [choice, ...people, [t("notifications"), "bell", notifications], [t("sign_out"), "back", leave], ...(this.facts.outbox.isEmpty ? [] : [erase])]));
 	}
 
 	#route() {
@@ -164,6 +172,7 @@ class Page {
 
 	#change(change) {
 		if (change.chat) this.side.update(change.chat);
+		alerts.tell(change);
 		if (change.kind === "session") this.#learn();
 		if (change.kind === "session" && !change.session_id) this.#view?.pinged?.();
 		if (change.kind === "label") this.side.relabel();
@@ -221,5 +230,6 @@ function receipts(sessions, id) {
 	return session ? !session.never_seen.includes("status.change") || Boolean(session.events["message.status"]) : null;
 }
 
+install();
 if (token) follow(token);
 else start();

@@ -14,12 +14,13 @@ export class Stream {
 	#worry = null;
 	#heard = Date.now();
 	#pause = 500;
+	#seen = () => {};
 	#ended = new AbortController();
 
 	// change: called with each. state: called with true when live, or with false and since when not. gap: what was missed cannot be had
-	// any more.
-	constructor({ change, state, gap }) {
-		Object.assign(this, { change, state, gap });
+	// any more. listens: whether one page must go on hearing while nobody sees any.
+	constructor({ change, state, gap, listens }) {
+		Object.assign(this, { change, state, gap, listens });
 		const { signal } = this.#ended;
 		document.addEventListener("visibilitychange", () => this.#look(), { signal });
 		addEventListener("online", () => this.#restart(), { signal });
@@ -31,6 +32,7 @@ export class Stream {
 
 	close() {
 		this.#ended.abort();
+		this.#seen();
 		this.#source?.close();
 		for (const timer of [this.#timer, this.#watch, this.#worry]) clearTimeout(timer);
 	}
@@ -96,12 +98,21 @@ export class Stream {
 
 	#look() {
 		clearTimeout(this.#timer);
+		this.#seen();
 		if (!document.hidden) return this.#open();
 		this.#timer = setTimeout(() => {
 			// Without a place to resume from, what happens meanwhile would be missed.
 			if (!this.#last) return;
 			this.#source?.close();
 			this.#source = null;
+			if (this.listens()) navigator.locks.request("listens", () => this.#listen());
 		}, HIDDEN);
+	}
+
+	// A browser has six connections for all pages: one of those that nobody sees keeps its own, until it is seen.
+	#listen() {
+		if (!document.hidden || this.#ended.signal.aborted) return null;
+		this.#open();
+		return new Promise((resolve) => (this.#seen = resolve));
 	}
 }

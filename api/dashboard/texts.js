@@ -1,6 +1,7 @@
 // All that the dashboard says. A new language is one more column: add it here and a text to each row.
 // {name} is replaced; "one|other" has a form for one and a form for other numbers ({count}).
 
+import { texts as alerts } from "./texts_alerts.js";
 import { texts as chat } from "./texts_chat.js";
 import { texts as failures } from "./texts_failures.js";
 import { texts as people } from "./texts_people.js";
@@ -9,6 +10,7 @@ import { texts as views } from "./texts_views.js";
 export const languages = { en: "English", hi: "हिन्दी" };
 
 export const texts = {
+	...alerts,
 	...chat,
 	...views,
 	...people,

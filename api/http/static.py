@@ -1,4 +1,4 @@
-"""Serves the files of the dashboard (api/dashboard/) from memory: `/` and `/assets/…`."""
+"""Serves the files of the dashboard (api/dashboard/) from memory: `/`, `/assets/…` and `/service-worker.js`."""
 
 import hashlib
 import re
@@ -18,17 +18,23 @@ _MEDIA_TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".webmanifest": "application/manifest+json",
 }
-# Trusted types: not even the dashboard's own scripts can turn text into HTML.
+_SERVICE_WORKER = "service-worker.js"
+# Trusted types: not even the dashboard's own scripts can turn text into HTML. The policy `shell` names the service
+# worker (api/dashboard/installing.js) and nothing else.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "manifest-src 'self'; worker-src 'self'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types 'none'"
+    "require-trusted-types-for 'script'; trusted-types shell"
 )
 _COMMENT_LINES = re.compile(rb"^[ \t]*(?://[^\n]*|/\*.*?\*/[ \t]*)$", re.MULTILINE | re.DOTALL)
 # Without quotation marks, it cannot be the rest of a text.
 _COMMENTS_AFTER_CODE = re.compile(rb"""(?<=[;,{(]) // [^\n"'`]*$""", re.MULTILINE)
 _SPACES_OF_STYLES = re.compile(rb"(?<=[,>]) | (?=[>{])")
+_SPACES_OF_SCRIPTS = re.compile(rb"(?<=[{]) | (?=[}])|(?<=[)]) (?=[{])| (=>?|[=!]==|&&|[|][|]|[?][?]) ")
 _INDENTATION = re.compile(rb"^[ \t]+", re.MULTILINE)
 _HEADERS = {
     "cache-control": "no-cache",
@@ -45,8 +51,9 @@ class StaticFile:
     etag: str
 
     @classmethod
-    def load(cls, path: Path) -> "StaticFile":
-        body = read(path)
+    def load(cls, path: Path, before: str = "") -> "StaticFile":
+        """Return the file, with a text before its content."""
+        body = before.encode() + read(path)
         etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
         headers = _HEADERS | {"etag": etag, "content-type": _MEDIA_TYPES[path.suffix]}
         return cls(PublicPage.of(body, headers), etag)
@@ -59,18 +66,34 @@ class StaticFile:
 
 
 def read(path: Path) -> bytes:
-    """Return the file as it is served: without comments and indentation, but with the same line numbers for errors."""
+    """Return the file as it is served: without comments and most spaces, but with the same line numbers for errors."""
     body = path.read_bytes()
     if path.suffix not in {".css", ".js"}:
         return body
     body = _COMMENT_LINES.sub(lambda comment: b"\n" * comment[0].count(b"\n"), body)
-    inner = _SPACES_OF_STYLES if path.suffix == ".css" else _COMMENTS_AFTER_CODE
-    return _INDENTATION.sub(b"", inner.sub(b"", body))
+    if path.suffix == ".css":
+        body = _SPACES_OF_STYLES.sub(b"", body)
+    else:
+        body = _SPACES_OF_SCRIPTS.sub(rb"\1", _COMMENTS_AFTER_CODE.sub(b"", body))
+    return _INDENTATION.sub(b"", body)
+
+
+def files() -> dict[str, StaticFile]:
+    """Return the files by their paths. The service worker has their names, and a version that any of them changes."""
+    paths = {path.name: path for path in sorted(DASHBOARD_FOLDER.iterdir()) if path.suffix in _MEDIA_TYPES}
+    worker = paths.pop(_SERVICE_WORKER)
+    page = StaticFile.load(paths.pop("index.html"))
+    assets = {name: StaticFile.load(path) for name, path in paths.items()}
+    etags = "".join(file.etag for file in (page, *assets.values()))
+    version = hashlib.sha256(etags.encode()).hexdigest()[:20]
+    before = f'const VERSION="{version}",NAMES="{" ".join(assets)}";'
+    return {
+        "/": page,
+        f"/{_SERVICE_WORKER}": StaticFile.load(worker, before),
+        **{f"/assets/{name}": file for name, file in assets.items()},
+    }
 
 
 def routes() -> list[Route]:
     """Return a route for each file. All files are read now, so that no request can reach the file system."""
-    paths = [path for path in sorted(DASHBOARD_FOLDER.iterdir()) if path.suffix in _MEDIA_TYPES]
-    files = {path.name: StaticFile.load(path) for path in paths}
-    page = files.pop("index.html")
-    return [Route("/", page.serve_file), *(Route(f"/assets/{name}", file.serve_file) for name, file in files.items())]
+    return [Route(path, file.serve_file) for path, file in files().items()]

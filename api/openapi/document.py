@@ -17,6 +17,7 @@ from api.openapi import (
     operations_paths,
     people_paths,
     people_schemas,
+    push_paths,
     reference,
     schemas,
     sending_paths,
@@ -30,6 +31,7 @@ PATHS, _SCHEMAS = naming.named(
     | people_paths.PATHS
     | auth_paths.PATHS
     | sending_paths.PATHS
+    | push_paths.PATHS
     | reference.PATHS,
     schemas.SCHEMAS | people_schemas.SCHEMAS,
 )

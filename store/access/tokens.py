@@ -123,6 +123,12 @@ def find_active(connection: Connection, token_ids: Collection[int]) -> set[int]:
     return {cast("int", token_id) for (token_id,) in cursor}
 
 
+def list_active(connection: Connection, token_ids: Collection[int]) -> list[Token]:
+    """The same, with what they may do."""
+    rows = connection.execute(f"{_SELECT} WHERE t.token_id = ANY(%s) AND {_IS_ACTIVE}", [list(token_ids)])
+    return [_from_row(row) for row in rows]
+
+
 def list_all(connection: Connection) -> list[Token]:
     """Return all tokens, oldest first, including revoked and expired ones."""
     with errors.translated():

@@ -75,6 +75,8 @@ def open_browser_user(browser: Browser, url: str, **options: Any) -> Generator[B
         "viewport": {"width": 1280, "height": 800},
         "locale": "en-GB",
         "timezone_id": "Asia/Kolkata",
+        # What it fetches could not be delayed or refused by a test.
+        "service_workers": "block",
     }
     context = browser.new_context(**(chosen | options))
     context.set_default_timeout(TIMEOUT_MS)

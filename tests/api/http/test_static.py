@@ -9,6 +9,9 @@ import requests
 from api.http import static
 
 FILES = sorted(path for path in static.DASHBOARD_FOLDER.iterdir() if path.is_file())
+TEXT_FILES = [path for path in FILES if path.suffix != ".png"]
+STRING = re.compile(r'"(?:\\.|[^"\\\n])*"|\\.')
+"""A text in a script, or an escaped character."""
 MAX_BYTES = 220_000
 """Uncompressed."""
 
@@ -55,33 +58,41 @@ def test_a_path_that_is_no_file_of_the_dashboard_is_not_found(api_url: str, path
         assert http.send(request, timeout=30).status_code == 404
 
 
-def test_comments_are_not_served_and_lines_keep_their_numbers(tmp_path: Path) -> None:
-    """Nor is indentation: so no text in a script goes over several lines."""
+def test_comments_and_most_spaces_are_not_served_and_lines_keep_their_numbers(tmp_path: Path) -> None:
+    """So no text in a script goes over several lines, and none has what is taken out."""
     script = tmp_path / "script.js"
     script.write_text("/** Two\n * lines. */\n\tlet url = 'http://x'; // goes\n  // goes\nlet glob = 'a; // b/*c';\n")
     style = tmp_path / "style.css"
     style.write_text("/* All. */\na, b > c {\n\tmargin:0 calc(1px - 2px)\n}\n")
 
-    assert static.read(script) == b"\n\nlet url = 'http://x';\n\nlet glob = 'a; // b/*c';\n"
+    assert static.read(script) == b"\n\nlet url='http://x';\n\nlet glob='a; // b/*c';\n"
     assert static.read(style) == b"\na,b>c{\nmargin:0 calc(1px - 2px)\n}\n"
-    for path in FILES:
-        assert static.read(path).count(b"\n") == path.read_bytes().count(b"\n")
-    for path in FILES:
-        code = [
-            re.sub(r'"(?:\\.|[^"\\])*"|\\.', "", line) for line in path.read_text().splitlines() if path.suffix == ".js"
-        ]
-        assert [line for line in code if line.count("`") % 2] == []
+    for path in TEXT_FILES:
+        source, served = path.read_text(), static.read(path).decode()
+        assert served.count("\n") == source.count("\n")
+        if path.suffix == ".js":
+            assert [text for text in STRING.findall(served) if text not in source] == []
+            assert [line for line in source.splitlines() if STRING.sub("", line).count("`") % 2] == []
+
+
+def test_the_service_worker_has_a_version_and_the_name_of_every_file_of_the_page(api_url: str) -> None:
+    """An upgrade of any file is another version, which replaces what a device has kept."""
+    text = requests.get(f"{api_url}/service-worker.js", timeout=30).text
+    found = re.match('const VERSION="([0-9a-f]{20})",NAMES="([^"]+)";', text)
+
+    assert found
+    assert set(found[2].split()) == {path.name for path in FILES} - {"index.html", "service-worker.js"}
 
 
 def test_the_dashboard_is_small() -> None:
     """All files in every language: the most that a phone on a slow connection must load."""
-    size = sum(len(static.read(path)) for path in FILES)
+    size = sum(len(file.page.body) for file in static.files().values())
     print(f"\n{size:,} bytes")
 
     assert size < MAX_BYTES
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", TEXT_FILES, ids=lambda path: path.name)
 def test_a_file_refers_to_no_other_server_and_has_no_inline_code(path: Path) -> None:
     """The content security policy would block both."""
     text = path.read_text()
@@ -93,10 +104,10 @@ def test_a_file_refers_to_no_other_server_and_has_no_inline_code(path: Path) -> 
 
 
 def test_every_file_is_referenced_by_another() -> None:
-    texts = {path.name: path.read_text() for path in FILES}
+    texts = {path.name: path.read_text() for path in TEXT_FILES}
     asked = {name for text in texts.values() for name in re.findall(r"(?:\./|/assets/)([\w]+\.\w+)", text)}
 
-    assert asked | {"index.html"} == set(texts)
+    assert asked | {"index.html", "service-worker.js"} == {path.name for path in FILES}
 
 
 def test_every_text_exists_in_every_language_and_is_used() -> None:

@@ -1,0 +1,63 @@
+// Notifications of new messages on this device, if its reader asked for them; without their text, unless that was chosen.
+
+import { summary } from "./bubble.js";
+import { get } from "./calls.js";
+import { isUnread } from "./chatrow.js";
+import { keyOf } from "./chats.js";
+import { keep } from "./device.js";
+import { nameOf } from "./people.js";
+
+const CHOICES = "alerts";
+const MUTED = "muted";
+const MOST = 500; // muted chats that a device knows
+const RECENT = 600_000; // ms: what a gateway brings later is history, not news
+const SILENT_KINDS = ["broadcast", "newsletter"];
+
+const stored = (key, otherwise) => JSON.parse(localStorage.getItem(key) ?? "null") ?? otherwise;
+
+// {on, sound, text}, all false at first.
+export const choices = () => stored(CHOICES, {});
+
+export function choose(changed) {
+	keep(CHOICES, JSON.stringify({ ...choices(), ...changed }));
+}
+
+// The service worker shows them; without one there are none.
+export const canBe = () => Boolean(navigator.serviceWorker && globalThis.Notification);
+
+export const isOn = () => canBe() && Boolean(choices().on) && Notification.permission === "granted";
+
+export const muted = () => stored(MUTED, []);
+
+export const isMuted = (chat) => muted().includes(keyOf(chat));
+
+export function mute(chat, silent) {
+	const others = muted().filter((key) => key !== keyOf(chat));
+	keep(MUTED, JSON.stringify(silent ? [...others, keyOf(chat)].slice(-MOST) : others));
+}
+
+const registration = () => navigator.serviceWorker?.getRegistration();
+
+// A change of the stream. The worker tells nobody who looks at a page, and of several pages it believes the first.
+export async function tell({ kind, message, chat }) {
+	if (!chat || !isOn()) return;
+	if (!isUnread(chat)) return close((one) => one.tag === keyOf(chat));
+	if (kind !== "message" || message?.direction !== "incoming" || !message.unread || Date.now() - message.timestamp > RECENT) return;
+	if (SILENT_KINDS.includes(chat.kind) || isMuted(chat)) return;
+	const { sound, text } = choices();
+	const { session_id: session, address } = chat;
+	(await registration())?.active?.postMessage({ session, address, id: message.id, name: nameOf(chat), sound, text: text && summary(message) });
+}
+
+// What is shown already, and of it what was read while no page was open.
+export async function close(isDone) {
+	const shown = (await (await registration())?.getNotifications()) ?? [];
+	for (const one of shown) if (isDone(one)) one.close();
+}
+
+export async function closeRead() {
+	if (!isOn()) return;
+	const { contacts } = await get("/api/chats", { unread: true, limit: 100 });
+	const unread = contacts.map(keyOf);
+	await close((one) => !unread.includes(one.tag));
+}

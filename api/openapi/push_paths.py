@@ -1,0 +1,35 @@
+"""Describes the notifications of devices (api/push)."""
+
+from api.openapi import spec
+from api.openapi.spec import BOOLEAN, NULLABLE_STRING, STRING, Schema
+from api.push import endpoints, routes
+
+_ENDPOINT: Schema = {"type": "string", "minLength": 1, "maxLength": endpoints.MAX_LENGTH}
+_SUBSCRIPTION = spec.record(
+    ("text", "sound", "muted"),
+    endpoint={**_ENDPOINT, "description": "An https URL of a push service in PUSH_HOSTS."},
+    p256dh={**STRING, "description": "The browser's key, as base64 for URLs."},
+    auth={**STRING, "description": "The browser's secret, as base64 for URLs."},
+    text={**BOOLEAN, "description": "Whether notifications have the text of the message."},
+    sound=BOOLEAN,
+    muted={
+        **spec.array(spec.record(session_id=STRING, address=STRING)),
+        "maxItems": routes.MAX_MUTED,
+        "description": "Chats of which the device is not told.",
+    },
+)
+_DONE = {"200": spec.success("Done.", spec.record()), **spec.errors(404, 413)}
+
+
+def _write(summary: str, body: Schema) -> Schema:
+    operation = spec.post(summary, [], _DONE, body)["post"]
+    return operation | {"requestBody": operation["requestBody"] | {"required": True}}
+
+
+PATHS: Schema = {
+    "/api/push": {
+        **spec.get("Get the key with which a browser subscribes.", [], spec.record(key=NULLABLE_STRING)),
+        "post": _write("Notify a device of new messages.", _SUBSCRIPTION),
+        "delete": _write("Stop notifying a device.", spec.record(endpoint=_ENDPOINT)),
+    },
+}

@@ -1,0 +1,145 @@
+"""Sends one notification to the push service of a device, within bounds of time and size."""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from types import TracebackType
+from typing import ClassVar, Self
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+
+from api.gateway import transport
+from api.push import encryption
+from api.push.encryption import SigningKey
+from store.access.push_subscriptions import Subscription
+from store.reading.news import News
+
+_CONNECT_SECONDS = 3.05
+_SECONDS = 8.0
+"""Seconds that a request may take in all."""
+_REST_SECONDS = 60.0
+"""Seconds for which a push service that cannot be reached is not asked again."""
+_LIFETIME_SECONDS = 24 * 3600
+"""Seconds that a push service keeps a notification for a device that is offline."""
+_MIN_WAIT_SECONDS, _MAX_WAIT_SECONDS = 60, 3600
+"""Bounds of what a push service may ask with Retry-After."""
+_MAX_RESPONSE_BYTES = 4096
+_MAX_NAME_LENGTH, _MAX_TEXT_LENGTH = 100, 300
+_GONE = frozenset({404, 410})
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of one notification."""
+
+    SENT: ClassVar = "sent"
+
+    outcome: str
+    """A word for the log."""
+    is_gone: bool = False
+    """Whether the device will never take another one."""
+    wait_seconds: int = 0
+    """How long it must not be sent another one."""
+
+
+class PushService:
+    """The connections to the push services of all devices, for use by many threads; closed at the end of its block."""
+
+    def __init__(self, key: SigningKey, contact: str) -> None:
+        self._key = key
+        self._contact = contact
+        self._resting: dict[str, float] = {}
+        self._http = requests.Session()
+        for scheme in ("https://", "http://"):
+            self._http.mount(scheme, transport.TrackingAdapter())
+        self._http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._http.headers.update({"User-Agent": "sak-history"})
+
+    def send(self, subscription: Subscription, news: News, seconds: float) -> Delivery:
+        """Send the news, in at most `seconds`."""
+        host = urlsplit(subscription.endpoint).netloc
+        if time.monotonic() < self._resting.get(host, 0.0):
+            return Delivery("dropped")
+        told = content(subscription, news)
+        if len(told) > encryption.MAX_CONTENT_BYTES:
+            return Delivery("too large")
+        body = encryption.encrypt(told, subscription.p256dh, subscription.auth)
+        topic = hashlib.sha256(f"{news.session_id}\n{news.address}".encode()).digest()[:24]
+        headers = {
+            "content-encoding": "aes128gcm",
+            "content-type": "application/octet-stream",
+            "ttl": str(_LIFETIME_SECONDS),
+            "urgency": "high",
+            # A newer notification of the chat replaces one that the device has not got yet.
+            "topic": encryption.encode(topic),
+        }
+        attempt = transport.RequestAttempt(min(_SECONDS, seconds))
+        try:
+            with (
+                attempt.within_deadline(),
+                self._http.post(
+                    subscription.endpoint,
+                    data=body,
+                    headers=headers,
+                    # As `auth`, so that requests does not replace it by credentials of ~/.netrc.
+                    auth=self._authorization(subscription.endpoint),
+                    timeout=(_CONNECT_SECONDS, _SECONDS),
+                    allow_redirects=False,
+                    stream=True,
+                ) as answer,
+            ):
+                answer.raw.read(_MAX_RESPONSE_BYTES)
+                status, headers_told = answer.status_code, answer.headers
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            self._resting[host] = time.monotonic() + _REST_SECONDS
+            return Delivery(type(error).__name__)
+        if status in _GONE:
+            return Delivery("gone", is_gone=True)
+        if status == 429 or status >= 500:
+            return Delivery(f"HTTP {status}", wait_seconds=_wait_seconds(headers_told.get("retry-after", "")))
+        return Delivery(Delivery.SENT if status < 300 else f"HTTP {status}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def _authorization(self, endpoint: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
+        value = self._key.authorization(endpoint, self._contact)
+
+        def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
+            request.headers["authorization"] = value
+            return request
+
+        return authorize
+
+
+def content(subscription: Subscription, news: News) -> bytes:
+    """The JSON that the service worker of the dashboard shows (api/dashboard/service-worker.js)."""
+    fields: dict[str, object] = {
+        "session": news.session_id,
+        "address": news.address,
+        "id": news.message_id,
+        "name": (news.name or "")[:_MAX_NAME_LENGTH],
+        "sound": subscription.has_sound,
+    }
+    text = (news.text or "")[:_MAX_TEXT_LENGTH] if subscription.shows_text else ""
+    # As UTF-8 a text of Hindi has half the bytes.
+    encoded = json.dumps({**fields, "text": text}, ensure_ascii=False).encode(errors="replace")
+    if len(encoded) <= encryption.MAX_CONTENT_BYTES:
+        return encoded
+    return json.dumps({**fields, "name": ""}, ensure_ascii=False).encode(errors="replace")
+
+
+def _wait_seconds(retry_after: str) -> int:
+    """The number of Retry-After, within bounds; a date, which push services do not send, counts as the shortest."""
+    seconds = int(retry_after) if retry_after.isascii() and retry_after.isdigit() and len(retry_after) < 10 else 0
+    return min(max(seconds, _MIN_WAIT_SECONDS), _MAX_WAIT_SECONDS)

@@ -1,0 +1,112 @@
+"""Encrypts the content of a notification for one device (RFC 8291), and signs the request that carries it (RFC 8292).
+
+Of the libraries, pywebpush adds aiohttp and its seven dependencies to send one POST; the two RFCs are these functions.
+"""
+
+import base64
+import hashlib
+import os
+import struct
+import time
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import urlsplit
+
+import jwt
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+_RECORD_BYTES = 4096
+"""Push services must take bodies of this size."""
+MAX_CONTENT_BYTES = _RECORD_BYTES - 103
+"""Without the header, the tag and the end of the padding."""
+_CURVE = ec.SECP256R1()
+_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+_SIGNATURE_SECONDS = 12 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """The key by which push services recognise this server (VAPID)."""
+
+    private: ec.EllipticCurvePrivateKey
+
+    @classmethod
+    def derive(cls, secret: str) -> Self:
+        """The key of a secret, always the same."""
+        digest = hashlib.sha512(b"web push\0" + secret.encode()).digest()
+        # More bits than the order of the curve has, so that no key is likelier than another.
+        return cls(ec.derive_private_key(int.from_bytes(digest) % (_ORDER - 1) + 1, _CURVE))
+
+    @property
+    def public(self) -> str:
+        """What browsers call applicationServerKey."""
+        return encode(_point(self.private))
+
+    def authorization(self, endpoint: str, contact: str) -> str:
+        """The header for a request to an endpoint; `contact` is a URL at which the push service may complain."""
+        parts = urlsplit(endpoint)
+        claims = {
+            "aud": f"{parts.scheme}://{parts.netloc}",
+            "exp": int(time.time()) + _SIGNATURE_SECONDS,
+            "sub": contact,
+        }
+        return f"vapid t={jwt.encode(claims, self.private, algorithm='ES256')}, k={self.public}"
+
+
+def encrypt(
+    content: bytes,
+    p256dh: bytes,
+    auth: bytes,
+    *,
+    salt: bytes | None = None,
+    sender: ec.EllipticCurvePrivateKey | None = None,
+) -> bytes:
+    """The body for a device with this key and secret.
+
+    Raises ValueError if the key is no point of the curve, or there are more than MAX_CONTENT_BYTES.
+
+    `salt` and `sender` are new for each body, except in the example of the RFC.
+    """
+    if len(content) > MAX_CONTENT_BYTES:
+        raise ValueError("The content does not fit into one record.")
+    salt = salt or os.urandom(16)
+    sender = sender or ec.generate_private_key(_CURVE)
+    shared = sender.exchange(ec.ECDH(), ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, p256dh))
+    own = _point(sender)
+    secret = _derive(32, auth, shared, b"WebPush: info\0" + p256dh + own)
+    key = _derive(16, salt, secret, b"Content-Encoding: aes128gcm\0")
+    nonce = _derive(12, salt, secret, b"Content-Encoding: nonce\0")
+    header = salt + struct.pack("!IB", _RECORD_BYTES, len(own)) + own
+    return header + AESGCM(key).encrypt(nonce, content + b"\x02", None)
+
+
+def is_public_key(p256dh: bytes) -> bool:
+    """Whether a device can have this key."""
+    try:
+        ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, p256dh)
+    except ValueError:
+        return False
+    return len(p256dh) == 65
+
+
+def encode(data: bytes) -> str:
+    """Base64 for URLs, without padding."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def decode(text: str) -> bytes:
+    """The reverse; raises ValueError."""
+    if not text.isascii():
+        raise ValueError
+    return base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
+
+
+def _derive(length: int, salt: bytes, secret: bytes, info: bytes) -> bytes:
+    return HKDF(hashes.SHA256(), length, salt, info).derive(secret)
+
+
+def _point(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)

@@ -1,0 +1,124 @@
+"""Notifies devices of new messages, in a thread; of several processes, one reads the news at a time.
+
+News are taken before they are sent: a notification may get lost, and never comes twice.
+"""
+
+import itertools
+import logging
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from api.http.database import Database
+from api.push import endpoints
+from api.push.delivery import Delivery, PushService
+from api.push.settings import PushSettings
+from store.access import push_subscriptions, session_directory
+from store.access.push_subscriptions import Recipient, Subscription
+from store.postgres import errors
+from store.reading import news
+from store.reading.news import News
+
+log = logging.getLogger(__name__)
+
+INTERVAL_SECONDS = 1.0
+"""Seconds between two looks for news while a device is subscribed."""
+_IDLE_SECONDS = 2.0
+_ERROR_SECONDS = 15.0
+_ROUND_SECONDS = 20.0
+"""Seconds in which the notifications of one look are sent; the others are dropped, and newer ones follow."""
+_MAX_AT_ONCE = 5
+"""Chats of which a device is told in one look; more would only push these away."""
+_SENDERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    subscription: Subscription
+    news: News
+
+
+class PushSender:
+    """Sends until `stop`. `signing_mark` stands for API_TOKEN (api/push/routes.py)."""
+
+    def __init__(self, database: Database, settings: PushSettings, signing_mark: str) -> None:
+        self._database = database
+        self._hosts = settings.hosts
+        self._signing_mark = signing_mark
+        self._service = PushService(settings.key, settings.contact)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="push", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Wait for what is being sent."""
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        with ThreadPoolExecutor(_SENDERS, "push") as senders, self._service:
+            pause = 0.0
+            while not self._stopping.wait(pause):
+                try:
+                    found = self._take()
+                    pause = _IDLE_SECONDS if found is None else INTERVAL_SECONDS
+                    if found:
+                        self._send_all(senders, found)
+                except errors.StoreError as error:
+                    log.warning("devices are not notified: %s", error)
+                    pause = _ERROR_SECONDS
+
+    def _take(self) -> list[Notification] | None:
+        """What is to be sent now; None if no device is subscribed."""
+        with self._database.write_pool.connection() as connection, errors.translated(), connection.transaction():
+            if not push_subscriptions.exist(connection):
+                return None
+            found = news.take(connection)
+            if not found:
+                return []
+            recipients = push_subscriptions.find_recipients(
+                connection, self._signing_mark, [one.chat_id for one in found]
+            )
+            directory = session_directory.read(connection)
+        notifications: list[Notification] = []
+        for one in recipients:
+            sessions = None if one.token is None else one.token.session_ids
+            visible = None if sessions is None else frozenset(directory.expand(sessions))
+            notifications += [Notification(one.subscription, item) for item in _wanted(one, visible, found)]
+        return notifications
+
+    def _send_all(self, senders: ThreadPoolExecutor, notifications: list[Notification]) -> None:
+        deadline = time.monotonic() + _ROUND_SECONDS
+        outcomes: Counter[str] = Counter()
+        deliveries = senders.map(self._send, notifications, itertools.repeat(deadline))
+        for one, delivery in zip(notifications, deliveries, strict=True):
+            outcomes[delivery.outcome] += 1
+            if delivery.is_gone or delivery.wait_seconds:
+                with self._database.write_pool.connection() as connection:
+                    if delivery.is_gone:
+                        push_subscriptions.remove(connection, [one.subscription.endpoint])
+                    else:
+                        push_subscriptions.pause(connection, one.subscription.endpoint, delivery.wait_seconds)
+        if set(outcomes) - {Delivery.SENT}:
+            log.warning("notifications: %s", ", ".join(f"{count} {name}" for name, count in outcomes.most_common()))
+
+    def _send(self, notification: Notification, deadline: float) -> Delivery:
+        endpoint = notification.subscription.endpoint
+        if not endpoints.is_allowed(endpoint, self._hosts):
+            return Delivery("not in PUSH_HOSTS", is_gone=True)
+        left = deadline - time.monotonic()
+        if left <= 0 or self._stopping.is_set():
+            return Delivery("dropped")
+        return self._service.send(notification.subscription, notification.news, left)
+
+
+def _wanted(recipient: Recipient, visible: frozenset[str] | None, found: list[News]) -> list[News]:
+    """The newest of the news of which the device is to be told."""
+    wanted = [
+        one for one in found if one.chat_id not in recipient.muted and (visible is None or one.session_id in visible)
+    ]
+    return wanted[:_MAX_AT_ONCE]

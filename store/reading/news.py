@@ -1,0 +1,116 @@
+"""Reads which chats have new messages that somebody should be notified of, each time from where it was read before."""
+
+from dataclasses import dataclass
+from typing import LiteralString, cast
+
+from store.postgres import errors
+from store.postgres.connections import Connection
+from store.reading import change_feed
+from store.reading.change_feed import FeedPosition
+
+MAX_CHATS = 200
+"""Chats of one reading; nobody could follow more at a time."""
+_MAX_CHANGES = 5000
+"""Changes of one reading, the newest; a replay or a backfill writes far more, of which hardly any are news."""
+_RECENT_MS = 600_000
+"""Age of a message that is still news; a gateway may bring its history."""
+_MAX_TOLD = 1000
+"""Messages that are remembered as told."""
+_FORGET_AFTER: LiteralString = "60 seconds"
+"""After so long without a reading, as after a stop, what happened meanwhile is skipped."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """The newest unread message of a chat: one each, the newest chats first."""
+
+    chat_id: int
+    session_id: str
+    address: str
+    name: str | None
+    text: str | None
+    """The text or the caption."""
+    message_id: int
+    """Of the row."""
+
+
+def begin(connection: Connection) -> None:
+    """Have the next reading begin here, unless devices are being notified; before the first one is saved."""
+    with errors.translated():
+        connection.execute(
+            f"""
+            UPDATE push_position
+            SET xid = pg_snapshot_xmin(pg_current_snapshot()), change_id = 0, looked_at = now()
+            WHERE looked_at < now() - interval '{_FORGET_AFTER}' OR NOT EXISTS (SELECT FROM push_subscriptions)
+            """  # noqa: S608 - assembled from literals only, which the type proves
+        )
+
+
+def take(connection: Connection) -> list[News] | None:
+    """The news since the last call of any process, in the caller's transaction, or None if another one reads them."""
+    row = connection.execute(
+        f"""
+        SELECT p.xid::text::bigint, p.change_id, p.told, p.looked_at > now() - interval '{_FORGET_AFTER}'
+        FROM push_position AS p
+        FOR UPDATE SKIP LOCKED
+        """  # noqa: S608 - assembled from literals only, which the type proves
+    ).fetchone()
+    if row is None:
+        return None
+    xid, change_id, told, is_recent = cast("tuple[int, int, list[int], bool]", row)
+    _, newest = change_feed.current_position(connection)
+    found = _between(connection, FeedPosition(xid, change_id), newest) if is_recent else []
+    # A message changes again when another gateway tells of it, too.
+    found = [one for one in found if one.message_id not in told]
+    connection.execute(
+        """
+        UPDATE push_position
+        SET xid = %(xid)s::xid8, change_id = %(change_id)s, told = %(told)s, looked_at = now()
+        """,
+        {
+            "xid": str(newest.xid),
+            "change_id": newest.change_id,
+            "told": [*told, *(one.message_id for one in found)][-_MAX_TOLD:],
+        },
+    )
+    return found
+
+
+def _between(connection: Connection, after: FeedPosition, up_to: FeedPosition) -> list[News]:
+    cursor = connection.execute(
+        """
+        SELECT n.chat_id, n.session_id, n.address, n.name, n.text, n.message_id
+        FROM (
+            SELECT DISTINCT ON (canonical.chat_id)
+                canonical.chat_id, canonical.session_id, canonical.address, canonical.name,
+                coalesce(nullif(m.message_text, ''), m.caption) AS text, m.id AS message_id, m.timestamp
+            FROM (
+                SELECT c.kind, c.message
+                FROM changes AS c
+                WHERE (c.xid, c.change_id) > (%(after_xid)s::xid8, %(after_id)s::bigint)
+                    AND (c.xid, c.change_id) <= (%(last_xid)s::xid8, %(last_id)s::bigint)
+                ORDER BY c.xid DESC, c.change_id DESC
+                LIMIT %(most_changes)s
+            ) AS c
+            JOIN whatsapp_messages AS m ON m.id = c.message
+            JOIN chats AS member ON member.chat_id = m.chat_id
+            JOIN chats AS canonical ON canonical.chat_id = member.canonical_chat_id
+            WHERE c.kind = 'message' AND m.direction = 'incoming' AND m.unread AND NOT m.is_duplicate
+                AND m.deleted_at IS NULL AND m.timestamp > extract(epoch FROM now()) * 1000 - %(recent)s
+                AND canonical.kind NOT IN ('broadcast', 'newsletter')
+            ORDER BY canonical.chat_id, m.timestamp DESC, m.id DESC
+        ) AS n
+        ORDER BY n.timestamp DESC
+        LIMIT %(most_chats)s
+        """,
+        {
+            "after_xid": str(after.xid),
+            "after_id": after.change_id,
+            "last_xid": str(up_to.xid),
+            "last_id": up_to.change_id,
+            "recent": _RECENT_MS,
+            "most_changes": _MAX_CHANGES,
+            "most_chats": MAX_CHATS,
+        },
+    )
+    return [News(*row) for row in cast("list[tuple[int, str, str, str | None, str | None, int]]", cursor.fetchall())]
