@@ -4,6 +4,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -29,11 +30,18 @@ def changes(ingest: IngestProcess) -> float:
     return ingest.read_metric("sak_redis_changes_total")
 
 
+def wait_for_connections(valkey: EmbeddedValkey) -> None:
+    """Return once ingest has both connections for appending; the second one asks for the stream's newest id."""
+    with redis.Redis.from_url(valkey.url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
+        wait_until(lambda: b"cmd=xinfo|stream" in cast("bytes", client.execute_command("CLIENT", "LIST")))  # pyright: ignore[reportUnknownMemberType] - **kwargs
+
+
 def test_a_redis_that_comes_back_empty_gets_the_newest_events_again(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
     """Without waiting for another webhook: at night none may come for hours."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         for number in range(20):
             ingest.post_webhook(b"%d" % number)
+        wait_for_connections(own_valkey)
         lose_everything(own_valkey)
         wait_until(lambda: len(stream_bodies(own_valkey.url)) == 20)
         path = ingest.post_webhook(b"20").json["path"]
@@ -150,6 +158,7 @@ def test_where_redis_hides_its_identity_every_new_connection_counts_as_another(
     with IngestProcess(own_valkey.url.replace("unix://", "unix://sak:pw@"), tmp_path) as ingest:
         for number in range(5):
             ingest.post_webhook(b"%d" % number)
+        wait_for_connections(own_valkey)
         client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")  # pyright: ignore[reportUnknownMemberType]
         wait_until(lambda: resent(ingest) >= 5)
         wait_until(lambda: ingest.read_metric("sak_tail_due_events") == 0)

@@ -4,7 +4,6 @@ import itertools
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -74,7 +73,7 @@ def deliver(
 
 def batch_of(number: int, step: Sequence[tuple[str, bytes]]) -> RawBatch:
     batch = generated_history_batches.make_batch([(body, RECEIVED) for _, body in step], number=number)
-    return replace(batch, senders=tuple(sender for sender, _ in step))
+    return batch._replace(senders=tuple(sender for sender, _ in step))
 
 
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 4))])

@@ -52,7 +52,7 @@ def meta_change(field: str, value: Mapping[str, object]) -> bytes:
 
 
 def acknowledge(scenario: ErasureScenario, *bodies: bytes, received_at: int | None = None) -> RawBatch:
-    return replace(scenario.acknowledge(bodies, received_at), senders=(SENDER,) * len(bodies))
+    return scenario.acknowledge(bodies, received_at)._replace(senders=(SENDER,) * len(bodies))
 
 
 def echo(number: int, to: str) -> bytes:

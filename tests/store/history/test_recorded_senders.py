@@ -1,7 +1,6 @@
 """The recorded requests of all kinds of senders give one history, in any order, number and batches."""
 
 import random
-from dataclasses import replace
 
 from tests.support import sender_payloads
 from tests.support.generated_history import batches as generated_history_batches
@@ -26,7 +25,7 @@ def told(memory: HistoryDatabase, seed: int) -> Snapshot:
     for number, start in enumerate(range(0, len(posts), PER_BATCH), 1):
         step = posts[start : start + PER_BATCH]
         batch = generated_history_batches.make_batch([(body, at) for at, _, body in step], number=number)
-        apply_step(memory.connection, [replace(batch, senders=tuple(sender for _, sender, _ in step))])
+        apply_step(memory.connection, [batch._replace(senders=tuple(sender for _, sender, _ in step))])
     said = snapshot.read(memory.connection)
     return {name: said[name] for name in SHOWN}
 
