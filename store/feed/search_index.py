@@ -203,8 +203,9 @@ def _index(connection: Connection, row_ids: Sequence[int]) -> None:
     connection.execute(
         """
         DELETE FROM search_index AS s
-        USING json_to_recordset(%(documents)s::json) AS d (id bigint, text text), whatsapp_messages AS m
-        WHERE s.id = d.id AND m.id = d.id
+        USING json_to_recordset(%(documents)s::json) AS d (id bigint, text text)
+        LEFT JOIN whatsapp_messages AS m USING (id)
+        WHERE s.id = d.id
             AND (s.text, s.spelling, s.chat_id, s.session_id, s.direction, s.message_type, s.timestamp)
                 IS DISTINCT FROM
                 (d.text, %(spelling)s, m.chat_id, m.session_id, m.direction, m.message_type, m.timestamp)
