@@ -29,6 +29,7 @@ def reset_server_state(connection: Connection, migrations: Sequence[str]) -> Non
         )
         connection.execute("UPDATE changes SET xid = pg_current_xact_id()")
         connection.execute("UPDATE search_index_position SET xid = pg_current_xact_id(), change_id = 0")
+        connection.execute("UPDATE push_position SET xid = pg_current_xact_id(), change_id = 0")
         connection.execute("UPDATE feed_floor SET xid = '0', change_id = 0")
         # The recorded status is that of the old system's stream.
         connection.execute("DELETE FROM stream_status")

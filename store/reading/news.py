@@ -1,4 +1,4 @@
-"""Reads which chats have new messages that somebody should be notified of, each time from where it was read before."""
+"""Reads which chats have new messages since the last reading, so that devices can be notified of them."""
 
 from dataclasses import dataclass
 from typing import LiteralString, cast
@@ -9,20 +9,20 @@ from store.reading import change_feed
 from store.reading.change_feed import FeedPosition
 
 MAX_CHATS = 200
-"""Chats of one reading; nobody could follow more at a time."""
+"""The maximum number of chats in one reading, because nobody could follow more at a time."""
 _MAX_CHANGES = 5000
-"""Changes of one reading, the newest; a replay or a backfill writes far more, of which hardly any are news."""
+"""The maximum number of changes in one reading. A replay or a backfill writes far more, hardly any of them news."""
 _RECENT_MS = 600_000
-"""Age of a message that is still news; a gateway may bring its history."""
+"""The maximum age of a message that is news, because a gateway may deliver its history."""
 _MAX_TOLD = 1000
-"""Messages that are remembered as told."""
+"""The number of messages that are remembered as delivered."""
 _FORGET_AFTER: LiteralString = "60 seconds"
-"""After so long without a reading, as after a stop, what happened meanwhile is skipped."""
+"""If no reading takes place for this long, as after a stop, the messages of that time are skipped."""
 
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """The newest unread message of a chat: one each, the newest chats first."""
+    """The newest unread message of a chat."""
 
     chat_id: int
     session_id: str
@@ -35,7 +35,7 @@ class News:
 
 
 def begin(connection: Connection) -> None:
-    """Have the next reading begin here, unless devices are being notified; before the first one is saved."""
+    """Make the next reading begin here, unless devices are already notified. Call it before a device is saved."""
     with errors.translated():
         connection.execute(
             f"""
@@ -47,7 +47,10 @@ def begin(connection: Connection) -> None:
 
 
 def take(connection: Connection) -> list[News] | None:
-    """The news since the last call of any process, in the caller's transaction, or None if another one reads them."""
+    """Return the news since the last call of any process, at most one for each chat, those of the newest chats first.
+
+    It belongs to the caller's transaction. Return None if another process is reading the news.
+    """
     row = connection.execute(
         f"""
         SELECT p.xid::text::bigint, p.change_id, p.told, p.looked_at > now() - interval '{_FORGET_AFTER}'

@@ -11,9 +11,9 @@ from api.http import static
 from api.http.public_page import PublicPage
 from api.http.static import StaticFile
 from dev.embedded.child_process import wait_until
-from tests.support import axe
+from tests.support import axe, requirements
 from tests.support.api_server import running_api
-from tests.support.browser import BrowserUser, open_browser_user
+from tests.support.browser import ARGUMENTS, BrowserUser, open_browser_user
 from tests.support.dashboard_actions import open_first_chat, phone_number
 from tests.support.history_writer import API_TOKEN, SENDER_PHONE, HistoryWriter, message_fact, name_fact
 from tests.support.push_service import Device, PushService, push_variables
@@ -64,6 +64,15 @@ KEPT = """async () => {
     }
     return found;
 }"""
+
+
+@pytest.fixture(scope="module")
+def browser(browser: Browser) -> Iterator[Browser]:
+    """The whole Chromium: the shell without windows grants no notifications."""
+    requirements.require("notifications")
+    whole = browser.browser_type.launch(executable_path=requirements.WHOLE_CHROMIUM, args=list(ARGUMENTS))
+    yield whole
+    whole.close()
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ SETTING = "REQUIRE_PROGRAMS"
 """`.ci/run` sets this variable: whatever is missing fails the tests that need it."""
 HAS_NAMESPACES = sys.platform == "linux" and os.geteuid() == 0 and Path("/usr/bin/unshare").exists()
 """True where a container can be imitated."""
-CHROMIUM = next(
-    (path for path in (Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium")) if path.exists()), None
-)
+WHOLE_CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = next((path for path in (Path("/usr/bin/chromium-headless-shell"), WHOLE_CHROMIUM) if path.exists()), None)
 """The shell without windows takes a third of the processor time of the whole browser."""
 FIREFOX = Path("/usr/bin/firefox-esr")
 PGBOUNCER = Path("/usr/sbin/pgbouncer")
@@ -24,6 +23,7 @@ SYSTEMD = Path("/lib/systemd/systemd")
 _INSTALL = "on Debian: apt install"
 _CHECKS = {
     "chromium": (CHROMIUM, f"Chromium is missing ({_INSTALL} chromium-headless-shell)"),
+    "notifications": (WHOLE_CHROMIUM.exists(), f"{WHOLE_CHROMIUM} is missing ({_INSTALL} chromium)"),
     "firefox": (FIREFOX.exists(), f"{FIREFOX} is missing ({_INSTALL} firefox-esr)"),
     "pgbouncer": (PGBOUNCER.exists(), f"{PGBOUNCER} is missing ({_INSTALL} pgbouncer)"),
     "prometheus": (

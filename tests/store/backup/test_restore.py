@@ -16,7 +16,7 @@ from store.feed import search_index
 from store.postgres import client_programs, connections, migrator
 from store.postgres.client_programs import ProgramError
 from store.reading import change_feed
-from tests.support.backups import fetch_rows, run_store_command, schema_objects, table_contents, table_names
+from tests.support.backups import POSITIONS, fetch_rows, run_store_command, schema_objects, table_contents, table_names
 from tests.support.databases import run_admin
 from tests.support.generated_history import batches
 
@@ -239,8 +239,7 @@ def test_every_column_with_transaction_ids_is_replaced(database_url: str) -> Non
 
     assert found == [
         ("changes", "xid"),
-        ("feed_floor", "xid"),
-        ("search_index_position", "xid"),
+        *((name, "xid") for name in sorted(POSITIONS)),
         ("whatsapp_messages", "created_xid"),
     ]
 
