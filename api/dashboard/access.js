@@ -1,4 +1,4 @@
-// Who may use the history: makes, limits and revokes tokens, and shows what was done with them.
+// Manages access to the history: creates, limits and revokes tokens, and shows the audit log.
 
 import { get, patch, post, remove } from "./calls.js";
 import { announce, h } from "./element.js";
@@ -11,7 +11,7 @@ import { View, card, heads, wide } from "./view.js";
 const DAY = 86_400_000; // ms
 const LIVES = [1, 7, 30, 90, 365]; // days until a token expires
 const RIGHTS = { read: ["read"], write: ["read", "write"], admin: ["read", "write", "admin"] };
-// By the method and the last word of the path.
+// Finds a text by the method and the last word of the path.
 const DEEDS = {
 	"POST read": "marked",
 	"POST star": "starred",
@@ -46,7 +46,7 @@ export class Access extends View {
 		this.again();
 	}
 
-	// Asked anew every few seconds: somebody else may have changed it.
+	// Repeated every few seconds, because somebody else may have changed it.
 	again() {
 		for (const pages of [this.tokens, this.log]) if (pages.isIdle) pages.load();
 	}
@@ -76,7 +76,7 @@ export class Access extends View {
 		return h("form.access", { submit }, field("token_name", name), field("rights", rights), field("expires", lasts), sessions, h("button.button.main", { type: "submit" }, t("make_link")));
 	}
 
-	// The secret is shown once.
+	// The secret is shown only once.
 	#show({ name, link, qr }) {
 		const shown = h("input.field", { readonly: true, value: link, "aria-label": t("sign_in_link"), focus: ({ target }) => target.select() });
 		const code = h("img", { src: `data:image/svg+xml,${encodeURIComponent(qr)}`, alt: t("qr_of", { name }) });
@@ -121,11 +121,11 @@ function entry(one) {
 	];
 }
 
-// A table of the pages of a list, newest first.
+// Shows the pages of a list as a table, newest first.
 class Pages {
 	#cursor = null;
 	#shown = "";
-	#isFurther = false; // beyond the first page
+	#isFurther = false; // true after the first page
 	#isRefused = false;
 
 	constructor(path, field, label, columns, cells, nothing) {
@@ -138,7 +138,7 @@ class Pages {
 		this.table.hidden = true;
 	}
 
-	// Whether nobody is about to use what would be replaced.
+	// Returns true if nobody is about to use the elements that would be replaced.
 	get isIdle() {
 		const isUsed = this.element.contains(document.activeElement) || this.element.querySelector(":popover-open");
 		return !document.hidden && !this.#isFurther && !this.#isRefused && !isUsed;

@@ -1,4 +1,4 @@
-// Notifications of new messages on this device, if its reader asked for them; without their text, unless that was chosen.
+// Shows notifications of new messages on this device, if its reader enabled them. They contain the text only if that was chosen.
 
 import { summary } from "./bubble.js";
 import { get } from "./calls.js";
@@ -9,20 +9,20 @@ import { nameOf } from "./people.js";
 
 const CHOICES = "alerts";
 const MUTED = "muted";
-const MOST = 500; // muted chats that a device knows
-const RECENT = 600_000; // ms: what a gateway brings later is history, not news
+const MOST = 500; // muted chats that a device stores
+const RECENT = 600_000; // ms, because older messages that a gateway delivers are history and not news
 const SILENT_KINDS = ["broadcast", "newsletter"];
 
 const stored = (key, otherwise) => JSON.parse(localStorage.getItem(key) ?? "null") ?? otherwise;
 
-// {on, sound, text}, all false at first.
+// Returns {on, sound, text}, initially all false.
 export const choices = () => stored(CHOICES, {});
 
 export function choose(changed) {
 	keep(CHOICES, JSON.stringify({ ...choices(), ...changed }));
 }
 
-// The service worker shows them; without one there are none.
+// The service worker shows notifications. Without it there are none.
 export const canBe = () => Boolean(navigator.serviceWorker && globalThis.Notification);
 
 export const isOn = () => canBe() && Boolean(choices().on) && Notification.permission === "granted";
@@ -38,7 +38,7 @@ export function mute(chat, silent) {
 
 const registration = () => navigator.serviceWorker?.getRegistration();
 
-// A change of the stream. The worker tells nobody who looks at a page, and of several pages it believes the first.
+// Handles a change from the stream. The worker notifies only if no page is visible, and uses the first of several pages.
 export async function tell({ kind, message, chat }) {
 	if (!chat || !isOn()) return;
 	if (!isUnread(chat)) return close((one) => one.tag === keyOf(chat));
@@ -49,7 +49,7 @@ export async function tell({ kind, message, chat }) {
 	(await registration())?.active?.postMessage({ session, address, id: message.id, name: nameOf(chat), sound, text: text && summary(message) });
 }
 
-// What is shown already, and of it what was read while no page was open.
+// Removes visible notifications of messages that were read while no page was open.
 export async function close(isDone) {
 	const shown = (await (await registration())?.getNotifications()) ?? [];
 	for (const one of shown) if (isDone(one)) one.close();

@@ -1,4 +1,4 @@
-// Asks whether this device may notify its reader, and of how much.
+// Asks whether this device may show notifications, and how much they may contain.
 
 import { canBe, choices, choose, isOn } from "./alerts.js";
 import { h } from "./element.js";
@@ -22,7 +22,7 @@ export function open() {
 		else await tell();
 	}
 
-	// A browser without a push service says no; then open pages notify, as where the server has no key.
+	// A browser without a push service rejects. Then open pages notify, as they do if the server has no key.
 	async function tell() {
 		const always = await renew().catch(() => false);
 		told.textContent = isOn() ? t(always ? "notified_always" : "notified_while_open") : "";

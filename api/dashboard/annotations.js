@@ -1,4 +1,4 @@
-// The labels and notes of a chat, and the forms that change them.
+// Shows the labels and notes of a chat, and the forms that change them.
 
 import { chatPath, post, remove } from "./calls.js";
 import { h, hue } from "./element.js";
@@ -8,7 +8,7 @@ import { brief, full, t, time } from "./language.js";
 import { complain } from "./overlay.js";
 import { callerName } from "./people.js";
 
-// act(text) resolves to true when it is done.
+// act(text) resolves to true if it succeeded.
 function form(kind, text, label, act) {
 	const field = h(kind, { rows: 2, maxlength: kind === "input.field" ? 40 : 4000, "aria-label": label, placeholder: label });
 	field.value = text;
@@ -22,9 +22,9 @@ function form(kind, text, label, act) {
 
 export class Annotations {
 	#notes = [];
-	#changing = null; // id of the note that is being changed
+	#changing = null; // the id of the note that is being changed
 
-	// place: {session_id, address}. changed: called with what the API answers.
+	// place: {session_id, address}. changed: called with the answer of the API.
 	constructor({ place: { session_id, address }, may, changed }) {
 		Object.assign(this, { may, changed });
 		this.path = (rest) => chatPath(address, `${rest}?${new URLSearchParams({ session_id })}`);

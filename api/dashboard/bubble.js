@@ -1,4 +1,4 @@
-// One message, as a list item. Nothing in it is markup of the sender's.
+// Builds a message as a list item. Content from the sender is never interpreted as markup.
 
 import { h, hue, plain } from "./element.js";
 import { said } from "./formatting.js";
@@ -12,7 +12,7 @@ import { spelled } from "./people.js";
 const OPEN = ["failed", "unknown", "queued"];
 const ARRIVED = ["sent", "delivered", "read", "played"];
 
-// `seat` is what the conversation knows: group, name, follows, quoted, receipts (false: the gateway sends none), missed: names of sessions, on: actions.
+// `seat` is the context: group, name, follows, quoted, receipts (false if the gateway sends none), missed (names of sessions), on (actions).
 export function bubble(message, seat) {
 	const out = message.direction === "outgoing";
 	const classes = [out ? "out" : "in", seat.follows && "follows", seat.found && "found"].filter(Boolean).join(" ");
@@ -36,14 +36,14 @@ function reply(message, { quoted, group, name, on }) {
 	return h("button.quote.small", { click: () => on.jump(message.reply_to) }, known ?? t("reply_to_earlier"));
 }
 
-// What the text was before each edit, once somebody asked.
+// Shows the text before each edit, on request.
 function versions({ versions: texts }) {
 	if (!texts) return null;
 	const earlier = texts.slice(0, -1).map((one) => h("li", h("span", { dir: "auto" }, one.text ?? t("no_text")), h("small", moment(Date.parse(one.written_at)))));
 	return h("ol.versions.small", { "aria-label": t("earlier_texts") }, earlier.length ? earlier : h("li", t("none")));
 }
 
-// A message in one line.
+// Returns a message as one line.
 export function summary(message) {
 	if (message.deleted) return t("deleted");
 	return message.message_text || message.caption || (message.content_state === "undecrypted" ? t("undecrypted") : kindOf(message));
@@ -65,7 +65,7 @@ function length(seconds) {
 	return seconds === null || seconds === undefined ? "" : ` ${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
 }
 
-// One quiet line: what it is, its name, and where it can be had, or why it cannot.
+// Returns one line: the kind, the name, and where the content is available or why it is not.
 function media(message) {
 	const type = message.message_type;
 	const link = message.media_url ? safe(message.media_url) : null;
@@ -85,12 +85,12 @@ function under(message, { receipts, missed, on }) {
 	return h("div.under", message.starred && icon("star", t("starred")), missed?.length > 0 && delivered(message.told_by.length, missed), edited, unsure && h("span", { title: unsure }, "≈"), time(at, clock(at), unsure || full(at)), status);
 }
 
-// Of several sessions on one number, some did not deliver the message.
+// Marks that some of several sessions on one number did not deliver the message.
 function delivered(some, missed) {
 	return h("span.partly", { title: t("missed_by", { names: missed.join(", ") }) }, t("delivered_by", { some, all: some + missed.length }));
 }
 
-// A single tick means little where the gateway never reports more.
+// A single tick means little if the gateway never reports more.
 function statusLabel(status, receipts) {
 	const label = t(`status_${status}`);
 	return status === "sent" && receipts === false ? `${label}. ${t("no_receipts")}` : label;
@@ -104,7 +104,7 @@ function reactions(message, { name }) {
 	return h("div.reactions.small", chips);
 }
 
-// twin: when the same text was sent and arrived after all.
+// twin: the time at which the same text was sent and did arrive
 function state(message, { on, dismissed, twin }) {
 	if (!OPEN.includes(message.status) || message.direction !== "outgoing" || dismissed) return null;
 	const { status, local } = message;
@@ -121,7 +121,7 @@ function state(message, { on, dismissed, twin }) {
 	return h("div", { class: `state small ${status === "failed" ? "bad" : ""}` }, t(local && status === "unknown" ? "not_reached" : `outcome_${status}`), twin && h("b", t("probably_arrived", { time: clock(twin) })), reason(message), h("div", actions));
 }
 
-// Ours is translated; the gateway's is what it is.
+// Our own text is translated. The gateway's text is shown unchanged.
 function reason({ reason: text, local }) {
 	if (!text) return null;
 	return local ? h("bdi", text) : h("details", h("summary", t("gateway_reason")), h("bdi", text));

@@ -1,4 +1,4 @@
-// Calls of the API, as the cookie that signed in; errors as one of three kinds.
+// Calls the API with the cookie of the sign-in, and reports errors as one of three kinds.
 
 import { describe } from "./failures.js";
 import { t } from "./language.js";
@@ -16,9 +16,9 @@ export class Unreachable extends Error {
 	}
 }
 
-const PATIENCE = 20_000; // ms for an answer
-const SENDING = 75_000; // ms for the answer of a send: a video may take the gateway 50 s
-const UPLOADING = 600_000; // ms for a file
+const PATIENCE = 20_000; // ms to wait for an answer
+const SENDING = 75_000; // ms to wait for the answer of a send, because a gateway may take 50 s for a video
+const UPLOADING = 600_000; // ms to wait for the upload of a file
 
 let csrf = "";
 let whenSignedOut = () => {};
@@ -27,7 +27,7 @@ export function onSignedOut(listener) {
 	whenSignedOut = listener;
 }
 
-// Who is signed in, with a token that was given just now, or by the cookie.
+// Returns who is signed in, with a token that was just entered or by the cookie.
 export async function signIn(token) {
 	const init = token ? { method: "POST", headers: { authorization: `Bearer ${token}` } } : {};
 	const caller = await call("/api/session", init);
@@ -35,12 +35,12 @@ export async function signIn(token) {
 	return caller;
 }
 
-// Who a token is of, or who is signed in; null: nobody.
+// Returns the owner of a token, or who is signed in. Null if nobody is.
 export async function whoIs(token) {
 	return call("/api/session", token ? { headers: { authorization: `Bearer ${token}` } } : {}).catch(() => null);
 }
 
-// How one may sign in: {single_sign_on}.
+// Returns the available ways to sign in: {single_sign_on}.
 export async function waysIn() {
 	return call("/sign-in", {});
 }
@@ -74,7 +74,7 @@ async function write(path, init) {
 	try {
 		return await call(path, signed(), true);
 	} catch (error) {
-		// Somebody signed in anew, in another tab.
+		// Somebody signed in again in another tab.
 		if (error.code !== "csrf") throw error;
 		await signIn();
 		return call(path, signed(), true);
@@ -96,17 +96,17 @@ async function call(path, { patience = PATIENCE, signal, ...init }, isInside = f
 	try {
 		body = JSON.parse(text);
 	} catch {
-		// Something between us and the server answered instead of it.
+		// A proxy between the browser and the server answered instead of the server.
 	}
 	if (body?.success) return body.data;
 	if (answer.status === 401 && isInside) whenSignedOut();
-	// A send that failed is an answer, too: it has data.
+	// A failed send is an answer too, because it contains data.
 	if (body?.data) return body.data;
 	if (!body && answer.status >= 500) throw new Unreachable();
 	throw new Refused(answer.status, body?.code ?? "", describe(body?.code, answer.status));
 }
 
-// `/api/chats/…` of an address, which may be anything.
+// Returns `/api/chats/…` for an address, which may be any text.
 export function chatPath(address, rest = "") {
 	return `/api/chats/${encodeURIComponent(address)}${rest}`;
 }

@@ -1,10 +1,10 @@
-// Two counts in each column, one upon the other, as bars. Its label and a table say the same in words.
+// Draws a bar chart with two stacked counts in each column. Its label and a table contain the same data as text.
 
 import { drawing } from "./element.js";
 
 const [WIDTH, BOTTOM] = [480, 26];
 
-// columns: [lower, upper]; ticks: [column, text]; spelled(value): what the axis says.
+// columns: [lower, upper]. ticks: [column, text]. spelled(value): the label on the axis.
 export function chart(columns, ticks, label, spelled, height = 340) {
 	const most = Math.max(4, ...columns.map(([lower, upper]) => lower + upper));
 	const step = 10 ** Math.floor(Math.log10(most / 2));

@@ -1,4 +1,4 @@
-// One row of the list: a chat, or a message that a search found.
+// Builds one row of the list: a chat, or a message that a search found.
 
 import { summary } from "./bubble.js";
 import { keyOf } from "./chats.js";
@@ -9,7 +9,7 @@ import { brief, full, number, span, t, time } from "./language.js";
 import { accounts, avatar, nameOf, sessionMark, sessionName, typedNumber } from "./people.js";
 import { toChat } from "./route.js";
 
-// `[image]` and the like come from the API in its own words.
+// The API returns placeholders such as `[image]` in its own language.
 function words({ preview, raw_type, message_type }, address) {
 	const name = /^\[([a-z ]+)\]$/.exec(preview)?.[1];
 	if (name === "deleted") return t("deleted");
@@ -17,9 +17,9 @@ function words({ preview, raw_type, message_type }, address) {
 	return name === message_type ? kindOf({ message_type, raw_type, address }) : preview;
 }
 
-const LONG = [0, 3_600_000, 86_400_000]; // ms from which on waiting has the next colour
+const LONG = [0, 3_600_000, 86_400_000]; // ms of waiting from which each colour is used
 
-// How long somebody has waited for an answer. Nobody who sends to everybody waits for one.
+// Shows how long somebody has waited for an answer. Broadcasts do not wait for answers.
 export function waits(chat) {
 	if (!chat.waiting_since || ["broadcast", "newsletter"].includes(chat.kind)) return null;
 	const since = Date.parse(chat.waiting_since);
@@ -32,7 +32,7 @@ export function isUnread(chat) {
 	return chat.unread_count > 0 || chat.marked_unread;
 }
 
-// unsent: Outbox.mark of the chat.
+// unsent: the result of Outbox.mark for the chat
 export function chatRow(chat, { chosen, sessions, mark, unsent }) {
 	const last = chat.last_message;
 	const preview = unsent ? [h("b.wrong", t(unsent.draft ? "draft" : "status_failed")), unsent.draft && ` ${unsent.draft}`] : last ? [last.direction === "outgoing" && last.status && tick(last.status, t(`status_${last.status}`)), last.sender_name && chat.kind === "group" && `${last.sender_name}: `, words(last, chat.address)] : [];
@@ -44,18 +44,18 @@ export function chatRow(chat, { chosen, sessions, mark, unsent }) {
 	return [link, mark && tool("dot", t(unread ? "mark_read" : "mark_unread"), { click: () => mark(chat) })].filter(Boolean);
 }
 
-// q: the words that found it.
+// q: the search words that found it
 export function hitRow(hit, q) {
 	const chat = { ...hit, kind: hit.address.endsWith("@g.us") ? "group" : null };
 	return [row({ class: "chat", href: toChat(hit.session_id, hit.address, hit.message_id, q) }, chat, hit.timestamp, [hit.direction === "outgoing" && `${t("you")}: `, ...marked(hit.snippet, hit.ranges)])];
 }
 
-// A starred message as a hit of no search.
+// Builds a row for a starred message, which is shown like a hit without a query.
 export function unmarked(message) {
 	return { ...message, snippet: summary(message), ranges: [] };
 }
 
-// A typed number that has no chat yet, and may get one.
+// Builds a row for a typed number that has no chat yet.
 export function newChats(text, known, session, { sessions, scopes }) {
 	const digits = typedNumber(text);
 	const from = session ?? accounts(sessions)[0]?.session_id;
@@ -77,10 +77,10 @@ function badge(chat) {
 	return h("span.badge", h("span", { "aria-hidden": "true" }, chat.unread_count > 999 ? "999+" : number(chat.unread_count)), h("span.unseen", t("unread_count", { count: chat.unread_count })));
 }
 
-// Ranges count characters as Unicode does, strings here do not.
+// Ranges count Unicode characters, but JavaScript strings count UTF-16 units.
 function marked(text, ranges) {
 	const characters = [...text];
-	// A row shows some forty characters: begin where the first of the words can be seen.
+	// A row shows about forty characters, so it begins where the first match is visible.
 	let end = ranges[0]?.[0] > 24 ? ranges[0][0] - 16 : 0;
 	const parts = end ? ["…"] : [];
 	for (const [from, to] of ranges) {
@@ -90,7 +90,7 @@ function marked(text, ranges) {
 	return [...parts, characters.slice(end).join("")];
 }
 
-// The same for the same chat or hit, so that its row is not drawn anew while nothing changed.
+// Returns the same key for the same chat or hit, so that unchanged rows are not rebuilt.
 const made = new WeakMap();
 
 export function itemOf(one) {

@@ -1,19 +1,19 @@
-// The chats, newest first, kept up to date by the stream: which are known, which are wanted, and in what order.
+// Holds the chats, newest first, and follows the stream: the known chats, the requested ones, and their order.
 
 import { Unreachable, get } from "./calls.js";
 
 const PAGE = 100;
-export const MOST = 500; // that the API gives at once
-const PAUSE = 5000; // ms after which a list that failed is asked for again
+export const MOST = 500; // chats that the API returns at once
+const PAUSE = 5000; // ms after which a failed list is requested again
 
 export const keyOf = (chat) => `${chat.session_id}\n${chat.address}`;
 
 export class Chats {
 	list = [];
-	cursor = null; // where the list goes on; null: it does not
+	cursor = null; // the cursor of the next page, null if there is none
 	loading = false;
 	error = null;
-	fuzzy = false; // whether they have similar names, because none has the words
+	fuzzy = false; // true if these are chats with similar names, because no name contains the words
 	filter = {};
 	#known = new Map();
 	#round = 0;
@@ -26,7 +26,7 @@ export class Chats {
 		return this.#known.get(`${session}\n${address}`);
 	}
 
-	// From the top, with a filter: {unread, waiting, kind, session_id, label, q, since, until, direction, answered}.
+	// Reloads from the top, with a filter: {unread, waiting, kind, session_id, label, q, since, until, direction, answered}.
 	load(filter = this.filter, wanted = PAGE) {
 		this.filter = filter;
 		this.error = null;
@@ -50,7 +50,7 @@ export class Chats {
 		this.onChange();
 	}
 
-	// A chat from the stream. The open one stays in a filtered list, although it has just been read.
+	// Applies a chat from the stream. The open chat stays in a filtered list, even if it was just read.
 	update(chat, isOpen) {
 		if (this.find(chat.session_id, chat.address)?.rev > chat.rev) return;
 		this.#known.set(keyOf(chat), chat);
@@ -60,7 +60,7 @@ export class Chats {
 			const isLongest = this.filter.sort === "waiting_since" && chat.waiting_since;
 			const below = rest.findIndex((one) => (isLongest ? !one.waiting_since || one.waiting_since > chat.waiting_since : one.last_message_at <= chat.last_message_at));
 			const at = below < 0 ? rest.length : below;
-			// Below what is loaded it will come with its page.
+			// It lies below the loaded chats and will be loaded with its page.
 			if (at < rest.length || this.cursor === null || shown) rest.splice(at, 0, chat);
 		}
 		this.list = rest;

@@ -1,10 +1,10 @@
-// Where an answer is written, or the reason why none can be.
+// Shows the field for an answer, or the reason why no answer can be written.
 
 import { h } from "./element.js";
 import { icon, tool } from "./icons.js";
 import { number, t } from "./language.js";
 
-// Why nothing can be written to an address; null: it can.
+// Returns why a message cannot be written to an address, or null if it can.
 export function whyNot(address, scopes) {
 	if (!scopes.includes("write")) return t("cannot_write_scope");
 	const where = address.endsWith("@g.us") ? "group" : address.endsWith("@lid") ? "lid" : "here";
@@ -47,7 +47,7 @@ export class Composer {
 	}
 
 	#key(event) {
-		// Enter also ends a word that an input method composes; a phone's keyboard has no other way to begin a line.
+		// Enter also ends a word in an input method. On a phone, it is the only way to start a new line.
 		if (event.key !== "Enter" || event.shiftKey || event.isComposing || matchMedia("(pointer: coarse)").matches) return;
 		this.#submit(event);
 	}

@@ -1,4 +1,4 @@
-// One conversation, open: loaded in pages both ways, kept up to date by the stream, marked as read by being seen.
+// Shows one conversation: loads its pages in both directions, follows the stream, and marks messages as read when they are seen.
 
 import { summary } from "./bubble.js";
 import { Unreachable, chatPath, get } from "./calls.js";
@@ -20,7 +20,7 @@ import { Timeline, keyOf } from "./timeline.js";
 
 const PAGE = 50;
 const UNREAD_MOST = 300;
-const NEAR = 900; // px from an end at which the next page is asked for
+const NEAR = 900; // px from an end at which the next page is requested
 
 export class Conversation {
 	#timeline = new Timeline();
@@ -28,9 +28,9 @@ export class Conversation {
 	#divider = null; // key of the first message that was unread when the chat was opened
 	#found = null;
 	#missed = 0;
-	#stuck = false; // at the live end, where new messages push the rest up
+	#stuck = false; // true at the live end, where new messages push the others up
 	#loading = false;
-	#meanwhile = []; // what the stream brought while a page was on its way that may not have it
+	#meanwhile = []; // changes that the stream delivered while a page was loading that may not contain them
 	#ended = false;
 	#page = 0;
 
@@ -62,7 +62,7 @@ export class Conversation {
 		return get(chatPath(this.address), { session_id: this.session, ...place });
 	}
 
-	// The newest messages, or those around one; at first unread where something is.
+	// Loads the newest messages, or those around a message. By default it starts at the first unread message, if there is one.
 	async open(at) {
 		const unread = this.chat?.unread_count ?? 0;
 		const page = ++this.#page;
@@ -112,7 +112,7 @@ export class Conversation {
 		if (!at && this.chat?.marked_unread && !this.chat.unread_count) this.reading.opened();
 	}
 
-	// Older or newer messages where the window is not full.
+	// Loads older or newer messages until the window is full.
 	#fill() {
 		if (this.#ended || this.#loading) return;
 		const { scrollTop, scrollHeight, clientHeight } = this.scroll;
@@ -134,12 +134,12 @@ export class Conversation {
 			this.#fill();
 		} catch (error) {
 			if (!this.#ended) toast(error.message);
-			// Asked again when the reader scrolls.
+			// The request is repeated when the reader scrolls.
 			setTimeout(() => (this.#loading = false), 1500);
 		}
 	}
 
-	// A change of this chat from the stream.
+	// Applies a change of this chat from the stream.
 	update(change) {
 		this.pane.update(change);
 		if (change.chat) {
@@ -161,14 +161,14 @@ export class Conversation {
 		this.#scrolled();
 	}
 
-	// What is known of the sessions has changed.
+	// Called when the sessions have changed.
 	learned() {
 		this.head.draw();
 		this.pane.learned();
 		this.#redraw();
 	}
 
-	// The reader stays where the reader is: at the end, or at the same message.
+	// Keeps the scroll position: the end, or the same message.
 	#redraw() {
 		if (this.#ended) return;
 		const stuck = this.#stuck;
@@ -176,7 +176,7 @@ export class Conversation {
 		if (stuck) this.#toBottom();
 	}
 
-	// After a gap or a merge: the same place, loaded anew.
+	// Reloads the same position after a gap or a merge.
 	async reload() {
 		const anchor = this.#stuck ? null : this.#list.firstVisible(this.scroll);
 		await this.open(anchor?.message_id);
@@ -195,7 +195,7 @@ export class Conversation {
 		this.#list.draw({ letters: outbox.letters(this.key), divider: this.#divider, found: this.#found, name: nameOf(this.chat ?? this), receipts: this.facts.receipts(this.session), source: (id) => sourceName(this.facts.sessions, id) });
 	}
 
-	// To a message, which is loaded if it has to be.
+	// Scrolls to a message, and loads it if necessary.
 	jump(id) {
 		if (!this.#timeline.find(id)) return this.open(id);
 		this.#found = id;

@@ -1,4 +1,4 @@
-// The head of a conversation: who it is with, and what can be done with it as a whole.
+// Shows the head of a conversation: the chat, and the actions on the whole conversation.
 
 import * as alerts from "./alerts.js";
 import { get } from "./calls.js";
@@ -29,7 +29,7 @@ export class Head {
 		);
 	}
 
-	// Again whenever something about the chat changes.
+	// Called whenever the chat changes.
 	draw() {
 		const { address, session, facts, chat = { address } } = this.conversation;
 		const number = chat.name && spelled(address, chat.kind);
@@ -38,7 +38,7 @@ export class Head {
 		this.about.replaceChildren(avatar(chat), h("div.who", h("h2", h("bdi", nameOf(chat))), h("p.small", (number || mark) && h("span.cut", number, number && mark && " · ", mark), waits(chat))), this.#opener());
 	}
 
-	// Who it is with, where the loaded list does not say.
+	// Loads the chat if the loaded list does not contain it.
 	async introduce() {
 		const { conversation } = this;
 		const { address, session } = conversation;
@@ -47,7 +47,7 @@ export class Head {
 		this.draw();
 	}
 
-	// All of it opens the pane.
+	// A click anywhere in it opens the pane.
 	#opener() {
 		const { pane } = this.conversation;
 		return h("button.opener", { "aria-expanded": String(pane.isOpen), "aria-label": t("about_chat"), click: () => pane.toggle() });
@@ -67,7 +67,7 @@ export class Head {
 		renew().catch(complain);
 	}
 
-	// Who stays in the chat would read it again.
+	// Leave the chat, because an open chat would be marked as read again.
 	async #toggle(chat) {
 		await toggleUnread(chat);
 		if (!isUnread(chat)) go("#/");
@@ -75,7 +75,7 @@ export class Head {
 
 	#dates() {
 		const field = h("input", { type: "date", required: true, "aria-label": t("jump_to_date") });
-		// The field counts in UTC, its reader does not.
+		// The field uses UTC, but its reader uses local time.
 		field.valueAsNumber = Date.now() - new Date().getTimezoneOffset() * 60_000;
 		field.max = field.value;
 		const submit = (event) => {

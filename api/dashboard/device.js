@@ -1,14 +1,14 @@
-// What this device keeps for its reader: short texts at once, and files.
+// Stores data on this device for its reader: short texts (synchronously), and files.
 
 const DATABASE = "history";
 const FILES = "files";
 
-// By a prefix, so that several tabs never write each other's entries.
+// Finds entries by a prefix, so that several tabs never overwrite each other's entries.
 export function all(prefix) {
 	return Object.keys(localStorage).filter((key) => key.startsWith(prefix)).map((key) => [key.slice(prefix.length), localStorage.getItem(key)]);
 }
 
-// Whether it is kept: a device may be full, or keep nothing.
+// Returns true if it was stored. Storage may be full or disabled.
 export function keep(key, text) {
 	try {
 		if (text) localStorage.setItem(key, text);
@@ -41,7 +41,7 @@ async function withFiles(mode, act) {
 		opened ??= open();
 		return await done(act((await opened).transaction(FILES, mode).objectStore(FILES)));
 	} catch {
-		return undefined; // a private window keeps no files
+		return undefined; // A private window stores no files.
 	}
 }
 

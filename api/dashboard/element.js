@@ -1,8 +1,8 @@
-// Makes elements. Text becomes text nodes and nothing else, so that no message is ever markup.
+// Creates elements. Text always becomes text nodes, so that a message is never interpreted as markup.
 
 const SVG = "http://www.w3.org/2000/svg";
 
-// h("button.main", {click: act, "aria-label": …}, children…): attributes may be left out, functions are listeners.
+// h("button.main", {click: act, "aria-label": …}, children…): attributes are optional, functions are listeners.
 export function h(name, ...rest) {
 	const [tag, ...classes] = name.split(".");
 	const made = document.createElement(tag);
@@ -26,7 +26,7 @@ function fill(made, attributes, children) {
 	return made;
 }
 
-// Makes the nodes the children of a parent, in this order, and touches only what moved.
+// Makes the nodes the children of a parent, in this order, and moves only those that changed.
 export function place(parent, nodes) {
 	const wanted = new Set(nodes);
 	for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
@@ -37,19 +37,19 @@ export function place(parent, nodes) {
 	}
 }
 
-// Said aloud by readers of the screen.
+// Announces a text to screen readers.
 export function announce(text) {
 	document.getElementById("live").textContent = text;
 }
 
-// A colour that stands for a text, always the same.
+// Returns a colour for a text. The same text always gets the same colour.
 export function hue(text) {
 	let sum = 0;
 	for (const character of text) sum = Math.imul(sum ^ character.codePointAt(0), 0x9e3779b1);
 	return (sum >>> 8) % 360;
 }
 
-// Overrides of direction would let a name pretend to end in another way than it does.
+// Removes direction overrides, because they could disguise the end of a name.
 export function plain(text) {
 	return text.replace(/[\u202a-\u202e\u2066-\u2069\u0000-\u001f]/g, "");
 }

@@ -1,4 +1,4 @@
-// A conversation as a file or on paper: for a period, with names, in the reader's zone.
+// Exports a conversation to a file or to paper: for a period, with names, in the reader's time zone.
 
 import { chatPath } from "./calls.js";
 import { h } from "./element.js";

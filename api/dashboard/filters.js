@@ -1,4 +1,4 @@
-// The filters of the list of chats.
+// Shows the filters of the list of chats.
 
 import { h } from "./element.js";
 import { icon } from "./icons.js";
@@ -14,16 +14,16 @@ export function count(value) {
 	return h("span.count", !value ? "" : value >= 1000 ? "999+" : number(value));
 }
 
-const COUNTED = 1000; // matches up to which the API counts
+const COUNTED = 1000; // chats up to which the API counts
 
 export const upTo = (count) => (count >= COUNTED ? `${number(COUNTED)}+` : number(count));
 
-// options: [value, its name]
+// options: [value, label]
 export function choice(label, all, options, chosen, pick) {
 	return h("select.chip", { "aria-label": label, change: ({ target }) => pick(target.value || undefined) }, h("option", { value: "" }, all), options.map(([value, name]) => h("option", { value, selected: value === chosen }, name)));
 }
 
-// The messages that the chats of a link have, and the way back to all chats.
+// Shows how many messages the chats of a link have, and the way back to all chats.
 export function limits({ since, until, direction, answered }, leave) {
 	if (!since && !direction && !answered) return [];
 	const kind = t(answered ? "answered" : direction ? { incoming: "messages_in", outgoing: "messages_out" }[direction] : "messages");

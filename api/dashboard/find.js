@@ -1,4 +1,4 @@
-// The search within a conversation: its words are marked, its matches met one after the other.
+// Searches within a conversation: marks the words, and steps through the matches.
 
 import { get } from "./calls.js";
 import { h } from "./element.js";
@@ -8,9 +8,9 @@ import { number, t } from "./language.js";
 import { pattern, show } from "./marks.js";
 import { SearchFilters, searchField } from "./searchfilters.js";
 
-const TYPING = 250; // ms of rest before a search begins
+const TYPING = 250; // ms without typing before a search begins
 const PAGE = 100;
-const PAGES = 10; // that are asked for to find the match from which the reader comes
+const PAGES = 10; // pages to load in order to find the match from which the reader comes
 
 export class Find {
 	#q = "";
@@ -37,7 +37,7 @@ export class Find {
 		return this.element.isConnected;
 	}
 
-	// Below the head, with the words of the search from which the reader comes.
+	// Shown below the head, with the words of the search from which the reader comes.
 	open(q = "", at = null) {
 		if (!this.isOpen) {
 			this.conversation.head.element.after(this.element);
@@ -59,7 +59,7 @@ export class Find {
 		this.conversation.focus();
 	}
 
-	// at: the message from which the reader comes, which is on the page already.
+	// at: the message from which the reader comes, which is already on the page
 	async start(q, at = null) {
 		clearTimeout(this.#timer);
 		this.#q = q.trim();
@@ -93,7 +93,7 @@ export class Find {
 		}
 		this.#answer = { cursor: answer.cursor, count: cursor ? this.#answer.count : answer.count };
 		this.#hits.push(...answer.results);
-		// As they are written where they were found: with an error in the query, other words than its own.
+		// Marks the words as they are written in the messages, which differ from the query if it contains an error.
 		const written = answer.results.flatMap(({ snippet, ranges }) => ranges.map(([from, to]) => [...snippet].slice(from, to).join("")));
 		this.#pattern = pattern([...this.#q.split(/\s+/), ...written]);
 		this.#mark();

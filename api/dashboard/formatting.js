@@ -1,14 +1,14 @@
-// A text as WhatsApp formats it, made of text nodes.
+// Formats a text as WhatsApp does, using text nodes only.
 
 import { h } from "./element.js";
 import { t } from "./language.js";
 import { LINK, link } from "./links.js";
 
 const BIG = /^(?:\p{RI}{2}|\p{Emoji_Presentation}|\p{Extended_Pictographic}|[\ufe0f\u200d\u{1f3fb}-\u{1f3ff}]){1,12}$/u;
-const LONG = 900; // characters that are not folded
-const TALL = 16; // lines
+const LONG = 900; // characters above which a text is folded
+const TALL = 16; // lines above which a text is folded
 const WORD = "[\\p{L}\\p{M}\\p{N}]";
-// A link, `code`, or *words* whose marks touch no other word.
+// Matches a link, `code`, or *words*, if the marks do not touch another word.
 const INLINE = new RegExp(`(${LINK})|\`([^\`\\n]+)\`|(?<!${WORD})([*_~])(?!\\3|\\s)(.{0,1000}?\\S)\\3(?!${WORD})`, "giu");
 const TAGS = { "*": "strong", _: "em", "~": "s" };
 const BLOCKS = [
@@ -17,7 +17,7 @@ const BLOCKS = [
 	[/^(\d{1,3})[.)] (.+)$/, "ol"],
 ];
 
-// An array of elements.
+// Returns an array of elements.
 export function said(text) {
 	const words = h("div", { class: isBig(text) ? "said big" : "said", dir: "auto" }, pieces(text));
 	const isLong = text.length > LONG || text.split("\n", TALL + 1).length > TALL;
@@ -28,18 +28,18 @@ export function said(text) {
 	};
 	const more = h("button.more", { click: unfold }, t("read_more"));
 	words.classList.add("folded");
-	words.addEventListener("focusin", unfold); // a link that is out of sight
+	words.addEventListener("focusin", unfold); // The focus moved to a hidden link.
 	return [words, more];
 }
 
-// The text between ```fences``` line by line.
+// Formats the text between ```fences``` line by line.
 function pieces(text) {
 	return text.split(/```([^]+?)```/).flatMap((part, i) => (i % 2 ? h("code", part.trim() === "" ? part : part.replace(/^\n|\n$/g, "")) : lines(part)));
 }
 
 function lines(text) {
 	const made = [];
-	let open = null; // the block that the next line may belong to
+	let open = null; // the block to which the next line may belong
 	for (const [i, line] of text.split("\n").entries()) {
 		const [tag, match] = block(line);
 		if (!tag) {

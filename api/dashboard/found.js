@@ -1,4 +1,4 @@
-// The messages that a search found, or those with a star, in pages.
+// Loads the messages that a search found, or the starred ones, in pages.
 
 import { get } from "./calls.js";
 import { unmarked } from "./chatrow.js";
@@ -8,13 +8,13 @@ const PAGE = 30;
 
 export class Found {
 	list = [];
-	cursor = null; // where the list goes on; null: it does not
+	cursor = null; // the cursor of the next page, null if there is none
 	loading = false;
 	error = null;
 	#isStale = false;
 	#ended = new AbortController();
 
-	// q: the words, "" for all with a star. words: {type, since, until}. filter: that of the chats.
+	// q: the search words, "" for all starred messages. words: {type, since, until}. filter: the filter of the chats.
 	constructor({ q, isStarred, words, filter: { sort, answered, ...filter }, onChange }) {
 		Object.assign(this, { q, isStarred, onChange, limits: { ...filter, ...(q ? { ...words, q, starred: isStarred } : {}) } });
 		this.#ask();
@@ -28,14 +28,14 @@ export class Found {
 		if (!this.loading && this.cursor) this.#ask();
 	}
 
-	// A message with a star has changed, or one has got or lost it.
+	// Handles that a starred message changed, or that a star was added or removed.
 	restar() {
 		if (!this.isStarred) return;
 		this.#isStale = true;
 		if (!this.loading) this.#ask();
 	}
 
-	// The next page, or where the pages so far are stale, all of them.
+	// Loads the next page, or reloads all pages if they are stale.
 	async #ask() {
 		const known = this.#isStale ? [] : this.list;
 		const cursor = this.#isStale ? null : this.cursor;

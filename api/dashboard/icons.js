@@ -1,4 +1,4 @@
-// Drawings of one line each, and the buttons and ticks that are made of them.
+// Draws icons as single lines, and builds buttons and ticks from them.
 
 import { drawing, h } from "./element.js";
 
@@ -41,7 +41,7 @@ export function icon(name, label) {
 	return drawing("svg", { class: "icon", viewBox: "0 0 24 24", ...attributes }, drawing("path", { d: PATHS[name] ?? PATHS.unknown }));
 }
 
-// A button that is only an icon.
+// Returns a button that contains only an icon.
 export function tool(name, label, more = {}) {
 	return h("button.quiet", { "aria-label": label, title: label, ...more }, icon(name));
 }

@@ -1,11 +1,11 @@
-// Where a jump to a date ends: on that day, or on the nearest with messages.
+// Finds the target of a jump to a date: that day, or the nearest day with messages.
 
 import { day, dayOf, t } from "./language.js";
 import { toast } from "./overlay.js";
 
 const DAY = 86_400_000; // ms
 
-// at: the midnight at which the day begins.
+// at: the midnight at which the day begins
 export function onDay(messages, at) {
 	const next = messages.find((one) => one.timestamp >= at.getTime());
 	if (next && dayOf(next.timestamp) === dayOf(at)) return next;

@@ -1,4 +1,4 @@
-// What a message without words is, by the gateway's own word for its type where that says more than ours.
+// Names messages without text, by the gateway's own type if it is more specific than ours.
 
 import { t } from "./language.js";
 
@@ -22,7 +22,7 @@ const RAW = {
 export function kindOf({ message_type: type, raw_type: raw, address = "" }) {
 	const known = raw && Object.hasOwn(RAW, raw) && RAW[raw];
 	if (known) return t(`kind_${known}`);
-	// The gateway names neither; what comes so is a call, or in a group a notice.
+	// The gateway gives no type. Such a message is a call, or a notice in a group.
 	if (type === "system" && !raw) return t(address.endsWith("@g.us") ? "kind_group_notice" : "kind_probably_call");
 	return t(type === "text" ? "no_text" : `type_${type}`);
 }

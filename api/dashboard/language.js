@@ -1,4 +1,4 @@
-// Words and times in the reader's language and time zone.
+// Formats texts and times in the reader's language and time zone.
 
 import { h } from "./element.js";
 import { languages, texts } from "./texts.js";
@@ -10,7 +10,7 @@ const column = Object.keys(languages).indexOf(language);
 const plural = new Intl.PluralRules(locale);
 const numbers = new Intl.NumberFormat(locale);
 
-// The text of a key; {name} is replaced by values.name, and values.count chooses between "one|other".
+// Returns the text of a key. {name} is replaced with values.name, and values.count selects from "one|other".
 export function t(key, values = {}) {
 	const [one, other = one] = (texts[key]?.[column] ?? key).split("|");
 	const text = plural.select(values.count ?? 0) === "one" ? one : other;
@@ -37,23 +37,23 @@ export const dateBriefly = format({ day: "numeric", month: "numeric", year: "2-d
 const dates = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
 const moments = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
 
-// The reader's time zone, in words.
+// Returns the name of the reader's time zone.
 export function zoneName() {
 	return new Intl.DateTimeFormat(locale, { timeZoneName: "long" }).formatToParts().find((part) => part.type === "timeZoneName").value;
 }
 
-// From a time up to another; days alone where whole days are meant.
+// Formats a period, as days if it consists of whole days.
 export function range(from, until) {
 	const isWhole = dayOf(from) === from && dayOf(until) === until;
 	return isWhole ? dates.formatRange(from, until - 1) : moments.formatRange(from, until);
 }
 
-// A time as its reader needs it, with all of it behind.
+// Formats a time briefly, with the full time as its title.
 export function time(at, shown, title = full(at)) {
 	return h("time", { datetime: new Date(at).toISOString(), title }, shown);
 }
 
-// A number that is the same for all moments of one day here: its midnight.
+// Returns a number that is the same for all times of one day here: its midnight.
 export function dayOf(at) {
 	return new Date(at).setHours(0, 0, 0, 0);
 }
@@ -70,7 +70,7 @@ export function day(at) {
 	return new Date(at).getFullYear() === new Date().getFullYear() ? date(at) : dateOfYear(at);
 }
 
-// As short as a list needs it.
+// Formats a time as briefly as a list requires.
 export function brief(at) {
 	const ago = daysAgo(at);
 	if (ago <= 0) return clock(at);
@@ -78,7 +78,7 @@ export function brief(at) {
 	return ago < 7 ? weekdayBriefly(at) : dateBriefly(at);
 }
 
-// How long something lasts, in its largest unit.
+// Formats a duration in its largest unit.
 export function span(ms) {
 	const seconds = Math.max(0, ms) / 1000;
 	const [value, unit] = seconds < 60 ? [seconds, "second"] : seconds < 5400 ? [seconds / 60, "minute"] : seconds < 129_600 ? [seconds / 3600, "hour"] : [seconds / 86_400, "day"];

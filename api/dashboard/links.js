@@ -1,14 +1,14 @@
-// Links in a text: web and mail addresses and phone numbers, as far as it is safe to follow them.
+// Finds links in a text: web and mail addresses and phone numbers, if they are safe to follow.
 
 import { h } from "./element.js";
 
-// Without marks of direction, which would show another address than the one that opens.
+// Excludes direction marks, because they would display another address than the one that opens.
 const REST = "[^\\s<>\"'`\\u200b-\\u200f\\u2028-\\u202e\\u2066-\\u2069]+";
 export const LINK = `(?<![\\p{L}\\p{N}_@.])(?:(?:https?://|www\\.|mailto:|tel:)${REST}|[\\w.+-]{1,64}@[\\w-]{1,63}(?:\\.[\\w-]{1,63}){1,6}|\\+[0-9][0-9 ().-]{6,20}[0-9](?![0-9]))`;
 const TAIL = /(?<![.,;:!?…。،؟)\]}'"*_~])[.,;:!?…。،؟)\]}'"*_~]+$/u; // begins at the first of them only: linear
-const DIALLED = /^tel:\+?[0-9().-]{3,24}$/i; // no code such as *#06#
+const DIALLED = /^tel:\+?[0-9().-]{3,24}$/i; // excludes codes such as *#06#
 
-// [what of the match is the address, its element or null]
+// Returns [the part of the match that is the address, its element or null].
 export function link(match) {
 	const written = match.replace(TAIL, (tail) => (tail.startsWith(")") && match.includes("(") ? ")" : ""));
 	const url = target(written);
@@ -26,7 +26,7 @@ function target(written) {
 	return (/^mailto:/i.test(given) || DIALLED.test(given)) && URL.canParse(given) ? new URL(given) : null;
 }
 
-// Only web addresses, and none that pretends with a user name to be another one.
+// Accepts only web addresses, and none in which a user name imitates another address.
 export function safe(text) {
 	if (!URL.canParse(text)) return null;
 	const url = new URL(text);

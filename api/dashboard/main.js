@@ -1,4 +1,4 @@
-// Begins: takes the token, signs in, and puts the two sides of the page together.
+// Starts the page: reads the token, signs in, and assembles the two sides.
 
 import * as alerts from "./alerts.js";
 import { Unreachable, get, onSignedOut, signIn, signOut, whoIs } from "./calls.js";
@@ -17,7 +17,7 @@ import { door, question, wall } from "./signin.js";
 import { Stream } from "./stream.js";
 import * as title from "./title.js";
 
-// What the first list and conversation do not need; it is loaded right after them, so that it opens offline, too.
+// Modules that the first view does not need. They are loaded right after it, so that they open offline too.
 const LATER = {
 	start: () => import("./start.js").then(({ Start }) => Start),
 	operations: () => import("./operations.js").then(({ Operations }) => Operations),
@@ -26,12 +26,12 @@ const LATER = {
 	people: () => import("./access.js").then(({ Access }) => Access),
 	alerts: () => import("./alertsettings.js").then(({ open }) => open),
 };
-const PAUSE = 5000; // ms after which a view that failed is asked for again
+const PAUSE = 5000; // ms after which a failed view is requested again
 
 const app = document.getElementById("app");
 const token = takeToken();
 const refusal = takeRefusal();
-// A link with a token may also be opened where the page is open already.
+// A link with a token may be opened while the page is already open.
 addEventListener("hashchange", () => {
 	const another = takeToken();
 	if (another) follow(another);
@@ -40,7 +40,7 @@ document.documentElement.lang = language;
 
 let page = null;
 
-// A stranger may have sent the link: what is written after it would be written as somebody else.
+// A stranger may have sent the link. Messages written after it would be sent under another identity.
 async function follow(given) {
 	const [present, linked] = await Promise.all([whoIs(), whoIs(given)]);
 	if (!present || !linked || present.name === linked.name) return start(given);
@@ -57,7 +57,7 @@ async function start(given) {
 		page = new Page(await signIn(given));
 	} catch (error) {
 		if (error instanceof Unreachable || error.status === 503) return wall(app, () => start(given));
-		// 401 without a token is not worth a word: nobody has signed in yet.
+		// 401 without a token is not reported, because nobody has signed in yet.
 		door(app, start, error.status !== 401 ? error.message : given ? t("wrong_token") : refusal && t(`sso_${refusal}`));
 	}
 	return null;
@@ -88,7 +88,7 @@ class Page {
 		addEventListener("keydown", (event) => this.#key(event), { signal });
 		this.retrying = setInterval(() => this.#view?.again?.(), PAUSE);
 		this.side.reload().then(() => Object.values(LATER).forEach((load) => load().catch(() => {})));
-		if (alerts.isOn()) renew().catch(() => {}); // asked again with the next opening
+		if (alerts.isOn()) renew().catch(() => {}); // Asked again when the page is opened next.
 		alerts.closeRead().catch(() => {});
 		this.#learn();
 		this.#route();
@@ -143,13 +143,13 @@ class Page {
 		else this.main.replaceChildren(h("div.blank", icon("chat"), h("h2", t("choose_chat"))));
 	}
 
-	// Opens the conversation at a message, and with the words of the search that found it.
+	// Opens the conversation at a message, with the words of the search that found it.
 	#found(at, q) {
 		this.#view.open(at);
 		if (q) this.#view.head.find.open(q, at);
 	}
 
-	// Whether there is no chat at all.
+	// Called with true if there are no chats at all.
 	#empty(isEmpty) {
 		const hasChanged = isEmpty !== Boolean(this.isEmpty);
 		this.isEmpty = isEmpty;
@@ -166,7 +166,7 @@ class Page {
 
 	#put() {
 		this.main.replaceChildren(this.#view.element);
-		// What appears by itself takes the focus from nobody.
+		// Elements that appear by themselves do not take the focus.
 		if (read().view !== "chats") this.#view.focus();
 	}
 
@@ -177,7 +177,7 @@ class Page {
 		if (change.kind === "session" && !change.session_id) this.#view?.pinged?.();
 		if (change.kind === "label") this.side.relabel();
 		if (change.kind === "star" || change.message?.starred) this.side.restar();
-		// One chat became two, or two became one: the change does not say which rows are to go.
+		// A chat was split, or two were merged. The change does not say which rows disappear.
 		if (change.kind === "merge") this.side.reload();
 		const view = this.#view;
 		if (view?.address && view.session === change.session_id) {
@@ -224,7 +224,7 @@ class Page {
 	}
 }
 
-// Whether a session's gateway has ever reported how far a message got; null: not known.
+// Returns whether the gateway of a session has ever reported delivery, or null if that is not known.
 function receipts(sessions, id) {
 	const session = sessions.find((one) => one.session_id === id);
 	return session ? !session.never_seen.includes("status.change") || Boolean(session.events["message.status"]) : null;

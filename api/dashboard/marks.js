@@ -1,9 +1,9 @@
-// Marks the words of a search in the messages on the page, as highlights of CSS: no element is changed for it.
+// Marks the words of a search in the messages on the page as CSS highlights, which change no element.
 
 const NAME = "matches";
 const TEXTS = ".said, .media bdi";
 
-// Case does not matter, nor what separates the digits of a number.
+// Ignores case, and separators between the digits of a number.
 export function pattern(words) {
 	const spellings = [...new Set(words)].filter(Boolean).sort((a, b) => b.length - a.length).map(spell);
 	return spellings.length ? new RegExp(spellings.join("|"), "giu") : null;

@@ -1,4 +1,4 @@
-// What can be done with a message, and the keys and the long press that reach its menu.
+// Defines the actions on a message, and the keys and the long press that open its menu.
 
 import { chatPath, post } from "./calls.js";
 import { t } from "./language.js";
@@ -7,7 +7,7 @@ import { complain, toast } from "./overlay.js";
 import { toChat } from "./route.js";
 
 const BUTTON = "li[data-key] [popovertarget]";
-const LONG = 450; // ms that a finger rests
+const LONG = 450; // ms of a long press
 
 // conversation: {session, address, facts, element}
 export function actionsOf(message, conversation) {
@@ -24,12 +24,12 @@ export function actionsOf(message, conversation) {
 	].filter(Boolean);
 }
 
-// Into the clipboard.
+// Copies text to the clipboard.
 export async function copy(text) {
 	try {
 		await navigator.clipboard.writeText(text);
 	} catch {
-		// Only pages on https or on this machine have a clipboard.
+		// Only pages on https or on localhost have access to the clipboard.
 		const field = document.createElement("textarea");
 		field.value = text;
 		document.body.append(field);
@@ -40,15 +40,15 @@ export async function copy(text) {
 	toast(t("copied"));
 }
 
-// A finger that rests on a message opens its menu when it leaves; before that, the menu would close with the press.
+// Opens the menu when a long press ends. If it opened earlier, the release of the press would close it.
 export function onLongPress(list) {
 	let pressed = null;
 	const end = ({ type, timeStamp }) => {
-		// Browsers with a long press of their own cancel the pointer then; else a cancelled one scrolls.
+		// Browsers with their own long press cancel the pointer at that time. Otherwise, a cancelled pointer means scrolling.
 		const isLong = pressed?.held || (type === "pointerup" && timeStamp - pressed?.at >= LONG);
 		const button = isLong && pressed.button;
 		pressed = null;
-		// Later than the click that may follow, which would meet the menu.
+		// Wait for the click that may follow, because it would hit the menu.
 		if (button) setTimeout(() => button.click(), 100);
 	};
 	list.addEventListener("pointerdown", ({ pointerType, target, timeStamp }) => {
@@ -64,7 +64,7 @@ export function onLongPress(list) {
 	list.addEventListener("pointercancel", end);
 }
 
-// Tab meets the menu of one message, the arrows meet all.
+// Tab reaches the menu of one message. The arrow keys reach all of them.
 export function onArrows(list) {
 	list.addEventListener("keydown", (event) => {
 		const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];

@@ -1,4 +1,4 @@
-// All that is known of a message, over the page.
+// Shows all known details of a message in a dialog.
 
 import { chatPath, get } from "./calls.js";
 import { h } from "./element.js";

@@ -1,4 +1,4 @@
-// The messages of a conversation on the page: an item each, with days, outages and marks between them.
+// Shows the messages of a conversation as items, with days, outages and marks between them.
 
 import { bubble } from "./bubble.js";
 import { h, place } from "./element.js";
@@ -7,21 +7,21 @@ import { onArrows, onLongPress, rove } from "./messageactions.js";
 import { between, outageItem } from "./outages.js";
 import { keyOf } from "./timeline.js";
 
-const SOON = 3_600_000; // ms after a send in which the same text is probably it
-const TOGETHER = 300_000; // ms within which messages of one sender stand together
+const SOON = 3_600_000; // ms after a send within which the same text is probably that send
+const TOGETHER = 300_000; // ms within which messages of one sender are grouped
 
 export class MessageList {
 	#items = new Map();
 	element = h("ol.messages");
 
-	// watch(li, message): called with each new item. on: what the buttons of a message do.
+	// watch(li, message): called with each new item. on: the actions of a message.
 	constructor({ timeline, isGroup, watch, isDismissed, on }) {
 		Object.assign(this, { timeline, isGroup, watch, isDismissed, on });
 		onLongPress(this.element);
 		onArrows(this.element);
 	}
 
-	// Words instead of messages.
+	// Shows text instead of messages.
 	say(...words) {
 		this.#items.clear();
 		this.element.replaceChildren(h("li.edge", words));
@@ -36,7 +36,7 @@ export class MessageList {
 		return this.timeline.messages.find((one) => this.item(one)?.getBoundingClientRect().bottom > top);
 	}
 
-	// The first visible message stays where it is, whatever comes above it.
+	// Keeps the first visible message in place when messages above it change.
 	keepPlace(scroll, draw) {
 		const anchor = this.firstVisible(scroll);
 		const top = () => this.item(anchor)?.getBoundingClientRect().top;
@@ -45,7 +45,7 @@ export class MessageList {
 		if (anchor) scroll.scrollTop += (top() ?? before) - before;
 	}
 
-	// seat: {letters not sent yet, divider: key of the first unread, found: id of what was looked for, name, receipts, source: the name of a session}.
+	// seat: {letters: not sent yet, divider: key of the first unread, found: id of the searched message, name, receipts, source: name of a session}.
 	draw(seat) {
 		const { timeline } = this;
 		const messages = [...timeline.messages, ...seat.letters];
@@ -64,7 +64,7 @@ export class MessageList {
 		else if (timeline.before === null) fixed("begin", () => h("li.edge", t("begins_here")));
 		for (const message of messages) {
 			const key = keyOf(message);
-			// What was not sent stands at the end, whenever it was written.
+			// Unsent messages are at the end, regardless of when they were written.
 			const isNewDay = !previous || (!message.local && dayOf(previous.timestamp) !== dayOf(message.timestamp));
 			if (!message.local) outages(previous, message.timestamp);
 			if (isNewDay) fixed(`day${dayOf(message.timestamp)} ${day(message.timestamp)}`, () => h("li.day", h("span", day(message.timestamp))));
@@ -81,7 +81,7 @@ export class MessageList {
 		if (focused && document.activeElement === document.body) kept.get(focused)?.li.querySelector("[popovertarget]").focus({ preventScroll: true });
 	}
 
-	// When the same text arrived, soon after a send of which that is not known.
+	// Returns when the same text arrived soon after a send of unknown outcome.
 	#twin({ message_text: text, timestamp }) {
 		const isSame = (one) => one.direction === "outgoing" && !["failed", "unknown", "queued", "pending"].includes(one.status) && one.message_text === text && one.timestamp >= timestamp && one.timestamp < timestamp + SOON;
 		return text ? this.timeline.messages.find(isSame)?.timestamp : null;

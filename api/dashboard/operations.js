@@ -1,4 +1,4 @@
-// How the history and its sources are doing: from the API, asked anew while somebody looks.
+// Shows the state of the history and its sources, and refreshes it while the view is visible.
 
 import { get, post } from "./calls.js";
 import { chart } from "./chart.js";
@@ -11,12 +11,12 @@ import { phone, sessionMark, sessionName } from "./people.js";
 import { sessionForm } from "./sessionform.js";
 import { View, card, figure, heads, legend, wide } from "./view.js";
 
-const OFTEN = 3000; // ms between two looks at what changes with every event
-const SELDOM = 5; // looks after which the rest is asked for, too
+const OFTEN = 3000; // ms between two requests for the data that changes with every event
+const SELDOM = 5; // requests after which the rest is requested, too
 const KINDS = ["stored", "duplicate", "noise", "ping", "parked", "forgotten", "waiting"];
 const MEANS = ["noise", "parked", "forgotten", "duplicate", "written_off"];
 const COLUMNS = ["session", "state", "last_event", "last_ping", "never_seen"];
-// Why an event was not understood, by the codes of the API (docs/api.md).
+// Explains why an event was not understood, by the codes of the API (docs/api.md).
 const REASONS = {
 	body: "empty_body not_utf8 not_json nested_too_deeply not_an_object",
 	event: "unknown_sender foreign_envelope unknown_shape no_event unknown_event no_session",
@@ -90,12 +90,12 @@ export class Operations extends View {
 		this.chart.replaceChildren(chart(minutes, ticks, words.join(", "), number), legend(words));
 	}
 
-	// What is known of the sessions has changed.
+	// Called when the sessions have changed.
 	learned() {
 		this.#sessions().catch(() => {});
 	}
 
-	// Which session it is, and for whom may: a way to name it.
+	// Shows the session and, with the permission to name it, a form for its name.
 	#named(one, sessions) {
 		const { display_name: given, phone: number, name, session_id: id } = one;
 		const edit = () => {
@@ -133,7 +133,7 @@ export class Operations extends View {
 	}
 
 	async #parked(further) {
-		// What somebody opened is not shut by looking anew.
+		// A refresh does not close what somebody opened.
 		if (!further && (this.parked.querySelector("details[open], :disabled") || this.parked.childElementCount > 20)) return;
 		const answer = await get("/api/parked", { limit: 20, cursor: further && this.#cursor });
 		this.#cursor = answer.cursor;
@@ -150,7 +150,7 @@ export class Operations extends View {
 		return h("li", h("div.top", h("b", why(one.reason)), again), h("p.small.muted", about.filter(Boolean).join(" · ")), body);
 	}
 
-	// A worker does it, within seconds.
+	// A worker does it within seconds.
 	async #redrive(one, button) {
 		button.disabled = true;
 		try {

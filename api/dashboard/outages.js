@@ -1,15 +1,15 @@
-// The times in which the gateway was away: between the messages there may be others that nobody reported.
+// Finds the periods in which the gateway was unavailable. In these, there may be messages that were not reported.
 
 import { h } from "./element.js";
 import { icon } from "./icons.js";
 import { clock, dayOf, moment, t } from "./language.js";
 
-// {from, until (null: still), reason}, oldest first. It began after it was last seen connected.
+// Returns {from, until (null if not over), reason}, oldest first. An outage begins after the last time it was connected.
 export function windows(outages = []) {
 	return outages.map((one) => ({ from: Date.parse(one.connected_at ?? one.first_at), until: one.ended_at && Date.parse(one.ended_at), reason: one.reason }));
 }
 
-// Those that begin after one message and not after the next.
+// Returns those that begin between one message and the next.
 export function between(outages, after, upTo) {
 	return [...outages].filter((one) => one.from > after && one.from <= upTo);
 }

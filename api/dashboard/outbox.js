@@ -1,5 +1,5 @@
-// What its reader has written and not sent: drafts, and messages of which the server does not know. It is kept on the
-// device, for one person, until it was sent or discarded.
+// Stores what the reader has written but not sent: drafts, and messages that the server does not know. They are stored
+// on the device, per person, until they are sent or discarded.
 
 import { Unreachable } from "./calls.js";
 import * as device from "./device.js";
@@ -14,7 +14,7 @@ export class Outbox {
 	constructor(person, signal) {
 		this.prefix = `unsent ${person} `;
 		for (const [key, text] of device.all(this.prefix)) this.#read(key, text);
-		// Another tab of the same person.
+		// Another tab of the same person changed them.
 		const listen = ({ key, newValue }) => key?.startsWith(this.prefix) && this.#read(key.slice(this.prefix.length), newValue) !== false && this.#changed();
 		addEventListener("storage", listen, { signal });
 	}
@@ -49,12 +49,12 @@ export class Outbox {
 		device.files.keep(`${this.prefix}draft ${chat}`, file);
 	}
 
-	// Messages to this chat, or to all, oldest first.
+	// Returns the messages to this chat, or to all chats, oldest first.
 	letters(chat) {
 		return [...this.#letters.values()].filter((one) => !chat || chatOf(one) === chat).sort((a, b) => a.timestamp - b.timestamp);
 	}
 
-	// What the list says of a chat: {draft}, {unsent} or null.
+	// Returns the mark of a chat in the list: {draft}, {unsent} or null.
 	mark(chat) {
 		if (this.letters(chat).some((one) => one.local && one.status !== "pending")) return { unsent: true };
 		return this.#drafts.has(chat) ? { draft: this.#drafts.get(chat) } : null;
@@ -67,14 +67,14 @@ export class Outbox {
 		return this.retry(one);
 	}
 
-	// The same again, under the same key: it cannot be sent twice.
+	// Repeats the request with the same key, so the message cannot be sent twice.
 	async retry(one) {
 		this.#sending.add(one.send_id);
 		this.#put(one, { status: "pending", reason: null });
 		try {
 			if (one.has_file) one.file ??= await device.files.find(this.prefix + one.send_id);
 			const answer = await send(one);
-			// The server keeps it from here on; what is shown is ours until the server's row is.
+			// The server has stored it. Our copy remains visible until the server's row is visible.
 			device.keep(`${this.prefix}letter ${one.send_id}`, null);
 			Object.assign(one, { answer, status: answer.status, local: false });
 			if (one.has_file) device.files.keep(this.prefix + one.send_id, null);
@@ -85,7 +85,7 @@ export class Outbox {
 		this.#sending.delete(one.send_id);
 	}
 
-	// What went wrong with one of the server's sends, and was seen.
+	// Records that the reader has seen the failure of one of the server's sends.
 	dismiss(one) {
 		device.keep(`${this.prefix}dismissed ${one.send_id}`, "1");
 		this.#changed(one);
@@ -102,7 +102,7 @@ export class Outbox {
 		this.#changed(one);
 	}
 
-	// The server's own row of one of ours takes its place.
+	// Replaces one of our messages with the server's row.
 	settle(message) {
 		const isMine = (one) => one.answer?.send_id === message.send_id || one.idempotency_key === message.idempotency_key;
 		const mine = message.send_id && [...this.#letters.values()].find(isMine);
@@ -123,7 +123,7 @@ export class Outbox {
 		this.#changed(one);
 	}
 
-	// Returns false for what this tab knows better.
+	// Returns false if this tab has newer data.
 	#read(key, text) {
 		const [, kind, id] = /^(draft|letter) ([^]*)$/.exec(key) ?? [];
 		const known = kind === "draft" ? this.#drafts : this.#letters;
@@ -141,5 +141,5 @@ export class Outbox {
 
 const chatOf = ({ session_id, address }) => `${session_id}\n${address}`;
 
-// A page that was closed while it sent knows no answer.
+// A page that was closed while sending does not know the answer.
 const opened = (one) => (one.status === "pending" ? { ...one, status: "unknown" } : one);

@@ -1,4 +1,4 @@
-// What lies over the page for a moment: menus, and a word at the bottom.
+// Shows temporary elements above the page: menus, and a short message at the bottom.
 
 import { h } from "./element.js";
 import { icon, tool } from "./icons.js";
@@ -6,7 +6,7 @@ import { t } from "./language.js";
 
 let count = 0;
 
-// A button, with more attributes, and its menu. items(): elements, or [text, icon, what it does or where it leads].
+// Returns a button, with further attributes, and its menu. items() returns elements, or [text, icon, action or link].
 export function menu(name, label, items, more = {}) {
 	const fill = ({ newState }) => newState === "open" && list.replaceChildren(...items().map(made));
 	const list = h("div.menu", { popover: "auto", id: `menu${++count}`, click: (event) => event.target.closest("button, a") && list.hidePopover(), beforetoggle: fill });

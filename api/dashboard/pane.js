@@ -1,4 +1,4 @@
-// What is known of a chat beside its messages; at its side where there is room, else over it.
+// Shows the details of a chat, beside its messages if there is room, otherwise above them.
 
 import { Annotations } from "./annotations.js";
 import { summary } from "./bubble.js";
@@ -12,7 +12,7 @@ import { toChat } from "./route.js";
 const LISTED = 30;
 const LISTS = new Map([["starred", { starred: true }], ["files", { has: "file" }], ["links", { has: "link" }]]);
 const WIDE = matchMedia("(min-width:1360px)");
-let closed = false; // by its reader, for this visit
+let closed = false; // true if the reader closed it during this visit
 
 export class Pane {
 	#asked = 0;
@@ -53,12 +53,12 @@ export class Pane {
 		this.#ask();
 	}
 
-	// What is known of the sessions has changed.
+	// Called when the sessions have changed.
 	learned() {
 		if (this.profile) this.#draw(this.profile);
 	}
 
-	// A change of this chat from the stream.
+	// Applies a change of this chat from the stream.
 	update() {
 		if (!this.isOpen) return;
 		this.#due ??= setTimeout(() => {

@@ -1,4 +1,4 @@
-// Messages on paper, or as the PDF that a browser makes of it: whole dates, the period, and when it was printed.
+// Prints messages, or creates a PDF from them in the browser: with full dates, the period, and the time of printing.
 
 import { bubble } from "./bubble.js";
 import { chatPath, get } from "./calls.js";
@@ -9,9 +9,9 @@ import { callerName, nameOf, sessionName, spelled } from "./people.js";
 import { keyOf } from "./timeline.js";
 
 const PAGE = 500;
-const MOST = 5000; // messages: a browser lays out some hundred pages at once
+const MOST = 5000; // messages, because a browser lays out only some hundred pages at once
 
-// {print()}: the newest messages of a period that paper has room for.
+// Returns {print()}, which prints the newest messages of a period, up to MOST.
 export async function printed({ chat, address, session, isGroup, facts }, period) {
 	const profile = await get(chatPath(address, "/profile"), { session_id: session });
 	const messages = [];
@@ -26,7 +26,7 @@ export async function printed({ chat, address, session, isGroup, facts }, period
 	return { print: () => print(sheet) };
 }
 
-// The labels and notes of a chat, which is undefined where it has no messages yet.
+// Returns the labels and notes of a chat. The chat is undefined if it has no messages yet.
 function written({ labels = [], notes = [] } = {}) {
 	const at = ({ created_at: created, changed_at: changed }) => moment(Date.parse(changed ?? created));
 	return [labels.length > 0 && h("p", `${t("labels")}: `, h("bdi", labels.join(", "))), ...notes.map((one) => h("div.note", said(one.text), h("p.small", `${callerName(one.author)} · ${at(one)}`)))];

@@ -1,4 +1,4 @@
-// What chats and people are called, and what stands for them where there is no picture.
+// Returns names of chats and people, and a replacement for their pictures.
 
 import { h, hue, plain } from "./element.js";
 import { icon } from "./icons.js";
@@ -10,12 +10,12 @@ export function phone(digits) {
 	return indian ? `+91 ${indian[1]} ${indian[2]}` : `+${digits.slice(0, -7)} ${digits.slice(-7, -4)} ${digits.slice(-4)}`.replace("+ ", "+");
 }
 
-// The digits of a number that somebody typed with its country code; "" for anything else.
+// Returns the digits of a typed number with its country code, or "" for anything else.
 export function typedNumber(text) {
 	return /^(?:\+|00)[0-9 ().-]{8,}$/.test(text) ? text.replace(/^00|[^0-9]/g, "") : "";
 }
 
-// An address as people write it.
+// Formats an address as people write it.
 export function spelled(address, kind) {
 	if (!address.includes("@")) return phone(address);
 	if (address === "status@broadcast") return t("status_updates");
@@ -36,10 +36,10 @@ export function avatar(chat) {
 	return h("span.avatar", { hue: hue(chat.address), "aria-hidden": "true" }, shown);
 }
 
-// Of a person or a program that did something; the token of the installation has no name of a person's.
+// Returns the name of a person or program that did something. The installation's token has no person's name.
 export const callerName = (name) => (name === "bootstrap" ? t("owner") : name);
 
-// The colours that people choose from for sessions, as hues.
+// The colours available for sessions, as hues.
 export const HUES = { red: 25, orange: 55, yellow: 95, green: 145, teal: 190, blue: 255, purple: 305, pink: 350 };
 
 export function sessionName(sessions, id) {
@@ -47,12 +47,12 @@ export function sessionName(sessions, id) {
 	if (found?.display_name) return plain(found.display_name);
 	const number = found?.phone ?? found?.account;
 	if (number) return phone(number);
-	// SAK's sessions have ids of hexadecimal digits, those of other gateways words.
+	// Sessions of SAK have hexadecimal ids. Those of other gateways have words.
 	if (id.includes(":")) return id;
 	return found ? plain(found.name ?? "") || t("session_number", { n: found.number }) : t("session");
 }
 
-// The same, distinct from the other sessions of its account.
+// Returns the name, distinct from the other sessions of its account.
 export function sourceName(sessions, id) {
 	const found = sessions.find((one) => one.session_id === id);
 	const name = sessionName(sessions, id);
@@ -64,14 +64,14 @@ export function sessionHue({ colour, account, session_id: id }) {
 	return HUES[colour] ?? hue(account ?? id);
 }
 
-// The colour and the name of a session; briefly, the end of a number.
+// Returns the colour and the name of a session, or briefly the last digits of its number.
 export function sessionMark(sessions, id, isBrief = false) {
 	const found = sessions.find((one) => one.session_id === id) ?? { session_id: id };
 	const name = sessionName(sessions, id);
 	return [h("i.swatch", { hue: sessionHue(found), "aria-hidden": "true" }), h("bdi", isBrief ? name.replace(/^\+[0-9 ]+(?=[0-9]{4}$)/, "…") : name)];
 }
 
-// One session of each phone number: several gateways on one number have one history.
+// Returns one session per phone number, because several gateways on one number share a history.
 export function accounts(sessions) {
 	const seen = new Map(sessions.map((one) => [one.account ?? one.session_id, one]).reverse());
 	return [...seen.values()].reverse();

@@ -1,9 +1,9 @@
-// Has the server notify this device also where no page is open, if it can (Web Push).
+// Registers this device for Web Push, so that the server can notify it while no page is open.
 
 import { choices, close, isOn, muted } from "./alerts.js";
 import { get, post, remove } from "./calls.js";
 
-// Again whenever something of what the reader chose has changed, and once with each opening of the page. Whether it does.
+// Renews the subscription when a setting changes and each time the page is opened. Resolves to true if the server notifies.
 export async function renew() {
 	if (!isOn()) {
 		const endpoint = await end();
@@ -28,13 +28,13 @@ async function subscribed(manager, key) {
 	} catch (error) {
 		const present = await manager.getSubscription();
 		if (!present) throw error;
-		// The server has another key than it had.
+		// The key of the server has changed.
 		await present.unsubscribe();
 		return manager.subscribe(wanted);
 	}
 }
 
-// Nothing more is told, and nothing that was is left to be seen. Signing out has the server forget the device.
+// Ends the subscription and removes visible notifications. On sign-out, the server deletes the device.
 export async function end() {
 	await close(() => true);
 	const worker = await navigator.serviceWorker?.getRegistration();

@@ -1,4 +1,4 @@
-// Marks as read what a reader really had before the eyes: on the screen, in a page that is being looked at.
+// Marks messages as read if the reader has seen them, which means on the screen and in a visible page.
 
 import { chatPath, get, post } from "./calls.js";
 import { isUnread } from "./chatrow.js";
@@ -10,20 +10,20 @@ function mark({ session_id, address }, order) {
 	return post(chatPath(address, `/read?${new URLSearchParams({ session_id })}`), order);
 }
 
-// Shows a chat as unread that is read, and the other way round.
+// Toggles whether a chat is shown as unread.
 export async function toggleUnread(chat) {
 	await mark(chat, isUnread(chat) ? {} : { unread: true }).catch(complain);
 }
 
 export class Reading {
 	asOf = null;
-	blocked = false; // unread messages lie above what is loaded: marking from here would mark them unseen
+	blocked = false; // true if unread messages lie above the loaded ones, because marking from here would include unseen messages
 	#timer = null;
 	#marked = null;
 	#busy = false;
 	#ended = false;
 
-	// place: {session_id, address}. may: whether the reader may mark. page: called with newer pages. refused: called with errors.
+	// place: {session_id, address}. may: true if the reader may mark. page: called with newer pages. refused: called with errors.
 	constructor({ scroll, timeline, place, may, page, refused }) {
 		Object.assign(this, { scroll, timeline, place, may, page, refused });
 		this.observer = new IntersectionObserver((entries) => this.#seen(entries), { root: scroll, threshold: [0, 0.6] });
@@ -58,7 +58,7 @@ export class Reading {
 		this.#timer = setTimeout(() => this.#markSeen(), REST);
 	}
 
-	// The last message up to which nothing unread is unseen.
+	// Returns the last message before which no unread message is unseen.
 	#upTo() {
 		let found = null;
 		for (const one of this.timeline.messages) {
@@ -81,8 +81,8 @@ export class Reading {
 		if (!upTo || upTo.message_id === this.#marked || this.timeline.lateAbove) return;
 		this.#busy = true;
 		try {
-			// A page says what it could have shown; what came live needs a newer one. What that page shows is shown first,
-			// and what came in between stays unread.
+			// A page contains a snapshot of the messages that it could show. Messages from the stream need a newer page. That page
+			// is shown first, and messages that arrived in between stay unread.
 			if (upTo.live || !this.asOf) {
 				const page = await get(chatPath(this.place.address), { session_id: this.place.session_id, limit: 50 });
 				this.page(page);
@@ -101,12 +101,12 @@ export class Reading {
 		}
 	}
 
-	// Whoever opens a chat that is only marked as unread has seen it.
+	// Opening a chat that is only marked as unread marks it as read.
 	async opened() {
 		if (this.may) await mark(this.place, { as_of: this.asOf }).catch(this.refused);
 	}
 
-	// Somebody read all of it elsewhere, or said so.
+	// Handles that somebody read or marked the whole chat elsewhere.
 	nothingLeft() {
 		for (const one of this.timeline.messages) one.unread = false;
 		this.blocked = this.timeline.lateAbove = false;

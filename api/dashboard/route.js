@@ -1,4 +1,4 @@
-// Where the reader is: behind the #, so that no address and no message id gets into the log of a server.
+// Encodes the reader's place behind the #, so that no address and no message id appears in the log of a server.
 
 export function read() {
 	const [path, query = ""] = location.hash.slice(1).split("?");
@@ -17,18 +17,18 @@ function decode(part) {
 	}
 }
 
-// at: a message; q: the words of the search that found it.
+// at: a message. q: the words of the search that found it.
 export function toChat(session, address, at, q) {
 	const query = at ? `?${new URLSearchParams({ at, ...(q ? { q } : {}) })}` : "";
 	return `#/chat/${encodeURIComponent(session)}/${encodeURIComponent(address)}${query}`;
 }
 
-// A list of chats: {since, until, direction, answered, waiting, unread, session_id}, some of them.
+// Encodes a list of chats: {since, until, direction, answered, waiting, unread, session_id}, all optional.
 export function toList(filter) {
 	return `#/?${queryOf(filter)}`;
 }
 
-// {by, session_id}
+// Encodes {by, session_id}.
 export function toToday(place) {
 	return `#/today?${queryOf(place)}`;
 }
@@ -41,7 +41,7 @@ export function go(hash) {
 	if (location.hash !== hash) location.hash = hash;
 }
 
-// The token of the link that ./run prints, taken out of the address bar and this tab's history before anything else.
+// Returns the token of the link that ./run prints, and first removes it from the address bar and the history of this tab.
 export function takeToken() {
 	const match = /^#token=(.+)$/.exec(location.hash);
 	if (!match) return null;
@@ -49,7 +49,7 @@ export function takeToken() {
 	return decode(match[1]);
 }
 
-// Why single sign-on let nobody in: part of a key of texts_people.js.
+// Returns why single sign-on failed, as a part of a key of texts_people.js.
 export function takeRefusal() {
 	const match = /^#refused=sso_(declined|invalid|not_allowed)?/.exec(location.hash);
 	if (match) history.replaceState(null, "", location.pathname);

@@ -1,8 +1,8 @@
-// A list of any length of which only what is visible is in the document. Rows have known heights.
+// Shows a list of any length. Only the visible rows are in the document. Rows have known heights.
 
 import { h, place } from "./element.js";
 
-const BEYOND = 6; // rows that are made above and below the visible ones
+const BEYOND = 6; // rows to create above and below the visible ones
 
 export class Rows {
 	#tops = [0];
@@ -11,7 +11,7 @@ export class Rows {
 	#active = 0;
 	#due = 0;
 
-	// draw(item): elements. Items have a key, the same for the same row. height(item): px. onNearEnd: more is wanted.
+	// draw(item): returns elements. Items have a stable key. height(item): in px. onNearEnd: called if more items are needed.
 	constructor({ label, draw, height, onNearEnd }) {
 		Object.assign(this, { draw, height, onNearEnd });
 		this.tall = h("div", { role: "list", "aria-label": label });
@@ -38,7 +38,7 @@ export class Rows {
 		this.#active = 0;
 	}
 
-	// Draw rows anew whose look depends on more than their item.
+	// Redraws rows that depend on more than their item.
 	redraw() {
 		for (const row of this.#shown.values()) row.item = null;
 		this.#show();
@@ -69,10 +69,10 @@ export class Rows {
 		const last = Math.min(count - 1, this.#at(scrollTop + clientHeight) + BEYOND);
 		const wanted = new Set();
 		for (let i = first; i <= last; i++) wanted.add(i);
-		// The row that has the focus stays, wherever the wheel goes.
+		// The focused row stays in the document, even if it is scrolled out of view.
 		if (this.#active < count && this.tall.contains(document.activeElement)) wanted.add(this.#active);
 		const keep = new Map();
-		// In the order of the list, so that readers of the screen meet them so.
+		// Rows are in the order of the list, because screen readers follow it.
 		for (const index of [...wanted].sort((a, b) => a - b)) {
 			const item = this.#items[index];
 			const row = this.#shown.get(item.key) ?? { element: h("div.row", { role: "listitem" }) };
@@ -98,7 +98,7 @@ export class Rows {
 		this.#rove();
 	}
 
-	// Tab meets one row, the arrows meet all.
+	// Tab reaches one row. The arrow keys reach all of them.
 	#rove() {
 		const rows = [...this.#shown.values()].filter((row) => row.element.querySelector("a"));
 		const active = rows.find((row) => row.index === this.#active) ?? rows[0];

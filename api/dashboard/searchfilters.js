@@ -1,4 +1,4 @@
-// What a search for messages may be limited to: a type, and days of the reader's calendar.
+// Offers the filters of a search for messages: a type, and days in the reader's calendar.
 
 import { h } from "./element.js";
 import { t } from "./language.js";
@@ -13,7 +13,7 @@ export class SearchFilters {
 		this.element = h("div.chips.filters", { role: "group", "aria-label": t("search_filters") }, this.type, h("label.small", t("from_day"), this.from), h("label.small", t("until_day"), this.until));
 	}
 
-	// Those that are chosen, as parameters of the API: until the end of the last day.
+	// Returns the chosen filters as parameters of the API. The period includes the last day.
 	get value() {
 		const all = { type: this.type.value, since: midnight(this.from.value, 0), until: midnight(this.until.value, 1) };
 		return Object.fromEntries(Object.entries(all).filter(([, value]) => value));
@@ -30,7 +30,7 @@ export function day(name, onChange) {
 	return h("input.chip", { type: "date", "aria-label": t(name), change: onChange });
 }
 
-// The midnight with which a day begins here, or the one some days later; undefined: no day was chosen.
+// Returns the midnight at which a day begins here, plus a number of days, or undefined if no day was chosen.
 export function midnight(value, later) {
 	if (!value) return undefined;
 	const [year, month, date] = value.split("-").map(Number);

@@ -1,10 +1,10 @@
-// Sending: each try has a key of its own, so that trying the same again after a broken line cannot send twice.
+// Sends messages. Each attempt has its own key, so that repeating it after a lost connection cannot send twice.
 
 import { Refused, post } from "./calls.js";
 import { t } from "./language.js";
 import { toast } from "./overlay.js";
 
-// Not randomUUID: a page that is not served over https lacks it.
+// randomUUID is not available on pages that are not served over https.
 function newKey() {
 	return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
@@ -14,7 +14,7 @@ function kindOf(file) {
 	return file.type === "video/mp4" || file.type === "video/3gpp" ? "video" : "document";
 }
 
-// A message of the shape that the API gives, for as long as the server has not shown its own.
+// Returns a message in the format of the API, which is shown until the server has its own.
 export function draft({ session, address, text, file }) {
 	const kind = file ? kindOf(file) : "text";
 	return {
@@ -40,7 +40,7 @@ export function draft({ session, address, text, file }) {
 	};
 }
 
-// What became of it: {send_id, status, reason, …}. Raises Refused (nothing was sent) or Unreachable (nobody knows).
+// Returns the outcome: {send_id, status, reason, …}. Raises Refused (nothing was sent) or Unreachable (unknown).
 export function send(one) {
 	const headers = { "idempotency-key": `"${one.idempotency_key}"` };
 	if (!one.has_file) return post("/api/send", { to: one.address, text: one.message_text, session_id: one.session_id }, headers);
@@ -53,7 +53,7 @@ export function send(one) {
 	return post("/api/send", form, headers);
 }
 
-// Asks the gateway what became of a send, and says it.
+// Asks the gateway for the outcome of a send, and shows it.
 export async function reconcile(message) {
 	const path = `/api/sends/${encodeURIComponent(message.send_id)}/reconcile`;
 	toast(await post(path, {}).then((answer) => t(answer.settled ? `status_${answer.status}` : "not_settled"), (error) => error.message));

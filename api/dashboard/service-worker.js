@@ -1,5 +1,5 @@
-// Keeps the page itself on the device, so that it opens without a connection; never anything that the API answers.
-// The server puts VERSION and NAMES before it: another version replaces the cache of this one.
+// Caches the page itself on the device, so that it opens without a connection. It never caches answers of the API.
+// The server prepends VERSION and NAMES. A new version replaces the cache of this one.
 
 const FILES = ["/", ...NAMES.split(" ").map((name) => `/assets/${name}`)];
 const CACHE = `shell-${VERSION}`;
@@ -19,7 +19,7 @@ self.addEventListener("activate", (event) => {
 	event.waitUntil(removeOld());
 });
 
-// The server's file wherever it answers, so that an upgrade shows at once.
+// Uses the server's file if it answers, so that an upgrade is visible at once.
 self.addEventListener("fetch", (event) => {
 	const { pathname, origin, search } = new URL(event.request.url);
 	if (event.request.method !== "GET" || origin !== location.origin || search || !FILES.includes(pathname)) return;
@@ -27,7 +27,7 @@ self.addEventListener("fetch", (event) => {
 	event.respondWith(fetch(event.request).then((answer) => (answer.status < 500 ? answer : kept(answer)), () => kept(Response.error())));
 });
 
-// Sent while no page may be open, or told by a page.
+// Sent by the server when no page may be open, or by a page.
 self.addEventListener("push", (event) => event.waitUntil(show(event.data?.json() ?? {})));
 self.addEventListener("message", (event) => event.waitUntil(show(event.data)));
 

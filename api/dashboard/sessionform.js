@@ -1,4 +1,4 @@
-// Names a session and chooses its colour, for everybody who sees it.
+// Shows a form for the name and colour of a session. They apply to all users.
 
 import { patch } from "./calls.js";
 import { h, hue } from "./element.js";
@@ -6,7 +6,7 @@ import { t } from "./language.js";
 import { complain } from "./overlay.js";
 import { HUES, sessionName } from "./people.js";
 
-// done: called when the form is to go.
+// done: called when the form is to be closed
 export function sessionForm(session, done) {
 	const { session_id: id, display_name: given, colour: chosen, account } = session;
 	const unnamed = sessionName([{ ...session, display_name: null }], id);

@@ -1,4 +1,4 @@
-// Which keys do what, shown on `?`.
+// Shows the keyboard shortcuts when `?` is pressed.
 
 import { h } from "./element.js";
 import { t } from "./language.js";

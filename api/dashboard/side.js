@@ -1,4 +1,4 @@
-// The left side: search, filters, and the list of chats or of what was found.
+// Shows the left side: search, filters, and the list of chats or search results.
 
 import { get } from "./calls.js";
 import { chatRow, hitRow, itemOf, newChats, newRow } from "./chatrow.js";
@@ -14,19 +14,19 @@ import { Rows } from "./rows.js";
 import { SearchFilters, searchField } from "./searchfilters.js";
 import { onSwipe } from "./swipe.js";
 
-const TYPING = 200; // ms of rest before a search begins
+const TYPING = 200; // ms without typing before a search begins
 const COUNTING = 2000; // ms between two counts of the chats
 
 export class Side {
 	#chosen = null;
-	#hits = null; // Found, while there is something to find
+	#hits = null; // an instance of Found during a search
 	#search = null;
 	#due = 0;
 	#pressed = "all";
 	#counting = null;
 	#labels = [];
 
-	// onCount: called with how many chats there are under each filter. onEmpty: whether there is none at all.
+	// onCount: called with the number of chats under each filter. onEmpty: called with true if there are no chats at all.
 	constructor({ facts, menu, onCount, onEmpty }) {
 		Object.assign(this, { facts, onCount, onEmpty });
 		this.chats = new Chats(() => this.#show());
@@ -51,7 +51,7 @@ export class Side {
 		facts.outbox.onChange(() => this.rows.redraw());
 	}
 
-	// Everything anew, where it stands.
+	// Reloads everything and keeps the scroll position.
 	reload() {
 		this.#count();
 		this.restar();
@@ -77,7 +77,7 @@ export class Side {
 		this.#count();
 	}
 
-	// However much changes, it is counted at most once in two seconds.
+	// Requests the counts at most once in two seconds, however many changes arrive.
 	#count(pause = COUNTING) {
 		this.#counting ??= setTimeout(async () => {
 			this.#counting = null;
@@ -89,13 +89,13 @@ export class Side {
 		}, pause);
 	}
 
-	// The chat that waits longest, below the open one if that waits, too.
+	// Returns the chat that waits longest, or the one below the open chat if that is waiting too.
 	async nextWaiting() {
 		const { contacts } = await get("/api/chats", { sort: "waiting_since", session_id: this.chats.filter.session_id, limit: 50 });
 		return contacts[contacts.findIndex((chat) => keyOf(chat) === this.#chosen) + 1];
 	}
 
-	// The chat next to the open one.
+	// Returns the chat next to the open one.
 	neighbour(step) {
 		const list = this.#hits ? this.found.list : this.chats.list;
 		const index = list.findIndex((chat) => keyOf(chat) === this.#chosen);
@@ -107,7 +107,7 @@ export class Side {
 		this.input.select();
 	}
 
-	// What is known of the sessions has changed.
+	// Called when the sessions have changed.
 	learned() {
 		const { sessions } = this.facts;
 		const { filter } = this.chats;
@@ -123,14 +123,14 @@ export class Side {
 		this.rows.redraw();
 	}
 
-	// The chats of a link (route.js).
+	// Shows the chats of a link (route.js).
 	show(filter) {
 		this.#pressed = filter.waiting ? "waiting" : filter.unread ? "unread" : "all";
 		this.#filter({ ...FILTERS[this.#pressed], ...filter });
 		this.learned();
 	}
 
-	// Which labels there are has changed.
+	// Called when the set of labels has changed.
 	async relabel() {
 		const answer = await get("/api/labels").catch(() => null);
 		if (answer) this.#labels = answer.labels.map((one) => one.label);
@@ -179,7 +179,7 @@ export class Side {
 		(this.#hits ?? this.chats).more();
 	}
 
-	// However much changes at once, it is drawn once.
+	// Redraws once, however many changes arrive at the same time.
 	#show() {
 		this.#due ||= requestAnimationFrame(() => {
 			this.#due = 0;

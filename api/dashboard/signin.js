@@ -1,4 +1,4 @@
-// What is shown instead of everything: a door for who has a token, a wall where nobody answers.
+// Replaces the whole page: with the sign-in form, or with a message if the server does not answer.
 
 import { waysIn } from "./calls.js";
 import { h } from "./element.js";
@@ -28,11 +28,11 @@ export function question(app, [present, linked], change, stay) {
 	keep.focus();
 }
 
-const PAUSE = 3000; // ms between two tries
+const PAUSE = 3000; // ms between two attempts
 
 export function wall(app, again) {
 	const button = h("button.button.main", { click: () => again() }, t("try_again"));
 	app.replaceChildren(h("main.door", h("div", { role: "alert" }, icon("warn"), h("h1", t("unreachable")), h("p.muted", t("unreachable_more")), button)));
-	// Whoever comes back to the page finds it trying.
+	// Retry when the reader returns to the page.
 	setTimeout(() => button.isConnected && again(), PAUSE);
 }

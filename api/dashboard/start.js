@@ -1,4 +1,4 @@
-// What to do before the first message: where the webhook goes, how it is registered, and a test of the whole path.
+// Shows the setup before the first message: the webhook's URL, how to register it, and a test of the whole path.
 
 import { get, post, remove } from "./calls.js";
 import { h } from "./element.js";
@@ -7,7 +7,7 @@ import { number, t } from "./language.js";
 import { complain } from "./overlay.js";
 import { View, card } from "./view.js";
 
-const LOOKS = 60; // for the stored event, two a second
+const LOOKS = 60; // polls for the stored event, two per second
 const STEPS = ["test_ingest", "test_worker", "test_live"];
 
 export class Start extends View {
@@ -21,7 +21,7 @@ export class Start extends View {
 		this.again();
 	}
 
-	// Asked anew until it is known.
+	// Repeated until the answer is known.
 	async again() {
 		if (this.known) return;
 		const answer = await get("/api/test-events").catch(() => null);
@@ -30,7 +30,7 @@ export class Start extends View {
 		this.#draw(answer);
 	}
 
-	// A change without a chat and without a session: the test event, among others.
+	// Handles a change without a chat and a session, for example the test event.
 	pinged() {
 		this.#arrived();
 	}

@@ -1,10 +1,10 @@
-// The stream of changes: one for the page, resumed without a gap wherever it broke.
+// Reads the stream of changes: one connection for the page, resumed without a gap after each interruption.
 
 import { get } from "./calls.js";
 
-const PATIENCE = 1500; // ms before a break is worth a word: a restart of the server is shorter
-const SILENCE = 25_000; // ms without a word, a heartbeat included, after which the connection counts as dead
-const HIDDEN = 60_000; // ms after which a hidden page lets its connection go: a browser has six for all tabs together
+const PATIENCE = 1500; // ms before an interruption is reported, longer than a restart of the server
+const SILENCE = 25_000; // ms without data or heartbeat after which the connection counts as dead
+const HIDDEN = 60_000; // ms after which a hidden page closes its connection, because a browser has six for all tabs together
 
 export class Stream {
 	#source = null;
@@ -17,15 +17,15 @@ export class Stream {
 	#seen = () => {};
 	#ended = new AbortController();
 
-	// change: called with each. state: called with true when live, or with false and since when not. gap: what was missed cannot be had
-	// any more. listens: whether one page must go on hearing while nobody sees any.
+	// change: called with each change. state: called with true when live, or with false and the time since when it is not. gap: called if missed
+	// changes cannot be recovered. listens: true if one page must keep listening while all pages are hidden.
 	constructor({ change, state, gap, listens }) {
 		Object.assign(this, { change, state, gap, listens });
 		const { signal } = this.#ended;
 		document.addEventListener("visibilitychange", () => this.#look(), { signal });
 		addEventListener("online", () => this.#restart(), { signal });
 		addEventListener("offline", () => this.#lost(), { signal });
-		// A computer that slept has not heard anything, either.
+		// A computer that was asleep has not received anything either.
 		this.#watch = setInterval(() => this.#source && Date.now() - this.#heard > SILENCE && (this.#lost(), this.#restart()), 5000);
 		this.#open();
 	}
@@ -73,13 +73,13 @@ export class Stream {
 		source.onerror = () => {
 			if (source !== this.#source) return;
 			this.#worry ??= setTimeout(() => this.#lost(), PATIENCE);
-			if (source.readyState !== EventSource.CLOSED) return; // it comes back by itself
+			if (source.readyState !== EventSource.CLOSED) return; // EventSource reconnects by itself.
 			this.#source = null;
 			this.#retry();
 		};
 	}
 
-	// The stream was refused, and an EventSource does not say why.
+	// Asks why the stream was refused, because an EventSource does not report the reason.
 	async #retry() {
 		this.#lost();
 		try {
@@ -101,7 +101,7 @@ export class Stream {
 		this.#seen();
 		if (!document.hidden) return this.#open();
 		this.#timer = setTimeout(() => {
-			// Without a place to resume from, what happens meanwhile would be missed.
+			// Without a position to resume from, changes in the meantime would be missed.
 			if (!this.#last) return;
 			this.#source?.close();
 			this.#source = null;
@@ -109,7 +109,7 @@ export class Stream {
 		}, HIDDEN);
 	}
 
-	// A browser has six connections for all pages: one of those that nobody sees keeps its own, until it is seen.
+	// A browser has six connections for all pages. One of the hidden pages keeps its connection until it is visible again.
 	#listen() {
 		if (!document.hidden || this.#ended.signal.aborted) return null;
 		this.#open();

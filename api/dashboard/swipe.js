@@ -1,9 +1,9 @@
-// A swipe to the side over a row, by touch: what a mouse does with the button that shows over it.
+// Handles a horizontal swipe on a row. It does on touch screens what the button on hover does with a mouse.
 
 const FAR = 72; // px that count as a swipe
-const STRAIGHT = 0.5; // how much a swipe may go up or down for each px to the side
+const STRAIGHT = 0.5; // px that a swipe may move vertically for each horizontal px
 
-// A row's link has `swiped`, what its swipe does, or nothing.
+// The link of a row has `swiped`, the action of its swipe, or nothing.
 export function onSwipe(element) {
 	let start = null;
 	const move = (row, x) => (row.style.transform = x ? `translateX(${x}px)` : "");

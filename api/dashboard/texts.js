@@ -1,5 +1,5 @@
-// All that the dashboard says. A new language is one more column: add it here and a text to each row.
-// {name} is replaced; "one|other" has a form for one and a form for other numbers ({count}).
+// Contains the texts of the dashboard. To add a language, add it here and add a text to each row.
+// {name} is replaced with a value. "one|other" contains the singular and the plural, which {count} selects.
 
 import { texts as alerts } from "./texts_alerts.js";
 import { texts as chat } from "./texts_chat.js";

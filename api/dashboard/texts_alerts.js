@@ -1,4 +1,4 @@
-// What the notifications say (texts.js).
+// Contains the texts of notifications (texts.js).
 
 export const texts = {
 	notifications: ["Notifications", "सूचनाएँ"],

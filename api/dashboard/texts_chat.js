@@ -1,4 +1,4 @@
-// What the menu of a message and the pane of a chat say, and the stars, labels and notes in them (texts.js).
+// Contains the texts of the message menu and of the pane of a chat, including stars, labels and notes (texts.js).
 
 export const texts = {
 	filter_starred: ["Starred", "तारांकित"],

@@ -1,4 +1,4 @@
-// What is said when something did not work (failures.js), and which keys there are (texts.js).
+// Contains the texts of errors (failures.js) and of the keyboard shortcuts (texts.js).
 
 export const texts = {
 	error_asked: ["The server did not accept this.", "सर्वर ने इसे नहीं माना।"],

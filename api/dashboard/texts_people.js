@@ -1,4 +1,4 @@
-// What is said about who may use the history, and how they come in (texts.js).
+// Contains the texts about access to the history and about signing in (texts.js).
 
 export const texts = {
 	single_sign_on: ["Sign in with your organisation", "संगठन के खाते से साइन इन"],

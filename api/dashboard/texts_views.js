@@ -1,4 +1,4 @@
-// What the pages beside the conversations say: sessions and their events, today, and the set-up (texts.js).
+// Contains the texts of the other views: sessions and their events, today, and the setup (texts.js).
 
 export const texts = {
 	session_number: ["Session {n}", "सत्र {n}"],

@@ -1,19 +1,19 @@
-// The messages of a conversation as far as they are loaded: in order, each once, at its newest revision.
+// Holds the loaded messages of a conversation: in order, each once, at its newest revision.
 
 import { windows } from "./outages.js";
 
-const MOST = 450; // messages that are kept; what is beyond is let go at the far end, and loaded again when needed
+const MOST = 450; // messages to keep, beyond which messages at the far end are dropped and reloaded when needed
 
 export const keyOf = (message) => (message.id === null ? `send:${message.send_id}` : `message:${message.id}`);
 
 export class Timeline {
 	messages = [];
-	before = null; // where older ones go on; null: there are none
-	after = null; // where newer ones go on; null: this is the live end
-	outages = new Map(); // times in which the gateway was away
-	lateAbove = false; // something came that belongs above what is loaded
+	before = null; // the cursor of older messages, null if there are none
+	after = null; // the cursor of newer messages, null at the live end
+	outages = new Map(); // periods in which the gateway was unavailable
+	lateAbove = false; // true if a message arrived that belongs above the loaded ones
 	#known = new Map();
-	#sends = new Set(); // sends that have become messages
+	#sends = new Set(); // ids of sends that have become messages
 
 	start(page) {
 		this.messages = [];
@@ -44,7 +44,7 @@ export class Timeline {
 		this.#drop(0, cut);
 	}
 
-	// A message from the stream: "new", "changed", "beyond" what is loaded, or null if it says nothing new.
+	// Adds a message from the stream. Returns "new", "changed", "beyond" (outside the loaded part), or null if nothing changed.
 	update(message) {
 		if (message.id === null && this.#sends.has(message.send_id)) return null;
 		const key = keyOf(message);
@@ -76,7 +76,7 @@ export class Timeline {
 		return known || replaced ? "changed" : "new";
 	}
 
-	// By the id of a message or of a send.
+	// Finds an entry by the id of a message or a send.
 	find(id) {
 		return this.messages.find((one) => one.message_id === id || (one.send_id && one.send_id === id));
 	}

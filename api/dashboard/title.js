@@ -1,4 +1,4 @@
-// What the browser shows of the page in its tab: whose chat, and how many are unread.
+// Sets the title and icon of the tab: the chat, and the number of unread messages.
 
 import { number, t } from "./language.js";
 

@@ -1,4 +1,4 @@
-// How the conversations are going: today by hour, 30 days by day, 12 weeks by week; each number leads to its chats.
+// Shows statistics of the conversations: today by hour, 30 days by day, 12 weeks by week. Each number links to its chats.
 
 import { get } from "./calls.js";
 import { chart } from "./chart.js";
@@ -10,10 +10,10 @@ import { go, toChat, toList, toToday } from "./route.js";
 import { View, card, figure, heads, legend, wide } from "./view.js";
 
 const HOUR = 3_600_000;
-const OFTEN = 60_000; // ms between two looks
-const SOON = 5000; // ms after which a look that failed is repeated
+const OFTEN = 60_000; // ms between two requests
+const SOON = 5000; // ms after which a failed request is repeated
 const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
-// For each step: after how many there is a word below the chart, the word, and the name of one in the table.
+// For each unit: the interval of labels below the chart, the format of a label, and the name of a unit in the table.
 const STEPS = {
 	hour: { ticks: 6, tick: clock, named: (from, until) => `${clock(from)}–${clock(until)}` },
 	day: { ticks: 7, tick: dateBriefly, named: (from) => `${weekdayBriefly(from)} ${dateBriefly(from)}` },
@@ -31,7 +31,7 @@ export class Today extends View {
 		this.#look();
 	}
 
-	// What is known of the sessions has changed.
+	// Called when the sessions have changed.
 	learned() {
 		const { sessions } = this.facts;
 		const choices = accounts(sessions);
@@ -60,7 +60,7 @@ export class Today extends View {
 		return { ...answer, steps };
 	}
 
-	// A number that leads to the chats in which its messages are.
+	// Returns a number that links to the chats of its messages.
 	#link(value, shown, filter) {
 		return value ? h("a", { href: toList({ session_id: this.session, ...filter }) }, shown) : shown;
 	}
@@ -157,7 +157,7 @@ function ago({ waiting_since: since }) {
 	return span(Date.now() - Date.parse(since));
 }
 
-// The beginnings of the steps up to the end of today, in the reader's zone, and the end of the last one.
+// Returns the start times of the units up to the end of today, in the reader's time zone, and the end of the last unit.
 function begins(step) {
 	const day = new Date(dayOf(Date.now()));
 	const later = (days) => new Date(day).setDate(day.getDate() + days);

@@ -1,4 +1,4 @@
-// What the views beside the conversations share: a page with a head, sections and tables.
+// Contains the common parts of the other views: a page with a head, sections and tables.
 
 import { h } from "./element.js";
 import { icon } from "./icons.js";
@@ -19,7 +19,7 @@ export class View {
 		this.ended = true;
 	}
 
-	// Why it may be out of date, if it may.
+	// Shows why the view may be outdated.
 	fail(error) {
 		this.problem.hidden = !error;
 		this.problem.textContent = error?.message;
@@ -36,8 +36,8 @@ export const figure = (name, value, about, look = "") => h("div", { class: `card
 
 export const heads = (names) => h("thead", h("tr", names.map((name) => h("th", { scope: "col" }, t(name)))));
 
-// For a table that may be wider than the screen.
+// Wraps a table that may be wider than the screen.
 export const wide = (label, ...inside) => h("div.wide", { tabindex: 0, role: "region", "aria-label": t(label) }, inside);
 
-// Of a chart of what came in and went out.
+// Shows the legend of a chart of incoming and outgoing messages.
 export const legend = ([incoming, outgoing]) => h("p.legend.muted", h("span.in", incoming), h("span.out", outgoing));
