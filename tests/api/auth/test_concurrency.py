@@ -1,4 +1,4 @@
-"""A caller with many requests at once waits for its own, not for those of others."""
+"""Tests that a caller with many concurrent requests waits for its own requests, and does not delay other callers."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from api.http.errors import ApiError
 
 
 def test_a_caller_above_its_share_is_refused_and_another_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One slow client could otherwise occupy every thread."""
+    """Otherwise, one slow client could occupy every thread."""
     monkeypatch.setattr(concurrency, "MAX_WAIT_SECONDS", 0.05)
     limiter = ConcurrencyLimiter(2)
 

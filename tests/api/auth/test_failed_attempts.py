@@ -1,4 +1,4 @@
-"""An address that guesses tokens is slowed down, and nobody else."""
+"""Tests that an address that guesses tokens is slowed down, and no other address is."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def attempts(clock: Clock) -> FailedAttempts:
-    """Of the address 192.0.2.1, all that are answered at once."""
+    """Return the failed attempts of the address 192.0.2.1, none of which had to wait."""
     attempts = FailedAttempts(clock)
     for _ in range(failed_attempts.BURST):
         assert attempts.wait_seconds("192.0.2.1", "guess") == 0
@@ -43,7 +43,7 @@ def test_an_address_that_guesses_waits_and_others_do_not(attempts: FailedAttempt
 
 
 def test_a_token_that_was_valid_is_checked_behind_the_same_address(attempts: FailedAttempts) -> None:
-    """A reverse proxy has one address for all clients."""
+    """A reverse proxy has the same address for all clients."""
     attempts.record_success("valid")
 
     assert attempts.wait_seconds("192.0.2.1", "valid") == 0
@@ -63,14 +63,14 @@ def test_the_addresses_of_one_network_count_as_one(clock: Clock) -> None:
 
 @pytest.fixture
 def own_client(database_url: str) -> Iterator[ApiClient]:
-    """A client of an API that no other test has guessed tokens of, or will be refused by."""
+    """Return a client of a separate API, so that the failed attempts of other tests do not count."""
     with running_api({"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN}) as url, requests.Session() as http:
         http.headers["authorization"] = f"Bearer {API_TOKEN}"
         yield ApiClient(url, http)
 
 
 def test_wrong_tokens_are_refused_and_then_not_even_checked(own_client: ApiClient) -> None:
-    """A client with a valid token is served meanwhile."""
+    """Requests with a valid token are still served."""
     own_client.get_data("/api/sessions")
     guess = {"authorization": "Bearer sakt_guess"}
 

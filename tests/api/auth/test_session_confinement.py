@@ -1,4 +1,4 @@
-"""The data that a token for some sessions can read, for every call and the stream."""
+"""Tests which data a token for some sessions can read, for every call and the stream."""
 
 import asyncio
 import contextlib
@@ -34,7 +34,7 @@ SECRET = re.compile("needle|Nadia|919822222222|" + THEIRS)
 def both(
     history: HistoryWriter, database_url: str, lend_api: ApiStarter
 ) -> Iterator[tuple[ApiClient, ApiClient, dict[str, str]]]:
-    """A client that sees everything, one that sees a session in which nothing happened, and ids of what is not its."""
+    """Return a client with all sessions, a client with one empty session, and ids of objects in other sessions."""
     history.store(message_fact("quiet"), session=OURS)
     history.store(
         message_fact("needle", id="N1"), name_fact("Nadia"), SessionReport("connected", None, 1), session=THEIRS
@@ -56,7 +56,7 @@ def both(
 
 
 def calls() -> list[tuple[str, str]]:
-    """Every call below /api that answers by itself; the stream is another test's."""
+    """Return every call below /api except the stream, which has its own test."""
     app = create_app({"DATABASE_URL": "postgresql://app@127.0.0.1:1/x", "API_TOKEN": API_TOKEN})
     return sorted(
         (method, route.path)
@@ -70,7 +70,7 @@ def calls() -> list[tuple[str, str]]:
 def test_no_call_tells_or_touches_anything_of_another_session(
     both: tuple[ApiClient, ApiClient, dict[str, str]], history: HistoryWriter, method: str, path: str
 ) -> None:
-    """Whatever is added to the API is asked here by itself: one customer's chats must not be another's."""
+    """New calls are tested automatically, because the chats of one customer must never be visible to another."""
     whole, limited, ids = both
     since = whole.get_data("/api/changes")["cursor"]
     before = history.rows("SELECT unread, marked_unread, rev FROM chats WHERE session_id = %s ORDER BY 1, 2", THEIRS)
@@ -100,7 +100,7 @@ def test_no_call_tells_or_touches_anything_of_another_session(
 def test_the_stream_tells_nothing_of_another_session(
     both: tuple[ApiClient, ApiClient, dict[str, str]], history: HistoryWriter
 ) -> None:
-    """The stream shows a token nothing of other sessions, neither new changes nor earlier ones."""
+    """The stream shows neither new nor earlier changes of other sessions."""
     whole, limited, ids = both
     since = whole.get_data("/api/changes")["cursor"]
 

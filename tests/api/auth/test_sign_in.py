@@ -1,4 +1,4 @@
-"""Signing in with a token, and the permissions of the cookie."""
+"""Tests signing in with a token, and the permissions of the cookie."""
 
 import requests
 from starlette.datastructures import Headers
@@ -11,7 +11,7 @@ from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact
 
 
 def signed_in(api_url: str, token: str = API_TOKEN) -> requests.Session:
-    """A session with the cookie and CSRF token of a signed-in browser."""
+    """Return a session with the cookie and CSRF token of a signed-in browser."""
     http = requests.Session()
     answer = http.post(f"{api_url}/api/session", headers={"authorization": f"Bearer {token}"}, timeout=30)
     assert answer.status_code == 200, answer.text
@@ -53,7 +53,7 @@ def test_a_cookie_without_csrf_token_cannot_write(api_url: str, history: History
 
 
 def test_a_cookie_is_found_among_others_and_only_by_its_whole_name() -> None:
-    """Whatever else a browser keeps for the host; the last one counts, as one path may hide another."""
+    """A browser may send other cookies of the host. The last one counts, because a path can shadow another."""
     own = SignInCookies(API_TOKEN)
     signed = f"{own.name}={own.encode(SignIn(7, 'n'), 0)}"
 
@@ -73,20 +73,20 @@ def test_signing_out_deletes_the_cookie(api_url: str) -> None:
 
 
 def test_signing_out_ends_every_copy_of_the_cookie(api_url: str) -> None:
-    """A stolen copy is invalid, too, and its streams end; other sign-ins remain."""
+    """A stolen copy becomes invalid and its streams end, but other sign-ins remain."""
     with signed_in(api_url) as http, signed_in(api_url) as other:
         stolen = {"cookie": "; ".join(f"{one.name}={one.value}" for one in http.cookies)}
         assert requests.get(f"{api_url}/api/session", headers=stolen, timeout=30).status_code == 200
         with requests.get(f"{api_url}/api/stream", headers=stolen, stream=True, timeout=30) as listening:
             http.delete(f"{api_url}/api/session", timeout=30)
 
-            assert listening.content.startswith(b"retry:")  # and it ends
+            assert listening.content.startswith(b"retry:")  # the stream ends
         assert requests.get(f"{api_url}/api/chats", headers=stolen, timeout=30).status_code == 401
         assert other.get(f"{api_url}/api/chats", timeout=30).status_code == 200
 
 
 def test_revoking_a_token_invalidates_its_cookies(api_url: str, history: HistoryWriter, database_url: str) -> None:
-    """A lost laptop can be locked out without having it."""
+    """A lost laptop can be locked out without access to it."""
     history.store(message_fact(), session="mine")
     history.store(message_fact(address="919811000002"), session="yours")
     with connections.open(database_url, "test") as connection:
@@ -104,7 +104,7 @@ def test_revoking_a_token_invalidates_its_cookies(api_url: str, history: History
 
 
 def test_only_unexpired_cookies_with_a_valid_signature_are_accepted() -> None:
-    """A cookie that was modified, signed with another API_TOKEN, or has expired is rejected."""
+    """A cookie that was modified, was signed with another API_TOKEN, or has expired is rejected."""
     ours, others = SignInCookies(API_TOKEN), SignInCookies("another token")
     sign_in = SignIn(7, "aa")
     value = ours.encode(sign_in, now=1000.0)

@@ -1,4 +1,4 @@
-"""Signing in at a provider of OpenID Connect, against a real one on the loopback interface."""
+"""Tests signing in with OpenID Connect at a real provider on the loopback interface."""
 
 import time
 from collections.abc import Iterator
@@ -37,14 +37,14 @@ def browser() -> Iterator[requests.Session]:
 
 
 def step(browser: requests.Session, url: str) -> str:
-    """Where an answer sends the browser."""
+    """Return the address to which a response redirects the browser."""
     answer = browser.get(url, allow_redirects=False, timeout=30)
     assert answer.status_code in {302, 303}, answer.text
     return answer.headers["location"]
 
 
 def sign_in(browser: requests.Session, api: str) -> str:
-    """Where the browser is in the end."""
+    """Return the address at which the browser arrives after signing in."""
     return step(browser, step(browser, step(browser, f"{api}/sign-in/start")))
 
 
@@ -55,7 +55,7 @@ def caller(browser: requests.Session, api: str) -> dict[str, Any]:
 def test_a_person_signs_in_works_and_signs_out(
     browser: requests.Session, api: str, history: HistoryWriter, provider: IdentityProvider
 ) -> None:
-    """With PKCE, state and nonce, which the provider checks; the cookie is as that of a token."""
+    """The provider checks PKCE, state and nonce. The cookie is the same as after signing in with a token."""
     asked = parse_qs(urlsplit(step(browser, f"{api}/sign-in/start?next=https://evil.example/")).query)
     assert sign_in(browser, api) == "/"
     cookies = [cookie for cookie in browser.cookies if cookie.path == "/api"]
@@ -105,7 +105,7 @@ def test_a_person_signs_in_works_and_signs_out(
 def test_nobody_is_signed_in_by_a_wrong_answer(
     browser: requests.Session, api: str, provider: IdentityProvider, fault: dict[str, Any], code: str
 ) -> None:
-    """Each check of the ID token is one that an attacker would like to be missing."""
+    """If any of these checks of the ID token were missing, an attacker could use it."""
     for name, value in fault.items():
         setattr(provider, name, value)
 
@@ -114,7 +114,7 @@ def test_nobody_is_signed_in_by_a_wrong_answer(
 
 
 def test_an_answer_is_of_use_only_to_the_browser_that_asked_and_only_once(browser: requests.Session, api: str) -> None:
-    """A stranger's link must not sign anybody in as the stranger, and a copied one nobody."""
+    """A link from a stranger must not sign in its recipient as the stranger, and a copied link must fail."""
     callback = step(browser, step(browser, f"{api}/sign-in/start"))
     with requests.Session() as other:
         elsewhere = step(other, callback)
@@ -147,7 +147,7 @@ def test_only_safe_addresses_of_the_providers_own_document_are_used(
 def test_the_same_address_of_another_person_is_another_person(
     browser: requests.Session, api: str, history: HistoryWriter, provider: IdentityProvider
 ) -> None:
-    """An address that was given to somebody else does not open what the first one had open."""
+    """If an e-mail address is reassigned, its new owner does not get the access of its previous owner."""
     sign_in(browser, api)
     with requests.Session() as successor:
         provider.person = {**provider.person, "sub": "u2"}
@@ -164,7 +164,7 @@ def test_the_same_address_of_another_person_is_another_person(
 def test_rights_are_those_of_the_last_sign_in_and_end_with_revocation(
     browser: requests.Session, api: str, provider: IdentityProvider
 ) -> None:
-    """An admin who is none any more loses that everywhere; who is revoked must sign in again."""
+    """A former admin loses the role everywhere, and a person whose sign-in is revoked must sign in again."""
     admin = {"authorization": f"Bearer {API_TOKEN}"}
     provider.person = {"sub": "u1", "groups": ["admins", "other"]}
     sign_in(browser, api)
@@ -185,7 +185,7 @@ def test_rights_are_those_of_the_last_sign_in_and_end_with_revocation(
 def test_a_sign_in_ends_in_time_with_its_streams_however_often_it_is_renewed(
     browser: requests.Session, api: str, history: HistoryWriter
 ) -> None:
-    """Who left the organisation is out after OIDC_HOURS, also with a page that stays open."""
+    """A person who left the organisation loses access after OIDC_HOURS, even with a page that stays open."""
     sign_in(browser, api)
     ((token_id,),) = history.rows("SELECT token_id FROM api_tokens")
     cookies = SignInCookies(API_TOKEN)
@@ -194,7 +194,7 @@ def test_a_sign_in_ends_in_time_with_its_streams_however_often_it_is_renewed(
     renewed = requests.get(f"{api}/api/session", headers={"cookie": f"{cookies.name}={value}"}, timeout=30).cookies
     header = {"cookie": f"{cookies.name}={renewed[cookies.name]}"}
     with requests.get(f"{api}/api/stream", headers=header, stream=True, timeout=30) as listening:
-        assert listening.content.startswith(b"retry:")  # and it ends
+        assert listening.content.startswith(b"retry:")  # the stream ends
 
     assert until <= time.time() + 1
     assert requests.get(f"{api}/api/chats", headers=header, timeout=30).status_code == 401
@@ -206,7 +206,7 @@ def test_without_a_provider_there_is_nothing_to_find(client: ApiClient) -> None:
 
 
 def test_rules_give_all_that_fits() -> None:
-    """Addresses in any case; several rules add up; a group is not an address."""
+    """Addresses match in any case, several rules are combined, and a group never matches as an address."""
     parsed = rules.parse("Asha@Shop.example=read, @shop.example=write,group:Admins=admin")
 
     def scopes(**claims: object) -> set[str]:

@@ -1,4 +1,4 @@
-"""Tokens whose sessions and scopes are limited."""
+"""Tests tokens that are limited to some sessions or scopes."""
 
 import os
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def make(history: HistoryWriter, name: str, *scopes: str, sessions: list[str] | 
 
 @pytest.fixture
 def limited(history: HistoryWriter, api_url: str) -> Iterator[ApiClient]:
-    """A client that may see s1 and not s2."""
+    """Return a client that can access s1 but not s2."""
     with requests.Session() as http:
         http.headers["authorization"] = f"Bearer {make(history, 'limited', 'read', 'write', sessions=['s1'])}"
         yield ApiClient(api_url, http)
@@ -37,7 +37,7 @@ def limited(history: HistoryWriter, api_url: str) -> Iterator[ApiClient]:
 
 @pytest.mark.parametrize("path", READS)
 def test_a_token_sees_nothing_of_other_sessions(history: HistoryWriter, limited: ApiClient, path: str) -> None:
-    """One customer's inbox must not show in another's, by whatever door."""
+    """The inbox of one customer must not be visible to another through any call."""
     history.store(message_fact("needle seen"))
     history.store(message_fact("needle hidden"), message_fact("needle hidden", 1, address=HIDDEN), session="s2")
 
@@ -49,7 +49,7 @@ def test_a_token_sees_nothing_of_other_sessions(history: HistoryWriter, limited:
 
 
 def test_a_token_hears_nothing_of_other_sessions(history: HistoryWriter, limited: ApiClient) -> None:
-    """Only a token for all sessions gets every change of the feed."""
+    """Only a token for all sessions receives every change of the feed."""
     since = limited.get_data("/api/changes")["cursor"]
     history.store(message_fact("hidden"), session="s2")
     history.store(message_fact("seen"))
@@ -60,7 +60,7 @@ def test_a_token_hears_nothing_of_other_sessions(history: HistoryWriter, limited
 
 
 def test_a_token_reads_only_its_sessions_away(history: HistoryWriter, limited: ApiClient) -> None:
-    """Marking a chat read in one session leaves the same contact's chat in another alone."""
+    """If a chat is marked as read in one session, the chat of the same contact in another session stays unread."""
     history.store(message_fact(), session="s1")
     history.store(message_fact(), session="s2")
     limited.post(f"/api/chats/{SENDER_PHONE}/read")
@@ -69,14 +69,14 @@ def test_a_token_reads_only_its_sessions_away(history: HistoryWriter, limited: A
 
 
 def test_numbers_of_the_whole_system_are_not_for_a_part_of_it(limited: ApiClient) -> None:
-    """A total over all sessions would reveal something about each of them."""
+    """A total over all sessions would reveal information about each of them."""
     answer = limited.get("/api/ledger")
 
     assert (answer.status_code, answer.json()["code"]) == (403, "all_sessions_needed")
 
 
 def test_scopes_say_what_a_token_may_do(history: HistoryWriter, api_url: str) -> None:
-    """A wall display must not be able to mark anything read."""
+    """A wall display must not be able to mark messages as read."""
     read, write = make(history, "read", "read"), make(history, "write", "write")
 
     def status(token: str, method: str, path: str) -> int:
@@ -90,7 +90,7 @@ def test_scopes_say_what_a_token_may_do(history: HistoryWriter, api_url: str) ->
 
 
 def test_a_revoked_token_is_refused_at_once(history: HistoryWriter, api_url: str) -> None:
-    """A lost laptop must lose access at once, not when a cache expires."""
+    """A lost laptop must lose access immediately, not when a cache expires."""
     headers = {"authorization": f"Bearer {make(history, 'lost')}"}
     before = requests.get(f"{api_url}/api/chats", headers=headers, timeout=30)
     with connections.open(history.database_url, "test") as connection:
@@ -101,7 +101,7 @@ def test_a_revoked_token_is_refused_at_once(history: HistoryWriter, api_url: str
 
 
 def test_a_token_that_asks_too_often_is_told_when_to_come_back(history: HistoryWriter, api_url: str) -> None:
-    """One script in a loop must not starve the others."""
+    """A script in an endless loop must not slow down other clients."""
     headers = {"authorization": f"Bearer {make(history, 'busy', rate=3)}"}
     answers = [requests.get(f"{api_url}/api/chats", headers=headers, timeout=30) for _ in range(4)]
 
@@ -111,7 +111,7 @@ def test_a_token_that_asks_too_often_is_told_when_to_come_back(history: HistoryW
 
 
 def test_writes_are_in_the_audit_log_and_reads_are_not(history: HistoryWriter, limited: ApiClient) -> None:
-    """A path may contain a number in any spelling; the ids mean nothing once the chat is erased."""
+    """A path may contain a number in any spelling. Ids have no meaning once the chat is erased."""
     history.store(message_fact())
     limited.get("/api/chats")
     limited.post(f"/api/chats/{SENDER_PHONE}/read")
@@ -130,13 +130,13 @@ def test_writes_are_in_the_audit_log_and_reads_are_not(history: HistoryWriter, l
     "name", ["", " wall", "wa\nll", "bootstrap", "Bo\u0301otstrap 2", "python -m store forget", "x" * 200]
 )
 def test_a_name_cannot_pass_for_another_caller(history: HistoryWriter, name: str) -> None:
-    """The audit log and the lists of sends name callers."""
+    """The audit log and the lists of sends identify callers by name."""
     with pytest.raises(TokenNameError):
         make(history, name)
 
 
 def test_tokens_are_kept_as_hashes_and_names_mean_one(history: HistoryWriter) -> None:
-    """A stolen backup is no key."""
+    """A stolen backup must not contain usable tokens."""
     token = make(history, "one")
 
     with pytest.raises(TokenNameTakenError):
@@ -145,7 +145,7 @@ def test_tokens_are_kept_as_hashes_and_names_mean_one(history: HistoryWriter) ->
 
 
 def test_tokens_are_made_listed_and_revoked_from_the_command_line(history: HistoryWriter, api_url: str) -> None:
-    """Runs the commands of an operator; the token is printed once and works."""
+    """Run the commands of an operator. The token is printed once and works."""
 
     def command(*arguments: str) -> str:
         environ = {**os.environ, "DATABASE_URL": history.database_url}

@@ -1,4 +1,4 @@
-"""Two gateways on one number: one list of chats, one conversation, and what each of them told."""
+"""Tests two gateways on one number: the common list of chats, the common conversation, and the messages of each."""
 
 import time
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ from tests.support.history_writer import API_TOKEN, BASE_TIME, SENDER_PHONE, Api
 SAK, WAHA, STRANGER = "sak-1", "shop:default", "other:default"
 OUR_PHONE = "919800000000"
 NOW = time.time_ns() // 1_000_000 - BASE_TIME
-"""Messages are of the last minutes."""
+"""The messages are from the last few minutes."""
 
 
 def told(history: HistoryWriter, session: str, *numbers: int) -> None:
-    """The session reports its number, and these messages: M7 is ours, the others are incoming."""
+    """Let the session report its number and these messages. M7 is outgoing, the others are incoming."""
     history.store(SessionReport("connected", OUR_PHONE, BASE_TIME + NOW - 600_000), session=session)
     facts = [
         message_fact(f"text {n}", NOW - 300_000 + n * 1000, id=f"M{n}", direction="outgoing" if n == 7 else "incoming")
@@ -34,7 +34,7 @@ def join(history: HistoryWriter) -> None:
     with connections.open(history.database_url, "test") as connection:
         joining.join_due(connection)
         merging.merge_all(connection)
-    # Younger messages may still come from the other gateway.
+    # Newer messages may still arrive from the other gateway.
     history.execute("UPDATE whatsapp_messages SET created_at = now() - interval '5 minutes'")
 
 
@@ -45,7 +45,7 @@ def ids(client: ApiClient, **parameters: str) -> list[str]:
 
 @pytest.fixture
 def clients(history: HistoryWriter) -> Iterator[dict[str, ApiClient]]:
-    """A client of everything, and one for each limit of a token."""
+    """Return a client with full access, and one for each limit of a token."""
     limits = {"waha": [WAHA], "account": [OUR_PHONE], "stranger": [STRANGER]}
     with connections.open(history.database_url, "test") as connection:
         secrets = {
@@ -70,7 +70,7 @@ def clients(history: HistoryWriter) -> Iterator[dict[str, ApiClient]]:
 def test_a_conversation_told_by_two_gateways_is_one_without_doubles(
     history: HistoryWriter, clients: dict[str, ApiClient], joins: str
 ) -> None:
-    """Each of them loses some: what one misses the other brings, and the page says who missed what."""
+    """Each gateway loses some messages that the other delivers, and the page reports which session missed which."""
     history.store(message_fact("not ours", NOW, address="919822222222"), session=STRANGER)
     if joins == "first":
         told(history, SAK)
@@ -109,7 +109,7 @@ def test_a_conversation_told_by_two_gateways_is_one_without_doubles(
 
 
 def test_the_page_says_which_gateway_was_silent(history: HistoryWriter, clients: dict[str, ApiClient]) -> None:
-    """Only incoming messages count: some gateways never tell of our own."""
+    """Only incoming messages count, because some gateways never report our own."""
     told(history, SAK)
     told(history, WAHA)
     join(history)
@@ -134,7 +134,7 @@ def test_the_page_says_which_gateway_was_silent(history: HistoryWriter, clients:
 def test_a_move_to_another_gateway_keeps_the_history_and_its_ids(
     history: HistoryWriter, clients: dict[str, ApiClient]
 ) -> None:
-    """SAK's history stays where it is; the other gateway's messages come after it, and read ones stay read."""
+    """The history of SAK stays in place, the messages of the other gateway follow it, and read messages stay read."""
     told(history, SAK, 1, 2)
     everything = clients["all"]
     before = everything.get_data(f"/api/chats/{SENDER_PHONE}")["messages"]

@@ -1,4 +1,4 @@
-"""Stars, labels and notes: who may change them, what finds them, and that they stay with their person and message."""
+"""Tests stars, labels and notes: who may change them, how they are found, and that they survive merges."""
 
 import time
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def all_starred_ids(client: ApiClient, label: str) -> list[str]:
 
 
 def found_ids(client: ApiClient, q: str, **parameters: Any) -> list[str]:  # noqa: ANN401 - parameters
-    """The messages that a search finds once all are indexed."""
+    """Return the ids of the messages that a search finds after all are indexed."""
     while not (page := client.get_data("/api/search", q=q, **parameters))["complete"]:
         time.sleep(0.05)
     return [hit["message_id"] for hit in page["results"]]
@@ -57,14 +57,14 @@ def texts(profiled: dict[str, Any]) -> list[str]:
 
 @pytest.fixture
 def reader(history: HistoryWriter, api_url: str) -> Iterator[ApiClient]:
-    """A client that may only read."""
+    """Return a client with read access only."""
     with connections.open(history.database_url, "test") as connection, requests.Session() as http:
         http.headers["authorization"] = f"Bearer {tokens.create(connection, 'reader', ['read'])}"
         yield ApiClient(api_url, http)
 
 
 def test_a_starred_message_is_listed_everywhere_and_told_to_readers(history: HistoryWriter, client: ApiClient) -> None:
-    """A star set in one tab is seen in the others, in its chat and among all."""
+    """A star set in one tab appears in other tabs, in its chat and in the list of all stars."""
     history.store(*(message_fact(f"order {n}", n, id=f"M{n}") for n in range(4)))
     history.store(message_fact("order 9", 9, id="M9", address=OTHER_PHONE))
     since = client.current_cursor()
@@ -89,7 +89,7 @@ def test_a_starred_message_is_listed_everywhere_and_told_to_readers(history: His
 
 
 def test_a_star_stays_with_its_message_whichever_copy_is_shown(history: HistoryWriter, client: ApiClient) -> None:
-    """The better copy comes later, from the phone that the LID turns out to be."""
+    """The better copy of a message arrives later, from the phone that turns out to belong to the LID."""
     history.store(message_fact(None, id="M1", address=SENDER_LID, type="image"))
     star(client, "M1", chat=LID_CHAT)
     history.store(message_fact("the text", id="M1"), alias_fact())
@@ -154,7 +154,7 @@ def test_notes_are_written_changed_found_and_deleted(history: HistoryWriter, cli
 
 
 def test_labels_and_notes_follow_a_person_through_merges(history: HistoryWriter, client: ApiClient) -> None:
-    """They are written under a LID and in a second session, before anybody knows that it is all one person."""
+    """They are added to a LID and in a second session, before it is known that both are the same person."""
     history.store(SessionReport("connected", "919800000000", BASE_TIME), message_fact("hi", 1, id="A"))
     history.store(message_fact("from the LID", 2, id="B", address=SENDER_LID))
     history.store(
@@ -209,7 +209,7 @@ def test_a_token_that_may_only_read_changes_nothing(
 
 
 def test_a_change_that_means_nothing_is_refused(client: ApiClient) -> None:
-    """Never a 500 for what a client sent."""
+    """Invalid input must never cause a 500."""
     bodies = {
         "star": [
             b"{}", b"[]", b'{"message_id": ""}', b'{"message_id": "\\u0000"}', b'{"message_id": "M", "starred": 1}',
@@ -233,7 +233,7 @@ def test_a_change_that_means_nothing_is_refused(client: ApiClient) -> None:
 
 
 def test_a_chat_has_a_limited_number_of_labels(history: HistoryWriter, client: ApiClient) -> None:
-    """They are in each row of the list of chats."""
+    """They are part of each row in the list of chats."""
     assert client.post(f"{CHAT}/labels", {"add": ["x"]}).json()["code"] == "chat_not_found"
     history.store(message_fact())
     most = [f"label {n:02}" for n in range(labels.MAX_PER_CHAT)]

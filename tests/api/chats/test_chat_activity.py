@@ -1,10 +1,10 @@
-"""The filters that lead from a number of the statistics to its chats."""
+"""Tests the filters that list the chats behind a number in the statistics."""
 
 from tests.support.history_writer import BASE_TIME, ApiClient, HistoryWriter, message_fact
 
 
 def test_a_number_of_the_statistics_leads_to_its_chats(history: HistoryWriter, client: ApiClient) -> None:
-    """Those that wrote in an hour, those that were written to, and those that were answered within it."""
+    """It lists the chats that wrote in an hour, that received messages, and that were answered within it."""
     asked, answered, wrote_later, written_to = (f"91981100000{number}" for number in range(1, 5))
     history.store(message_fact(at=0, address=asked), message_fact(at=10, address=answered))
     history.store(message_fact(at=20, address=answered, direction="outgoing"), message_fact(at=5000, address=asked))

@@ -1,4 +1,4 @@
-"""Looking for chats by name, number and the beginning of the last text."""
+"""Tests the search for chats by name, number and the beginning of the last text."""
 
 import pytest
 
@@ -29,7 +29,7 @@ MANY = """
 def test_a_chat_is_found_by_name_number_or_the_beginning_of_its_last_text(
     history: HistoryWriter, client: ApiClient, q: str
 ) -> None:
-    """The box above the list: people type what they see in it."""
+    """In the search field above the list, people type what they see in the list."""
     history.store(
         message_fact("other", 1, address="919822222222"), message_fact("see you at 5"), name_fact("John Doe 50%_")
     )
@@ -56,7 +56,7 @@ def test_a_chat_is_found_by_name_number_or_the_beginning_of_its_last_text(
 def test_a_name_is_found_with_typing_errors_if_none_is_written_so(
     history: HistoryWriter, client: ApiClient, q: str, names: list[str]
 ) -> None:
-    """The answer says that it is fuzzy, and filters leave out the rest."""
+    """The response says that it is fuzzy, and filters still apply."""
     known = ("Priya Sharma", "Pandya", "Ravi Traders", "राजेश Rajesh", "Mohammed & Sons")
     for index, name in enumerate(known):
         address = f"91981100001{index}"
@@ -93,7 +93,7 @@ def test_a_chat_is_found_however_many_are_newer(
 
 
 def test_pages_of_what_was_looked_for_lead_through_all_of_it_once(history: HistoryWriter, client: ApiClient) -> None:
-    """The next chats and the indexes answer in turns, and must not answer twice."""
+    """The pages alternate between the next chats and the indexes, and must not repeat chats."""
     history.store(*(message_fact("x", index, address=f"9198110000{index:02}") for index in range(30)))
     history.store(*(name_fact(f"Wanted {index}", f"9198110000{index:02}") for index in range(30)))
     history.execute(MANY)

@@ -1,4 +1,4 @@
-"""The list of chats."""
+"""Tests the list of chats."""
 
 import pytest
 
@@ -27,7 +27,7 @@ def test_the_guides_fields_are_there_newest_chat_first(history: HistoryWriter, c
 
 
 def test_a_chat_without_a_phone_has_an_address_and_no_phone_number(history: HistoryWriter, client: ApiClient) -> None:
-    """A LID or a group shown as a number would be called by somebody."""
+    """If a LID or a group were shown as a number, somebody might call it."""
     history.store(message_fact(address=SENDER_LID), message_fact(at=1, address="120363041234567890@g.us"))
 
     contacts = client.get_data("/api/chats")["contacts"]
@@ -39,7 +39,7 @@ def test_a_chat_without_a_phone_has_an_address_and_no_phone_number(history: Hist
 
 
 def test_a_merged_lid_is_shown_once_as_its_phone(history: HistoryWriter, client: ApiClient) -> None:
-    """One person in two rows is how other gateways lose half of a conversation."""
+    """If one person had two rows, each would show only a part of the conversation."""
     history.store(message_fact("as a phone"), message_fact("as a LID", 1, address=SENDER_LID), alias_fact())
 
     (contact,) = client.get_data("/api/chats")["contacts"]
@@ -60,7 +60,7 @@ def test_a_merged_lid_is_shown_once_as_its_phone(history: HistoryWriter, client:
 def test_the_preview_says_in_a_word_what_has_no_text(
     history: HistoryWriter, client: ApiClient, told: object, preview: str
 ) -> None:
-    """An empty line in the list would look like a lost message."""
+    """An empty preview would look like a lost message."""
     history.store(told)  # pyright: ignore[reportArgumentType] - parametrize erases the type
 
     (contact,) = client.get_data("/api/chats")["contacts"]
@@ -69,7 +69,7 @@ def test_the_preview_says_in_a_word_what_has_no_text(
 
 
 def test_pages_lead_through_all_chats_once(history: HistoryWriter, client: ApiClient) -> None:
-    """A cursor that skipped a chat would hide a customer."""
+    """If a cursor skipped a chat, a customer would not be seen."""
     history.store(*(message_fact(at=index // 2, address=f"9198110000{index:02}") for index in range(25)))
     seen: list[str] = []
     cursor = None
@@ -85,7 +85,7 @@ def test_pages_lead_through_all_chats_once(history: HistoryWriter, client: ApiCl
 
 
 def test_after_tells_what_came_to_the_top_since(history: HistoryWriter, client: ApiClient) -> None:
-    """Chats move up while somebody reads down: the other direction finds them again."""
+    """Chats move up while somebody pages down. Paging in the other direction finds them."""
     history.store(*(message_fact(at=index, address=f"91981100000{index}") for index in range(5)))
     first = client.get_data("/api/chats", limit=2)
     history.store(message_fact(at=100, address="919811000000"), message_fact(at=101, address="919811000009"))
@@ -96,7 +96,7 @@ def test_after_tells_what_came_to_the_top_since(history: HistoryWriter, client: 
 
 
 def test_filters_leave_out_the_rest(history: HistoryWriter, client: ApiClient) -> None:
-    """Unread, waiting, kind and session are the questions that an inbox asks."""
+    """Users of an inbox filter by unread, waiting, kind and session."""
     history.store(message_fact(address="919811000001"), message_fact(at=1, address="919811000002"))
     history.store(message_fact(at=2, address="919811000002", direction="outgoing"))
     history.store(message_fact(at=3, address="120363041234567890@g.us"), session="s2")
@@ -123,7 +123,7 @@ def test_chats_are_counted_as_the_filters_list_them(history: HistoryWriter, clie
 
 
 def test_who_waits_longest_is_served_first(history: HistoryWriter, client: ApiClient) -> None:
-    """Whoever writes again waits since the first message; nobody waits for an answer to a broadcast."""
+    """A contact who writes again has waited since the first message, and nobody waits for an answer to a broadcast."""
     first, second, third = "919811000001", "919811000002", "919811000003"
     history.store(
         message_fact("first", 1000, address=first),
@@ -148,7 +148,7 @@ def test_who_waits_longest_is_served_first(history: HistoryWriter, client: ApiCl
 
 @pytest.mark.parametrize("limit", ["0", "-1", "501", "1e9", "ten", "", "٣", "99999999999999999999", "1.5"])
 def test_a_limit_that_is_none_is_refused_in_a_sentence(client: ApiClient, limit: str) -> None:
-    """Never a 500 for what a client typed, and never a silent guess."""
+    """Invalid input must neither cause a 500 nor be replaced by a default silently."""
     for path in ("/api/chats", f"/api/chats/{SENDER_PHONE}"):
         answer = client.get(path, limit=limit)
 
@@ -158,7 +158,7 @@ def test_a_limit_that_is_none_is_refused_in_a_sentence(client: ApiClient, limit:
 
 
 def test_the_guides_view_equals_the_api(history: HistoryWriter, client: ApiClient) -> None:
-    """Readers with SQL and readers over HTTP must not disagree."""
+    """Readers with SQL and readers over HTTP must see the same data."""
     history.store(message_fact(), name_fact("John"))
 
     (contact,) = client.get_data("/api/chats")["contacts"]
@@ -170,7 +170,7 @@ def test_the_guides_view_equals_the_api(history: HistoryWriter, client: ApiClien
 
 
 def test_who_was_answered_is_not_still_to_read(history: HistoryWriter, client: ApiClient) -> None:
-    """An answer on the phone implies that earlier messages were read; the flags of messages do not change."""
+    """An answer on the phone implies that earlier messages were read. The flags of messages do not change."""
     answer = message_fact("yes, till eight", at=60_000, direction="outgoing")
     history.store(message_fact("is it open?"), answer, message_fact("hello?", at=5_000), message_fact("ok", at=120_000))
     history.store(message_fact("a post", address="120363999999@newsletter"))

@@ -1,4 +1,4 @@
-"""What readers see after an erasure, including those with an open page or stream."""
+"""Tests what readers see after an erasure, including those with an open page or stream."""
 
 import asyncio
 from pathlib import Path
@@ -15,7 +15,7 @@ OTHER = "919811000002"
 def test_readers_lose_what_is_forgotten_and_everybody_loads_anew(
     history: HistoryWriter, client: ApiClient, api_url: str, tmp_path: Path
 ) -> None:
-    """Open lists, old cursors and the process's caches must not show erased data any more."""
+    """Open lists, old cursors and the caches of the process must not show erased data."""
     since = client.current_cursor()
 
     async def look() -> None:
@@ -26,7 +26,7 @@ def test_readers_lose_what_is_forgotten_and_everybody_loads_anew(
             last = event.id
             assert event.data["address"] == SENDER_PHONE
         await asyncio.to_thread(forgotten)
-        # The stream ends instead of going on; whoever resumes is told to begin anew.
+        # The stream ends, and a client that resumes it must reload everything.
         async for event in stream:
             assert "zebra" not in str(event.data)
         answer = await asyncio.to_thread(client.get, "/api/stream", since=last)

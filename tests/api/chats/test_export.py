@@ -1,4 +1,4 @@
-"""Exports of a chat or a session."""
+"""Tests exports of a chat or a session."""
 
 import hashlib
 import json
@@ -47,11 +47,11 @@ INSERT INTO chats (session_id, address, kind, last_timestamp) VALUES ('s1', '919
 """
 EXPORTING = "SELECT state FROM pg_stat_activity WHERE application_name = 'api export'"
 GROWTH = 24
-"""MiB that an export may take; the file has more than twice as many."""
+"""The memory in MiB that an export may use. The file is more than twice as large."""
 
 
 def test_an_export_is_the_whole_chat_and_ends_with_its_manifest(history: HistoryWriter, client: ApiClient) -> None:
-    """A file that was cut off must not pass for the whole."""
+    """A truncated file must not be mistaken for a complete one."""
     history.store(*(message_fact(f"{index}", index) for index in range(1100)))
 
     answer = client.get(f"/api/chats/{SENDER_PHONE}/export")
@@ -63,7 +63,7 @@ def test_an_export_is_the_whole_chat_and_ends_with_its_manifest(history: History
 
 
 def test_a_session_is_exported_chat_by_chat(history: HistoryWriter, client: ApiClient) -> None:
-    """Merged addresses are one chat, and other sessions stay out."""
+    """Merged addresses are one chat, and other sessions are not included."""
     history.store(
         message_fact("a"),
         message_fact("b", 1, address="919811000002"),
@@ -80,7 +80,7 @@ def test_a_session_is_exported_chat_by_chat(history: HistoryWriter, client: ApiC
 def test_an_export_has_the_messages_of_a_period_and_a_name_that_says_what_it_is(
     history: HistoryWriter, client: ApiClient
 ) -> None:
-    """Names are legal on every system, and the day is that of the reader's calendar."""
+    """Names are valid on every system, and the date is in the reader's calendar."""
     history.store(*(message_fact(f"{index}", index * 1000) for index in range(4)), name_fact("../Rávi: “A/B”"))
 
     answer = client.get(
@@ -131,7 +131,7 @@ def test_an_export_is_of_one_moment(history: HistoryWriter, database_url: str) -
 
 
 def test_an_export_leaves_nothing_open(history: HistoryWriter, client: ApiClient) -> None:
-    """A snapshot left open stops vacuum, and an export slot that is not released is lost."""
+    """An open snapshot would block vacuum, and an export slot that is not released would be lost."""
     history.store(message_fact("hello"))
     for _ in range(2 * export_slots.MAX_CONCURRENT_EXPORTS):
         assert client.get(f"/api/chats/{SENDER_PHONE}/export").status_code == 200
@@ -139,7 +139,7 @@ def test_an_export_leaves_nothing_open(history: HistoryWriter, client: ApiClient
     client.http.close()
 
     assert client.get("/api/sessions/s1/export").status_code == 200
-    # Closed after the last byte, so perhaps a moment after we had it.
+    # It is closed after the last byte, which may be shortly after we received it.
     deadline = time.monotonic() + 20
     while (left := history.rows(EXPORTING)) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -169,16 +169,16 @@ def test_no_more_exports_than_there_are_connections_for(history: HistoryWriter, 
 def test_a_client_that_stops_reading_frees_its_place(
     history: HistoryWriter, client: ApiClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Four clients that stop reading would otherwise occupy all export slots for ever."""
+    """Otherwise, four clients that stop reading would occupy all export slots for ever."""
     monkeypatch.setattr(chats_export, "SEND_TIMEOUT_SECONDS", 0.5)
     history.execute(FILL)
     url = f"{client.url}/api/chats/{SENDER_PHONE}/export"
-    plain = {"accept-encoding": "identity"}  # packed, it would fit into what lies between us
+    plain = {"accept-encoding": "identity"}  # a compressed response would fit into the buffers of the connection
     asleep = [
         client.http.get(url, stream=True, timeout=30, headers=plain) for _ in range(export_slots.MAX_EXPORTS_OF_CALLER)
     ]
     cut_short = "ASGI callable returned without completing response."
-    # Whoever is read from before it is hung up on is awake again.
+    # A thread that is blocked on a full connection wakes up when we read, before we close it.
     assert wait_until(lambda: caplog.messages.count(cut_short) == export_slots.MAX_EXPORTS_OF_CALLER, 30)
 
     assert client.get("/api/chats/919811000002/export").status_code == 200
@@ -189,7 +189,7 @@ def test_a_client_that_stops_reading_frees_its_place(
 
 @pytest.fixture
 def process(database_url: str) -> Iterator[tuple[int, str]]:
-    """An api in a process of its own: its process id and its URL."""
+    """Return the process id and URL of an api in its own process."""
     port = listeners.free_port("127.0.0.1", 0, "PORT")
     environ = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN, "HOST": "127.0.0.1", "PORT": str(port)}
     with subprocess.Popen([sys.executable, "-m", "api"], env={**os.environ, **environ}, cwd=ROOT) as started:
@@ -212,7 +212,7 @@ def process(database_url: str) -> Iterator[tuple[int, str]]:
 def test_an_export_takes_the_same_memory_however_long_it_is(
     history: HistoryWriter, process: tuple[int, str], kind: str
 ) -> None:
-    """The largest chat is exported on the smallest machine, and by somebody who reads slowly."""
+    """The smallest machine must be able to export the largest chat, even to a slow reader."""
     pid, url = process
     history.execute(FILL)
     headers = {"authorization": f"Bearer {API_TOKEN}"}
@@ -236,7 +236,7 @@ def test_an_export_takes_the_same_memory_however_long_it_is(
 
 
 def peak(pid: int) -> float:
-    """The peak memory of a process in MiB."""
+    """Return the peak memory of a process in MiB."""
     found = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text(encoding="utf-8"))
     assert found is not None
     return int(found[1]) / 1024

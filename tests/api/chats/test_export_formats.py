@@ -1,4 +1,4 @@
-"""How exports look to people and spreadsheets, whatever the messages contain."""
+"""Tests how exports appear to people and in spreadsheets, regardless of the contents of messages."""
 
 import csv
 import io
@@ -35,7 +35,7 @@ FORMULAS = [
 
 
 def test_a_spreadsheet_computes_nothing_of_what_strangers_wrote(history: HistoryWriter, client: ApiClient) -> None:
-    """A message that begins with '=' is a formula to whoever opens the file, whatever separates cells there."""
+    """A spreadsheet treats a text that begins with '=' as a formula, whatever separator it uses."""
     history.store(*(message_fact(text, n) for n, text in enumerate([*FORMULAS, 'a,\n"b" 1-1=0'])))
 
     answer = client.get(f"/api/chats/{SENDER_PHONE}/export", format="csv")
@@ -53,7 +53,7 @@ FORMULA_STARTS = tuple("=+-@\uff1d")
 
 
 def test_a_spreadsheet_shows_every_script(history: HistoryWriter, client: ApiClient) -> None:
-    """Excel takes a file for UTF-8 by its first three bytes, and every cell is quoted."""
+    """Excel recognises UTF-8 by the first three bytes of a file, and every cell is quoted."""
     history.store(message_fact("नमस्ते"))
 
     content = client.get(f"/api/chats/{SENDER_PHONE}/export", format="csv").content
@@ -86,7 +86,7 @@ def test_a_transcript_reads_like_a_chat(history: HistoryWriter, client: ApiClien
 def test_a_transcript_for_people_says_what_it_is_and_uses_their_clock(
     history: HistoryWriter, client: ApiClient
 ) -> None:
-    """With a zone, the file begins with whose conversation it is, its period and its zone."""
+    """With a time zone, the file begins with the parties of the conversation, its period and its zone."""
     history.store(message_fact("hello", 0), message_fact("hi", 1000, direction="outgoing"), name_fact("Asha\n-- x"))
 
     text = client.get(
@@ -121,7 +121,7 @@ LINE_BREAKS = ["\n", "\r\n", "\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\x85", "
 def test_no_line_break_and_no_invisible_character_forges_a_line(
     history: HistoryWriter, client: ApiClient, kind: str
 ) -> None:
-    """Readers differ in where they end a line, and terminals in what they do with an invisible character."""
+    """Programs differ in which characters end a line, and terminals in how they treat invisible characters."""
     invisible = [chr(code) for code in range(0x20000) if unicodedata.category(chr(code)) in {"Cf", "Cc"}][1:]
     group = "120363041234567890@g.us"
     history.store(

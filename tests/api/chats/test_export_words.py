@@ -1,4 +1,4 @@
-"""Exports in the language of their reader, with what users wrote about the chat."""
+"""Tests exports in the reader's language, with labels and notes."""
 
 import csv
 import io
@@ -27,7 +27,7 @@ ROW = re.compile(r'^\t(\w+): \["(.+)", "(.+)"\],', re.MULTILINE)
 
 
 def annotate(history: HistoryWriter) -> None:
-    """A named chat with a label and a note, in a session that has a name."""
+    """Return a named chat with a label and a note, in a named session."""
     history.store(SessionReport("connected", "919800000001", BASE_TIME), name_fact("Asha"), message_fact("hello"))
     history.store(message_fact(type="image", at=1000, caption="roof", direction="outgoing"))
     history.store(message_fact("other", 2000, address=SENDER_LID))
@@ -73,7 +73,7 @@ def test_a_transcript_has_labels_notes_and_the_session_in_the_language_of_its_re
 
 
 def test_a_table_has_them_too_whichever_program_opens_it(history: HistoryWriter, client: ApiClient) -> None:
-    """CSV and the workbook have the same columns; a program that gives no language gets the fields of the API."""
+    """CSV and the workbook have the same columns. A program that requests no language gets the fields of the API."""
     annotate(history)
 
     content = client.get(PATH, format="csv", zone="Asia/Kolkata", language="hi").content.decode("utf-8-sig")

@@ -1,4 +1,4 @@
-"""Pages of the largest messages that WhatsApp carries have a bounded size, and cursors lead through all of them."""
+"""Tests that pages of the largest messages of WhatsApp have a bounded size, and that cursors reach all of them."""
 
 from collections.abc import Callable
 from typing import Any
@@ -33,7 +33,7 @@ def changes(client: ApiClient, cursor: str | None) -> tuple[Any, str | None]:
 def test_a_page_has_fewer_messages_where_they_are_large(
     history: HistoryWriter, client: ApiClient, read_page: Callable[[ApiClient, str | None], tuple[Any, str | None]]
 ) -> None:
-    """A page of 500 such messages has 130 MB, which four readers at once turned into 2 GB of memory."""
+    """A page of 500 such messages has 130 MB. Four concurrent readers of it used 2 GB of memory."""
     start = client.current_cursor() if read_page is changes else None
     history.store(*(message_fact(TEXT, n, id=f"M{n}") for n in range(COUNT)))
     assert wait_until(lambda: history.rows("SELECT count(*) FROM search_index") == [(COUNT,)], 20)
@@ -54,7 +54,7 @@ def test_a_page_has_fewer_messages_where_they_are_large(
 
 
 def test_the_snippet_of_a_late_match_is_found(history: HistoryWriter, client: ApiClient) -> None:
-    """Only the part of a text around its match is looked at character by character."""
+    """Only the part of a text around its match is processed character by character."""
     history.store(message_fact("\U0001f600 a\u0301 " * 12_000 + "PO-88/2231-X and the needle"))
     assert wait_until(lambda: history.rows("SELECT count(*) FROM search_index") == [(1,)], 20)
 

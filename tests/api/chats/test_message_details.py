@@ -1,4 +1,4 @@
-"""What the API tells about one message beside its text, and which messages have files or links."""
+"""Tests the details of a message in the API, and which messages have files or links."""
 
 from store.model.facts import Ack
 from tests.support.history_writer import BASE_TIME, SENDER_PHONE, ApiClient, HistoryWriter, message_fact

@@ -1,4 +1,4 @@
-"""A conversation over HTTP."""
+"""Tests a conversation over HTTP."""
 
 import random
 import threading
@@ -22,7 +22,7 @@ def texts(client: ApiClient, address: str = SENDER_PHONE, **parameters: str | in
 
 
 def test_the_guides_fields_are_there_oldest_message_first(history: HistoryWriter, client: ApiClient) -> None:
-    """Clients of the published guide print the list as it comes."""
+    """Clients of the published guide print the list in the order of the response."""
     history.store(message_fact("Hi, in stock?", id="A"), message_fact("Yes!", 120_000, id="B", direction="outgoing"))
 
     data = client.get_data(f"/api/chats/{SENDER_PHONE}", limit=100)
@@ -46,7 +46,7 @@ def test_the_guides_fields_are_there_oldest_message_first(history: HistoryWriter
 def test_the_newest_messages_are_shown_and_cursors_lead_to_the_rest_and_back(
     history: HistoryWriter, client: ApiClient
 ) -> None:
-    """A page is the end of the conversation; whoever scrolls up and down again meets each message once."""
+    """The first page is the end of the conversation. Paging up and down again returns each message once."""
     history.store(*(message_fact(f"{index}", index * 1000) for index in range(10)))
     page = client.get_data(f"/api/chats/{SENDER_PHONE}", limit=4)
     assert [one["message_text"] for one in page["messages"]] == ["6", "7", "8", "9"]
@@ -64,7 +64,7 @@ def test_the_newest_messages_are_shown_and_cursors_lead_to_the_rest_and_back(
 
 
 def test_around_lands_in_the_middle(history: HistoryWriter, client: ApiClient) -> None:
-    """A search result or a deep link opens with what was said before and after it."""
+    """A search result or a deep link opens with the messages before and after it."""
     history.store(*(message_fact(f"{index}", index, id=f"M{index}") for index in range(11)))
 
     page = client.get_data(f"/api/chats/{SENDER_PHONE}", around="M5", limit=5)
@@ -75,7 +75,7 @@ def test_around_lands_in_the_middle(history: HistoryWriter, client: ApiClient) -
 
 
 def test_around_a_message_of_another_chat_is_404(history: HistoryWriter, client: ApiClient) -> None:
-    """A stranger's id must not open this chat at some arbitrary place."""
+    """An id of another chat must not open this chat at an arbitrary position."""
     history.store(message_fact(id="HERE"), message_fact(id="THERE", address="919811000002"))
 
     answer = client.get(f"/api/chats/{SENDER_PHONE}", around="THERE")
@@ -84,7 +84,7 @@ def test_around_a_message_of_another_chat_is_404(history: HistoryWriter, client:
 
 
 def test_messages_of_one_second_keep_their_order_over_pages(history: HistoryWriter, client: ApiClient) -> None:
-    """The gateway's times are whole seconds: ties are the rule."""
+    """The gateway's times are whole seconds, so equal times are common."""
     history.store(*(message_fact(f"{index}") for index in range(9)))
     everything = texts(client)
     seen: list[str] = []
@@ -106,7 +106,7 @@ def test_messages_of_one_second_keep_their_order_over_pages(history: HistoryWrit
      "919811000001:22@s.whatsapp.net", "919811000001@C.US", "९१९८११०००००१", SENDER_LID, "200000000000011:3@lid"],
 )  # fmt: skip
 def test_an_address_is_understood_in_any_spelling(history: HistoryWriter, client: ApiClient, spelling: str) -> None:
-    """People paste numbers from anywhere."""
+    """People paste numbers in many formats."""
     history.store(message_fact("one"), message_fact("two", 1, address=SENDER_LID), alias_fact())
 
     assert client.get_data(f"/api/chats/{spelling}")["phoneNumber"] == SENDER_PHONE
@@ -115,21 +115,21 @@ def test_an_address_is_understood_in_any_spelling(history: HistoryWriter, client
 
 @pytest.mark.parametrize("spelling", ["hello", "@", "+", "%00", "a@b@c", "x" * 500])
 def test_an_impossible_address_is_refused(client: ApiClient, spelling: str) -> None:
-    """A typing error is not an empty chat."""
+    """A typing error must not look like an empty chat."""
     answer = client.get(f"/api/chats/{spelling}")
 
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_address")
 
 
 def test_an_address_never_seen_has_no_messages(client: ApiClient) -> None:
-    """Clients ask for a chat before its first message."""
+    """Clients may request a chat before its first message."""
     data = client.get_data("/api/chats/+919899999999")
 
     assert (data["phoneNumber"], data["messages"], data["before"], data["after"]) == ("919899999999", [], None, None)
 
 
 def test_all_sessions_are_shown_unless_one_is_named(history: HistoryWriter, client: ApiClient) -> None:
-    """The guide knows one session; whoever has two sees a contact's messages of both."""
+    """The published guide assumes one session. With two sessions, the messages of both are shown."""
     history.store(message_fact("to one"), session="s1")
     history.store(message_fact("to two", 1), session="s2")
 
@@ -138,7 +138,7 @@ def test_all_sessions_are_shown_unless_one_is_named(history: HistoryWriter, clie
 
 
 def test_filters_leave_out_the_rest(history: HistoryWriter, client: ApiClient) -> None:
-    """Direction, type and time, inclusive at the beginning and exclusive at the end."""
+    """Filters apply to direction, type and time. The period includes its start and excludes its end."""
     history.store(message_fact("a", 0), message_fact("b", 1000, direction="outgoing"), message_fact("c", 2000))
     history.store(message_fact(at=3000, type="image", caption="d"))
 
@@ -149,7 +149,7 @@ def test_filters_leave_out_the_rest(history: HistoryWriter, client: ApiClient) -
 
 
 def test_a_reaction_is_the_newest_of_each_reactor(history: HistoryWriter, client: ApiClient) -> None:
-    """A changed reaction is shown once, a removed one not at all."""
+    """A changed reaction is shown once, and a removed one is not shown."""
     history.store(message_fact(id="A"))
     history.store(
         Reaction("A", SENDER_PHONE, "incoming", None, "👍", BASE_TIME + 1),
@@ -164,7 +164,7 @@ def test_a_reaction_is_the_newest_of_each_reactor(history: HistoryWriter, client
 
 
 def test_an_edit_shows_the_new_text_and_on_request_the_old_ones(history: HistoryWriter, client: ApiClient) -> None:
-    """The original text may be the one that matters."""
+    """The original text may be the one that is needed."""
     history.store(message_fact("first", id="A"))
     history.store(Edit("A", SENDER_PHONE, "incoming", None, "second", BASE_TIME + 1000))
     history.store(Edit("A", SENDER_PHONE, "incoming", None, "third", BASE_TIME + 2000))
@@ -177,7 +177,7 @@ def test_an_edit_shows_the_new_text_and_on_request_the_old_ones(history: History
 
 
 def test_a_deleted_message_leaves_a_tombstone_without_its_text(history: HistoryWriter, client: ApiClient) -> None:
-    """Deleted for everyone means for our readers, too; that something was there stays true."""
+    """Deletion for everyone applies to our readers, too, but the fact that a message existed stays visible."""
     history.store(message_fact("secret", id="A"))
     history.store(Delete("A", SENDER_PHONE, "incoming", None, BASE_TIME + 1000))
 
@@ -198,7 +198,7 @@ def test_a_cursor_that_we_did_not_make_is_refused(client: ApiClient, name: str, 
 
 @pytest.mark.long
 def test_nothing_is_skipped_or_repeated_while_four_writers_insert(history: HistoryWriter, client: ApiClient) -> None:
-    """Pages by offset shift under the reader's feet; a cursor is a place between messages."""
+    """Offset pages shift when rows are inserted. A cursor is a position between messages."""
     history.store(*(message_fact(f"old {index}", index * 1000) for index in range(300)))
     stop = threading.Event()
 

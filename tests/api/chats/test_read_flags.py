@@ -1,4 +1,4 @@
-"""Marking chats as read."""
+"""Tests marking chats as read."""
 
 import threading
 
@@ -13,7 +13,7 @@ def unread(client: ApiClient) -> int:
 
 
 def test_all_of_a_chat_is_read_as_the_guide_does_it(history: HistoryWriter, client: ApiClient) -> None:
-    """A POST without a body, answered by success."""
+    """The published guide uses a POST without a body, which is answered with success."""
     history.store(message_fact(), message_fact(at=1))
     before = unread(client)
 
@@ -24,7 +24,7 @@ def test_all_of_a_chat_is_read_as_the_guide_does_it(history: HistoryWriter, clie
 
 
 def test_looking_marks_nothing(history: HistoryWriter, client: ApiClient) -> None:
-    """A preview, a bot or a second window is not a person who has read."""
+    """A preview, a bot or a second window does not mean that a person has read the messages."""
     history.store(message_fact())
     client.get_data(f"/api/chats/{SENDER_PHONE}")
 
@@ -32,7 +32,7 @@ def test_looking_marks_nothing(history: HistoryWriter, client: ApiClient) -> Non
 
 
 def test_up_to_leaves_what_comes_later_unread(history: HistoryWriter, client: ApiClient) -> None:
-    """A reader who stopped in the middle has not read the end."""
+    """A reader who stopped in the middle has not read the rest."""
     history.store(*(message_fact(at=index, id=f"M{index}") for index in range(5)))
 
     answer = client.post(f"/api/chats/{SENDER_PHONE}/read", {"up_to": "M2"})
@@ -44,7 +44,10 @@ def test_up_to_leaves_what_comes_later_unread(history: HistoryWriter, client: Ap
 def test_a_message_that_came_after_the_page_stays_unread_whatever_its_time(
     history: HistoryWriter, client: ApiClient
 ) -> None:
-    """A delayed message sorts above what the reader saw: only the page's snapshot tells that nobody saw it."""
+    """A delayed message sorts above the messages that the reader saw.
+
+    Only the snapshot of the page shows that it is unseen.
+    """
     history.store(message_fact("first", 0, id="A"), message_fact("third", 2000, id="C"))
     page = client.get_data(f"/api/chats/{SENDER_PHONE}")
     history.store(message_fact("second, delayed", 1000, id="B"))
@@ -58,7 +61,7 @@ def test_a_message_that_came_after_the_page_stays_unread_whatever_its_time(
 
 
 def test_a_message_of_a_transaction_that_was_running_stays_unread(history: HistoryWriter, client: ApiClient) -> None:
-    """Its id is smaller, but the page could not show it: ids do not say what was visible."""
+    """Its id is smaller, but the page could not show it, because ids do not determine visibility."""
     history.store(message_fact("shown", 0, id="A"))
     with psycopg.connect(history.database_url) as slow:
         slow.execute("SELECT pg_current_xact_id()")
@@ -86,7 +89,7 @@ def test_a_message_of_a_transaction_that_was_running_stays_unread(history: Histo
 
 
 def test_reading_twice_changes_nothing_and_tells_nobody(history: HistoryWriter, client: ApiClient) -> None:
-    """A client that retries must not wake every dashboard."""
+    """A client that retries must not notify every dashboard."""
     history.store(message_fact())
     client.post(f"/api/chats/{SENDER_PHONE}/read")
     client.post(f"/api/chats/{SENDER_PHONE}/read")
@@ -95,7 +98,7 @@ def test_reading_twice_changes_nothing_and_tells_nobody(history: HistoryWriter, 
 
 
 def test_a_chat_can_be_shown_as_unread_again(history: HistoryWriter, client: ApiClient) -> None:
-    """The chat is shown as unread, as on a phone; its messages stay read."""
+    """The chat is shown as unread, as on a phone, but its messages stay read."""
     history.store(message_fact())
     client.post(f"/api/chats/{SENDER_PHONE}/read")
 
@@ -108,7 +111,7 @@ def test_a_chat_can_be_shown_as_unread_again(history: HistoryWriter, client: Api
 
 @pytest.mark.parametrize("address", [SENDER_PHONE, SENDER_LID])
 def test_merged_addresses_are_read_together(history: HistoryWriter, client: ApiClient, address: str) -> None:
-    """One person, one counter, by whichever of the addresses it is asked."""
+    """A person has one counter, whichever address is requested."""
     history.store(message_fact(), message_fact(at=1, address=SENDER_LID), alias_fact())
     before = unread(client)
     client.post(f"/api/chats/{address}/read")
@@ -118,7 +121,7 @@ def test_merged_addresses_are_read_together(history: HistoryWriter, client: ApiC
 
 @pytest.mark.long
 def test_counters_stay_true_while_readers_and_writers_race(history: HistoryWriter, client: ApiClient) -> None:
-    """Every other product's counter drifts here: it is changed beside the rows that it counts."""
+    """A counter that is updated separately from the rows it counts would drift under concurrency."""
     history.store(message_fact())
     stop = threading.Event()
 
@@ -148,7 +151,7 @@ def test_counters_stay_true_while_readers_and_writers_race(history: HistoryWrite
      b'{"up_to": "\\u0000"}', b'{"up_to": "\\ud800"}', b"\xff", b"[" * 60_000],
 )  # fmt: skip
 def test_a_body_that_means_nothing_is_refused(client: ApiClient, body: bytes) -> None:
-    """Never a 500 for what a client sent."""
+    """Invalid input must never cause a 500."""
     answer = client.http.post(f"{client.url}/api/chats/{SENDER_PHONE}/read", data=body, timeout=30)
 
     assert answer.status_code == 400
@@ -156,14 +159,14 @@ def test_a_body_that_means_nothing_is_refused(client: ApiClient, body: bytes) ->
 
 
 def test_a_body_beyond_the_limit_is_413(client: ApiClient) -> None:
-    """A large body does not fill the memory of the api."""
+    """A large body must not fill the memory of the api."""
     answer = client.http.post(f"{client.url}/api/chats/{SENDER_PHONE}/read", data=b"x" * 100_000, timeout=30)
 
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 
 def test_a_page_from_before_a_restore_marks_nothing(history: HistoryWriter, client: ApiClient) -> None:
-    """After a restore its snapshot refers to other transactions."""
+    """After a restore, its snapshot refers to other transactions."""
     history.store(message_fact())
     page = client.get_data(f"/api/chats/{SENDER_PHONE}")
     history.execute("UPDATE feed_epoch SET epoch = gen_random_uuid()")
@@ -175,7 +178,7 @@ def test_a_page_from_before_a_restore_marks_nothing(history: HistoryWriter, clie
 
 
 def test_the_guides_update_marks_the_chat_as_read(history: HistoryWriter, client: ApiClient) -> None:
-    """Its readers paste it; a number without its messages would come back with the next message."""
+    """Readers paste this statement. If it changed only the number, the next message would restore the old number."""
     history.store(message_fact(), message_fact(at=1), alias_fact(), message_fact(at=2, address=SENDER_LID))
     cursor = client.current_cursor()
     history.execute(f"UPDATE whatsapp_contacts SET unread_count = 0 WHERE phone_number = '{SENDER_PHONE}'")
@@ -199,7 +202,7 @@ def test_the_guides_update_marks_the_chat_as_read(history: HistoryWriter, client
     ],
 )
 def test_any_other_write_of_contacts_is_refused(history: HistoryWriter, client: ApiClient, statement: str) -> None:
-    """They are computed: a row written by hand would be wrong with the next event."""
+    """They are computed, so the next event would overwrite a manual change."""
     history.store(message_fact())
     with pytest.raises(psycopg.errors.FeatureNotSupported, match="computed from the messages"):
         history.execute(statement)

@@ -1,4 +1,4 @@
-"""The search for messages."""
+"""Tests the search for messages."""
 
 import time
 from typing import Any
@@ -20,7 +20,7 @@ from tests.support.history_writer import (
 
 
 def search(client: ApiClient, q: str, **parameters: str | int) -> Any:  # noqa: ANN401 - JSON
-    """The results of a query after all messages were indexed."""
+    """Return the results of a query after all messages were indexed."""
     while not (data := client.get_data("/api/search", q=q, **parameters))["complete"]:
         time.sleep(0.05)
     return data
@@ -65,7 +65,7 @@ def texts(client: ApiClient, q: str, **parameters: str | int) -> list[str]:
 def test_words_parts_of_words_and_numbers_are_found_in_any_script(
     history: HistoryWriter, client: ApiClient, text: str, q: str
 ) -> None:
-    """People look for what they remember, in the writing they have."""
+    """People search for the words that they remember, in their own script."""
     history.store(message_fact("something else 5"), message_fact(text, 1), message_fact("and more", 2))
 
     assert texts(client, q) == [text]
@@ -75,7 +75,7 @@ def test_words_parts_of_words_and_numbers_are_found_in_any_script(
 def test_a_typing_error_is_forgiven_when_nothing_is_found_as_written(
     history: HistoryWriter, client: ApiClient, text: str, q: str
 ) -> None:
-    """The answer says that it is fuzzy, because it shows other words than the query."""
+    """The response says that it is fuzzy, because it contains other words than the query."""
     history.store(message_fact("unrelated"), message_fact(text, 1))
 
     data = search(client, q)
@@ -85,7 +85,7 @@ def test_a_typing_error_is_forgiven_when_nothing_is_found_as_written(
 
 
 def test_ranges_say_where_in_the_snippet_the_words_are(history: HistoryWriter, client: ApiClient) -> None:
-    """A result that does not show why it is one looks like an error."""
+    """A result that does not show its match looks like an error."""
     history.store(message_fact("😀 filler " * 30 + "the Invoice for +91 98110-00001 " + "tail " * 50))
 
     (found,) = search(client, "invoice 919811000001")["results"]
@@ -117,7 +117,7 @@ def test_ranges_are_in_the_text_as_it_was_written(
 
 
 def test_results_lead_into_their_chat(history: HistoryWriter, client: ApiClient) -> None:
-    """A result is a message as its chat shows it, with the chat's name and a way there."""
+    """A result is a message in the same format as in its chat, with the name of the chat and a link to it."""
     history.store(message_fact("needle", id="N"), name_fact("John"))
 
     (found,) = search(client, "needle")["results"]
@@ -128,7 +128,7 @@ def test_results_lead_into_their_chat(history: HistoryWriter, client: ApiClient)
 
 
 def test_pages_of_results_join_newest_first(history: HistoryWriter, client: ApiClient) -> None:
-    """Nothing is skipped where many say the same at the same time."""
+    """No result is skipped if many messages have the same text and time."""
     history.store(*(message_fact(f"needle {index}", index // 3) for index in range(20)))
     search(client, "needle")
     seen: list[str] = []
@@ -146,7 +146,7 @@ def test_pages_of_results_join_newest_first(history: HistoryWriter, client: ApiC
 
 
 def test_filters_leave_out_the_rest(history: HistoryWriter, client: ApiClient) -> None:
-    """The filters are those of a chat, and a chat is selected by any of its addresses."""
+    """The filters are the same as in a chat, and a chat is selected by any of its addresses."""
     history.store(message_fact("needle a"), message_fact("needle b", 1000, direction="outgoing"))
     history.store(message_fact("needle c", 2000, address=SENDER_LID), alias_fact())
     history.store(message_fact("needle d", 3000, address="919811000002"), session="s2")
@@ -161,7 +161,7 @@ def test_filters_leave_out_the_rest(history: HistoryWriter, client: ApiClient) -
 
 
 def test_the_matches_of_all_pages_are_counted(history: HistoryWriter, client: ApiClient) -> None:
-    """Up to a bound, however many there are; a page that has them all counts nothing."""
+    """They are counted up to a limit. A single page that contains all matches needs no count."""
     history.store(*(message_fact(f"needle {index}", index) for index in range(12)), message_fact("invoice", 20))
     history.store(*(message_fact("needle", index, address="919811000002", direction="outgoing") for index in range(3)))
     first = search(client, "needle", count="true", limit=5)
@@ -209,7 +209,7 @@ def test_an_edited_message_is_found_by_its_new_text_and_a_deleted_one_not_at_all
 
 
 def test_words_that_are_in_too_many_messages_are_refused_clearly(history: HistoryWriter, client: ApiClient) -> None:
-    """A search that cannot end is ended, and its caller is told what to do."""
+    """A search that takes too long is stopped, and the error says what to do."""
     history.store(message_fact("hello"))
     search(client, "hello")
     with psycopg.connect(history.database_url) as slow:
@@ -221,7 +221,7 @@ def test_words_that_are_in_too_many_messages_are_refused_clearly(history: Histor
 
 @pytest.mark.parametrize("q", ["", " ", "\0", "x" * 600, "a b c d e f g h i"])
 def test_a_query_that_says_nothing_is_refused(client: ApiClient, q: str) -> None:
-    """Never a 500 for what was typed."""
+    """Invalid input must never cause a 500."""
     answer = client.get("/api/search", q=q)
 
     assert (answer.status_code, answer.json()["success"]) == (400, False)
@@ -238,10 +238,10 @@ COMMON = """
 def test_rare_words_are_found_below_many_newer_messages(
     history: HistoryWriter, client: ApiClient, q: str, address: str | None
 ) -> None:
-    """The frequency of words decides which index is used, but not what is found."""
+    """The frequency of words decides which index is used, but not which messages are found."""
     history.store(message_fact("please order 5512"), message_fact("please", 1, address="919811000002"))
     search(client, "please")
-    # Of messages that nobody may see: they only stand before the others.
+    # Nobody may see these messages. They only precede the others in the index.
     history.execute("SET session_replication_role = replica; " + COMMON)
 
     found = texts(client, q, **({} if address is None else {"address": address}))

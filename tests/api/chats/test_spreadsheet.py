@@ -1,4 +1,4 @@
-"""Exports as .xlsx workbooks."""
+"""Tests exports as .xlsx workbooks."""
 
 import os
 import tempfile
@@ -17,7 +17,7 @@ HOSTILE = ["=1+1", "<r><t>x</t></r>", "a\x01b\ufffe", "]]>&<b>", "_x0041_"]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where temporary files go."""
+    """Return the folder of temporary files."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
 
@@ -25,7 +25,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_workbook_has_names_and_times_of_the_readers_clock(
     history: HistoryWriter, client: ApiClient, folder: Path
 ) -> None:
-    """Times are numbers that Excel sorts and formats; nothing of the temporary files is left."""
+    """Times are numbers that Excel can sort and format, and no temporary file remains."""
     history.store(message_fact("नमस्ते"), name_fact("Asha"))
     history.store(message_fact(type="image", caption="roof", at=1000, direction="outgoing"))
 
@@ -46,7 +46,7 @@ def test_a_workbook_has_names_and_times_of_the_readers_clock(
 
 
 def test_whatever_was_written_is_text_in_its_cell(history: HistoryWriter, client: ApiClient, folder: Path) -> None:
-    """No formula, no markup, no character that a spreadsheet refuses; what a cell cannot have is cut, and says so."""
+    """There are no formulas, no markup and no invalid characters. A text that is too long is cut and marked as cut."""
     history.store(*(message_fact(text, n) for n, text in enumerate([*HOSTILE, "😀" * 20_000])))
 
     cells = [
@@ -65,7 +65,7 @@ def test_whatever_was_written_is_text_in_its_cell(history: HistoryWriter, client
 def test_what_is_too_much_for_a_workbook_is_refused_in_the_envelope(
     history: HistoryWriter, client: ApiClient, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And so is one for which the disk has no room; neither leaves a file or an export slot."""
+    """An export that does not fit on the disk is refused, too. Neither leaves a file or an occupied export slot."""
     history.store(message_fact("hello"))
     path = f"/api/chats/{SENDER_PHONE}/export"
     with monkeypatch.context() as small:

@@ -20,7 +20,7 @@ def environ(gateway: PretendGateway) -> Mapping[str, str]:
 
 @pytest.fixture
 def sak(environ: Mapping[str, str], capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
-    """Runs a command; returns its exit code and its output."""
+    """Run a command, and return its exit code and its output."""
 
     def run(*words: str, **changed: str) -> tuple[int, str]:
         code = run_sak([*words], {**environ, **changed})
@@ -32,7 +32,7 @@ def sak(environ: Mapping[str, str], capsys: pytest.CaptureFixture[str]) -> Calla
 
 @pytest.fixture
 def machine(sak: Callable[..., tuple[int, str]]) -> Callable[..., Any]:
-    """Runs a command with --json; returns its parsed output."""
+    """Run a command with --json, and return its parsed output."""
     return lambda *words: json.loads(sak(*words, "--json")[1])
 
 
@@ -51,7 +51,7 @@ def test_register_tells_the_secret_and_may_be_repeated(
 
 
 def test_register_asks_for_the_events_that_are_named(gateway: PretendGateway, machine: Callable[..., Any]) -> None:
-    """`status.change` and the rest can be subscribed to long before SAK sends them."""
+    """It is possible to subscribe to `status.change` and other events long before SAK sends them."""
     answer = machine("register", "--url", URL, "--events", "message.received, session.status")
 
     assert answer["events"] == ["message.received", "session.status"]
@@ -61,7 +61,7 @@ def test_register_asks_for_the_events_that_are_named(gateway: PretendGateway, ma
 def test_register_puts_the_secret_first_into_the_env_file(
     gateway: PretendGateway, sak: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:
-    """The old secret stays behind it: webhooks that it signed may be on their way. Other lines are somebody else's."""
+    """The old secret stays after it, because webhooks that it signed may be in transit. Other lines do not change."""
     file = tmp_path / ".env"
     file.write_text("# ours\nAPI_PORT=3001\nWEBHOOK_SECRETS='oldest,old'  # two\nSAK_PHONE=919800000000\n")
     (first, second) = [sak("register", "--url", URL, "--write-env", str(file)) for _ in range(2)]
@@ -84,7 +84,7 @@ def test_register_puts_the_secret_first_into_the_env_file(
 def test_a_secret_that_cannot_be_written_is_still_printed(
     gateway: PretendGateway, sak: Callable[..., tuple[int, str]], tmp_path: Path
 ) -> None:
-    """Registered is registered: only its secret has no home yet."""
+    """The registration succeeded. Only the secret could not be stored."""
     code, said = sak("register", "--url", URL, "--write-env", str(tmp_path / "missing" / ".env"))
 
     assert code == 1
@@ -95,7 +95,7 @@ def test_a_secret_that_cannot_be_written_is_still_printed(
 def test_the_only_webhook_moves_without_being_named(
     gateway: PretendGateway, sak: Callable[..., tuple[int, str]]
 ) -> None:
-    """Step 6.4 of the guide in one line; a second time there is nothing to do, and no harm."""
+    """This is step 6.4 of the guide in one line. If it is repeated, it changes nothing."""
     sak("register", "--url", URL)
     secret = gateway.state.webhooks()[0].secret
     codes = [sak("move", "--url", URL + "/new")[0] for _ in range(2)]
@@ -107,7 +107,7 @@ def test_the_only_webhook_moves_without_being_named(
 
 
 def test_of_several_webhooks_one_must_be_named(gateway: PretendGateway, sak: Callable[..., tuple[int, str]]) -> None:
-    """Moving or removing the wrong one loses messages that nobody sends again."""
+    """If the wrong webhook were moved or removed, its messages would be lost."""
     sak("register", "--url", URL)
     sak("register", "--url", URL + "/2")
     moved, said = sak("move", "--url", URL + "/3")
@@ -134,7 +134,7 @@ def test_webhooks_are_listed_without_their_secrets(
 
 
 def test_status_is_an_exit_code_too(gateway: PretendGateway, sak: Callable[..., tuple[int, str]]) -> None:
-    """`python -m api sak status || alert` needs nothing else."""
+    """`python -m api sak status || alert` needs no further parsing."""
     connected = sak("status")
     gateway.state.connected = False
     disconnected = sak("status")
@@ -145,7 +145,7 @@ def test_status_is_an_exit_code_too(gateway: PretendGateway, sak: Callable[..., 
 
 
 def test_each_kind_of_failure_has_its_exit_code(gateway: PretendGateway, sak: Callable[..., tuple[int, str]]) -> None:
-    """A script that may try again must know whether something was done."""
+    """A script must know whether something was done, in order to decide whether to retry."""
     unset = sak("status", SAK_BASE_URL="")
     refused = sak("webhooks", SAK_JWT="another")
     unreachable = sak("webhooks", SAK_BASE_URL="http://127.0.0.1:9/api/v1")
@@ -160,7 +160,7 @@ def test_each_kind_of_failure_has_its_exit_code(gateway: PretendGateway, sak: Ca
 
 
 def test_a_failure_is_json_too(sak: Callable[..., tuple[int, str]]) -> None:
-    """Machines read one form, whatever happens."""
+    """Programs can parse the output in every case."""
     code, said = sak("webhooks", "--json", SAK_JWT="another")
 
     assert code == 3

@@ -1,4 +1,4 @@
-"""`python -m api senders`: from an empty folder to a gateway that ingest knows."""
+"""Tests `python -m api senders`, from an empty folder to a gateway that ingest accepts."""
 
 import argparse
 from collections.abc import Iterator
@@ -98,7 +98,7 @@ def gateways() -> Iterator[PretendSenders]:
 
 
 def written(gateways: PretendSenders, folder: Path, *kinds: str) -> None:
-    """The section of each kind, as an operator writes it, with a secret that no gateway refuses."""
+    """Return the section of each kind as an operator writes it, with a secret that every gateway accepts."""
     sections = [
         f'[{kind}-one]\nkind = "{kind}"\nsecrets = ["{SECRET}"]\n'
         f'base_url = "{gateways.url}/{kind}"\napi_key = "{KEY}"\n'
@@ -110,7 +110,10 @@ def written(gateways: PretendSenders, folder: Path, *kinds: str) -> None:
 @pytest.mark.long
 @pytest.mark.filterwarnings("ignore::jwt.InsecureKeyLengthWarning")
 def test_each_gateway_is_registered_tested_and_moved(gateways: PretendSenders, redis_url: str, tmp_path: Path) -> None:
-    """From then on it posts, signed as ingest expects it; where the address changes, the secret stays."""
+    """After that, the gateway posts with the signature that ingest expects.
+
+    If the address changes, the secret stays.
+    """
     written(gateways, tmp_path, *(SESSIONS.keys() - {"meta"}))
     with IngestProcess(redis_url, tmp_path) as ingest:
         here, there = (f"http://{host}:{ingest.port}" for host in ("127.0.0.1", "localhost"))
@@ -135,7 +138,7 @@ def test_each_gateway_is_registered_tested_and_moved(gateways: PretendSenders, r
 
 
 def test_a_webhook_that_posts_elsewhere_is_not_taken_by_itself(gateways: PretendSenders, tmp_path: Path) -> None:
-    """It may be another program's; WAHA and OpenWA have room for both."""
+    """It may belong to another program. WAHA and OpenWA support several webhooks."""
     written(gateways, tmp_path, "gowa", "waha")
     other = "https://other.example/hook"
     gateways.hooks["waha"].registered = [Hook(other, fields={"url": other})]
@@ -166,7 +169,7 @@ ODD_ANSWERS: list[tuple[tuple[int, Any], str]] = [
 def test_an_odd_answer_of_a_gateway_is_told_and_shows_no_secret(
     gateways: PretendSenders, tmp_path: Path, answer: tuple[int, Any], message: str
 ) -> None:
-    """What a gateway says is data."""
+    """The response of a gateway is untrusted data."""
     written(gateways, tmp_path, "gowa")
     gateways.answer = answer
 
@@ -185,7 +188,7 @@ def test_a_gateway_that_cannot_be_called_is_set_up_by_hand(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(("kind", "key"), [("waha", "customHeaders"), ("openwa", "headers"), ("evolution", "headers")])
 def test_a_secret_that_is_a_header_is_shown_as_one(tmp_path: Path, kind: str, key: str) -> None:
-    """As the key of a signature it would make the gateway sign, and ingest refuse every webhook."""
+    """If it were configured as a signing key, the gateway would sign, and ingest would refuse every webhook."""
     steps = run(tmp_path, "add", "shop", kind, "--secret", f"X-Hook-Token: {SECRET}")
 
     assert f'"{key}": ' in steps
@@ -196,7 +199,7 @@ def test_a_secret_that_is_a_header_is_shown_as_one(tmp_path: Path, kind: str, ke
 def test_a_kind_without_steps_of_its_own_shows_what_its_gateway_must_send(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A new kind is a folder and a line of data."""
+    """A new kind needs only a folder and a line of data."""
     monkeypatch.setitem(cast("dict[str, Scheme]", KINDS), "newer", Scheme("x-newer-signature", prefix="sha256="))
 
     steps = run(tmp_path, "add", "shop", "newer", "--secret", SECRET)

@@ -1,4 +1,4 @@
-"""The commands that need the database: send, reconcile, test."""
+"""Tests the commands that need the database: send, reconcile and test."""
 
 import json
 import threading
@@ -28,7 +28,7 @@ def environ(gateway: PretendGateway, database_url: str) -> Mapping[str, str]:
 def sak(
     environ: Mapping[str, str], capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., tuple[int, str]]:
-    """Runs a command in an empty folder; returns its exit code and its output."""
+    """Run a command in an empty folder, and return its exit code and its output."""
     monkeypatch.chdir(tmp_path)
 
     def run(*words: str, **changed: str) -> tuple[int, str]:
@@ -46,7 +46,7 @@ def machine(sak: Callable[..., tuple[int, str]], *words: str) -> Any:  # noqa: A
 def test_a_send_from_the_shell_is_stored_like_every_other_send(
     gateway: PretendGateway, sak: Callable[..., tuple[int, str]], history: HistoryWriter
 ) -> None:
-    """A message sent from a terminal is in the same history."""
+    """A message sent from a terminal is part of the same history."""
     history.store(message_fact(address=SENDER_LID), alias_fact(phone=PHONE), session=gateway.account.session_id)
     code, output = sak("send", "--to", SENDER_LID, "--text", "hello")
 
@@ -98,7 +98,7 @@ def test_the_check_says_whether_whatsapp_is_connected(  # noqa: PLR0917 - a case
     expected: bool | None,  # noqa: FBT001 - a case
     line: str,
 ) -> None:
-    """A ping takes the whole path while the phone is unlinked, and no message comes."""
+    """A ping takes the whole path even if the phone is unlinked and no message can arrive."""
     gateway.state.connected = connected
     settings = Settings.from_environ(environ if jwt is None else {**environ, "SAK_JWT": jwt})
     assert settings is not None
@@ -120,7 +120,7 @@ def test_the_check_says_whether_whatsapp_is_connected(  # noqa: PLR0917 - a case
 def test_a_script_knows_by_the_exit_code_whether_it_may_send_again(
     fault: Misbehaviour, code: int, state: str, gateway: PretendGateway, sak: Callable[..., tuple[int, str]]
 ) -> None:
-    """5 is the one that it must not answer with a second try."""
+    """Exit code 5 means that the script must not retry."""
     gateway.misbehave(fault)
     exit_code, output = sak("send", "--to", PHONE, "--text", "hello")
 
@@ -147,7 +147,7 @@ def test_wrong_usage_sends_nothing(gateway: PretendGateway, sak: Callable[..., t
 def test_unknown_sends_are_reconciled_from_the_shell(
     gateway: PretendGateway, sak: Callable[..., tuple[int, str]]
 ) -> None:
-    """One by its id, or all."""
+    """Reconcile one send by its id, or all of them."""
     gateway.misbehave(Misbehaviour("reset_after"))
     send_id = machine(sak, "send", "--to", PHONE, "--text", "hello")["send_id"]
     gateway.misbehave(Misbehaviour("reset"))
@@ -164,7 +164,7 @@ def test_unknown_sends_are_reconciled_from_the_shell(
 
 @pytest.fixture
 def yes_man() -> Iterator[str]:
-    """Answers 200 to everything and keeps nothing, as a request-inspection site does."""
+    """Answer every request with 200 and store nothing, as a request-inspection site does."""
 
     class Yes(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -187,7 +187,7 @@ def yes_man() -> Iterator[str]:
 def test_a_ping_that_somebody_took_and_nobody_stored_is_the_workers_step(
     sak: Callable[..., tuple[int, str]], yes_man: str
 ) -> None:
-    """An answer of 200 is not the proof; the row is."""
+    """A response of 200 does not prove that the event was stored. Only the row does."""
     sak("register", "--url", yes_man)
     code, output = sak("test", "--seconds", "0.3")
 
@@ -198,7 +198,7 @@ def test_a_ping_that_somebody_took_and_nobody_stored_is_the_workers_step(
 def test_missing_variables_are_read_from_the_env_file(
     environ: Mapping[str, str], sak: Callable[..., tuple[int, str]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """`./run` and the commands must mean the same gateway."""
+    """`./run` and the commands must use the same gateway."""
     lines = [f"{name}='{value}'  # ours" for name, value in environ.items()]
     (tmp_path / ".env").write_text("\n".join(["# a comment", "export OTHER=1", *lines]))
     code = run_sak(["status"], {})

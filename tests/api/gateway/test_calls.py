@@ -1,4 +1,4 @@
-"""Calls to the gateway other than sends: their answers and retries."""
+"""Tests calls to the gateway other than sends: their responses and retries."""
 
 import logging
 from collections.abc import Callable
@@ -19,7 +19,7 @@ HASTY = Timeouts(connect=2.0, attempt=0.3, total=0.5, pause=0.001)
 
 
 def test_registering_twice_gives_the_same_webhook_and_secret(gateway: PretendGateway, client: SakClient) -> None:
-    """A deployment registers at each start; a new secret each time would refuse its own webhooks."""
+    """A deployment registers at each start. If the secret changed each time, its own webhooks would be refused."""
     first = client.register_webhook(URL, ["message.received"])
     second = client.register_webhook(URL, ["message.received", "message.sent"])
 
@@ -30,7 +30,7 @@ def test_registering_twice_gives_the_same_webhook_and_secret(gateway: PretendGat
 
 
 def test_a_webhook_can_be_listed_changed_and_removed(client: SakClient) -> None:
-    """Step 6.4 of the guide moves it to where the receiver was deployed."""
+    """Step 6.4 of the guide moves the webhook to the address of the deployed receiver."""
     webhook_id = client.register_webhook(URL, ["message.received"]).webhook_id
     client.update_webhook(webhook_id, URL + "/moved")
     (listed,) = client.list_webhooks()
@@ -42,7 +42,7 @@ def test_a_webhook_can_be_listed_changed_and_removed(client: SakClient) -> None:
 
 
 def test_a_ping_tells_how_each_webhook_answered(client: SakClient) -> None:
-    """Port 9 answers nobody: SAK says so, and that is an answer, not an error."""
+    """Nothing listens on port 9. SAK reports this as a result, not as an error."""
     registered = client.register_webhook(URL, ["message.received"])
     (ping,) = client.test_webhooks()
 
@@ -58,7 +58,7 @@ def test_the_session_says_whether_it_is_connected(gateway: PretendGateway, clien
 
 
 def test_history_shows_what_was_sent_newest_first(client: SakClient) -> None:
-    """Unknown sends are compared with it."""
+    """Unknown sends are compared with the history."""
     for text in ("one", "two", "three"):
         client.send_text("919811000009", text)
     newest = client.list_sent_messages(limit=1, offset=0)
@@ -95,7 +95,7 @@ PASSING = [
 def test_a_call_that_may_be_repeated_gets_over_a_bad_moment(
     call: str, fault: Misbehaviour, gateway: PretendGateway, client: SakClient
 ) -> None:
-    """A gateway behind a proxy that restarts is no reason to bother a person."""
+    """A proxy that restarts must not require the attention of a person."""
     gateway.misbehave(replace(fault, call=call))
     REPEATED[call](client)
 
@@ -107,7 +107,7 @@ def test_a_call_that_may_be_repeated_gets_over_a_bad_moment(
 def test_a_call_that_does_something_each_time_is_not_repeated(
     call: str, fault: Misbehaviour, gateway: PretendGateway, client: SakClient
 ) -> None:
-    """Asking for the state of a session can start a reconnect; a storm of them is worse than not knowing."""
+    """Asking for the state of a session can start a reconnect. Many reconnects are worse than an unknown state."""
     gateway.misbehave(replace(fault, call=call))
     with pytest.raises(errors.OutcomeUnknownError):
         ASKED_ONCE[call](client)
@@ -118,14 +118,14 @@ def test_a_call_that_does_something_each_time_is_not_repeated(
 def test_a_read_that_is_never_answered_ends_when_its_time_is_up(
     gateway: PretendGateway, make_client: Callable[[Timeouts], SakClient]
 ) -> None:
-    """A drip of a byte now and then satisfies every time-out that counts from byte to byte."""
+    """A byte now and then satisfies every timeout that is measured between bytes."""
     gateway.misbehave(Misbehaviour("drip", times=None, seconds=0.05))
     with pytest.raises(errors.OutcomeUnknownError, match="did not respond"):
         make_client(HASTY).list_webhooks()
 
 
 def test_a_refusal_keeps_saks_code_and_is_not_repeated(gateway: PretendGateway, settings: Settings) -> None:
-    """A reader of the error searches for SAK's own code."""
+    """The reader of an error searches for SAK's own code."""
     with SakClient(replace(settings, jwt="another-token")) as client, pytest.raises(errors.RefusedError) as refusal:
         client.list_webhooks()
 
@@ -144,7 +144,7 @@ LACKING: list[tuple[Callable[[SakClient], object], str, str]] = [
 def test_a_missing_argument_is_named_before_sak_is_called(
     call: Callable[[SakClient], object], missing: str, named: str, gateway: PretendGateway, settings: Settings
 ) -> None:
-    """`SAK_JWT is not set` helps more than a 401."""
+    """`SAK_JWT is not set` is more helpful than a 401."""
     with (
         SakClient(replace(settings, **{missing: None})) as client,
         pytest.raises(errors.NotConfiguredError, match=named),
@@ -155,7 +155,7 @@ def test_a_missing_argument_is_named_before_sak_is_called(
 
 
 def test_an_owners_key_names_the_session(gateway: PretendGateway, settings: Settings) -> None:
-    """A user-level key alone is refused: SAK cannot know which phone is meant."""
+    """A user-level key alone is refused, because SAK cannot know which phone is meant."""
     owner = replace(settings, api_key=gateway.account.user_key)
     with SakClient(owner) as client:
         sent = client.send_text("919811000009", "hello")
@@ -173,7 +173,7 @@ def test_a_session_id_cannot_smuggle_a_header(client: SakClient) -> None:
 
 
 def test_calls_share_a_connection(client: SakClient, caplog: pytest.LogCaptureFixture) -> None:
-    """A TLS handshake for each message would cost more than the message itself."""
+    """A TLS handshake for each message would take longer than the message itself."""
     caplog.set_level(logging.DEBUG, "urllib3")
     for _ in range(3):
         client.list_webhooks()
@@ -184,7 +184,7 @@ def test_calls_share_a_connection(client: SakClient, caplog: pytest.LogCaptureFi
 def test_a_connection_that_was_idle_is_not_trusted(
     client: SakClient, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Node closes idle connections: a send that meets the closing would be unknown for nothing."""
+    """Node closes idle connections. A send during the close would have an unknown outcome without need."""
     monkeypatch.setattr(transport, "MAX_IDLE_SECONDS", 0.0)
     caplog.set_level(logging.DEBUG, "urllib3")
     for _ in range(3):
@@ -194,7 +194,7 @@ def test_a_connection_that_was_idle_is_not_trusted(
 
 
 def test_a_netrc_does_not_replace_the_token(client: SakClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """requests would put its user and password where our token stands."""
+    """Otherwise, requests would replace our token with the user and password of the file."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password something\n")
     monkeypatch.setenv("NETRC", str(netrc))

@@ -34,7 +34,7 @@ def test_the_pause_is_read_in_every_spelling(headers: dict[str, str], seconds: f
 
 @given(st.sampled_from(["Retry-After", "RateLimit-Reset", "RateLimit", "X-RateLimit-Reset"]), st.text())
 def test_no_header_is_so_odd_that_reading_it_fails(name: str, value: str) -> None:
-    """A rate limit must not become a crash."""
+    """A rate limit must not cause a crash."""
     seconds = parse_retry_after({name: value}, NOW)
 
     assert seconds is None or seconds >= 0

@@ -28,7 +28,7 @@ def test_no_log_and_no_error_holds_a_token_or_a_key(
     client: SakClient,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Logs have more readers than the token has users, and a gateway may repeat the token in its errors."""
+    """More people read the logs than may use the token, and a gateway may repeat the token in its errors."""
     caplog.set_level(logging.DEBUG)
     account = gateway.account
     words = f"bad token {account.jwt}\nor key {account.api_key}"
@@ -43,7 +43,7 @@ def test_no_log_and_no_error_holds_a_token_or_a_key(
 
 
 def test_no_representation_shows_a_secret(settings: Settings, client: SakClient) -> None:
-    """Tracebacks and debuggers print what repr gives."""
+    """Tracebacks and debuggers print the result of repr."""
     registered = client.register_webhook(URL)
     shown = f"{settings!r} {client!r} {registered!r}"
 
@@ -55,7 +55,7 @@ def test_no_representation_shows_a_secret(settings: Settings, client: SakClient)
 
 
 def test_a_webhooks_secret_is_not_logged(client: SakClient, caplog: pytest.LogCaptureFixture) -> None:
-    """It comes in an answer's body, which some libraries log at DEBUG."""
+    """The secret is in the body of a response, which some libraries log at DEBUG."""
     caplog.set_level(logging.DEBUG)
     registered = client.register_webhook(URL)
 

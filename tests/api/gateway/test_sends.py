@@ -1,4 +1,4 @@
-"""Every kind of answer of SAK to a send, over real HTTP."""
+"""Tests every kind of response of SAK to a send, over real HTTP."""
 
 import io
 import socket
@@ -17,7 +17,7 @@ from dev.gateway.server import PretendGateway
 TO = "9811000009"
 QUICK = Timeouts(connect=2.0, attempt=1.0, total=5.0, pause=0.001)
 HASTY = replace(QUICK, total=0.4)
-"""For what never comes."""
+"""Used if no response ever arrives."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class Case:
     name: str
     fault: Misbehaviour | None
     status: str
-    """What the caller learns: a status, or the error's class."""
+    """The status that the caller receives, or the class of the error."""
     seen: int
-    """Requests that the gateway saw."""
+    """The number of requests that the gateway received."""
     reached: int
-    """Messages that went to WhatsApp."""
+    """The number of messages that were passed on to WhatsApp."""
     code: str | None = None
     deadlines: Timeouts = QUICK
 
@@ -87,7 +87,7 @@ CASES = [
 def test_every_answer_to_a_send_leads_to_the_one_state_that_is_true(
     case: Case, gateway: PretendGateway, make_client: Callable[[Timeouts], SakClient]
 ) -> None:
-    """A wrong state here means a message sent twice, or one that nobody knows was never sent."""
+    """A wrong state here means a message that is sent twice, or one that was never sent and seems to be."""
     if case.fault is not None:
         gateway.misbehave(case.fault)
 
@@ -102,7 +102,7 @@ def test_every_answer_to_a_send_leads_to_the_one_state_that_is_true(
 
 
 def test_a_queued_message_has_an_id_that_whatsapp_will_never_know(gateway: PretendGateway, client: SakClient) -> None:
-    """A client that takes it for the message's id would wait for acknowledgements for ever."""
+    """A client that used it as the message's id would wait for acknowledgements for ever."""
     gateway.state.connected = False
     queued = client.send_text(TO, "later")
     arrived = gateway.state.send_queued()
@@ -113,7 +113,7 @@ def test_a_queued_message_has_an_id_that_whatsapp_will_never_know(gateway: Prete
 
 
 def test_a_refused_connection_is_certainly_not_sent(settings: Settings) -> None:
-    """The one case in which a caller may send again without asking a person."""
+    """This is the only case in which a caller may send again without asking a person."""
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         nobody = f"http://127.0.0.1:{reserved.getsockname()[1]}/api/v1"
     with SakClient(replace(settings, base_url=nobody), QUICK) as client, pytest.raises(errors.UnreachableError):
@@ -122,7 +122,7 @@ def test_a_refused_connection_is_certainly_not_sent(settings: Settings) -> None:
 
 @pytest.fixture
 def deaf() -> Iterator[int]:
-    """The port of a server whose queue of connections is full: the next connection is never made."""
+    """Return the port of a server with a full accept queue, which never completes a new connection."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(0)
@@ -137,7 +137,7 @@ def deaf() -> Iterator[int]:
 
 
 def test_a_connection_that_is_never_made_is_certainly_not_sent(deaf: int, settings: Settings) -> None:
-    """A connection that was never made is as certain as one that was refused: nothing was sent."""
+    """It is as certain as a refused connection that nothing was sent."""
     address = f"http://127.0.0.1:{deaf}/api/v1"
     deadlines = replace(QUICK, connect=0.1, max_attempts=1)
     with SakClient(replace(settings, base_url=address), deadlines) as client, pytest.raises(errors.UnreachableError):
@@ -145,7 +145,7 @@ def test_a_connection_that_is_never_made_is_certainly_not_sent(deaf: int, settin
 
 
 def test_a_server_that_reads_nothing_leaves_the_send_unknown(settings: Settings) -> None:
-    """The kernel took the bytes: nobody can say whether the process behind it will still read them."""
+    """The kernel accepted the bytes, so it is unknown whether the process will read them."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/api/v1"
         with SakClient(replace(settings, base_url=address), HASTY) as client, pytest.raises(errors.OutcomeUnknownError):
@@ -155,7 +155,7 @@ def test_a_server_that_reads_nothing_leaves_the_send_unknown(settings: Settings)
 def test_a_name_that_cannot_be_resolved_for_a_moment_is_tried_again(
     gateway: PretendGateway, client: SakClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing had left, so a second attempt cannot send twice."""
+    """No data was sent, so a second attempt cannot send twice."""
     resolve = socket.getaddrinfo
     failures = [socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")]
 
@@ -174,7 +174,7 @@ def test_a_name_that_cannot_be_resolved_for_a_moment_is_tried_again(
 def test_a_failed_image_or_video_is_a_500_that_means_failed(
     kind: str, gateway: PretendGateway, client: SakClient
 ) -> None:
-    """SAK says so of these two only; a text's 500 tells nothing."""
+    """SAK does so for these two types only. A 500 for a text does not reveal the outcome."""
     gateway.misbehave(Misbehaviour("failed"))
     media_kind = "image" if kind == "image" else "video"
     sent = client.send_media(media_kind, TO, io.BytesIO(b"x"), name="x", mime_type="image/png", size=1)
@@ -183,7 +183,7 @@ def test_a_failed_image_or_video_is_a_500_that_means_failed(
 
 
 def test_a_failed_document_is_a_200(gateway: PretendGateway, client: SakClient) -> None:
-    """The third kind of file answers like a text."""
+    """The response for a failed document is like that for a text."""
     gateway.misbehave(Misbehaviour("failed"))
     sent = client.send_media("document", TO, io.BytesIO(b"x"), name="x.pdf", mime_type="application/pdf", size=1)
 

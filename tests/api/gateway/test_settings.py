@@ -4,12 +4,12 @@ from api.gateway.settings import GatewaySettingsError, Settings
 
 
 def test_without_a_base_url_there_is_no_sak() -> None:
-    """The API works without one: it only cannot send."""
+    """Without a base URL the API works but cannot send."""
     assert Settings.from_environ({"SAK_JWT": "x"}) is None
 
 
 def test_settings_are_read_from_the_environment() -> None:
-    """A slash at the end of the URL, or spaces from a copied line, change nothing."""
+    """A slash at the end of the URL, or spaces from a copied line, make no difference."""
     settings = Settings.from_environ(
         {
             "SAK_BASE_URL": " https://sak.example/api/v1/ ",
@@ -35,7 +35,7 @@ def test_settings_are_read_from_the_environment() -> None:
     ],
 )
 def test_a_bad_setting_is_named_and_its_value_is_not_shown(environ: dict[str, str], named: str) -> None:
-    """The sentence goes to a terminal, and from there into tickets."""
+    """The message appears in a terminal, and may be copied into tickets."""
     with pytest.raises(GatewaySettingsError, match=named) as error:
         Settings.from_environ(environ)
 

@@ -1,4 +1,4 @@
-"""Times in SAK's responses."""
+"""Tests the parser of times in SAK's responses."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from api.gateway import times
     ],
 )
 def test_a_time_is_read_in_each_of_its_forms(text: str) -> None:
-    """JavaScript, PostgreSQL and SQLite each write it in their way; without an offset it is UTC."""
+    """JavaScript, PostgreSQL and SQLite use different formats. A time without an offset is in UTC."""
     assert times.to_ms(text) == 1_734_604_200_500
 
 

@@ -23,7 +23,7 @@ class LargeFile(io.BytesIO):
 
 
 def test_a_file_arrives_whole_and_is_read_a_chunk_at_a_time(gateway: PretendGateway, client: SakClient) -> None:
-    """A video of a hundred megabytes must not stand in memory for each of its senders."""
+    """A video of a hundred megabytes must not be held in memory for each sender."""
     sent = client.send_media(
         "video",
         TO,
@@ -44,7 +44,10 @@ def test_a_file_arrives_whole_and_is_read_a_chunk_at_a_time(gateway: PretendGate
 
 
 def test_a_limited_upload_starts_again_from_where_the_file_stood(gateway: PretendGateway, client: SakClient) -> None:
-    """The first attempt has read the file: a second one that goes on from there sends nothing, or half."""
+    """The first attempt has read the file.
+
+    A second attempt that continues from there would send nothing, or half of it.
+    """
     gateway.misbehave(Misbehaviour("answer", status=429, headers={"Retry-After": "0"}))
     file = io.BytesIO(b"skipped" + CONTENT)
     file.seek(len(b"skipped"))
@@ -57,7 +60,7 @@ def test_a_limited_upload_starts_again_from_where_the_file_stood(gateway: Preten
 
 
 def test_a_file_that_ends_early_is_never_sent(gateway: PretendGateway, client: SakClient) -> None:
-    """A browser that goes away in the middle of an upload leaves no half a picture in somebody's chat."""
+    """If a browser disconnects during an upload, no truncated picture must appear in the chat."""
     with pytest.raises(errors.IncompleteFileError):
         client.send_media("image", TO, LargeFile(CONTENT), name="a", mime_type="image/png", size=len(CONTENT) + 1)
 
@@ -65,7 +68,7 @@ def test_a_file_that_ends_early_is_never_sent(gateway: PretendGateway, client: S
 
 
 def test_a_media_type_cannot_smuggle_a_header(gateway: PretendGateway, client: SakClient) -> None:
-    """It comes from outside and is written into the form as it is."""
+    """The media type comes from outside and is written into the form unchanged."""
     with pytest.raises(ValueError, match="media type"):
         client.send_media("image", TO, io.BytesIO(b"x"), name="a", mime_type="image/png\r\nX-Evil: 1", size=1)
 

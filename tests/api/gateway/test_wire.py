@@ -67,7 +67,7 @@ def connect(
 
 
 def token(**claims: object) -> str:
-    """A JWT with these claims; the tests do not check its signature."""
+    """Return a JWT with these claims. The tests do not check its signature."""
     parts = [json.dumps(part).encode() for part in ({"alg": "HS256"}, claims)]
     return ".".join([base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts] + ["c2ln"])
 
@@ -85,7 +85,7 @@ def test_a_text_is_sent_as_utf_8(recorder: Recorder) -> None:
 
 
 def test_a_file_name_that_is_not_ascii_is_sent_by_rfc_5987(recorder: Recorder) -> None:
-    """SAK takes the bytes of a plain file name for Latin-1, and customers get `à¤¦à¥`."""
+    """SAK interprets the bytes of a plain file name as Latin-1, so customers would see `à¤¦à¥`."""
     with connect(recorder) as sak:
         sak.send_media(
             "document", "919811000001", io.BytesIO(b"x"), name='बिल "1".pdf', mime_type="application/pdf", size=1
@@ -102,7 +102,7 @@ def test_a_file_name_that_is_not_ascii_is_sent_by_rfc_5987(recorder: Recorder) -
 
 
 def test_a_video_may_take_longer_than_a_text(recorder: Recorder) -> None:
-    """SAK itself waits 45 s for a video: who gives up sooner does not know what became of it."""
+    """SAK waits up to 45 s for a video. After a shorter timeout, the outcome of the send would be unknown."""
     recorder.pause = 0.6
     limits = Timeouts(connect=0.4, attempt=0.4, total=0.4, video_total=5.0)
     with connect(recorder, limits=limits) as sak:
@@ -115,7 +115,7 @@ def test_a_video_may_take_longer_than_a_text(recorder: Recorder) -> None:
 
 
 def test_a_token_that_has_expired_is_named_without_a_call(recorder: Recorder) -> None:
-    """SAK would only say 401; a JWT lives seven days."""
+    """SAK would only return 401. A JWT is valid for seven days."""
     expired = connect(recorder, jwt=token(exp=1_734_621_000))
     with expired, pytest.raises(errors.NotConfiguredError, match="SAK_JWT expired on 2024-12-19 at 15:10 UTC"):
         expired.list_webhooks()
@@ -148,7 +148,7 @@ def test_a_token_that_names_no_expiry_is_left_to_sak(recorder: Recorder, jwt: st
 @pytest.mark.parametrize(("status", "answer"), [(200, "<!doctype html>"), (404, "<pre>Cannot GET /webhooks</pre>")])
 @pytest.mark.parametrize("path", ["", "/api", "/api/v2"])
 def test_a_base_url_without_the_api_is_named(recorder: Recorder, status: int, answer: str, path: str) -> None:
-    """With its web page built, SAK answers an unknown GET with 200 and HTML."""
+    """If its web page is built, SAK answers an unknown GET with 200 and HTML."""
     recorder.status, recorder.answer = status, answer
     with connect(recorder, jwt="token", path=path) as sak:
         with pytest.raises(errors.RefusedError, match="SAK_BASE_URL does not end in /api/v1"):
@@ -178,7 +178,7 @@ def test_a_base_url_without_the_api_is_named(recorder: Recorder, status: int, an
     ],
 )
 def test_a_secret_that_is_no_word_is_refused(recorder: Recorder, secret: object) -> None:
-    """It is written into `.env`: a line break in it would set another variable."""
+    """The secret is written to `.env`, where a line break in it would set another variable."""
     recorder.answer = json.dumps({"success": True, "data": {"webhookId": "w", "secret": secret, "events": ["e"]}})
     with (
         connect(recorder, jwt="token") as sak,

@@ -1,4 +1,4 @@
-"""API_CORS_ORIGINS, which must equal what a browser sends to the letter."""
+"""Tests API_CORS_ORIGINS, which must be exactly equal to the origin that a browser sends."""
 
 import pytest
 
@@ -20,7 +20,7 @@ from telemetry.errors import SettingsError
     ],
 )
 def test_an_origin_is_written_as_browsers_write_it(text: str, origins: list[str]) -> None:
-    """A slash at the end would refuse every page without a word."""
+    """A slash at the end would refuse every page without an error."""
     assert cors_origins.parse(text) == origins
 
 

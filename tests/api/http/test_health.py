@@ -1,4 +1,4 @@
-"""Answers of the api while PostgreSQL is unavailable or not migrated."""
+"""Tests the responses of the api while PostgreSQL is unavailable or not migrated."""
 
 import shutil
 
@@ -15,7 +15,7 @@ from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact
 
 
 def test_a_database_that_comes_and_goes_is_503_and_then_fine_again() -> None:
-    """The API starts before its database, outlives its restarts, and says so instead of failing."""
+    """The API starts before its database, continues during restarts, and reports the state instead of failing."""
     headers = {"authorization": f"Bearer {API_TOKEN}"}
     folder = data_folder.create_temporary()
     postgres = EmbeddedPostgres(folder, ephemeral=True)

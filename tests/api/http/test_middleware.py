@@ -1,4 +1,4 @@
-"""The headers of every answer."""
+"""Tests the headers of every response."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from tests.support.history_writer import API_TOKEN, SENDER_PHONE, ApiClient, His
 
 @pytest.mark.parametrize("path", ["/api/chats", f"/api/chats/{SENDER_PHONE}", "/api/search?q=hello", "/api/sessions"])
 def test_a_list_that_is_still_the_same_is_304(history: HistoryWriter, client: ApiClient, path: str) -> None:
-    """A dashboard that polls should cost next to nothing."""
+    """Polling by a dashboard must be cheap."""
     history.store(message_fact())
     waiting.wait_until(lambda: client.get_data("/api/search", q="hello")["complete"])
     first = client.get(path)
@@ -28,7 +28,7 @@ def test_a_list_that_is_still_the_same_is_304(history: HistoryWriter, client: Ap
 
 
 def test_a_large_answer_is_compressed_for_whoever_can_read_it(history: HistoryWriter, client: ApiClient) -> None:
-    """Conversations are text, and telephones pay for bytes."""
+    """Conversations are text, which compresses well, and mobile data is limited."""
     history.store(*(message_fact(f"hello {index}", index) for index in range(50)))
     path = f"{client.url}/api/chats/{SENDER_PHONE}"
     plain = client.http.get(path, headers={"accept-encoding": "identity"}, timeout=30)
@@ -41,7 +41,7 @@ def test_a_large_answer_is_compressed_for_whoever_can_read_it(history: HistoryWr
 
 @pytest.mark.parametrize("path", ["/api/chats", "/api/nothing", "/healthz", "/api/chats?limit=x"])
 def test_safe_headers_are_on_every_answer(client: ApiClient, path: str) -> None:
-    """What a browser guesses or frames is an attack waiting to happen."""
+    """Content sniffing and framing by browsers enable attacks."""
     headers = client.get(path).headers
 
     assert headers["x-content-type-options"] == "nosniff"
@@ -58,7 +58,7 @@ def open_url(database_url: str) -> Iterator[str]:
 
 
 def test_other_sites_read_answers_only_if_they_are_named(open_url: str) -> None:
-    """The allow-list is the whole list."""
+    """Only the origins in the allow-list are permitted."""
 
     def allowed(origin: str) -> str | None:
         headers = {"origin": origin, "authorization": f"Bearer {API_TOKEN}"}
@@ -71,7 +71,7 @@ def test_other_sites_read_answers_only_if_they_are_named(open_url: str) -> None:
 
 
 def test_head_and_options_behave(client: ApiClient) -> None:
-    """Caches and browsers ask before they ask."""
+    """Caches and browsers send these requests first."""
     head = client.http.head(f"{client.url}/api/chats", timeout=30)
     options = client.http.options(f"{client.url}/api/chats/{SENDER_PHONE}/read", timeout=30)
 

@@ -1,4 +1,4 @@
-"""The query parameters of every endpoint."""
+"""Tests the query parameters of every endpoint."""
 
 import pytest
 
@@ -21,7 +21,7 @@ from tests.support.history_writer import SENDER_PHONE, ApiClient, HistoryWriter,
     ],
 )
 def test_a_parameter_that_is_given_twice_is_rejected(path: str, client: ApiClient) -> None:
-    """Which of two sessions a client meant cannot be guessed."""
+    """It is impossible to know which of two sessions a client meant."""
     answer = client.get(path)
 
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_parameter")
@@ -29,7 +29,7 @@ def test_a_parameter_that_is_given_twice_is_rejected(path: str, client: ApiClien
 
 
 def test_an_unknown_parameter_is_rejected_with_the_known_ones(history: HistoryWriter, client: ApiClient) -> None:
-    """A misspelt filter that is ignored shows everything, as if the filter had been applied."""
+    """If a misspelt filter were ignored, the result would look as if the filter had been applied."""
     history.store(message_fact())
     listed = client.get("/api/chats", unraed="true")
     none_known = client.post("/api/send", {"to": SENDER_PHONE, "text": "hello"}, dry_run="true")
@@ -42,12 +42,12 @@ def test_an_unknown_parameter_is_rejected_with_the_known_ones(history: HistoryWr
 
 @pytest.mark.usefixtures("history")
 def test_every_call_rejects_what_it_does_not_know(client: ApiClient) -> None:
-    """Each of them: a call that is added later is asked here by itself."""
+    """New calls are tested automatically."""
     calls = [(path, method) for path, methods in document.PATHS.items() for method in methods]
     answers = {
         (path, method): client.http.request(method, f"{client.url}{path}?no_such=1", timeout=30)
         for path, method in calls
-        if path != "/api/session"  # which signs out
+        if path != "/api/session"  # this call signs out
     }
 
     assert {call for call, answer in answers.items() if answer.json().get("code") != "unknown_parameter"} == set()

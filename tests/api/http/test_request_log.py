@@ -1,4 +1,4 @@
-"""The name of a request, in its answer and in the log."""
+"""Tests the id of a request in its response and in the log."""
 
 import json
 import os
@@ -16,7 +16,10 @@ from tests.support.preloaded_python import PreloadedProcess
 
 
 def test_a_refusal_carries_the_id_of_its_log_line(database_url: str, tmp_path: Path) -> None:
-    """A user's report holds one id; the log line with it has route, status and time, and no path: that names people."""
+    """A user reports the id.
+
+    The log line with it has route, status and time, but no path, because paths identify people.
+    """
     with listeners.open_listener("127.0.0.1", 0, "API_PORT") as listener:
         number = listener.fileno()
         environment = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN, "LISTEN_FD": str(number)}

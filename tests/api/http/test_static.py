@@ -1,4 +1,4 @@
-"""The files of the dashboard as they are served: small, self-contained and cached by their ETags."""
+"""Tests the files of the dashboard as they are served: small, self-contained and cached by their ETags."""
 
 import re
 from pathlib import Path
@@ -11,13 +11,13 @@ from api.http import static
 FILES = sorted(path for path in static.DASHBOARD_FOLDER.iterdir() if path.is_file())
 TEXT_FILES = [path for path in FILES if path.suffix != ".png"]
 STRING = re.compile(r'"(?:\\.|[^"\\\n])*"|\\.')
-"""A text in a script, or an escaped character."""
+"""A string in a script, or an escaped character."""
 MAX_BYTES = 220_000
-"""Uncompressed."""
+"""The maximum size without compression."""
 
 
 def test_the_page_may_connect_only_to_its_own_server(api_url: str) -> None:
-    """Text that became a script by mistake does not run, and could not send data anywhere."""
+    """Text that became a script by mistake would not run, and could not send data anywhere."""
     policy = requests.get(api_url, timeout=30).headers["content-security-policy"]
 
     assert policy == static.CONTENT_SECURITY_POLICY
@@ -26,7 +26,7 @@ def test_the_page_may_connect_only_to_its_own_server(api_url: str) -> None:
 
 
 def test_a_file_with_a_known_etag_is_not_sent_again(api_url: str) -> None:
-    """Opening the dashboard again costs a few empty responses, and shows an update at once."""
+    """Opening the dashboard again costs only a few empty responses, and shows an update at once."""
     first = requests.get(f"{api_url}/assets/main.js", timeout=30)
     again = requests.get(f"{api_url}/assets/main.js", headers={"if-none-match": first.headers["etag"]}, timeout=30)
 
@@ -37,7 +37,7 @@ def test_a_file_with_a_known_etag_is_not_sent_again(api_url: str) -> None:
 
 @pytest.mark.parametrize("path", ["/assets/main.js", "/openapi.json", "/api/docs"])
 def test_a_page_without_a_token_is_the_same_for_readers_of_every_encoding(api_url: str, path: str) -> None:
-    """It is compressed once: strangers may ask for it all the time."""
+    """It is compressed only once, because strangers may request it at any rate."""
     plain, zipped = (
         requests.get(api_url + path, headers={"accept-encoding": encoding}, timeout=30)
         for encoding in ("identity", "gzip, br")
@@ -50,7 +50,7 @@ def test_a_page_without_a_token_is_the_same_for_readers_of_every_encoding(api_ur
 
 @pytest.mark.parametrize("path", ["/assets/", "/assets/none.js", "/assets/../app.py", "/assets/%2e%2e/app.py"])
 def test_a_path_that_is_no_file_of_the_dashboard_is_not_found(api_url: str, path: str) -> None:
-    """The name in a request is only compared with known names; it never becomes a path on disk."""
+    """The name in a request is only compared with known names. It never becomes a path on disk."""
     with requests.Session() as http:
         request = requests.Request("GET", api_url).prepare()
         request.url = api_url + path
@@ -59,7 +59,7 @@ def test_a_path_that_is_no_file_of_the_dashboard_is_not_found(api_url: str, path
 
 
 def test_comments_and_most_spaces_are_not_served_and_lines_keep_their_numbers(tmp_path: Path) -> None:
-    """So no text in a script goes over several lines, and none has what is taken out."""
+    """Therefore no string in a script spans several lines, and none contains text that would be removed."""
     script = tmp_path / "script.js"
     script.write_text("/** Two\n * lines. */\n\tlet url = 'http://x'; // goes\n  // goes\nlet glob = 'a; // b/*c';\n")
     style = tmp_path / "style.css"
@@ -76,7 +76,7 @@ def test_comments_and_most_spaces_are_not_served_and_lines_keep_their_numbers(tm
 
 
 def test_the_service_worker_has_a_version_and_the_name_of_every_file_of_the_page(api_url: str) -> None:
-    """An upgrade of any file is another version, which replaces what a device has kept."""
+    """If any file changes, the version changes, and the new version replaces the cached files on devices."""
     text = requests.get(f"{api_url}/service-worker.js", timeout=30).text
     found = re.match('const VERSION="([0-9a-f]{20})",NAMES="([^"]+)";', text)
 
@@ -85,7 +85,7 @@ def test_the_service_worker_has_a_version_and_the_name_of_every_file_of_the_page
 
 
 def test_the_dashboard_is_small() -> None:
-    """All files in every language: the most that a phone on a slow connection must load."""
+    """The limit applies to all files in every language, which a phone on a slow connection must load."""
     size = sum(len(file.page.body) for file in static.files().values())
     print(f"\n{size:,} bytes")
 
@@ -111,7 +111,7 @@ def test_every_file_is_referenced_by_another() -> None:
 
 
 def test_every_text_exists_in_every_language_and_is_used() -> None:
-    """A missing key appears on the page; an unused one is translated in vain."""
+    """A missing key would appear on the page, and an unused one would be translated for nothing."""
     sources = [path for path in FILES if path.name.startswith("texts")]
     source = "\n".join(path.read_text() for path in sources)
     rows = dict(re.findall(r"^\t(\w+): (\[.*\]),$", source, re.MULTILINE))

@@ -1,4 +1,4 @@
-"""The change feed, read in pages."""
+"""Tests the change feed, read in pages."""
 
 import psycopg
 
@@ -17,7 +17,7 @@ from tests.support.history_writer import (
 def test_every_visible_change_is_told_with_the_message_as_the_chat_shows_it(
     history: HistoryWriter, client: ApiClient
 ) -> None:
-    """A dashboard applies what it is told, and must end up with what it would load."""
+    """A dashboard that applies the changes must reach the same state as one that loads the chat."""
     history.store(message_fact(id="A", direction="outgoing"))
     since = client.current_cursor()
     history.store(Ack("A", "read", SENDER_PHONE, BASE_TIME))
@@ -42,7 +42,7 @@ def test_every_visible_change_is_told_with_the_message_as_the_chat_shows_it(
 
 
 def test_pages_of_changes_join_without_gap_or_repeat(history: HistoryWriter, client: ApiClient) -> None:
-    """The cursor of one page is the beginning of the next."""
+    """The cursor of one page is the start of the next."""
     since = client.current_cursor()
     history.store(*(message_fact(at=index) for index in range(23)))
     ids: list[str] = []
@@ -57,7 +57,7 @@ def test_pages_of_changes_join_without_gap_or_repeat(history: HistoryWriter, cli
 
 
 def test_a_change_of_a_slow_transaction_is_never_skipped(history: HistoryWriter, client: ApiClient) -> None:
-    """It took its number first and commits last: a reader that passed it would miss it for ever."""
+    """It received its number first and commits last. A reader that passed its number would never see it."""
     history.store(message_fact())
     since = client.current_cursor()
     with psycopg.connect(history.database_url) as slow:
@@ -71,7 +71,7 @@ def test_a_change_of_a_slow_transaction_is_never_skipped(history: HistoryWriter,
 
 
 def test_a_cursor_from_before_a_restore_and_a_pruned_one_are_410(history: HistoryWriter, client: ApiClient) -> None:
-    """A silent gap would be believed: the reader is told to load everything again."""
+    """A reader would not notice a gap, so it is required to load everything again."""
     since = client.current_cursor()
     history.store(message_fact())
     history.execute("UPDATE feed_floor SET xid = (SELECT max(xid) FROM changes), change_id = 1")
@@ -84,7 +84,7 @@ def test_a_cursor_from_before_a_restore_and_a_pruned_one_are_410(history: Histor
 
 
 def test_a_cursor_that_we_did_not_make_is_refused(client: ApiClient) -> None:
-    """A text that is no cursor is refused."""
+    """A text that is not a cursor is refused."""
     answer = client.get("/api/changes", since="17")
 
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_cursor")

@@ -1,4 +1,4 @@
-"""The change feed as a stream of server-sent events."""
+"""Tests the change feed as a stream of server-sent events."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ from tests.support.history_writer import API_TOKEN, ApiClient, HistoryWriter, me
 
 
 def test_the_stream_starts_from_now_and_tells_what_happens(history: HistoryWriter, api_url: str) -> None:
-    """A dashboard opens the stream, then loads its lists: what happens between must come."""
+    """A dashboard opens the stream and then loads its lists. It must receive the changes in between."""
 
     async def watch() -> list[str]:
         texts: list[str] = []
@@ -37,7 +37,7 @@ def test_the_stream_starts_from_now_and_tells_what_happens(history: HistoryWrite
 
 
 def test_a_stream_that_saw_nothing_yet_can_be_resumed(history: HistoryWriter, api_url: str) -> None:
-    """The connection broke before the first event: the client still knows since when."""
+    """If the connection breaks before the first event, the client still knows the position from which to resume."""
 
     async def first(last_id: str | None) -> event_stream.StreamEvent:
         async with contextlib.aclosing(event_stream.read_events(api_url, last_id)) as stream:
@@ -54,7 +54,7 @@ def test_a_stream_that_saw_nothing_yet_can_be_resumed(history: HistoryWriter, ap
 
 
 async def process(url: str, last: str, changes: int, seed: int) -> list[str]:
-    """The texts of so many changes, over connections that end at random."""
+    """Return the texts of that number of changes, read over connections that end at random."""
     generator = random.Random(seed)
     seen: list[str] = []
     while len(seen) < changes:
@@ -74,7 +74,7 @@ async def process(url: str, last: str, changes: int, seed: int) -> list[str]:
 def test_clients_that_disconnect_at_random_process_each_change_exactly_once(
     history: HistoryWriter, api_url: str, client: ApiClient, changes: int
 ) -> None:
-    """Between them, other products lose events here. Four writers commit out of order meanwhile."""
+    """Meanwhile, four writers commit out of order."""
     clients, writers, per_batch = 50, 4, 25
     history.store(message_fact())
     start = client.get_data("/api/changes")["cursor"]
@@ -111,7 +111,7 @@ def test_clients_that_disconnect_at_random_process_each_change_exactly_once(
 def test_an_old_cursor_is_410_before_anything_is_streamed(
     history: HistoryWriter, api_url: str, client: ApiClient
 ) -> None:
-    """The client must load everything again, and is told so where it can see it."""
+    """The client must load everything again, and can only react to an error in the status of the response."""
     since = client.get_data("/api/changes")["cursor"]
     history.execute("UPDATE feed_epoch SET epoch = gen_random_uuid()")
 
@@ -125,7 +125,7 @@ def test_an_old_cursor_is_410_before_anything_is_streamed(
 
 
 def test_head_of_the_stream_ends(client: ApiClient) -> None:
-    """A probe must not hang for ever."""
+    """A probe must not wait for ever."""
     answer = client.http.head(f"{client.url}/api/stream", timeout=30)
 
     assert answer.status_code == 200
@@ -134,7 +134,7 @@ def test_head_of_the_stream_ends(client: ApiClient) -> None:
 
 @pytest.mark.long
 def test_a_thousand_streams_hear_of_a_change(history: HistoryWriter, api_url: str) -> None:
-    """One connection listens for all of them, whoever watches."""
+    """A single connection to PostgreSQL listens for all of them."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, hard), hard))
 
@@ -165,7 +165,7 @@ def test_a_thousand_streams_hear_of_a_change(history: HistoryWriter, api_url: st
 
 
 def test_a_stream_ends_when_its_token_is_revoked(history: HistoryWriter, api_url: str) -> None:
-    """Also where a token of the same name replaces it, and while nothing happens that the stream would send."""
+    """This also holds if a token of the same name replaces it, and while there are no events to send."""
     with postgres_connections.open(history.database_url, "test") as connection:
         token = tokens.create(connection, "leaver", ["read"])
 
@@ -184,7 +184,7 @@ def test_a_stream_ends_when_its_token_is_revoked(history: HistoryWriter, api_url
 def test_a_client_that_does_not_read_is_dropped_and_can_resume(
     history: HistoryWriter, api_url: str, client: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A laptop that fell asleep must not fill the server's memory; awake, it goes on where it was."""
+    """A laptop that is asleep must not fill the server's memory. After it wakes up, it resumes where it stopped."""
     monkeypatch.setattr(stream, "_SEND_TIMEOUT_SECONDS", 0.5)
     changes, text = 240, "x" * 60_000
     since = client.get_data("/api/changes")["cursor"]
@@ -192,12 +192,12 @@ def test_a_client_that_does_not_read_is_dropped_and_can_resume(
         history.store(*(message_fact(f"{number} {text}", number) for number in range(batch, batch + 20)))
 
     async def doze() -> tuple[list[int], str]:
-        """The events that arrived before the server closed the connection, and the id of the last one."""
+        """Return the events that arrived before the server closed the connection, and the id of the last one."""
         seen: list[int] = []
         last = since
         async with contextlib.aclosing(event_stream.read_events(api_url, since)) as events:
             await anext(events)
-            # The API runs in another thread, so that this one may sleep on its own.
+            # The API runs in another thread, so that this thread may sleep.
             time.sleep(4)  # noqa: ASYNC251
             async for event in events:
                 last = event.id

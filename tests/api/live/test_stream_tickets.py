@@ -1,4 +1,4 @@
-"""Streams that a browser's own EventSource opens."""
+"""Tests streams that a browser opens with EventSource."""
 
 import time
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ ORIGIN = "https://shop.example"
 
 @pytest.fixture
 def reader(history: HistoryWriter, api_url: str) -> Iterator[ApiClient]:
-    """A client that may only read s1."""
+    """Return a client that may only read s1."""
     with connections.open(history.database_url, "test") as connection:
         token = tokens.create(connection, "reader", ["read"], session_ids=["s1"])
     with requests.Session() as http:
@@ -36,7 +36,7 @@ def opened(url: str, ticket: str, **more: str) -> requests.Response:
 
 
 def test_a_ticket_opens_one_stream_with_the_rights_of_its_token(reader: ApiClient, history: HistoryWriter) -> None:
-    """It may lie in a proxy's log, where it is of no use to anybody any more."""
+    """A ticket may appear in the log of a proxy, where it must be of no use."""
     since = reader.current_cursor()
     ticket = ticket_of(reader)
     with opened(reader.url, ticket, since=since) as stream:
@@ -55,11 +55,11 @@ def test_a_stream_by_ticket_ends_with_its_token(reader: ApiClient, history: Hist
         with connections.open(history.database_url, "test") as connection:
             tokens.revoke(connection, "reader")
 
-        assert stream.content.startswith(b"retry:")  # and it ends
+        assert stream.content.startswith(b"retry:")  # the stream ends
 
 
 def test_tickets_are_good_for_nothing_else(client: ApiClient, history: HistoryWriter) -> None:
-    """Not for another call, not after half a minute, not when they are made up, and not twice in one request."""
+    """A ticket is refused for other calls, after half a minute, if it is invented, and twice in one request."""
     expired = ticket_of(client)
     history.execute("UPDATE stream_tickets SET expires_at = now()")
     good = ticket_of(client)
@@ -77,7 +77,7 @@ def test_tickets_are_good_for_nothing_else(client: ApiClient, history: HistoryWr
 
 
 def test_made_up_tickets_are_soon_not_even_looked_up(database_url: str) -> None:
-    """Each would cost a statement of the database; they count with the wrong tokens of their address."""
+    """Each would cost a database query, so they count as wrong tokens of their address."""
     with running_api({"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN}) as url:
         statuses = [opened(url, "made-up").status_code for _ in range(failed_attempts.BURST + 1)]
         refused = requests.get(f"{url}/api/sessions", headers={"authorization": "Bearer sakt_guess"}, timeout=30)
@@ -87,7 +87,7 @@ def test_made_up_tickets_are_soon_not_even_looked_up(database_url: str) -> None:
 
 
 def test_another_origin_can_ask_and_listen_and_read_the_headers(database_url: str) -> None:
-    """As a browser does it: a preflight for the ticket, none for the stream."""
+    """A browser sends a preflight for the ticket, and none for the stream."""
     environ = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN, "API_CORS_ORIGINS": ORIGIN}
     with running_api(environ) as url, requests.Session() as http:
         http.headers["origin"] = ORIGIN

@@ -1,4 +1,4 @@
-"""Rules of who may sign in, and the e-mail addresses that they are compared with."""
+"""Tests the rules that determine who may sign in, and the comparison of their e-mail addresses."""
 
 import pytest
 
@@ -16,12 +16,12 @@ from api.oidc import rules
     ],
 )
 def test_what_is_no_plain_address_is_nobodys(email: str) -> None:
-    """It would become the name of a token, in logs and on pages."""
+    """The address would become the name of a token, in logs and on pages."""
     assert rules.verified_email({"email": email, "email_verified": True}) is None
 
 
 def test_letters_that_only_become_those_of_a_rule_are_another_persons() -> None:
-    """The Kelvin sign is no letter k, although it is one in lower case."""
+    """The Kelvin sign is not the letter k, although its lower case is."""
     parsed = rules.parse("kiran@shop.example=read,जया@SHOP.example=read")
 
     def scopes(email: str) -> set[str]:

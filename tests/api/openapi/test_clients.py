@@ -1,4 +1,4 @@
-"""Clients that generators make of the document: they page, read and send as their users would."""
+"""Tests clients that are generated from the document: they page, read and send like their users."""
 
 import json
 import os
@@ -82,7 +82,7 @@ OPTIONS = {
 
 @pytest.fixture
 def api(history: HistoryWriter, database_url: str) -> Iterator[list[str]]:
-    """URL, token and session of an API with three chats and a gateway."""
+    """Return URL, token and session of an API with three chats and a gateway."""
     with PretendGateway() as gateway:
         session = gateway.account.session_id
         for number in range(3):
@@ -93,7 +93,7 @@ def api(history: HistoryWriter, database_url: str) -> Iterator[list[str]]:
 
 
 def test_a_generated_python_client_pages_reads_and_sends(api: list[str], tmp_path: Path) -> None:
-    """Without a warning: a part that the generator leaves out is a call that nobody can make."""
+    """The generator must not warn, because it would leave out a part, and users could not make that call."""
     (tmp_path / "openapi.json").write_text(document.DOCUMENT)
     (tmp_path / "config.yaml").write_text("post_hooks: []\n")
     generated = subprocess.run(
@@ -119,7 +119,7 @@ def test_a_generated_python_client_pages_reads_and_sends(api: list[str], tmp_pat
 
 
 def test_a_generated_typescript_client_pages_reads_and_sends(api: list[str], tmp_path: Path) -> None:
-    """The compiler is strict, so that a wrong type in the document is a type error of its user."""
+    """The compiler is strict, so a wrong type in the document is a type error in the user's code."""
     modules = installed_modules()
     (tmp_path / "node_modules").symlink_to(modules)
     (tmp_path / "openapi.json").write_text(document.DOCUMENT)
@@ -134,7 +134,7 @@ def test_a_generated_typescript_client_pages_reads_and_sends(api: list[str], tmp
 
 
 def installed_modules() -> Path:
-    """The folder of the packages, fetched once; where that fails, the test is skipped."""
+    """Return the folder of the packages, which are fetched once. If that fails, the test is skipped."""
     mark = NPM_FOLDER / " ".join(NPM_PACKAGES).replace("/", "_")
     if not mark.exists():
         NPM_FOLDER.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The OpenAPI document."""
+"""Tests the OpenAPI document."""
 
 import json
 import os
@@ -41,7 +41,7 @@ ACCOUNT = GatewayAccount()
 
 @pytest.fixture
 def full(history: HistoryWriter) -> HistoryWriter:
-    """A history with data for every endpoint."""
+    """Create a history with data for every endpoint."""
     history.store(*(message_fact(f"hello {index}", index) for index in range(5)), name_fact("John"))
     history.store(
         message_fact("order 5512", id="A", direction="outgoing"), message_fact(type="image", caption="hello", at=9)
@@ -69,7 +69,7 @@ def full(history: HistoryWriter) -> HistoryWriter:
 
 
 def samples(client: ApiClient) -> dict[str, list[Any]]:
-    """Values of every kind that is told by `format`, as the API itself gave them."""
+    """Return values of every kind that `format` distinguishes, as returned by the API."""
     chats, chat = client.get_data("/api/chats", limit=1), client.get_data(f"/api/chats/{SENDER_PHONE}", limit=2)
     found, changes = client.get_data("/api/search", q="hello", limit=1), client.get_data("/api/changes")
     return {
@@ -149,7 +149,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "415", "422"]
 
 @pytest.fixture
 def whole(database_url: str) -> Iterator[ApiClient]:
-    """An API that lacks nothing: there is a gateway to send with."""
+    """Return an API with all optional features, including a gateway to send with."""
     with PretendGateway(account=ACCOUNT) as gateway, requests.Session() as http:
         http.headers["authorization"] = f"Bearer {API_TOKEN}"
         environ = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN, **gateway.account.to_environ(gateway.base_url)}
@@ -160,7 +160,7 @@ def whole(database_url: str) -> Iterator[ApiClient]:
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_schemathesis_finds_nothing(full: HistoryWriter, whole: ApiClient, tmp_path: Path) -> None:
-    """Every check that it knows, on every call but the stream, which never ends."""
+    """Run every check of Schemathesis on every call except the stream, which never ends."""
     (tmp_path / "samples.json").write_text(json.dumps(samples(whole)))
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
     done = subprocess.run(
@@ -186,7 +186,7 @@ def test_schemathesis_finds_nothing(full: HistoryWriter, whole: ApiClient, tmp_p
 
 
 def test_the_stream_and_every_other_call_is_described(whole: ApiClient) -> None:
-    """A call that is not in the document can only be found in the source."""
+    """Otherwise, users could find a call only in the source."""
     app = create_app({"DATABASE_URL": "postgresql://app@127.0.0.1:1/x", "API_TOKEN": API_TOKEN})
     served = {
         (route.path, method.lower())
@@ -200,7 +200,7 @@ def test_the_stream_and_every_other_call_is_described(whole: ApiClient) -> None:
 
 
 def test_the_stream_is_as_described(full: HistoryWriter, whole: ApiClient) -> None:
-    """Schemathesis cannot ask it: it never ends."""
+    """Schemathesis cannot test the stream, because it never ends."""
     document = whole.get("/openapi.json").json()
     described = document["paths"][ENDLESS]["get"]["responses"]
     change = {**document["components"]["schemas"]["Change"], "components": document["components"]}

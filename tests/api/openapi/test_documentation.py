@@ -1,4 +1,4 @@
-"""The examples of docs/api.md, as they are pasted."""
+"""Tests the examples of docs/api.md as they are pasted."""
 
 import json
 import os
@@ -23,7 +23,7 @@ NO_JSON = ("/api/stream", "/export")
 
 @pytest.fixture
 def documented(history: HistoryWriter, database_url: str) -> Iterator[str]:
-    """An API with what the examples name."""
+    """Return an API with the objects that the examples mention."""
     history.store(message_fact("a blue parcel", id="M1"), name_fact("John"))
     with PretendGateway() as gateway:
         environ = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN, **gateway.account.to_environ(gateway.base_url)}
@@ -32,7 +32,7 @@ def documented(history: HistoryWriter, database_url: str) -> Iterator[str]:
 
 
 def test_every_example_does_what_the_page_says(documented: str) -> None:
-    """In the order of the page: examples are what people paste first, and they judge the rest by them."""
+    """The examples run in the order of the page. People paste them first, and judge the product by them."""
     environ = {**os.environ, "API": documented, "TOKEN": API_TOKEN}
     answers: dict[str, str] = {}
     for command in COMMANDS:

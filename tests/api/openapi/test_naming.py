@@ -1,4 +1,4 @@
-"""What a generated client and a reader of the reference rely on."""
+"""Tests names, examples and the reference, on which generated clients and readers rely."""
 
 import json
 import re
@@ -16,7 +16,7 @@ OPERATIONS = {operation["operationId"]: operation for _, _, operation in naming.
 
 
 def test_every_operation_has_a_name_of_its_own_and_a_tag() -> None:
-    """A client has a function for each; two with one name would be one."""
+    """A generated client has a function for each operation. Two with the same name would collide."""
     app = create_app({"DATABASE_URL": "postgresql://app@127.0.0.1:1/x", "API_TOKEN": "made-up-token-of-the-tests"})
     served = {
         f"{method.lower()} {route.path}"
@@ -45,7 +45,7 @@ def test_bodies_and_answers_have_names_and_nothing_is_named_in_vain() -> None:
 
 
 def test_examples_are_valid() -> None:
-    """An example that the API would not give or accept misleads whoever copies it."""
+    """An example that the API would neither return nor accept misleads people who copy it."""
 
     def problems(schema: dict[str, Any], example: object) -> list[str]:
         whole = {**schema, "components": CONTENT["components"]}
@@ -66,7 +66,7 @@ def test_examples_are_valid() -> None:
 
 
 def test_the_reference_is_a_page_without_scripts_that_shows_every_call(api_url: str) -> None:
-    """Whoever tries the API reads it before they have a token."""
+    """People read the reference before they have a token."""
     page = requests.get(f"{api_url}/api/docs", timeout=30)
     policy = page.headers["content-security-policy"]
 

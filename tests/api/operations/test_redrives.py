@@ -1,4 +1,4 @@
-"""Redrives of parked events."""
+"""Tests redrives of parked events."""
 
 import time
 from collections.abc import Iterator
@@ -26,13 +26,13 @@ DIGEST = "ab" * 32
 
 
 def not_yet(body: bytes) -> Outcome:
-    """A parser that has not learnt this dialect."""
+    """Parse as a parser that does not support this dialect yet."""
     session = SESSION if SESSION.encode() in body else OTHER if OTHER.encode() in body else None
     return Outcome("parked", "not_known_yet" if session else "not_json", session, None, None)
 
 
 def park(history: HistoryWriter) -> None:
-    """Two events of one session and one of another that today's parser reads, and one that it does not."""
+    """Park two events of one session and one of another, which today's parser can read, and one that it cannot."""
     bodies = [text_event("one", 1), text_event("two", 2), text_event("three", 3, sessionId=OTHER), b"not JSON"]
     store_batches(history.database_url, [batches.make_batch([(body, world.BASE_TIME) for body in bodies])], not_yet)
 
@@ -45,7 +45,7 @@ def pipeline(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Work
 
 
 def done(client: ApiClient, redrive_id: int) -> dict[str, Any]:
-    """The redrive once it is finished."""
+    """Return the finished redrive."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         status = client.get_data(f"/api/parked/redrive/{redrive_id}")
@@ -60,7 +60,7 @@ def new_runner(history: HistoryWriter) -> RedriveRunner:
 
 
 def work(history: HistoryWriter) -> None:
-    """Runs redrives as a worker does, until none is open."""
+    """Run redrives as a worker does, until none is open."""
     mine = new_runner(history)
     with connections.open(history.database_url, "test") as connection:
         while redrive_requests.has_pending(connection):
@@ -70,7 +70,7 @@ def work(history: HistoryWriter) -> None:
 def test_a_worker_tries_again_what_somebody_asks_for(
     history: HistoryWriter, client: ApiClient, pipeline: WorkerPipeline
 ) -> None:
-    """The parser learnt a dialect; nobody should need a shell for what waited for that."""
+    """After the parser learned a dialect, nobody should need a shell to store the events that waited for it."""
     park(history)
     asked = client.post("/api/parked/redrive")
     again = client.post("/api/parked/redrive", {})
@@ -104,7 +104,7 @@ def test_a_choice_is_tried_and_nothing_else(history: HistoryWriter, client: ApiC
 def test_a_token_has_only_events_of_its_sessions_tried_again(
     history: HistoryWriter, api_url: str, client: ApiClient
 ) -> None:
-    """Redriving another customer's events would be writing into another customer's chats."""
+    """Redriving the events of another customer would write into the chats of that customer."""
     park(history)
     with connections.open(history.database_url, "test") as connection:
         limited = tokens.create(connection, "limited", ["read", "write", "admin"], session_ids=[OTHER])
@@ -121,7 +121,7 @@ def test_a_token_has_only_events_of_its_sessions_tried_again(
 
 
 def test_only_an_admin_may_ask(history: HistoryWriter, api_url: str) -> None:
-    """It writes into every chat that an event tells of."""
+    """A redrive writes into every chat to which the events belong."""
     with connections.open(history.database_url, "test") as connection:
         token = tokens.create(connection, "writer", ["read", "write"])
     answer = requests.post(f"{api_url}/api/parked/redrive", headers={"authorization": f"Bearer {token}"}, timeout=30)
@@ -133,18 +133,18 @@ def test_only_an_admin_may_ask(history: HistoryWriter, api_url: str) -> None:
     "body", [[], {"digests": []}, {"digests": "x"}, {"digests": ["x"]}, {"digests": [DIGEST] * 501}, {"reason": "\0"}]
 )
 def test_a_choice_that_is_none_is_refused(client: ApiClient, body: object) -> None:
-    """Better than taking it for everything."""
+    """An invalid filter must not be interpreted as all events."""
     assert client.post("/api/parked/redrive", body).status_code == 400
 
 
 @pytest.mark.parametrize("named", ["0", "x", "99999999999999999999", "7"])
 def test_a_redrive_that_nobody_asked_for_is_404(client: ApiClient, named: str) -> None:
-    """The answer is 404, as for any missing object."""
+    """The response is 404, as for any missing object."""
     assert client.get(f"/api/parked/redrive/{named}").json()["code"] == "redrive_not_found"
 
 
 def test_a_redrive_that_a_worker_leaves_is_finished_by_another(history: HistoryWriter, client: ApiClient) -> None:
-    """Deployments end workers at any time."""
+    """Deployments can stop workers at any time."""
     store_batches(
         history.database_url,
         [batches.make_batch([(text_event(f"{n}", n), world.BASE_TIME) for n in range(200)])],
@@ -167,7 +167,7 @@ def outcome(status: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_redrive_that_workers_die_of_is_given_up(history: HistoryWriter) -> None:
-    """An event that kills the parser must not kill one worker after the other."""
+    """An event that crashes the parser must not crash one worker after the other."""
     with connections.open(history.database_url, "test") as connection:
         asked = redrive_requests.create(connection, "bootstrap", RedriveSelection())
         for _ in range(redrive_requests.MAX_ATTEMPTS):
@@ -181,7 +181,7 @@ def test_a_redrive_that_workers_die_of_is_given_up(history: HistoryWriter) -> No
 
 
 def noise(history: HistoryWriter) -> None:
-    """Two messages of one session that a parser took for noise."""
+    """Store two messages of one session that a parser classified as noise."""
     events = [(text_event(text, number), world.BASE_TIME) for number, text in enumerate(("four", "five"), 4)]
     store_batches(
         history.database_url,
@@ -191,7 +191,7 @@ def noise(history: HistoryWriter) -> None:
 
 
 def test_noise_is_listed_counted_by_reason_and_retried(history: HistoryWriter, client: ApiClient) -> None:
-    """Only who sees what was left out can say that it should not have been."""
+    """People can correct a wrong classification only if they see what was left out."""
     noise(history)
     park(history)
 
@@ -213,7 +213,7 @@ def test_noise_is_listed_counted_by_reason_and_retried(history: HistoryWriter, c
 
 
 def test_noise_is_chosen_by_digest_or_reason_too(history: HistoryWriter, client: ApiClient) -> None:
-    """Who copies a digest or a reason from the list need not say from which list."""
+    """A digest or reason that is copied from the list is sufficient, without the name of the list."""
     noise(history)
     park(history)
     [first, _] = client.get_data("/api/parked?kind=noise")["parked"]

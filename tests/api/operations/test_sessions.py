@@ -1,4 +1,4 @@
-"""The names and colours that people give to sessions."""
+"""Tests the names and colours that people give to sessions."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ def listed(client: ApiClient) -> dict[str, Any]:
 
 
 def test_a_session_is_named_coloured_and_told_to_readers(history: HistoryWriter, client: ApiClient) -> None:
-    """What is not given stays, null removes it, and the change is in the feed."""
+    """Omitted fields stay unchanged, null removes a field, and the change is in the feed."""
     history.store(message_fact())
     history.store(message_fact(at=1), session="s2")
     since = client.current_cursor()
@@ -46,7 +46,7 @@ def test_a_session_is_named_coloured_and_told_to_readers(history: HistoryWriter,
 
 
 def test_the_sessions_of_an_account_have_one_name(history: HistoryWriter, client: ApiClient) -> None:
-    """Also a name from before they joined, whichever of them had it."""
+    """This includes a name that any of them had before they joined the account."""
     history.store(message_fact(), SessionReport("connected", OUR_PHONE, BASE_TIME), session="sak-1")
     history.store(message_fact(), SessionReport("connected", OUR_PHONE, BASE_TIME), session="shop:default")
     rename(client, "shop:default", display_name="Shop")
@@ -62,7 +62,7 @@ def test_the_sessions_of_an_account_have_one_name(history: HistoryWriter, client
 
 
 def test_only_an_administrator_of_the_session_names_it(history: HistoryWriter, client: ApiClient) -> None:
-    """Everybody sees the name; and to a token, other sessions do not exist."""
+    """The name is visible to everybody, and other sessions do not exist for a token."""
     history.store(message_fact())
     with connections.open(history.database_url, "test") as connection:
         writer = tokens.create(connection, "writer", ["read", "write"])

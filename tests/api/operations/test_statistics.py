@@ -1,4 +1,4 @@
-"""Statistics, the ledger, sessions and parked events over HTTP."""
+"""Tests statistics, the ledger, sessions and parked events over HTTP."""
 
 import hashlib
 import zoneinfo
@@ -40,7 +40,7 @@ def test_messages_are_counted_per_day_in_the_readers_time_zone(history: HistoryW
 
 
 def test_weeks_begin_on_the_readers_monday(history: HistoryWriter, client: ApiClient) -> None:
-    """It is Sunday in London still, and Monday in India."""
+    """It is still Sunday in London, and already Monday in India."""
     history.store(message_fact(), message_fact(at=3 * 3_600_000 + 30 * 60_000))
 
     data = client.get_data(
@@ -86,7 +86,7 @@ def test_a_response_time_runs_from_the_first_question_to_the_first_answer(
     ],
 )
 def test_a_span_that_is_none_is_refused(client: ApiClient, query: dict[str, str]) -> None:
-    """Never a 500 for what was typed."""
+    """Invalid input must never cause a 500."""
     answer = client.get("/api/stats", **query)
 
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_parameter")
@@ -103,7 +103,7 @@ def test_a_span_that_is_none_is_refused(client: ApiClient, query: dict[str, str]
 def test_an_abbreviation_of_a_zone_is_refused_with_the_names_it_may_mean(
     client: ApiClient, zone: str, names: str
 ) -> None:
-    """PostgreSQL takes IST for Israel's time: an Indian shop's days would begin at 03:30."""
+    """PostgreSQL interprets IST as the time of Israel, so days of an Indian shop would begin at 03:30."""
     answer = client.get("/api/stats", zone=zone)
 
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_parameter")
@@ -119,7 +119,7 @@ def test_every_name_that_is_proposed_for_an_abbreviation_is_one(client: ApiClien
 
 
 def test_the_ledger_adds_up(history: HistoryWriter, client: ApiClient) -> None:
-    """The promise that nothing was lost, as a dashboard can show it."""
+    """A dashboard can show that no event was lost."""
     history.store(message_fact(), message_fact(at=1))
 
     data = client.get_data("/api/ledger")
@@ -151,7 +151,7 @@ def test_the_ledger_names_what_is_lost_what_was_accepted_and_what_is_unknown(
 
 
 def test_a_session_tells_its_state_and_what_never_came(history: HistoryWriter, client: ApiClient) -> None:
-    """The gateway lets one subscribe to events that it never sends: a dashboard should be able to say so."""
+    """Clients can subscribe to events that the gateway never sends, and a dashboard should be able to show that."""
     history.store(message_fact(), SessionReport("connected", "919899999999", BASE_TIME))
 
     (session,) = client.get_data("/api/sessions")["sessions"]
@@ -162,7 +162,7 @@ def test_a_session_tells_its_state_and_what_never_came(history: HistoryWriter, c
 
 
 def test_a_session_tells_which_phones_several_lids_claim(history: HistoryWriter, client: ApiClient) -> None:
-    """An operator must decide which LID is right; until then the chats stay separate."""
+    """An operator must decide which LID is right. Until then the chats stay separate."""
     other = "200000000000012@lid"
     history.store(message_fact(address=SENDER_LID), alias_fact(), message_fact(address=other), alias_fact(other))
 
@@ -173,7 +173,7 @@ def test_a_session_tells_which_phones_several_lids_claim(history: HistoryWriter,
 
 
 def test_parked_events_are_listed_newest_first_with_their_bytes(history: HistoryWriter, client: ApiClient) -> None:
-    """An author of the parser needs the bytes that it could not parse."""
+    """Authors of the parser need the bytes that it could not parse."""
     events = tuple(
         Event(
             index,

@@ -1,4 +1,4 @@
-"""The test event that the api signs and posts to ingest as a gateway would."""
+"""Tests the test event that the api signs and posts to ingest as a gateway would."""
 
 import hashlib
 import hmac
@@ -35,7 +35,7 @@ def ingest() -> Iterator[WebhookReceiver]:
 
 @pytest.fixture
 def near_ingest(ingest: WebhookReceiver, history: HistoryWriter) -> Iterator[ApiClient]:
-    """A client of an api that knows where ingest is."""
+    """Return a client of an api that knows the address of ingest."""
     environ = {
         "DATABASE_URL": history.database_url,
         "API_TOKEN": API_TOKEN,
@@ -50,7 +50,7 @@ def near_ingest(ingest: WebhookReceiver, history: HistoryWriter) -> Iterator[Api
 def test_a_test_event_is_signed_counted_as_a_ping_told_and_removed(
     near_ingest: ApiClient, ingest: WebhookReceiver, history: HistoryWriter
 ) -> None:
-    """No chat, no message and no session comes of it."""
+    """It creates no chat, no message and no session."""
     assert near_ingest.get_data("/api/test-events") == {"webhook_url": ingest.url, "missing": []}
     since = near_ingest.current_cursor()
     digest = near_ingest.post("/api/test-events").json()["data"]["digest"]
@@ -76,7 +76,7 @@ def test_a_test_event_is_signed_counted_as_a_ping_told_and_removed(
 def test_what_is_in_the_way_is_said(
     near_ingest: ApiClient, ingest: WebhookReceiver, client: ApiClient, history: HistoryWriter
 ) -> None:
-    """An api apart from ingest, an ingest that is down, and a reader who may not send."""
+    """Examples are an api without access to ingest, an ingest that is down, and a reader who may not send."""
     ingest.server.shutdown()
     ingest.server.server_close()
     down, apart = near_ingest.post("/api/test-events"), client.post("/api/test-events")
@@ -98,7 +98,7 @@ def test_what_is_in_the_way_is_said(
 
 
 def test_a_message_is_no_test_event(history: HistoryWriter, client: ApiClient) -> None:
-    """Nothing but a ping can be removed by its digest."""
+    """Only pings can be removed by their digest."""
     body = b'{"event": "message.received", "id": "x"}'
     store_batches(
         history.database_url,

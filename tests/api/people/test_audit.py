@@ -1,4 +1,4 @@
-"""The audit log as an admin reads it."""
+"""Tests the audit log as an admin reads it."""
 
 import requests
 
@@ -8,7 +8,7 @@ from tests.support.history_writer import SENDER_PHONE, ApiClient, HistoryWriter,
 
 
 def test_the_log_names_who_did_what_to_which_chat_and_token(client: ApiClient, history: HistoryWriter) -> None:
-    """In the words of today: ids become names, and the path that somebody typed is never shown."""
+    """Ids are replaced with current names, and the requested path is never shown."""
     history.store(message_fact(), name_fact("Asha"))
     client.post(f"/api/chats/+{SENDER_PHONE}/read")
     client.post("/api/tokens", {"name": "wall"})

@@ -1,4 +1,4 @@
-"""Tokens as an admin makes, limits and revokes them over HTTP."""
+"""Tests how an admin creates, limits and revokes tokens over HTTP."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ ALL = ["read", "write", "admin"]
 
 @pytest.fixture
 def as_token(history: HistoryWriter, api_url: str) -> Iterator[Callable[..., ApiClient]]:
-    """Makes clients with tokens of their own."""
+    """Return a function that creates clients with their own tokens."""
     opened: list[requests.Session] = []
 
     def make(name: str, scopes: list[str] = ALL, **limits: Any) -> ApiClient:  # noqa: ANN401 - those of tokens.create
@@ -53,7 +53,7 @@ def code(answer: requests.Response) -> tuple[int, str]:
 
 
 def test_an_admin_lets_somebody_in_sees_the_last_use_and_shuts_the_door(client: ApiClient) -> None:
-    """The whole life of a token, and nobody needs a shell on the server."""
+    """The test covers the whole life of a token, which requires no shell on the server."""
     made = created(client, name="Asha", scopes=["read", "write"], sessions=["s1"], page="https://shop.example/")
     bearer = {"authorization": f"Bearer {made['token']}"}
     first = requests.get(f"{client.url}/api/session", headers=bearer, timeout=30).json()["data"]
@@ -83,14 +83,14 @@ def test_an_admin_lets_somebody_in_sees_the_last_use_and_shuts_the_door(client: 
 def test_an_expired_token_is_refused_and_its_streams_end(
     client: ApiClient, history: HistoryWriter, as_token: Callable[..., ApiClient]
 ) -> None:
-    """As on revocation: access ends at the time that was promised, also where a connection is open."""
+    """As on revocation, access ends at the promised time, even on an open connection."""
     guest = as_token("guest", ["read"])
     (token,) = client.get_data("/api/tokens")["tokens"]
     soon = client.http.patch(f"{client.url}/api/tokens/{token['id']}", json={"expires_at": in_hours(1)}, timeout=30)
     with guest.http.get(f"{guest.url}/api/stream", stream=True, timeout=30) as listening:
         history.execute("UPDATE api_tokens SET expires_at = now()")
 
-        assert listening.content.startswith(b"retry:")  # and it ends
+        assert listening.content.startswith(b"retry:")  # the stream ends
     again = client.http.patch(f"{client.url}/api/tokens/{token['id']}", json={"expires_at": None}, timeout=30)
 
     assert soon.json()["data"]["state"] == "active"
@@ -100,7 +100,7 @@ def test_an_expired_token_is_refused_and_its_streams_end(
 
 
 def test_nobody_gives_more_than_they_have(history: HistoryWriter, as_token: Callable[..., ApiClient]) -> None:
-    """An admin of one shop must not become one of all, whatever is asked for."""
+    """An admin of one shop must not become an admin of all shops, whatever the request contains."""
     history.store(message_fact(), SessionReport("connected", "919800000001", BASE_TIME), session="s1")
     history.store(message_fact(), session="s2")
     expires_at = datetime.now(UTC) + timedelta(hours=2)
@@ -121,13 +121,13 @@ def test_nobody_gives_more_than_they_have(history: HistoryWriter, as_token: Call
     ]
 
     assert [code(some.post("/api/tokens", attempt)) for attempt in attempts] == [(403, "more_than_own")] * len(attempts)
-    assert code(clerk.post("/api/tokens", {"name": "x"})) == (403, "more_than_own")  # reads are not the clerk's to give
+    assert code(clerk.post("/api/tokens", {"name": "x"})) == (403, "more_than_own")  # the clerk may not read
     given = created(some, name="given", sessions=["s1"], scopes=ALL)
     assert datetime.fromisoformat(given["expires_at"]) <= expires_at
 
 
 def test_tokens_of_other_sessions_are_not_there(client: ApiClient, as_token: Callable[..., ApiClient]) -> None:
-    """Neither listed nor changed nor revoked by an admin of other sessions."""
+    """An admin of other sessions can neither list nor change nor revoke them."""
     some = as_token("some", session_ids=["s1"])
     theirs = created(client, name="theirs", sessions=["s2"])
     whole = created(client, name="whole")
@@ -143,7 +143,7 @@ def test_tokens_of_other_sessions_are_not_there(client: ApiClient, as_token: Cal
 def test_a_longer_life_is_given_only_by_who_has_all_that_the_token_has(
     client: ApiClient, as_token: Callable[..., ApiClient]
 ) -> None:
-    """Extending is giving."""
+    """Extending a token is equivalent to granting its permissions."""
     clerk = as_token("clerk", ["write", "admin"])
     made = created(client, name="reader", expires_at=in_hours(1))
     answer = clerk.http.patch(f"{clerk.url}/api/tokens/{made['id']}", json={"expires_at": None}, timeout=30)
@@ -167,7 +167,7 @@ def test_only_admins_see_and_change_who_has_access(as_token: Callable[..., ApiCl
 def test_the_last_admin_can_revoke_itself_and_api_token_still_opens(
     client: ApiClient, as_token: Callable[..., ApiClient]
 ) -> None:
-    """Nobody is locked out for good: API_TOKEN is not in the database."""
+    """Nobody is locked out permanently, because API_TOKEN is not in the database."""
     admin = as_token("admin")
     (own,) = admin.get_data("/api/tokens")["tokens"]
 

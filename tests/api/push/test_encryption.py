@@ -1,4 +1,4 @@
-"""Contents of notifications are encrypted and signed as the RFCs say."""
+"""Tests that contents of notifications are encrypted and signed as the RFCs require."""
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -30,7 +30,7 @@ def test_the_example_of_rfc_8291_has_the_same_bytes() -> None:
 
 
 def test_a_secret_always_gives_the_same_key() -> None:
-    """Devices subscribe to the public one: it must survive a restart, and be the same in every process."""
+    """Devices subscribe to the public key, so it must survive a restart and be the same in every process."""
     keys = {SigningKey.derive("a secret").public for _ in range(3)}
 
     assert len(keys) == 1
@@ -48,7 +48,7 @@ def test_what_does_not_fit_into_one_record_is_refused() -> None:
 
 
 def test_no_two_bodies_are_alike() -> None:
-    """A key or a salt that is used twice would give the content away."""
+    """If a key or a salt were used twice, the content could be decrypted."""
     device = Device("x")
     bodies = {encryption.encrypt(b"hello", device.p256dh, device.auth) for _ in range(3)}
 

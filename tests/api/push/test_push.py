@@ -1,4 +1,4 @@
-"""Devices are notified of new messages when no page is open; `PushService` is where they would get it from."""
+"""Tests that devices are notified of new messages while no page is open. `PushService` replaces the push service."""
 
 import time
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def service() -> Iterator[PushService]:
 
 @pytest.fixture
 def api(database_url: str) -> Iterator[ApiClient]:
-    """An API that notifies devices."""
+    """Return an API that notifies devices."""
     environ = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN, **push_variables()}
     with running_api(environ) as url, requests.Session() as http:
         http.headers["authorization"] = f"Bearer {API_TOKEN}"
@@ -96,7 +96,7 @@ def test_devices_are_told_of_new_messages_as_they_chose(
 def test_a_device_ends_with_its_sign_in_its_token_or_itself(
     history: HistoryWriter, api: ApiClient, service: PushService
 ) -> None:
-    """A token sees only its sessions, here too."""
+    """Notifications, too, are limited to the sessions of the token."""
     with connections.open(history.database_url, "test") as connection:
         limited = tokens.create(connection, "limited", ["read"], session_ids=["s2"])
         revoked = tokens.create(connection, "revoked", ["read"])
@@ -150,7 +150,7 @@ def test_a_push_service_is_not_followed_elsewhere_and_gets_the_rest_it_asks_for(
 def test_a_new_api_token_ends_the_devices_of_the_old_one(
     history: HistoryWriter, api: ApiClient, service: PushService, database_url: str
 ) -> None:
-    """As it ends all sign-ins."""
+    """A new API_TOKEN also ends all sign-ins."""
     subscribe(api, service, "x")
     with connections.open(database_url, "test") as connection:
         assert push_subscriptions.find_recipients(connection, "of another API_TOKEN", []) == []
@@ -179,7 +179,7 @@ def test_a_new_api_token_ends_the_devices_of_the_old_one(
 def test_a_subscription_that_is_none_is_refused(
     api: ApiClient, service: PushService, change: dict[str, object]
 ) -> None:
-    """A client must not make this server send requests to others."""
+    """A client must not be able to make this server send requests to others."""
     answer = api.post("/api/push", Device(f"{service.url}/x").subscription(**change))
 
     assert (answer.status_code, answer.json()["success"]) == (400, False)

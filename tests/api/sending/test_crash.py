@@ -1,4 +1,4 @@
-"""A process that dies between recording a send and recording the answer."""
+"""Tests a process that dies between recording a send and recording the answer."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ from tests.support.waiting import wait_until
 
 @contextmanager
 def process(database_url: str, gateway: PretendGateway) -> Generator[tuple[str, "subprocess.Popen[bytes]"]]:
-    """`python -m api` on a port of its own, killed at the end."""
+    """Run `python -m api` on its own port, and kill it at the end."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         environ = {
             **os.environ,
@@ -41,7 +41,10 @@ def process(database_url: str, gateway: PretendGateway) -> Generator[tuple[str, 
 def test_a_crash_while_the_gateway_is_asked_leaves_unknown_which_the_next_start_says(
     database_url: str, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
-    """It may have gone out: nothing sends it again, and whoever asks again under its key is told so."""
+    """The message may have been sent.
+
+    It is never repeated, and a request with the same key returns the unknown state.
+    """
     gateway.misbehave(Misbehaviour("hang_after"))
     bearer = {"Authorization": f"Bearer {API_TOKEN}", "Idempotency-Key": "k"}
     body = {"to": RECIPIENT_PHONE, "text": "hello"}
@@ -74,7 +77,7 @@ def test_a_crash_while_the_gateway_is_asked_leaves_unknown_which_the_next_start_
 def test_a_send_of_another_running_process_is_left_alone(
     database_url: str, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
-    """A second process that starts must not call the first one's sends lost."""
+    """A second process that starts must not mark the sends of the first one as unknown."""
     gateway.misbehave(Misbehaviour("slow", seconds=8.0))
     bearer = {"Authorization": f"Bearer {API_TOKEN}"}
     with process(database_url, gateway) as (one, _), process(database_url, gateway) as (other, _):
@@ -91,7 +94,7 @@ def test_a_send_of_another_running_process_is_left_alone(
         asking.start()
         asking.join()
 
-    # Changed twice, recorded and sent: nobody called it unknown in between.
+    # The row changed twice, when it was recorded and when it was sent. It was never unknown in between.
     assert answers == [200]
     assert history.rows("SELECT state, rev FROM sends") == [("sent", 2)]
 
@@ -99,7 +102,7 @@ def test_a_send_of_another_running_process_is_left_alone(
 def test_a_process_that_is_asked_to_end_waits_for_the_gateways_answer(
     database_url: str, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
-    """A deployment ends processes all the time, and must not make sends unknown by it."""
+    """Deployments stop processes regularly, which must not make the outcome of sends unknown."""
     gateway.misbehave(Misbehaviour("slow", seconds=6.5))
     with process(database_url, gateway) as (url, running):
 

@@ -1,4 +1,4 @@
-"""Images, documents and videos are sent and not stored."""
+"""Tests that images, documents and videos are sent and not stored."""
 
 import hashlib
 import http.client
@@ -57,7 +57,7 @@ def archive() -> bytes:
 def test_a_file_arrives_whole_as_what_its_content_is(  # noqa: PLR0917 - a table of four columns
     kind: str, content: bytes, name: str, mime_type: str, gateway: PretendGateway, sending_client: ApiClient
 ) -> None:
-    """The type is detected from the content; each request claims application/x-anything."""
+    """The type is detected from the content. Each request claims application/x-anything."""
     answer = post(sending_client, kind, content, name, caption="see this")
     (reached,) = gateway.state.delivered_messages()
     (shown,) = sending_client.get_data(f"/api/chats/{RECIPIENT_PHONE}")["messages"]
@@ -92,10 +92,10 @@ def test_a_file_that_is_not_what_it_claims_is_refused(
 
 
 def test_a_file_that_is_too_large_is_refused_without_being_read(gateway: PretendGateway, start_api: ApiStarter) -> None:
-    """A file of any size must not fill a disk of ours."""
+    """A file of any size must not fill a disk of the server."""
     sender = start_api(SEND_MAX_FILE_BYTES="1000")
     little = post(sender, "document", PDF + b"x" * 1000)
-    # More than socket buffers hold, so it is refused while it is still on its way.
+    # It is larger than socket buffers, so it is refused during the transfer.
     try:
         much = post(sender, "document", PDF + b"x" * (32 << 20)).status_code
     except requests.ConnectionError:
@@ -107,7 +107,7 @@ def test_a_file_that_is_too_large_is_refused_without_being_read(gateway: Pretend
 
 
 def test_a_large_file_is_not_held_in_memory(gateway: PretendGateway, sending_client: ApiClient) -> None:
-    """Ten of them at once would be the end of a small server."""
+    """Ten of them at the same time would exceed the memory of a small server."""
     block, blocks = bytes(1 << 16), 400
     parts = [HEAD, PDF, *[block] * blocks, TAIL]
     headers = {
@@ -129,7 +129,7 @@ def test_a_large_file_is_not_held_in_memory(gateway: PretendGateway, sending_cli
     assert status == 200
     assert reached.attachment
     assert reached.attachment.size == len(PDF) + blocks * len(block)
-    # The gateway is in this process, too; each of us holds a megabyte before it turns to the disk.
+    # The gateway runs in the same process. Both hold one megabyte before they use the disk.
     assert peak < blocks * len(block) / 2
 
 
@@ -153,7 +153,7 @@ TAIL = b"\r\n--B--\r\n"
 def test_a_form_that_says_too_little_or_too_much_is_refused(
     data: dict[str, str], files: dict[str, tuple[str, bytes]], gateway: PretendGateway, sending_client: ApiClient
 ) -> None:
-    """One file, one recipient, one caption."""
+    """A request has one file, one recipient and one caption."""
     answer = sending_client.http.post(f"{sending_client.url}/api/send", data=data, files=files, timeout=30)
 
     assert answer.status_code == 400
@@ -162,7 +162,7 @@ def test_a_form_that_says_too_little_or_too_much_is_refused(
 
 @pytest.mark.parametrize("body", [b"", b"--B", HEAD, b"--B\r\n\r\n\r\n--B--\r\n", b"\x00" * 100])
 def test_a_broken_form_is_refused(body: bytes, sending_client: ApiClient) -> None:
-    """Never a 500, and no temporary file stays behind."""
+    """There must be no 500, and no temporary file must remain."""
     headers = {"Content-Type": "multipart/form-data; boundary=B"}
     answer = sending_client.http.post(f"{sending_client.url}/api/send", data=body, headers=headers, timeout=30)
 
@@ -170,7 +170,7 @@ def test_a_broken_form_is_refused(body: bytes, sending_client: ApiClient) -> Non
 
 
 def test_a_form_in_another_charset_is_refused_unread(sending_client: ApiClient) -> None:
-    """Python decodes half a megabyte of punycode in 4.5 s, in the event loop, and time grows with the square."""
+    """Python takes 4.5 s to decode half a megabyte of punycode in the event loop, and the time grows quadratically."""
     headers = {"Content-Type": "multipart/form-data; boundary=B; charset=punycode"}
     body = HEAD.replace(RECIPIENT_PHONE.encode(), b"a" * 60_000) + PDF + TAIL
     answer = sending_client.http.post(f"{sending_client.url}/api/send", data=body, headers=headers, timeout=30)
@@ -179,7 +179,7 @@ def test_a_form_in_another_charset_is_refused_unread(sending_client: ApiClient) 
 
 
 def test_a_key_stands_for_the_file_too(gateway: PretendGateway, sending_client: ApiClient) -> None:
-    """The same caption under another picture is another message."""
+    """The same caption with another picture is another message."""
     first = post(sending_client, "image", PNG, key="k")
     again = post(sending_client, "image", PNG, key="k", name="renamed.png")
     other = post(sending_client, "image", PNG + b"!", key="k")
@@ -189,7 +189,7 @@ def test_a_key_stands_for_the_file_too(gateway: PretendGateway, sending_client: 
 
 
 def test_a_file_name_is_one_name(gateway: PretendGateway, sending_client: ApiClient, history: HistoryWriter) -> None:
-    """Folders are nobody's business, and a line break would end a header."""
+    """Folders are private, and a line break would end a header."""
     for name in ("../../etc/passwd.pdf", "C:\\secret\\a.pdf", "a\u202eb.pdf", "x" * 300 + ".pdf", ""):
         assert post(sending_client, "document", PDF, name or "  ").status_code == 200
 

@@ -1,4 +1,4 @@
-"""Every answer of SAK to a send, as the api's client and the database see it."""
+"""Tests every response of SAK to a send, as the api's client and the database see it."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,9 +19,9 @@ class Case:
     http: int
     status: str
     seen: int
-    """Requests that the gateway saw."""
+    """The number of requests that the gateway received."""
     reached: int
-    """Messages that went to WhatsApp."""
+    """The number of messages that were passed on to WhatsApp."""
     code: str | None = None
     deadlines: Timeouts = FAST_TIMEOUTS
 
@@ -70,7 +70,7 @@ CASES = [
 def test_every_answer_leads_to_the_one_state_that_is_true(
     case: Case, gateway: PretendGateway, lend_api: ApiStarter, history: HistoryWriter
 ) -> None:
-    """A wrong state here is a message sent twice, or one that nobody knows was never sent."""
+    """A wrong state here means a message that is sent twice, or one that was never sent and seems to be."""
     sender = lend_api(case.deadlines)
     if case.fault is not None:
         gateway.misbehave(case.fault)
@@ -94,7 +94,7 @@ def test_every_answer_leads_to_the_one_state_that_is_true(
 def test_a_sent_text_is_in_the_chat_at_once_as_the_message_that_whatsapp_knows(
     gateway: PretendGateway, sending_client: ApiClient, history: HistoryWriter
 ) -> None:
-    """The guide's promise: the answer has SAK's data, and the message is stored."""
+    """As the guide promises, the response contains SAK's data, and the message is stored."""
     answer = sending_client.post("/api/send", {"to": RECIPIENT_PHONE, "text": "Your order has been confirmed!"})
     (reached,) = gateway.state.delivered_messages()
     (shown,) = sending_client.get_data(f"/api/chats/{RECIPIENT_PHONE}")["messages"]
@@ -114,7 +114,7 @@ def test_a_sent_text_is_in_the_chat_at_once_as_the_message_that_whatsapp_knows(
 def test_the_send_is_written_down_before_the_gateway_is_asked(
     gateway: PretendGateway, sending_client: ApiClient, history: HistoryWriter
 ) -> None:
-    """Whatever happens while it is asked, somebody can find out that it was."""
+    """Whatever happens during the request, the record shows that it was made."""
     seen: list[tuple[Any, ...]] = []
     gateway.state.listeners.append(lambda _: seen.extend(history.rows("SELECT state, text FROM sends")))
 
@@ -124,7 +124,7 @@ def test_the_send_is_written_down_before_the_gateway_is_asked(
 
 
 def test_a_gateway_that_is_not_there_means_certainly_not_sent(start_api: ApiStarter) -> None:
-    """The caller may send again, and is told so by the state."""
+    """The state shows the caller that a retry is safe."""
     answer = start_api(SAK_BASE_URL="http://127.0.0.1:9/api/v1").post(
         "/api/send", {"to": RECIPIENT_PHONE, "text": "hello"}
     )
@@ -135,7 +135,7 @@ def test_a_gateway_that_is_not_there_means_certainly_not_sent(start_api: ApiStar
 
 @pytest.mark.parametrize(("missing", "named"), [("SAK_BASE_URL", "SAK_BASE_URL"), ("SAK_API_KEY", "SAK_API_KEY")])
 def test_without_a_gateway_the_answer_names_what_is_missing(start_api: ApiStarter, missing: str, named: str) -> None:
-    """Reading works without SAK; whoever wants to send is told what to set."""
+    """Reading works without SAK. The response to a send names the missing variables."""
     sender = start_api(**{missing: ""})
     answer = sender.post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"})
 
@@ -147,7 +147,7 @@ def test_without_a_gateway_the_answer_names_what_is_missing(start_api: ApiStarte
 def test_a_number_that_no_message_can_have_is_not_taken_for_one(
     sending_client: ApiClient, history: HistoryWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The message was sent; that its number is unusable must not lose it."""
+    """The message was sent. An unusable number in the response must not lose it."""
     monkeypatch.setattr("dev.gateway.state._new_message_id", lambda: "3EB0\0")
     answer = sending_client.post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"})
 
@@ -159,7 +159,7 @@ def test_a_number_that_no_message_can_have_is_not_taken_for_one(
 def test_a_rate_limit_says_when_to_try_again(
     gateway: PretendGateway, lend_api: ApiStarter, headers: dict[str, str], seconds: str
 ) -> None:
-    """The sender's program waits by the header, and not by the sentence."""
+    """Programs wait for the time in the header and do not parse the message."""
     sender = lend_api(replace(FAST_TIMEOUTS, max_attempts=1))
     gateway.misbehave(Misbehaviour("answer", status=429, code="RATE_LIMIT", headers=headers))
     response = sender.post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"})
@@ -172,7 +172,7 @@ def test_a_rate_limit_says_when_to_try_again(
 def test_a_failed_file_says_the_same_of_every_kind(
     gateway: PretendGateway, sending_client: ApiClient, kind: str
 ) -> None:
-    """SAK answers 500 for images and videos and 200 for documents: not the sender's concern."""
+    """SAK returns 500 for images and videos and 200 for documents. Clients do not need to know this."""
     contents = {
         "image": b"\x89PNG\r\n\x1a\n" + bytes(8),
         "document": b"%PDF-1.7",

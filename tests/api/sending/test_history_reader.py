@@ -1,4 +1,4 @@
-"""The reader of SAK's list of sent messages: its intervals, its range, and the rows of its entries."""
+"""Tests the reader of SAK's list of sent messages: its intervals, its range, and the rows of its entries."""
 
 import time
 from collections.abc import Iterator
@@ -35,20 +35,20 @@ def reader(database_url: str, gateway: PretendGateway) -> Iterator[HistoryReader
 
 
 def read(reader: HistoryReader, history: HistoryWriter) -> int | None:
-    """The result of a read that is due."""
+    """Return the result of a read that is due."""
     reader.read()
     history.execute("UPDATE gateway_history_reads SET next_read_at = now()")
     return reader.read()
 
 
 def pause(history: HistoryWriter) -> int:
-    """Seconds until the next read."""
+    """Return the number of seconds until the next read."""
     ((seconds,),) = history.rows("SELECT round(extract(epoch FROM next_read_at - now())) FROM gateway_history_reads")
     return int(seconds)
 
 
 def age(gateway: PretendGateway, seconds: float = 300) -> None:
-    """Sets the ages of the entries of SAK's list, oldest first."""
+    """Set the ages of the entries of SAK's list, oldest first."""
     sent = gateway.state.sent_messages()
     times = [time.time() - seconds - 0.001 * (len(sent) - number) for number in range(len(sent))]
     gateway.state._history[:] = [  # pyright: ignore[reportPrivateUsage] - the gateway has no clock to turn
@@ -67,7 +67,7 @@ def outgoing(history: HistoryWriter) -> list[tuple[str, str, str | None]]:
 def test_a_message_of_another_client_is_a_row_and_ends_the_waiting(
     reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter, lend_api: ApiStarter
 ) -> None:
-    """The owner answers with another program of the gateway, which sends no event about it."""
+    """The owner answers with another client of the gateway, which sends no event about it."""
     asked_at = time.time_ns() // 1_000_000 - 600_000
     history.store(replace(message_fact("price?", address=RECIPIENT_PHONE), time=asked_at), session=SESSION_ID)
     api = lend_api()
@@ -90,7 +90,7 @@ def test_a_message_of_another_client_is_a_row_and_ends_the_waiting(
 def test_our_own_sends_are_in_the_list_and_are_no_second_row(
     reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter, lend_api: ApiStarter
 ) -> None:
-    """Every send of ours is an entry there, too."""
+    """The list also contains every message that we sent."""
     assert lend_api().post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"}).status_code == 200
     age(gateway)
 
@@ -101,7 +101,7 @@ def test_our_own_sends_are_in_the_list_and_are_no_second_row(
 def test_a_send_whose_answer_was_lost_is_left_to_be_reconciled(
     reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter, lend_api: ApiStarter
 ) -> None:
-    """It is shown as unknown already; a row from the list beside it would be the same message twice."""
+    """The send is already shown as unknown. A row from the list would show the same message twice."""
     gateway.misbehave(Misbehaviour("hang_after"))
     api = lend_api(SHORT_TIMEOUTS)
     send_id = UUID(api.post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"}).json()["data"]["send_id"])
@@ -117,7 +117,7 @@ def test_a_send_whose_answer_was_lost_is_left_to_be_reconciled(
 def test_what_may_still_be_waiting_for_its_answer_is_read_later(
     reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
-    """SAK lists a message while the call that sent it may still be running in our own process."""
+    """SAK lists a message while the call that sends it may still be running in our own process."""
     gateway.state.send(RECIPIENT_PHONE, "text", "one", None, None)
     age(gateway, 30)
     early = read(reader, history)
@@ -129,7 +129,7 @@ def test_what_may_still_be_waiting_for_its_answer_is_read_later(
 def test_a_long_list_is_read_over_several_turns_and_then_seldom(
     reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
-    """Five pages a turn; what is sent meanwhile moves the list and is not missed."""
+    """A turn reads five pages. Messages that are sent meanwhile move the list and are not missed."""
     for _ in range(620):
         gateway.state.send(RECIPIENT_PHONE, "text", "hello", None, None)
     age(gateway, 3600)
@@ -149,7 +149,7 @@ def test_a_long_list_is_read_over_several_turns_and_then_seldom(
 def test_it_reads_when_it_is_time_and_only_one_process_does(
     reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
-    """The first read comes an interval after the start, so that a process that crashes at once asks nothing."""
+    """The first read occurs one interval after the start, so a process that crashes at once sends no request."""
     started = reader.read()
     calls_at_start = gateway.call_count(CALL)
     history.execute("UPDATE gateway_history_reads SET next_read_at = now()")
@@ -163,7 +163,7 @@ def test_it_reads_when_it_is_time_and_only_one_process_does(
 def test_errors_make_it_ever_rarer_and_an_answer_ends_that(
     status: int, reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
-    """A key that SAK does not accept would else be refused for ever, a request of the limit each time."""
+    """Otherwise, a key that SAK does not accept would use up the rate limit for ever."""
     pauses: list[int] = []
     for _ in range(7):
         gateway.misbehave(Misbehaviour("answer", status=status, code="BAD"))
@@ -185,7 +185,7 @@ def test_a_rate_limit_is_obeyed(reader: HistoryReader, gateway: PretendGateway, 
 def test_it_runs_in_the_api_where_a_key_and_a_session_are_set(
     start_api: ApiStarter, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
-    """It needs a key and a session; 0 turns it off."""
+    """It needs a key and a session. 0 disables it."""
     for off in ({"SAK_HISTORY_SECONDS": "0"}, {"SAK_API_KEY": ""}, {"SAK_SESSION_ID": ""}):
         start_api(**off).get("/readyz")
     assert history.rows("SELECT session_id FROM gateway_history_reads") == []
@@ -199,7 +199,10 @@ def test_it_runs_in_the_api_where_a_key_and_a_session_are_set(
 def test_a_running_api_shows_and_announces_what_another_client_sent(
     start_api: ApiStarter, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
-    """From the gateway's list over HTTP to a reader of the change feed; an idle api looks every five seconds."""
+    """The message passes from the gateway's list over HTTP to a reader of the change feed.
+
+    An idle api reads every 5 s.
+    """
     gateway.state.send(RECIPIENT_PHONE, "document", "", None, None)
     age(gateway)
     api = start_api()
@@ -215,7 +218,7 @@ def test_a_running_api_shows_and_announces_what_another_client_sent(
 
 
 def test_it_is_never_hasty() -> None:
-    """SAK allows 100 requests a minute for everything."""
+    """SAK allows 100 requests a minute in total."""
     named = {"DATABASE_URL": "postgresql://", "API_TOKEN": "made-up-token-0123456789"}
 
     with pytest.raises(SettingsError, match="SAK_HISTORY_SECONDS must be 0 or at least 60"):

@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a client that lost the answer may ask again."""
+"""Tests `Idempotency-Key`, with which a client that lost the response may repeat its request."""
 
 import threading
 import uuid
@@ -24,7 +24,7 @@ def post(sender: ApiClient, key: str, text: str = "hello", to: str = RECIPIENT_P
 def test_two_hundred_sends_at_once_with_twenty_keys_go_out_twenty_times(
     gateway: PretendGateway, sending_client: ApiClient, history: HistoryWriter
 ) -> None:
-    """A retry storm after a network hiccup must not become a storm of messages."""
+    """Many retries after a network failure must not send many messages."""
     barrier = threading.Barrier(200)
 
     def one(number: int) -> tuple[int, str]:
@@ -46,7 +46,7 @@ def test_two_hundred_sends_at_once_with_twenty_keys_go_out_twenty_times(
 def test_the_same_request_again_gets_the_same_answer_after_a_restart_too(
     gateway: PretendGateway, start_api: ApiStarter
 ) -> None:
-    """The client may come back to another process."""
+    """The client may reach another process."""
     first = post(start_api(), "k")
     second = post(start_api(), '"k"', to=f"+{RECIPIENT_PHONE[:2]} {RECIPIENT_PHONE[2:]}")
 
@@ -58,7 +58,7 @@ def test_the_same_request_again_gets_the_same_answer_after_a_restart_too(
 
 
 def test_the_same_key_for_something_else_is_refused(gateway: PretendGateway, sending_client: ApiClient) -> None:
-    """Answering with the first message's outcome would hide that the second was never sent."""
+    """If it returned the outcome of the first message, the client would not know that the second was never sent."""
     post(sending_client, "k")
     other_text = post(sending_client, "k", text="another")
     other_number = post(sending_client, "k", to="919811000008")
@@ -75,7 +75,7 @@ def test_the_same_key_for_something_else_is_refused(gateway: PretendGateway, sen
 def test_a_repeated_key_gets_the_outcome_of_the_first_request(
     fault: Misbehaviour, http: int, gateway: PretendGateway, lend_api: ApiStarter
 ) -> None:
-    """Above all an unknown send: nothing sends it again by itself."""
+    """Above all, an unknown send is never repeated automatically."""
     sender = lend_api(SHORT_TIMEOUTS)
     gateway.misbehave(fault)
 
@@ -89,7 +89,7 @@ def test_a_repeated_key_gets_the_outcome_of_the_first_request(
 def test_a_copy_waits_for_the_first_ones_answer_also_in_another_process(
     gateway: PretendGateway, start_api: ApiStarter
 ) -> None:
-    """A client that gets "in progress" repeats its request; one that gets the answer stops."""
+    """A client that receives "in progress" repeats its request. One that receives the outcome stops."""
     one, other = start_api(), start_api()
     gateway.misbehave(Misbehaviour("slow", seconds=1.0))
 
@@ -104,7 +104,7 @@ def test_a_copy_waits_for_the_first_ones_answer_also_in_another_process(
 def test_a_key_is_forgotten_after_a_day(
     gateway: PretendGateway, sending_client: ApiClient, history: HistoryWriter
 ) -> None:
-    """The time that the documentation states; a key reused later is another request."""
+    """The documentation states this period. After it, the same key is a new request."""
     post(sending_client, "k")
     history.execute("UPDATE sends SET created_at = now() - interval '23 hours 59 minutes'")
     replayed = post(sending_client, "k")
@@ -116,7 +116,7 @@ def test_a_key_is_forgotten_after_a_day(
 
 
 def test_without_a_key_every_request_is_a_message(gateway: PretendGateway, sending_client: ApiClient) -> None:
-    """ "ok" twice is what people write."""
+    """People send "ok" twice on purpose."""
     for _ in range(2):
         assert sending_client.post("/api/send", {"to": RECIPIENT_PHONE, "text": "ok"}).status_code == 200
 
@@ -127,7 +127,7 @@ def test_without_a_key_every_request_is_a_message(gateway: PretendGateway, sendi
     "key", ["", '"', '""', "a b", '"unfinished', "x" * 256, '"a";b=1', "ключ".encode().decode("latin-1")]
 )
 def test_a_key_that_is_none_is_refused(key: str, gateway: PretendGateway, sending_client: ApiClient) -> None:
-    """Sending without the protection that was asked for would be worse."""
+    """It would be worse to send without the requested protection."""
     answer = post(sending_client, key)
 
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_idempotency_key")
@@ -135,7 +135,7 @@ def test_a_key_that_is_none_is_refused(key: str, gateway: PretendGateway, sendin
 
 
 def test_a_request_that_was_refused_leaves_its_key_free(gateway: PretendGateway, sending_client: ApiClient) -> None:
-    """Nothing was sent, so the corrected request is the first."""
+    """Nothing was sent, so the corrected request counts as the first."""
     key = uuid.uuid4().hex
     refused = post(sending_client, key, to="123")
     corrected = post(sending_client, key)
@@ -147,7 +147,7 @@ def test_a_request_that_was_refused_leaves_its_key_free(gateway: PretendGateway,
 def test_a_database_that_restarts_between_call_and_answer_loses_nothing(
     gateway: PretendGateway, start_api: ApiStarter, history: HistoryWriter
 ) -> None:
-    """The gateway reports its answer only once, so it is recorded as soon as PostgreSQL is back."""
+    """The gateway reports its answer only once, so it is recorded as soon as PostgreSQL is available again."""
     sender = start_api(replace(FAST_TIMEOUTS, total=10.0))
     kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'sends %%'"
 

@@ -1,4 +1,4 @@
-"""Reconciles a send with SAK's own list on request."""
+"""Tests that a send is reconciled with SAK's own list on request."""
 
 from dataclasses import replace
 from typing import Any
@@ -24,7 +24,7 @@ def lost(
     to: str = RECIPIENT_PHONE,
     **more: Any,  # noqa: ANN401 - fields of a Misbehaviour
 ) -> str:
-    """Makes a send whose outcome is unknown; returns its id."""
+    """Make a send with an unknown outcome, and return its id."""
     gateway.misbehave(Misbehaviour(fault, **more))  # pyright: ignore[reportArgumentType] - a kind
     answer = sender.post("/api/send", {"to": to, "text": "hello"})
     assert answer.status_code == 504
@@ -38,7 +38,7 @@ def reconciled(sender: ApiClient, send_id: str) -> dict[str, Any]:
 
 
 def age(memory: GatewayState, seconds: int) -> None:
-    """Shifts the times of SAK's list."""
+    """Shift the times of SAK's list."""
     memory._history[:] = [  # pyright: ignore[reportPrivateUsage] - the gateway has no clock to turn
         replace(sent, created_at=f"2026-01-01T00:00:{seconds:02d}") for sent in memory.sent_messages()
     ]
@@ -47,7 +47,7 @@ def age(memory: GatewayState, seconds: int) -> None:
 def test_an_unknown_send_that_went_out_becomes_the_message_that_it_was(
     gateway: PretendGateway, hasty: ApiClient
 ) -> None:
-    """One entry of SAK's list can be meant, so it is; its acks find it from then on."""
+    """Exactly one entry of SAK's list matches, so the send gets its id, and later acknowledgements find it."""
     send_id = lost(gateway, hasty)
     data = reconciled(hasty, send_id)
     (shown,) = hasty.get_data(f"/api/chats/{RECIPIENT_PHONE}")["messages"]
@@ -70,7 +70,7 @@ def test_an_entry_that_was_queued_or_failed_says_so(
     gateway: PretendGateway,
     hasty: ApiClient,
 ) -> None:
-    """Both are an end, of a kind: what failed may be sent again."""
+    """Both are final outcomes. A failed message may be sent again."""
     data = reconciled(hasty, lost(gateway, hasty, outcome=outcome))
 
     assert (data["settled"], data["status"]) == (True, status)
@@ -79,7 +79,7 @@ def test_an_entry_that_was_queued_or_failed_says_so(
 def test_failed_because_sak_gave_up_waiting_stays_unknown(
     gateway: PretendGateway, hasty: ApiClient, history: HistoryWriter
 ) -> None:
-    """SAK calls failed what may have gone out after 25 seconds."""
+    """SAK reports failed after 25 seconds, although the message may have been sent."""
     send_id = lost(gateway, hasty, outcome="failed")
     history.execute("UPDATE sends SET completed_at = created_at + interval '25 seconds'")
     data = reconciled(hasty, send_id)
@@ -89,7 +89,7 @@ def test_failed_because_sak_gave_up_waiting_stays_unknown(
 
 
 def test_without_an_entry_nothing_is_settled(gateway: PretendGateway, hasty: ApiClient) -> None:
-    """That SAK has no entry yet does not prove that it will not."""
+    """If SAK has no entry yet, one may still appear."""
     data = reconciled(hasty, lost(gateway, hasty, "hang"))
 
     assert (data["settled"], data["status"]) == (False, "unknown")
@@ -106,7 +106,7 @@ def test_entries_of_another_number_type_or_time_are_not_meant(gateway: PretendGa
 
 
 def test_entries_that_other_sends_have_are_not_meant(gateway: PretendGateway, hasty: ApiClient) -> None:
-    """The same words a minute before went out under a number that is known."""
+    """The same text was sent a minute earlier under a number that is known."""
     hasty.post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"})
     lost_one = lost(gateway, hasty, "hang")
 
@@ -115,7 +115,7 @@ def test_entries_that_other_sends_have_are_not_meant(gateway: PretendGateway, ha
 
 
 def test_two_sends_and_one_entry_are_left_alone(gateway: PretendGateway, hasty: ApiClient) -> None:
-    """Which of the two it was cannot be told, and a wrong guess says that the other one did not go out."""
+    """It is unknown which of the two sends it was. A wrong guess would mark the other as not sent."""
     one, two = lost(gateway, hasty), lost(gateway, hasty, "hang")
 
     for send_id in (one, two):
@@ -125,7 +125,7 @@ def test_two_sends_and_one_entry_are_left_alone(gateway: PretendGateway, hasty: 
 
 
 def test_two_entries_are_left_alone(gateway: PretendGateway, hasty: ApiClient) -> None:
-    """Another program sent to the same number meanwhile."""
+    """Another program may have sent to the same number meanwhile."""
     gateway.state.send(RECIPIENT_PHONE, "text", "from elsewhere", None, None)
     data = reconciled(hasty, lost(gateway, hasty))
 
@@ -134,7 +134,7 @@ def test_two_entries_are_left_alone(gateway: PretendGateway, hasty: ApiClient) -
 
 
 def test_a_queued_send_is_never_paired_by_a_machine(gateway: PretendGateway, hasty: ApiClient) -> None:
-    """Nothing ties the queue's number to the message's: what goes out later is a message of its own."""
+    """Nothing connects the number in the queue to that of the message, which appears later as a separate message."""
     gateway.state.connected = False
     queued = hasty.post("/api/send", {"to": RECIPIENT_PHONE, "text": "later"})
     gateway.state.send_queued()
@@ -147,7 +147,7 @@ def test_a_queued_send_is_never_paired_by_a_machine(gateway: PretendGateway, has
 
 
 def test_a_send_can_be_asked_about(gateway: PretendGateway, hasty: ApiClient) -> None:
-    """A client that got 504 can read the send later."""
+    """A client that received 504 can request the state of the send later."""
     send_id = lost(gateway, hasty)
 
     assert hasty.get_data(f"/api/sends/{send_id}")["status"] == "unknown"

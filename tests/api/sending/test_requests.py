@@ -1,4 +1,4 @@
-"""Recipients and contents of sends, and requests that are refused before anything is stored."""
+"""Tests recipients and contents of sends, and requests that are refused before anything is stored."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ from tests.support.sending_api import RECIPIENT_PHONE, SESSION_ID, ApiStarter
 def test_the_question_is_stored_in_the_chat_that_the_answer_comes_to(
     to: object, gateway: PretendGateway, sending_client: ApiClient, history: HistoryWriter
 ) -> None:
-    """SAK dials what is left of `to`; a chat under another spelling would never see the reply."""
+    """SAK dials the digits of `to`. A chat under another spelling would never contain the reply."""
     assert sending_client.post("/api/send", {"to": to, "text": "hello"}).status_code == 200
     history.store(message_fact("yes?", address=RECIPIENT_PHONE), session=SESSION_ID)
 
@@ -37,7 +37,7 @@ def test_the_question_is_stored_in_the_chat_that_the_answer_comes_to(
 def test_a_private_identity_is_sent_to_by_its_phone(
     gateway: PretendGateway, sending_client: ApiClient, history: HistoryWriter
 ) -> None:
-    """A dashboard answers the chat that it shows, whatever its address."""
+    """A dashboard can answer any chat that it shows, whatever its address is."""
     history.store(message_fact(address=SENDER_LID), alias_fact(phone=RECIPIENT_PHONE), session=SESSION_ID)
 
     assert sending_client.post("/api/send", {"to": SENDER_LID, "text": "hello"}).status_code == 200
@@ -47,7 +47,7 @@ def test_a_private_identity_is_sent_to_by_its_phone(
 def test_a_number_with_two_national_spellings_is_dialled_as_its_messages_come(
     gateway: PretendGateway, sending_client: ApiClient, history: HistoryWriter
 ) -> None:
-    """WhatsApp knows a Brazilian mobile by one of them only, and the other reaches nobody."""
+    """WhatsApp knows a Brazilian mobile number by one spelling only. A message to the other reaches nobody."""
     standard, before = "5511900000001", "551100000001"
     history.store(message_fact(address=before), alias_fact(before, standard), session=SESSION_ID)
 
@@ -80,7 +80,7 @@ def test_a_number_with_two_national_spellings_is_dialled_as_its_messages_come(
 def test_an_impossible_recipient_is_refused_at_once(
     to: object, code: str, gateway: PretendGateway, sending_client: ApiClient, history: HistoryWriter
 ) -> None:
-    """SAK would strip what it does not know, and dial what is left."""
+    """SAK would remove unknown characters and dial the rest."""
     answer = sending_client.post("/api/send", {"to": to, "text": "hello"})
 
     assert (answer.status_code, answer.json()["code"]) == (400, code)
@@ -99,14 +99,14 @@ def test_a_text_that_cannot_be_kept_is_refused(text: Any, gateway: PretendGatewa
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b'"x"', b"\xff", b"[" * 100_000])
 def test_a_body_that_is_no_json_object_is_refused(body: bytes, sending_client: ApiClient) -> None:
-    """Never a 500."""
+    """Invalid input must never cause a 500."""
     answer = sending_client.http.post(f"{sending_client.url}/api/send", data=body, timeout=30)
 
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_json")
 
 
 def test_the_guides_own_curl_line_sends(sending_client: ApiClient) -> None:
-    """Its readers paste it, and some leave out the content type."""
+    """Readers paste this command, and some omit the content type."""
     answer = sending_client.http.post(
         f"{sending_client.url}/api/send",
         data='{"to":"919876543210","text":"Your order has been confirmed!"}',
@@ -121,7 +121,7 @@ def test_the_guides_own_curl_line_sends(sending_client: ApiClient) -> None:
 def test_only_the_configured_session_is_sent_from(
     gateway: PretendGateway, sending_client: ApiClient, start_api: ApiStarter
 ) -> None:
-    """A session's own key sends from its own session, whatever it is told: the send would be kept in the wrong chat."""
+    """A session's own key always sends from that session, so the send would be stored in the wrong chat."""
     other = {"to": RECIPIENT_PHONE, "text": "hello", "session_id": "another"}
     wrong = sending_client.post("/api/send", other)
     named = sending_client.post("/api/send", {**other, "session_id": SESSION_ID})
@@ -137,7 +137,7 @@ def test_only_the_configured_session_is_sent_from(
 def test_a_token_sends_only_from_its_sessions_and_only_with_its_scope(
     gateway: PretendGateway, sending_client: ApiClient, history: HistoryWriter
 ) -> None:
-    """A dashboard's reading token in the wrong hands must not write to customers."""
+    """A stolen read-only token of a dashboard must not be able to write to customers."""
     with connections.open(history.database_url, "test") as connection:
         made = {
             "reads": tokens.create(connection, "reads", ["read"]),
@@ -162,7 +162,7 @@ def test_a_token_sends_only_from_its_sessions_and_only_with_its_scope(
     assert ask("elsewhere", "POST", f"/api/sends/{send_id}/reconcile") == (404, "send_not_found")
     assert ask("reads", "GET", f"/api/sends/{send_id}")[0] == 200
     assert ask("reads", "POST", f"/api/sends/{send_id}/reconcile") == (403, "scope_missing")
-    # A key is its token's own: another one's request under it is another request.
+    # A key belongs to its token. The same key of another token is another request.
     assert sending_client.http.post(
         f"{sending_client.url}/api/send",
         json={"to": RECIPIENT_PHONE, "text": "mine"},

@@ -1,4 +1,4 @@
-"""The answers of sends match the OpenAPI document."""
+"""Tests that the responses to sends match the OpenAPI document."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ def paths(client: ApiClient) -> Any:  # noqa: ANN401 - JSON
 def test_every_answer_to_a_send_is_described_with_its_fields(
     gateway: PretendGateway, sending_client: ApiClient, start_api: ApiStarter
 ) -> None:
-    """Generated clients break on what is missing, above all in the answers that are rare."""
+    """Generated clients fail on missing fields, above all in rare responses."""
     document = sending_client.get("/openapi.json").json()
     described = document["paths"]["/api/send"]["post"]["responses"]
     fields = document["components"]["schemas"]["Send"]["required"]
@@ -38,7 +38,7 @@ def test_every_answer_to_a_send_is_described_with_its_fields(
 
 
 def test_every_field_of_a_send_is_described(gateway: PretendGateway, sending_client: ApiClient) -> None:
-    """The two calls that follow an answer of 202 or 504."""
+    """These are the two calls that follow a response of 202 or 504."""
     gateway.misbehave(Misbehaviour("queued"))
     send_id = sending_client.post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"}).json()["data"]["send_id"]
     one = sending_client.get(f"/api/sends/{send_id}")

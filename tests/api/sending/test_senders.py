@@ -1,4 +1,4 @@
-"""Sends through gateways of `senders.toml`, each by its own interface, with the same states as SAK's."""
+"""Tests sends through gateways of `senders.toml`, each by its own interface, with the same states as SAK's."""
 
 import json
 import time
@@ -24,7 +24,7 @@ WORDS = {
     "gowa": OWN_NUMBER,
     "meta": "105000000000072",
 }
-"""Each gateway's own word for its session."""
+"""Each gateway's own name for its session."""
 PNG = b"\x89PNG\r\n\x1a\nmade up"
 
 
@@ -60,7 +60,7 @@ def send(client: ApiClient, session_id: str, to: str = "919811000011", **fields:
 def test_each_kind_takes_texts_and_files_and_its_answer_makes_the_message(
     client: ApiClient, senders: PretendSenders
 ) -> None:
-    """Of what is sent through Meta, GOWA and wuzapi no event comes: the answer is all there is."""
+    """Meta, GOWA and wuzapi send no event about sent messages, so the response is the only source."""
     for number, (kind, word) in enumerate(WORDS.items()):
         session_id, to = f"{kind}-one:{word}", f"91981100002{number}"
         message_id = WAMID if kind == "meta" else BARE_ID
@@ -85,7 +85,7 @@ def test_each_kind_takes_texts_and_files_and_its_answer_makes_the_message(
 
 
 def test_a_repeated_key_sends_once(client: ApiClient, senders: PretendSenders) -> None:
-    """No gateway of these knows an idempotency key: ours is all there is."""
+    """None of these gateways supports idempotency keys, so only ours prevent duplicates."""
     for _ in range(2):
         response = client.http.post(
             f"{client.url}/api/send",
@@ -115,11 +115,11 @@ REFUSALS: list[tuple[str, tuple[int, dict[str, Any]] | None, int, str | None, st
     ("keyless:x", None, 502, "failed", "not_configured", "base_url of [keyless]"),
     (SESSION_ID, None, 503, None, "sak_not_configured", "SAK_BASE_URL"),
 ]
-"""The session, the gateway's answer, and of ours the HTTP status, the status, the code and some words."""
+"""The session, the gateway's response, and of our response the HTTP status, the status, the code and some words."""
 
 
 def test_a_refusal_is_failed_and_an_unclear_answer_unknown(client: ApiClient, senders: PretendSenders) -> None:
-    """What was certainly not sent may be sent again; anything else never by itself."""
+    """A message that was certainly not sent may be sent again. Any other is never repeated automatically."""
     told: list[tuple[object, ...]] = []
     for session_id, answer, *_, words in REFUSALS:
         senders.answer = answer
@@ -135,7 +135,7 @@ def test_a_refusal_is_failed_and_an_unclear_answer_unknown(client: ApiClient, se
 def test_a_gateway_that_is_added_while_the_api_runs_sends_without_a_restart(
     senders: PretendSenders, tmp_path: Path, start_api: ApiStarter
 ) -> None:
-    """A mistake in the file changes nothing."""
+    """An error in the file changes nothing."""
     file = tmp_path / "senders.toml"
     client = start_api(SHORT_TIMEOUTS, SENDERS_FILE=str(file), SAK_BASE_URL="", SAK_API_KEY="")
     section = f'[late]\nkind = "waha"\nsecrets = ["made-up"]\nbase_url = "{senders.url}/waha"\napi_key = "{KEY}"\n'
@@ -157,7 +157,7 @@ def test_a_gateway_that_is_added_while_the_api_runs_sends_without_a_restart(
 def test_a_failure_that_is_reported_later_is_that_of_the_send_and_of_the_message(
     client: ApiClient, history: HistoryWriter, reason: str | None, words: str
 ) -> None:
-    """Meta takes a message and finds out later that it may not deliver it."""
+    """Meta accepts a message and reports later that it could not be delivered."""
     session_id, to = "meta-one:105000000000072", "919811000011"
     _, body = send(client, session_id)
     history.store(Ack(WAMID, "failed", to, None, reason), session=session_id)
@@ -173,13 +173,13 @@ def test_a_failure_that_is_reported_later_is_that_of_the_send_and_of_the_message
 
 
 def echo(send_text: str = "Ready", message_id: str = "3EB0ECH0", to: str = "919811000011") -> Message:
-    """What a gateway reports about a message that it sent."""
+    """Return the event that a gateway sends about a message that it sent."""
     now = time.time_ns() // 1_000_000
     return Message(to, "outgoing", message_id, now, "text", "conversation", "complete", text=send_text)
 
 
 def unknown_send(client: ApiClient, senders: PretendSenders, session_id: str = "waha-one:default") -> str:
-    """The id of a send whose answer was lost."""
+    """Return the id of a send without a response."""
     senders.loses_answers = True
     status, body = send(client, session_id)
     senders.loses_answers = False
@@ -191,7 +191,7 @@ def unknown_send(client: ApiClient, senders: PretendSenders, session_id: str = "
 def test_an_event_about_a_send_without_an_answer_settles_it(
     client: ApiClient, senders: PretendSenders, history: HistoryWriter
 ) -> None:
-    """One that may be another's does not."""
+    """An event that may belong to another send does not."""
     send_id = unknown_send(client, senders)
     history.store(echo("Another text", "3EB0A"), echo(), session="waha-one:default")
 
@@ -212,7 +212,7 @@ def test_an_event_about_a_send_without_an_answer_settles_it(
 def test_a_status_of_meta_names_the_send_that_it_belongs_to(
     client: ApiClient, senders: PretendSenders, history: HistoryWriter
 ) -> None:
-    """Meta's statuses have no text, but repeat what the request gave them."""
+    """Meta's statuses contain no text, but they repeat an identifier from the request."""
     session_id, to = "meta-one:105000000000072", "919811000011"
     send_id, twin = (unknown_send(client, senders, session_id) for _ in range(2))
     [reference, _] = [request.fields["biz_opaque_callback_data"] for request in senders.sends()]
@@ -237,7 +237,7 @@ def test_a_status_of_meta_names_the_send_that_it_belongs_to(
 def test_a_gateway_s_list_tells_what_became_of_a_send_or_nothing_can(
     client: ApiClient, senders: PretendSenders, kind: str, *, settled: bool, words: str
 ) -> None:
-    """A gateway that reports nothing of what it sends may still list it."""
+    """A gateway that sends no events about sent messages may still list them."""
     send_id = unknown_send(client, senders, f"{kind}-one:{WORDS[kind]}")
     without = client.post(f"/api/sends/{send_id}/reconcile").json()["data"]
     senders.listed = ["Ready", "Something else"]

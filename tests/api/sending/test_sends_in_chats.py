@@ -1,4 +1,4 @@
-"""Sends among the messages of a chat, and in the feed of changes."""
+"""Tests sends among the messages of a chat, and in the change feed."""
 
 import itertools
 import random
@@ -25,7 +25,7 @@ def queue(history: HistoryWriter, text: str, at: int, gateway: str | None = None
 
 
 def pages(client: ApiClient, direction: str, **wanted: str | int) -> list[str]:
-    """Every text of the chat, page by page, in the order of the chat."""
+    """Return every text of the chat, page by page, in the order of the chat."""
     texts: list[list[str]] = []
     position: dict[str, str] = {}
     if direction == "after":
@@ -49,7 +49,7 @@ def pages(client: ApiClient, direction: str, **wanted: str | int) -> list[str]:
 def test_pages_hold_messages_and_sends_in_their_order_without_gap_or_repeat(
     history: HistoryWriter, client: ApiClient
 ) -> None:
-    """A send that is no message yet must not make a page skip or repeat what is around it."""
+    """A send that is not a message yet must not make a page skip or repeat its neighbours."""
     chance = random.Random(7)
     times = [chance.randrange(6) * 1000 for _ in range(24)]
     for number, at in enumerate(times):
@@ -68,7 +68,7 @@ def test_pages_hold_messages_and_sends_in_their_order_without_gap_or_repeat(
 
 
 def test_filters_apply_to_sends(history: HistoryWriter, client: ApiClient) -> None:
-    """A queued text is outgoing and a text."""
+    """A queued text counts as outgoing, and as a text."""
     history.store(message_fact("in"), session="s1")
     queue(history, "out", 1000)
 
@@ -80,7 +80,7 @@ def test_filters_apply_to_sends(history: HistoryWriter, client: ApiClient) -> No
 
 
 def test_a_reader_can_mark_read_up_to_a_send(history: HistoryWriter, client: ApiClient) -> None:
-    """The last thing that a page shows may be what we queued."""
+    """The last entry of a page may be a queued send."""
     history.store(message_fact("in", 0), session="s1")
     queue(history, "out", 1000, gateway="q1")
     history.store(message_fact("later", 2000), session="s1")
@@ -91,7 +91,7 @@ def test_a_reader_can_mark_read_up_to_a_send(history: HistoryWriter, client: Api
 
 
 def test_a_send_has_every_field_that_a_message_has(history: HistoryWriter, client: ApiClient) -> None:
-    """A dashboard draws both with one piece of code."""
+    """A dashboard displays both with the same code."""
     history.store(message_fact("in"), session="s1")
     queue(history, "out", 1000)
 
@@ -104,7 +104,7 @@ def test_a_send_has_every_field_that_a_message_has(history: HistoryWriter, clien
 def test_the_feed_tells_each_state_of_a_send_with_what_the_chat_shows(
     gateway: PretendGateway, sending_client: ApiClient
 ) -> None:
-    """A dashboard replaces the pending send by its message, because both have the send's id."""
+    """A dashboard replaces the pending send with its message, because both have the send's id."""
     gateway.misbehave(Misbehaviour("queued"))
     since = sending_client.get_data("/api/changes")["cursor"]
     queued = sending_client.post("/api/send", {"to": SENDER_PHONE, "text": "one"}).json()["data"]["send_id"]

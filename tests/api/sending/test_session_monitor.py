@@ -1,4 +1,4 @@
-"""The session monitor: its checks, their intervals, and the outages in a chat."""
+"""Tests the session monitor: its checks, their intervals, and the outages in a chat."""
 
 import time
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def watch(database_url: str, gateway: PretendGateway) -> Iterator[SessionMonitor
 
 
 def pause(history: HistoryWriter) -> int:
-    """Seconds until the next check."""
+    """Return the number of seconds until the next check."""
     ((seconds,),) = history.rows("SELECT round(extract(epoch FROM next_check_at - now())) FROM session_checks")
     return int(seconds)
 
@@ -59,7 +59,7 @@ def test_it_looks_when_it_is_time_and_not_before(
 def test_it_looks_ever_less_often_while_the_session_is_away(
     watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
-    """Asking can make SAK reconnect: a storm of that would keep the session away."""
+    """Each check can make SAK reconnect. Many reconnects would keep the session disconnected."""
     gateway.state.connected = False
     pauses: list[int] = []
     for _ in range(7):
@@ -85,7 +85,7 @@ def test_it_looks_ever_less_often_while_the_session_is_away(
 def test_only_what_says_something_of_the_session_is_evidence(
     fault: Misbehaviour, outages: list[Any], watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
-    """A rate limit and a wrong token are no outage, and both are a reason to wait."""
+    """A rate limit and a wrong token are not outages, but both are reasons to wait."""
     gateway.misbehave(fault)
     watch.poll()
 
@@ -111,7 +111,7 @@ def test_an_outage_ends_when_the_session_connected_and_not_at_the_next_look(
 def test_the_status_gives_the_session_its_state_name_and_number(
     watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter, lend_api: ApiStarter
 ) -> None:
-    """SAK sends no event of a session, so without the status neither is ever known."""
+    """SAK sends no event about a session, so only the status provides them."""
     look(watch, history)
     gateway.state.connected = False
     look(watch, history)
@@ -126,7 +126,7 @@ def test_the_status_gives_the_session_its_state_name_and_number(
 def test_the_newer_of_an_event_and_the_status_says_the_number_and_the_state(
     watch: SessionMonitor, history: HistoryWriter, gateway: PretendGateway, lend_api: ApiStarter
 ) -> None:
-    """A session that is paired anew has another number, whoever says so first."""
+    """A session that is paired again has another number, which either source may report first."""
     now = time.time_ns() // 1_000_000
     look(watch, history)
     history.store(SessionReport("connecting", "919800000007", now + 60_000), session=SESSION_ID)
@@ -144,7 +144,7 @@ def test_the_newer_of_an_event_and_the_status_says_the_number_and_the_state(
 def test_a_time_that_cannot_be_true_ends_no_outage(
     said: str | None, watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
-    """A gateway whose clock is wrong would put the end before the outage, or into the future."""
+    """If the gateway's clock is wrong, the end would be before the outage or in the future."""
     gateway.state.connected = False
     look(watch, history)
     gateway.state.connected = True
@@ -158,7 +158,7 @@ def test_a_time_that_cannot_be_true_ends_no_outage(
 def test_the_numbers_say_whether_the_gateway_answers_by_itself(
     watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter, lend_api: ApiStarter
 ) -> None:
-    """It reports none of these answers, so whoever got one is still counted as waiting."""
+    """The gateway does not report its automatic replies, so contacts who received one still count as waiting."""
     client = lend_api()
     unknown = client.get_data("/api/stats")["auto_replies"]
     gateway.state.auto_reply_enabled = True
@@ -176,7 +176,7 @@ def test_the_numbers_say_whether_the_gateway_answers_by_itself(
 
 
 def test_a_chat_says_when_messages_may_be_missing(start_api: ApiStarter, history: HistoryWriter) -> None:
-    """An empty hour in a conversation looks like silence, and may be a gateway that was away."""
+    """An hour without messages looks like silence, although the gateway may have been unavailable."""
     history.store(message_fact("before"), message_fact("after", 7_200_000), session=SESSION_ID)
     history.execute(
         "INSERT INTO outages (session_id, kind, connected_at, first_at, last_at, ended_at, reason)"
@@ -197,7 +197,7 @@ def test_a_chat_says_when_messages_may_be_missing(start_api: ApiStarter, history
 
 
 def test_it_is_off_unless_asked_for_and_never_hasty(start_api: ApiStarter, gateway: PretendGateway) -> None:
-    """SAK allows 100 requests a minute for everything."""
+    """SAK allows 100 requests a minute in total."""
     start_api().get("/readyz")
     named = {"DATABASE_URL": "postgresql://", "API_TOKEN": "made-up-token-0123456789"}
 
