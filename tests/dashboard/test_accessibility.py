@@ -1,4 +1,4 @@
-"""Everybody can read it: axe-core on every view, in light and in dark."""
+"""Tests accessibility: runs axe-core on every view, in light and in dark mode."""
 
 from collections.abc import Callable
 
@@ -91,7 +91,7 @@ VIEWS = (
 
 @pytest.fixture
 def populated_history(history: HistoryWriter) -> None:
-    """Something of everything."""
+    """Create a history with an example of everything."""
     history.store(
         name_fact("Asha"),
         message_fact("hello", 0, id="a"),
@@ -136,7 +136,7 @@ def populated_history(history: HistoryWriter) -> None:
     ids=lambda view: view.__name__,
 )
 def test_no_serious_obstacle_on_any_view(browser: Browser, api_url: str, view: Callable[[BrowserUser], None]) -> None:
-    """Names, roles, contrast, focus order: what a machine can find, it does not find."""
+    """The audit covers names, roles, contrast and the order of focus, as far as a program can check them."""
     with open_browser_user(browser, api_url, reduced_motion="reduce") as somebody:
         view(somebody)
         for scheme in ("light", "dark"):
@@ -146,7 +146,7 @@ def test_no_serious_obstacle_on_any_view(browser: Browser, api_url: str, view: C
 
 
 def test_the_audit_finds_what_is_wrong(browser: Browser, api_url: str) -> None:
-    """An audit that finds nothing may not be running at all."""
+    """If an audit finds nothing, it may not be running at all."""
     with open_browser_user(browser, api_url) as somebody:
         somebody.sign_in()
         somebody.page.evaluate(

@@ -1,4 +1,4 @@
-"""Two gateways on one number: one list without double chats, and a line on what only one of them told."""
+"""Tests two gateways on one number: a list without duplicate chats, and a note on messages that only one delivered."""
 
 import time
 
@@ -31,7 +31,7 @@ def test_a_message_of_one_of_two_gateways_says_so(browser_user: BrowserUser, his
     expect(page.locator(".partly")).to_have_text("1 of 2 sessions delivered this")
     partly = page.locator("li.in", has_text="text 2").locator(".partly")
     expect(partly).to_have_attribute("title", "Not delivered by +91 98000 00000 (shop:default)")
-    # Both sessions are the shop's: the name of the gateway tells them apart.
+    # Both sessions belong to the shop, so the names of the gateways distinguish them.
     page.evaluate(
         """async () => {
             const { csrf } = (await (await fetch("/api/session")).json()).data;

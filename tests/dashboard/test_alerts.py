@@ -1,4 +1,4 @@
-"""Notifications, and the page as something that is installed."""
+"""Tests notifications, and the page as an installed application."""
 
 import json
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ SUBSCRIBED = """
     };
 }
 """
-"""The browser's own push service is on the Internet."""
+"""A replacement for the browser's own push service, which is on the Internet."""
 RECORDED = """
 self.log = [];
 const show = self.registration.showNotification.bind(self.registration);
@@ -46,7 +46,7 @@ const all = self.clients.matchAll.bind(self.clients);
 const unfocused = (one) => ({ focused: false, postMessage: (data) => one.postMessage(data), focus: async () => one });
 self.clients.matchAll = async (options) => (await all(options)).map(unfocused);
 """
-"""Without a screen, every page has the focus."""
+"""A replacement for the focus, because every page has it without a screen."""
 SHOWN = """async () => {
     const worker = await navigator.serviceWorker.getRegistration();
     return (await worker.getNotifications()).map((one) => [one.title, one.body]);
@@ -68,7 +68,7 @@ KEPT = """async () => {
 
 @pytest.fixture(scope="module")
 def browser(browser: Browser) -> Iterator[Browser]:
-    """The whole Chromium: the shell without windows grants no notifications."""
+    """Return a full Chromium, because the headless shell grants no notifications."""
     requirements.require("notifications")
     whole = browser.browser_type.launch(executable_path=requirements.WHOLE_CHROMIUM, args=list(ARGUMENTS))
     yield whole
@@ -83,7 +83,7 @@ def push_service() -> Iterator[PushService]:
 
 @pytest.fixture
 def url(database_url: str) -> Iterator[str]:
-    """An API that notifies devices."""
+    """Return an API that notifies devices."""
     with running_api({"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN, **push_variables()}) as url:
         yield url
 
@@ -95,7 +95,7 @@ def device(push_service: PushService) -> Device:
 
 @pytest.fixture
 def user(browser: Browser, url: str, device: Device) -> Iterator[BrowserUser]:
-    """Somebody whose browser may notify."""
+    """Return a person whose browser may show notifications."""
     with open_browser_user(browser, url, service_workers="allow", permissions=["notifications"]) as user:
         user.context.add_init_script(SUBSCRIBED % json.dumps(device.subscription()))
         yield user
@@ -109,7 +109,7 @@ def recording_worker(user: BrowserUser) -> Worker:
 
 
 def push(page: Page, url: str, content: object) -> None:
-    """Deliver what a push service was sent to the service worker."""
+    """Deliver the messages sent to a push service to the service worker."""
     session: Any = page.context.new_cdp_session(page)
     registrations: list[str] = []
 
@@ -126,7 +126,7 @@ def push(page: Page, url: str, content: object) -> None:
 
 
 def upgrade(file: StaticFile, old: bytes, new: bytes) -> None:
-    """Have a running API serve another version of the file."""
+    """Make a running API serve another version of the file."""
     page = PublicPage.of(file.page.body.replace(old, new), {**file.page.headers, "etag": '"upgraded"'})
     object.__setattr__(file, "page", page)
     object.__setattr__(file, "etag", '"upgraded"')
@@ -136,7 +136,7 @@ def upgrade(file: StaticFile, old: bytes, new: bytes) -> None:
 def test_a_device_is_told_once_of_what_it_asked_for(
     user: BrowserUser, url: str, history: HistoryWriter, push_service: PushService, device: Device
 ) -> None:
-    """By each of two pages and by the push service; without a sound and without the text at first."""
+    """Two pages and the push service deliver it. Initially, notifications have no sound and no text."""
     history.store(message_fact("before"), name_fact("Asha"), message_fact("before", address=phone_number(1)))
     page = user.sign_in()
     worker = recording_worker(user)
@@ -216,7 +216,7 @@ def test_what_is_read_elsewhere_is_no_longer_shown(user: BrowserUser, url: str, 
 def test_the_page_opens_without_a_server_and_is_new_after_an_upgrade(
     browser: Browser, database_url: str, history: HistoryWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The service worker keeps the files of the page and nothing of the API, and speaks the reader's language."""
+    """The service worker caches the files of the page but nothing of the API, and uses the reader's language."""
     history.store(message_fact("a secret of the history"), name_fact("Asha"))
     files = static.files()
     monkeypatch.setattr(static, "files", lambda: files)
@@ -237,7 +237,7 @@ def test_the_page_opens_without_a_server_and_is_new_after_an_upgrade(
         assert page.evaluate("upgraded") == 1
         assert wait_until(lambda: "upgraded" in page.evaluate("caches.keys().then((names) => names.join())"), 10)
         assert wait_until(lambda: page.evaluate("caches.keys().then((names) => names.length)") == 1, 10)
-        # An open stream would hold the server up.
+        # An open stream would delay the end of the server.
         page.goto("about:blank")
         server.__exit__(None, None, None)
         page.goto(url)

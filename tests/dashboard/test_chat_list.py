@@ -1,4 +1,4 @@
-"""The list of chats: filters, search, the keyboard, and lengths that no shop has."""
+"""Tests the list of chats: filters, search, the keyboard, and very long lists."""
 
 import re
 
@@ -13,7 +13,7 @@ MANY = 100_000
 
 
 def test_filters_show_what_they_say_and_follow_what_changes(browser_user: BrowserUser, history: HistoryWriter) -> None:
-    """An unread chat that is opened stays where it is until the reader goes on."""
+    """If an unread chat is opened, it stays in place until the reader leaves it."""
     history.store(
         message_fact("a", 1, address=phone_number(1)),
         message_fact("b", 2, address=phone_number(2)),
@@ -51,7 +51,7 @@ def test_filters_show_what_they_say_and_follow_what_changes(browser_user: Browse
 def test_a_search_finds_chats_and_messages_and_leads_to_their_place(
     browser_user: BrowserUser, history: HistoryWriter
 ) -> None:
-    """A hit from long ago opens in the middle of what was said around it."""
+    """An old hit opens in the middle of the messages around it."""
     history.store(name_fact("Ravi Traders", phone_number(1)), name_fact("Asha", phone_number(2)))
     history.store(*(message_fact(f"line {n}", n * 1000, address=phone_number(2)) for n in range(300)))
     history.store(
@@ -105,7 +105,7 @@ def test_everything_can_be_done_with_the_keyboard(browser_user: BrowserUser, his
 
 @pytest.mark.long
 def test_a_hundred_thousand_chats_are_as_light_as_ten(browser_user: BrowserUser, history: HistoryWriter) -> None:
-    """Only what can be seen is in the document, however far the reader scrolls; and nothing is left out or twice."""
+    """The document contains only visible rows, however far the reader scrolls. No row is missing or repeated."""
     history.store(message_fact())
     history.execute(
         """

@@ -1,4 +1,4 @@
-"""The page says since when it may be stale, and recovers by itself."""
+"""Tests that the page shows since when it may be outdated, and that it recovers by itself."""
 
 import time
 
@@ -13,7 +13,7 @@ from tests.support.history_writer import HistoryWriter, message_fact
 def test_a_page_without_a_connection_says_since_when_and_every_view_opens(
     browser_user: BrowserUser, history: HistoryWriter
 ) -> None:
-    """Whatever a view needs was loaded before, and what it shows comes when the connection is back."""
+    """The code of each view was loaded before, and its data is loaded when the connection returns."""
     history.store(message_fact("one", address=phone_number(1)), message_fact("two", 1, address=phone_number(2)))
     page = browser_user.sign_in()
     page.locator("a.chat", has_text="one").click()
@@ -38,7 +38,7 @@ def test_a_page_without_a_connection_says_since_when_and_every_view_opens(
 def test_a_reader_without_the_right_to_mark_does_not_try(
     browser_user: BrowserUser, history: HistoryWriter, reader_token: str
 ) -> None:
-    """Each refused request would be an error in somebody's log."""
+    """Each refused request would be an error in a log."""
     history.store(*(message_fact(f"line {number}", number) for number in range(3)))
     refused: list[str] = []
     browser_user.page.on("response", lambda response: refused.append(response.url) if response.status == 403 else None)

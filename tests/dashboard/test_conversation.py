@@ -1,4 +1,4 @@
-"""A conversation as its reader sees it."""
+"""Tests a conversation as its reader sees it."""
 
 import re
 import time
@@ -36,7 +36,7 @@ def test_a_new_message_appears_at_the_end_and_in_the_list(browser_user: BrowserU
 def test_a_new_message_does_not_move_a_reader_of_old_messages(
     browser_user: BrowserUser, history: HistoryWriter
 ) -> None:
-    """Losing the place in the middle of a sentence is what makes people turn live updates off."""
+    """Readers would disable live updates if they lost their place in the middle of a sentence."""
     store_messages(history, 60)
     mark_all_read(history)
     open_first_chat(browser_user)
@@ -54,7 +54,7 @@ def test_a_new_message_does_not_move_a_reader_of_old_messages(
 
 @pytest.mark.long
 def test_scrolling_back_loads_older_messages_without_a_jump(browser_user: BrowserUser, history: HistoryWriter) -> None:
-    """The message under the eye stays under the eye while others are put above it, up to the first."""
+    """The visible message stays in place while others are added above it, up to the first."""
     store_messages(history, 400)
     mark_all_read(history)
     open_first_chat(browser_user)
@@ -82,7 +82,7 @@ def test_scrolling_back_loads_older_messages_without_a_jump(browser_user: Browse
 
 
 def test_only_what_was_seen_is_read(browser_user: BrowserUser, history: HistoryWriter) -> None:
-    """The list says 80 unread; a reader who saw ten of them has 70 left, in the API and for everybody else."""
+    """The list shows 80 unread. After a reader saw ten of them, 70 remain, in the API and for all readers."""
     store_messages(history, 10)
     mark_all_read(history)
     store_messages(history, 80, start=10)
@@ -103,12 +103,12 @@ def test_only_what_was_seen_is_read(browser_user: BrowserUser, history: HistoryW
     assert 80 > left >= 89 - lowest > 0
     page.get_by_role("button", name="To the newest message").click()
     page.mouse.wheel(0, 5000)
-    expect(page.locator(".badge")).to_have_count(1)  # what was jumped over was not seen
+    expect(page.locator(".badge")).to_have_count(1)  # the messages in between were not seen
 
 
 @pytest.mark.long
 def test_the_last_message_seen_live_is_read_too(browser_user: BrowserUser, history: HistoryWriter) -> None:
-    """It is no part of the page that was loaded; a newer page vouches for it."""
+    """It is not part of the loaded page, so a newer page is needed to confirm it."""
     store_messages(history, 3)
     mark_all_read(history)
     open_first_chat(browser_user)
@@ -123,7 +123,7 @@ def test_the_last_message_seen_live_is_read_too(browser_user: BrowserUser, histo
 
 
 def test_a_message_tells_everything_that_is_known_of_it(browser_user: BrowserUser, history: HistoryWriter) -> None:
-    """Ticks, edits, deletions, reactions, quotes, placeholders: each in words, too."""
+    """Ticks, edits, deletions, reactions, quotes and placeholders are also described in words."""
     out = "outgoing"
     history.store(
         name_fact("Asha"),
@@ -216,7 +216,7 @@ def test_in_a_group_everybody_has_a_name_and_nothing_can_be_sent(
 
 @pytest.mark.long
 def test_on_paper_there_is_only_what_was_said(browser_user: BrowserUser, history: HistoryWriter) -> None:
-    """All that is loaded, however long, and nothing that somebody could press."""
+    """A print contains all loaded messages, regardless of their length, and no controls."""
     store_messages(history, 40)
     open_first_chat(browser_user)
     page = browser_user.page

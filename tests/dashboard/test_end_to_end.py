@@ -1,4 +1,4 @@
-"""The dashboard in front of the whole system as ./run starts it, kills included."""
+"""Tests the dashboard with the whole system as started by ./run, including kills."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def reader(browser: Browser, stack: LocalStack) -> Iterator[BrowserUser]:
 
 
 def received(gateway: PretendGateway, text: str, phone: str = PHONE) -> dict[str, Any]:
-    """An event as the gateway sends it."""
+    """Return an event as the gateway sends it."""
     return {
         "event": "message.received",
         "sessionId": gateway.account.session_id,
@@ -64,7 +64,7 @@ def received(gateway: PretendGateway, text: str, phone: str = PHONE) -> dict[str
 
 
 def post(gateway: PretendGateway, text: str, phone: str = PHONE) -> None:
-    """A webhook, signed."""
+    """Post a signed webhook."""
     assert [
         result.status
         for result in message_reports.deliver_to_subscribers(gateway.state, received(gateway, text, phone))
@@ -74,7 +74,7 @@ def post(gateway: PretendGateway, text: str, phone: str = PHONE) -> None:
 def test_a_webhook_becomes_a_message_on_the_screen(
     reader: BrowserUser, gateway: PretendGateway, stack: LocalStack
 ) -> None:
-    """The whole way: gateway, ingest, queue, worker, database, feed, stream, page."""
+    """The test covers the whole path: gateway, ingest, queue, worker, database, feed, stream and page."""
     page = reader.sign_in(stack.token)
     post(gateway, "Do you have this in stock?")
     expect(page.locator("a.chat .preview")).to_contain_text("Do you have this in stock?")
@@ -90,7 +90,7 @@ def test_a_webhook_becomes_a_message_on_the_screen(
 
 
 def test_a_test_event_goes_the_whole_way_and_leaves_no_message(reader: BrowserUser, stack: LocalStack) -> None:
-    """Each step is ticked when it is done: ingest, a worker, and this page."""
+    """Each step is ticked when it is done, by ingest, a worker and this page."""
     history = HistoryWriter((stack.data_dir / "database-url").read_text().strip())
     before = history.rows("SELECT count(*) FROM whatsapp_messages")
     page = reader.sign_in(stack.token)
@@ -113,7 +113,7 @@ def test_a_test_event_goes_the_whole_way_and_leaves_no_message(reader: BrowserUs
 def test_an_api_that_dies_is_missed_in_words_and_nothing_is_missing_after(
     reader: BrowserUser, gateway: PretendGateway, stack: LocalStack
 ) -> None:
-    """What came while nobody could tell is there, once, without loading the page anew."""
+    """Messages that arrived in the meantime appear once, without a reload of the page."""
     page = reader.sign_in(stack.token)
     for n in range(3):
         post(gateway, f"before {n}", "919811000007")
@@ -134,7 +134,7 @@ def test_an_api_that_dies_is_missed_in_words_and_nothing_is_missing_after(
 def test_an_api_that_hangs_is_noticed_and_its_return_too(
     reader: BrowserUser, gateway: PretendGateway, stack: LocalStack
 ) -> None:
-    """It accepts connections and says nothing: no error ever comes, only silence."""
+    """It accepts connections but never responds, so there is no error and only a timeout can detect it."""
     page = reader.sign_in(stack.token)
     post(gateway, "before", "919811000009")
     page.locator("a.chat", has_text="before").click()
@@ -151,7 +151,7 @@ def test_an_api_that_hangs_is_noticed_and_its_return_too(
 
 
 def test_parked_events_are_retried_on_request(reader: BrowserUser, gateway: PretendGateway, stack: LocalStack) -> None:
-    """One event that the parser understands by now, and one that it still does not."""
+    """The parser supports one of these events by now, but not the other."""
     history = HistoryWriter((stack.data_dir / "database-url").read_text().strip())
     park_event(history, b'{"event":"call.offer"}')
     page = reader.sign_in(stack.token)
@@ -171,7 +171,7 @@ def test_parked_events_are_retried_on_request(reader: BrowserUser, gateway: Pret
 
 
 def test_a_server_that_stays_away_is_told_and_its_return_too(browser: Browser, gateway: PretendGateway) -> None:
-    """The whole system is stopped and started again on its data: the open page says so, and goes on."""
+    """The whole system is stopped and restarted with its data. The open page shows this and continues."""
     folder = data_folder.create_temporary()
     port = {"API_PORT": "0"}
     system = LocalStack(folder / "data", port | gateway.account.to_environ(gateway.base_url))

@@ -1,4 +1,4 @@
-"""A conversation as a file and on paper, as its reader gets it."""
+"""Tests the export of a conversation to a file and to paper, as its reader sees it."""
 
 import re
 
@@ -16,7 +16,7 @@ from tests.support.history_writer import HistoryWriter, message_fact, name_fact
 def test_a_conversation_is_saved_for_a_period_and_with_a_name(
     browser_user: BrowserUser, history: HistoryWriter
 ) -> None:
-    """What people press says text and spreadsheet; days are those of the reader's calendar."""
+    """The buttons are labelled text and spreadsheet, and days are those of the reader's calendar."""
     history.store(name_fact("Asha"), *(message_fact(f"entry {n}", n * 86_400_000) for n in range(5)))
     open_first_chat(browser_user)
     page = browser_user.page
@@ -33,7 +33,7 @@ def test_a_conversation_is_saved_for_a_period_and_with_a_name(
 
     said = text.value.path().read_text()
     assert re.fullmatch(r"Asha 20\d\d-\d\d-\d\d\.txt", text.value.suggested_filename)
-    # Chromium knows the zone by its former name.
+    # Chromium uses the former name of the time zone.
     assert re.search("-- Period: 2025-06-16 to 2025-06-17\n-- Times: Asia/(Kolkata|Calcutta)\n", said)
     assert re.findall("entry [0-9]", said) == ["entry 1", "entry 2"]
     assert re.fullmatch(r"Asha 20\d\d-\d\d-\d\d\.xlsx", book.value.suggested_filename)

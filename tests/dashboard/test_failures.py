@@ -1,4 +1,4 @@
-"""What the dashboard says when something did not work, and how it is used without a mouse or without a keyboard."""
+"""Tests the messages of the dashboard after a failure, and its use without a mouse or without a keyboard."""
 
 import re
 import time
@@ -23,7 +23,7 @@ DEVANAGARI = re.compile("[\u0900-\u097f]")
 
 
 def test_every_error_code_has_a_text_in_every_language() -> None:
-    """The API's own sentences are English, and for people who write programs."""
+    """The API's own messages are in English and intended for programmers."""
     sources = {path: path.read_text() for path in (ROOT / "api").rglob("*.py")}
     raised = {code for text in sources.values() for code in RAISED.findall(text)}
     raised |= set(IN_TABLES.findall(sources[ROOT / "api" / "http" / "responses.py"]))
@@ -57,7 +57,7 @@ def test_a_refusal_is_told_in_the_language_of_the_reader(browser_user: BrowserUs
 def test_an_unknown_send_names_its_twin_and_is_dismissed_for_good(
     writer: BrowserUser, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
-    """The answer was lost, the message was not: its reader sees both, and need not see the warning for ever."""
+    """The response was lost, but the message was sent. The reader sees both and can dismiss the warning."""
     gateway.misbehaviours.enqueue(Misbehaviour("reset_after", "POST /messages/send"))
     page = writer.page
     write(page, "maybe")
@@ -92,7 +92,7 @@ def test_a_question_mark_lists_the_keys(browser_user: BrowserUser) -> None:
 
 @pytest.fixture
 def phone(browser: Browser, api_url: str, history: HistoryWriter) -> Iterator[Page]:
-    """A phone with a chat in which everything is read."""
+    """Return a phone with a chat in which everything is read."""
     history.store(message_fact("hello"))
     mark_all_read(history)
     size = {"width": 375, "height": 800}
@@ -103,7 +103,7 @@ def phone(browser: Browser, api_url: str, history: HistoryWriter) -> Iterator[Pa
 
 @pytest.mark.long
 def test_a_finger_swipes_a_chat_to_unread_and_finds_its_targets(phone: Page) -> None:
-    """A swipe across does what a mouse does with the button over the picture; one downwards scrolls."""
+    """A horizontal swipe has the same effect as the button over the picture. A vertical one scrolls."""
     chat = phone.locator("a.chat")
     swipe(phone, (60, 140))
     expect(chat).not_to_have_class(re.compile("unread"))
@@ -121,7 +121,7 @@ def test_a_finger_swipes_a_chat_to_unread_and_finds_its_targets(phone: Page) -> 
 
 
 def swipe(page: Page, by: tuple[int, int]) -> None:
-    """Move a finger over the first chat."""
+    """Swipe over the first chat."""
     box = page.locator("a.chat").first.bounding_box()
     assert box
     x, y = box["x"] + 80, box["y"] + 20

@@ -1,4 +1,4 @@
-"""The dashboard in Firefox: what everybody does in it. The other tests of this folder use Chromium."""
+"""Tests the most common actions of the dashboard in Firefox. The other tests of this folder use Chromium."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from tests.support.sending_api import ApiStarter
 def test_firefox_reads_answers_and_searches(
     tmp_path: Path, gateway: PretendGateway, lend_api: ApiStarter, history: HistoryWriter
 ) -> None:
-    """Sign-in, list, conversation, sending, the stream of changes, search and the other language."""
+    """The test covers sign-in, list, conversation, sending, the stream of changes, search and the other language."""
     session = gateway.account.session_id
     history.store(name_fact("Asha"), message_fact("Do you have this in stock?"), session=session)
     with running_firefox(tmp_path) as firefox:

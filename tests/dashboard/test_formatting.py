@@ -1,4 +1,4 @@
-"""The text of a message as WhatsApp shows it: formatted, with links that are safe to follow, folded if it is long."""
+"""Tests the display of a message's text: formatted, with links that are safe to follow, folded if it is long."""
 
 from playwright.sync_api import expect
 
@@ -38,7 +38,7 @@ NOT_LINKED = (
 
 
 def test_a_text_is_formatted_and_linked_as_whatsapp_does(browser_user: BrowserUser, history: HistoryWriter) -> None:
-    """By nodes: whatever the text is, it makes these few elements and no attribute but an address that is safe."""
+    """Any text creates only these few elements, and no attribute except a safe address."""
     long_text = "\n".join(f"line {n}" for n in range(40)) + " https://example.org/end"
     texts = [*FORMATTED, *LINKED, *NOT_LINKED, "safe\u202egro.live@moc.elpmaxe https://exam\u202eple.org", long_text]
     history.store(*(message_fact(text, n, id=f"m{n}") for n, text in enumerate(texts)))

@@ -1,4 +1,4 @@
-"""What people can write into a history must never be more than text on a screen."""
+"""Tests that texts in a history are only ever shown as text."""
 
 import pytest
 from playwright.sync_api import expect
@@ -26,7 +26,7 @@ GROUP = "120363041234567890@g.us"
 
 @pytest.mark.parametrize("place", ["phone", pytest.param("group", marks=pytest.mark.long)])
 def test_no_text_of_anybody_is_ever_markup(browser_user: BrowserUser, history: HistoryWriter, place: str) -> None:
-    """Each hostile text in each field that a sender chooses, looked at in the list, the chat, a search and parked."""
+    """Each hostile text is tested in each field that a sender chooses, in the list, chat, search and parked events."""
     address = SENDER_PHONE if place == "phone" else GROUP
     facts: list[Message | DisplayName | Edit | Reaction] = []
     for n, evil in enumerate(HOSTILE):
@@ -62,7 +62,7 @@ def test_no_text_of_anybody_is_ever_markup(browser_user: BrowserUser, history: H
 
 
 def test_no_address_breaks_the_page(browser_user: BrowserUser) -> None:
-    """Links come from anywhere: a chat program, a search engine, somebody with ideas."""
+    """Links may come from a chat program, a search engine or an attacker."""
     page = browser_user.sign_in()
     for evil in ("#/chat/%ZZ/%00", "#/chat/<img src=x>/1", "#token=", "#/operations/../x", "#/%E0%A4%A"):
         page.goto(f"{browser_user.url}/{evil}")

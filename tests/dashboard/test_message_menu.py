@@ -1,4 +1,4 @@
-"""What people do with messages: the menu, by mouse, keyboard and finger, stars, and details."""
+"""Tests the actions on messages: the menu with mouse, keyboard and touch, stars, and details."""
 
 import json
 import time
@@ -31,7 +31,7 @@ def expect_copied(page: Page, text: str) -> None:
 def test_a_message_is_copied_linked_and_starred(
     browser: Browser, api_url: str, history: HistoryWriter, database_url: str
 ) -> None:
-    """By keyboard alone in one tab; another tab, which may only read, shows the star and has no way to take it away."""
+    """One tab uses only the keyboard. Another tab with read access shows the star and cannot remove it."""
     store_messages(history, 3)
     history.store(message_fact("ours", 200_000, id="out", direction="outgoing"))
     mark_all_read(history)
@@ -76,7 +76,7 @@ def test_a_message_is_copied_linked_and_starred(
 
 
 def test_a_message_tells_who_when_and_how_it_came(browser_user: BrowserUser, history: HistoryWriter) -> None:
-    """Receipts with their times and, for admins, the events as they came."""
+    """The details contain receipts with their times and, for admins, the raw events."""
     history.store(message_fact("ours", id="out", direction="outgoing"))
     history.store(Ack("out", "delivered", SENDER_PHONE, BASE_TIME + 60_000))
     open_first_chat(browser_user)

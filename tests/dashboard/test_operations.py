@@ -1,4 +1,4 @@
-"""What an operator looks at."""
+"""Tests the view for operators."""
 
 import re
 
@@ -20,7 +20,7 @@ from tests.support.ledger_scene import LedgerScene
 def test_an_operator_sees_the_ledger_the_sessions_and_what_is_parked(
     browser_user: BrowserUser, history: HistoryWriter
 ) -> None:
-    """Every figure is the API's own; and where no worker lives to know, it says so instead of 0."""
+    """Every figure equals that of the API. If no worker runs, the view shows "unknown" instead of 0."""
     history.store(message_fact(), message_fact(), SessionReport("disconnected", "919811000009", BASE_TIME))
     park_event(history, b'{"event":"call.offer","from":"<b>x</b>"}')
     page = browser_user.sign_in()
@@ -41,7 +41,7 @@ def test_an_operator_sees_the_ledger_the_sessions_and_what_is_parked(
 
 
 def test_the_outages_of_every_session_are_listed(browser_user: BrowserUser, history: HistoryWriter) -> None:
-    """Where messages may be missing is asked of the whole system, not of one chat; one outage is not over yet."""
+    """The list covers the whole system and not only one chat. One of the outages is not over yet."""
     history.store(message_fact())
     for first, ended in ((BASE_TIME, BASE_TIME + 60_000), (BASE_TIME + 120_000, None)):
         history.execute(
@@ -62,7 +62,7 @@ def test_the_outages_of_every_session_are_listed(browser_user: BrowserUser, hist
 
 @pytest.mark.long
 def test_the_last_hour_is_drawn(browser_user: BrowserUser, history: HistoryWriter) -> None:
-    """As a picture for those who see it, in words for those who do not."""
+    """The chart is also described in words."""
     history.store(*(message_fact(f"{n}") for n in range(7)))
     history.execute("UPDATE whatsapp_messages SET timestamp = extract(epoch FROM now()) * 1000 - 600000")
     page = browser_user.sign_in()
@@ -87,7 +87,7 @@ def test_figures_are_what_the_api_says(browser_user: BrowserUser, history: Histo
 def test_losses_that_were_accepted_and_what_is_unknown_are_shown_apart(
     browser_user: BrowserUser, history: HistoryWriter
 ) -> None:
-    """An operator who accepted a loss sees it for ever, and one whose ingest fell silent sees on which host."""
+    """An accepted loss stays visible, and if an ingest is silent, the view names its host."""
     with connections.open(history.database_url, "test") as connection:
         scene = LedgerScene(connection)
         scene.store(1)
@@ -98,7 +98,7 @@ def test_losses_that_were_accepted_and_what_is_unknown_are_shown_apart(
         scene.observe(Heartbeat("ab" * 16, 1, 0, 0, 250, "ingest-b", ended=False))
         scene.age(SILENT_AFTER + 1)
         scene.observe(scene.heartbeat(3))
-        scene.age(-600)  # a browser takes longer to start than an observation is valid
+        scene.age(-600)  # because a browser takes longer to start than an observation is valid
     page = browser_user.sign_in()
     page.goto(f"{browser_user.url}/#/operations")
     ledger = page.locator(".card", has=page.get_by_role("heading", name="What became of every event"))

@@ -1,4 +1,4 @@
-"""The pane beside a conversation: labels and notes of its readers, and what is known of the chat."""
+"""Tests the pane beside a conversation: labels, notes and details of the chat."""
 
 import re
 
@@ -15,7 +15,7 @@ from tests.support.history_writer import SENDER_LID, HistoryWriter, alias_fact, 
 def test_what_one_reader_writes_about_a_chat_the_others_see(
     browser: Browser, api_url: str, history: HistoryWriter
 ) -> None:
-    """Labels and notes, from a wide screen to a phone; what is being typed there stays."""
+    """Labels and notes are visible on a wide screen and on a phone. Text that is being typed there stays."""
     history.store(
         name_fact("Asha"),
         message_fact("see https://example.org", 0, id="m0"),
@@ -73,7 +73,7 @@ def test_what_one_reader_writes_about_a_chat_the_others_see(
 
 
 def test_a_number_without_a_chat_can_be_written_to(writer: BrowserUser) -> None:
-    """Typed with its country code; a number that has a chat leads to that one."""
+    """The number is typed with its country code. If it has a chat already, that chat opens."""
     page = writer.page
     page.get_by_role("searchbox").fill("+91 98123 45678")
     row = page.locator("a.chat", has_text="No chat yet")

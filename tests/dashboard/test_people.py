@@ -1,4 +1,4 @@
-"""Who may use the history, as an admin sees and changes it."""
+"""Tests the management of access, as an admin sees it."""
 
 import re
 
@@ -15,7 +15,7 @@ from tests.support.identity_provider import IdentityProvider
 def test_an_admin_lets_somebody_in_by_a_link_and_shuts_the_door(
     browser: Browser, browser_user: BrowserUser, history: HistoryWriter
 ) -> None:
-    """From the settings to a phone that scans the code, and back: what was done is in the log."""
+    """The test covers the settings, a phone that scans the code, and the log of these actions."""
     history.store(message_fact("hello"))
     page = browser_user.sign_in()
     page.get_by_role("button", name="Settings").click()
@@ -56,7 +56,7 @@ def test_an_admin_lets_somebody_in_by_a_link_and_shuts_the_door(
 @pytest.mark.long
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_a_phone(browser: Browser, api_url: str, scheme: str) -> None:
-    """Nothing is cut off or scrolls sideways, except for the tables."""
+    """Nothing is cut off, and only tables scroll horizontally."""
     with open_browser_user(browser, api_url, viewport={"width": 375, "height": 800}, color_scheme=scheme) as somebody:
         page = somebody.sign_in()
         page.goto(f"{somebody.url}/#/people")
@@ -70,7 +70,7 @@ def test_it_fits_a_phone(browser: Browser, api_url: str, scheme: str) -> None:
 
 @pytest.mark.long
 def test_somebody_signs_in_with_the_account_of_an_organisation(browser: Browser, database_url: str) -> None:
-    """One click on the door; and a reason in words where the account has no access here."""
+    """It needs one click. If the account has no access here, the page says why."""
     with IdentityProvider() as provider:
         environ = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN, **provider.environ()}
         with running_api(environ) as url, open_browser_user(browser, url) as asha:

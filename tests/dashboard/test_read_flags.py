@@ -1,4 +1,4 @@
-"""What a reader asks for by hand: earlier texts, and chats as unread or as read."""
+"""Tests earlier texts of messages, and marking chats as unread or as read."""
 
 import time
 
@@ -20,7 +20,7 @@ from tests.support.history_writer import BASE_TIME, SENDER_PHONE, HistoryWriter,
 
 @pytest.mark.long
 def test_texts_before_edits_are_shown_on_request(browser_user: BrowserUser, history: HistoryWriter) -> None:
-    """Who promised what, and when it was changed: asked for, shown, and put away again."""
+    """The earlier texts are requested, shown and hidden again."""
     history.store(message_fact("5 pieces for 40", 0, id="a"), message_fact("Thank you", 9000, id="b"))
     history.store(
         Edit("a", SENDER_PHONE, "incoming", None, "5 pieces for 45", BASE_TIME + 3000),
@@ -43,7 +43,7 @@ def test_texts_before_edits_are_shown_on_request(browser_user: BrowserUser, hist
 def test_a_chat_is_marked_as_unread_in_it_and_stays_so_until_it_is_opened(
     browser_user: BrowserUser, history: HistoryWriter
 ) -> None:
-    """A reminder to oneself; no message changes, and whoever opens the chat has been reminded."""
+    """The mark is a reminder. It changes no message, and ends when the chat is opened."""
     store_messages(history, 3)
     mark_all_read(history)
     open_first_chat(browser_user)
@@ -61,14 +61,14 @@ def test_a_chat_is_marked_as_unread_in_it_and_stays_so_until_it_is_opened(
 
 @pytest.mark.long
 def test_a_message_that_arrives_during_loading_is_not_missed(browser_user: BrowserUser, history: HistoryWriter) -> None:
-    """The page was read before the message was there, and the stream told of it before the page was here."""
+    """The page was read before the message was stored, and the stream delivered the message before the page arrived."""
     store_messages(history, 3)
     mark_all_read(history)
 
     def late(route: Route) -> None:
         answer = route.fetch()
         history.store(message_fact("in between", 5 * MINUTE_MS, id="between", direction="outgoing"))
-        time.sleep(1)  # the stream is faster
+        time.sleep(1)  # so that the stream is faster
         route.fulfill(response=answer)
 
     page = browser_user.sign_in()
@@ -81,7 +81,7 @@ def test_a_message_that_arrives_during_loading_is_not_missed(browser_user: Brows
 def test_a_conversation_that_could_not_be_loaded_says_so_until_it_can(
     browser_user: BrowserUser, history: HistoryWriter
 ) -> None:
-    """A message that arrives meanwhile must not look like all there is."""
+    """A message that arrives meanwhile must not look like the whole conversation."""
     store_messages(history, 3)
     page = browser_user.sign_in()
     page.route(f"**/api/chats/{SENDER_PHONE}?**", lambda route: route.abort(), times=1)
@@ -98,7 +98,7 @@ def test_a_conversation_that_could_not_be_loaded_says_so_until_it_can(
 
 @pytest.mark.long
 def test_a_name_is_known_even_where_the_list_does_not_reach(browser_user: BrowserUser, history: HistoryWriter) -> None:
-    """A link or a reload opens a chat before, or without, the page of the list that it is on."""
+    """A link or a reload opens a chat before, or without, the page of the list that contains it."""
     history.store(name_fact("Asha", "919811099999"), message_fact("old", -MINUTE_MS, address="919811099999"))
     history.execute(
         "INSERT INTO chats (session_id, address, kind, last_timestamp)"
@@ -114,7 +114,7 @@ def test_a_name_is_known_even_where_the_list_does_not_reach(browser_user: Browse
 
 
 def test_a_chat_is_marked_from_the_list(browser_user: BrowserUser, history: HistoryWriter) -> None:
-    """With the mouse and with the keyboard, without opening it: unread becomes read and the other way round."""
+    """It works with the mouse and the keyboard, in both directions, and without opening the chat."""
     history.store(message_fact("a", 1, address=phone_number(1)), message_fact("b", 2, address=phone_number(2)))
     page = browser_user.sign_in()
     first = page.locator(".row").first

@@ -1,4 +1,4 @@
-"""The search of the dashboard: in all chats, and within an open one."""
+"""Tests the search of the dashboard: in all chats, and within an open one."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -29,7 +29,7 @@ def marked(page: Page) -> list[str]:
 def test_matches_in_a_chat_are_marked_counted_and_met_in_turn(
     browser_user: BrowserUser, history: HistoryWriter
 ) -> None:
-    """Older and newer ones, also those that are not loaded; a query with an error marks what was meant."""
+    """This includes matches that are not loaded. If the query contains an error, the corrected word is marked."""
     history.store(*(message_fact(f"line {n}", n * MINUTE_MS, id=f"l{n}") for n in range(300)))
     history.store(
         message_fact("the Invoice 98110-00001 is late", 10 * MINUTE_MS + 1, id="old"),
@@ -73,7 +73,7 @@ def test_matches_in_a_chat_are_marked_counted_and_met_in_turn(
 def test_a_search_in_all_chats_is_narrowed_counted_and_goes_on_in_the_chat(
     browser_user: BrowserUser, history: HistoryWriter
 ) -> None:
-    """Days are those of the reader's calendar; a name with a typing error is found, too."""
+    """Days are those of the reader's calendar. A name with a typing error is found, too."""
     ravi, asha = phone_number(1), phone_number(2)
     history.store(name_fact("Ravi Traders", ravi), name_fact("Asha", asha))
     history.store(*(message_fact(f"parcel {n}", n * DAY_MS, address=ravi, id=f"r{n}") for n in range(40)))

@@ -1,4 +1,4 @@
-"""Sending from the dashboard through a gateway that does what real ones do."""
+"""Tests sending from the dashboard through a gateway that behaves like real ones."""
 
 import re
 
@@ -14,7 +14,7 @@ SEND = "POST /messages/send"
 
 
 def test_a_sent_message_is_shown_once_with_its_state(writer: BrowserUser, gateway: PretendGateway) -> None:
-    """Ours, the server's and the stream's word for it are one bubble."""
+    """The copies of the page, the server and the stream are combined in one bubble."""
     page = writer.page
     write(page, "Yes, we do 👍")
     mine = page.locator("li.out")
@@ -41,7 +41,7 @@ def test_a_failed_send_says_so_and_is_sent_again_by_hand_only(writer: BrowserUse
 
 
 def test_an_unknown_send_is_told_to_be_unknown_and_never_repeated(writer: BrowserUser, gateway: PretendGateway) -> None:
-    """It went out, the answer was lost: sending again by itself would tell the customer twice."""
+    """The message was sent, but the response was lost. An automatic retry would send it to the customer twice."""
     gateway.misbehaviours.enqueue(Misbehaviour("reset_after", SEND))
     page = writer.page
     write(page, "maybe")
@@ -69,7 +69,7 @@ def test_a_queued_send_is_told_to_be_queued(writer: BrowserUser, gateway: Preten
 def test_a_line_that_breaks_neither_sends_twice_nor_loses(
     writer: BrowserUser, gateway: PretendGateway, *, arrived: bool
 ) -> None:
-    """Whether the request got through or not: the same try has the same key, so it is sent once."""
+    """Whether the request arrived or not, the retry has the same key, so the message is sent once."""
     page = writer.page
     keys: list[str | None] = []
 
@@ -110,7 +110,7 @@ def test_a_file_goes_with_its_caption(writer: BrowserUser, gateway: PretendGatew
 
 
 def test_an_impossible_send_is_refused_with_a_sentence(writer: BrowserUser) -> None:
-    """A picture that is none: the server looks at the content, and says what it thinks of it."""
+    """A file is not a picture. The server checks the content and returns an error."""
     page = writer.page
     page.set_input_files("input[type=file]", {"name": "x.jpg", "mimeType": "image/jpeg", "buffer": b"not an image"})
     page.get_by_role("button", name="Send", exact=True).click()

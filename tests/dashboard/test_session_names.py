@@ -1,4 +1,4 @@
-"""Sessions have names and colours instead of hexadecimal digits."""
+"""Tests that sessions have names and colours instead of hexadecimal ids."""
 
 import pytest
 from playwright.sync_api import expect
@@ -14,7 +14,7 @@ from tests.support.history_writer import BASE_TIME, HistoryWriter, message_fact,
 def test_a_session_is_named_and_everything_that_shows_it_has_the_name(
     browser_user: BrowserUser, history: HistoryWriter, reader_token: str
 ) -> None:
-    """Before, it is its phone's number or, without one, a number of its own."""
+    """Before that, the name is its phone's number or, without one, a sequential number."""
     history.store(
         message_fact("one", address=phone_number(1)),
         name_fact("Asha", address=phone_number(1)),

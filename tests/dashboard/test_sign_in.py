@@ -1,4 +1,4 @@
-"""The way in and out, in a browser."""
+"""Tests signing in and out in a browser."""
 
 import re
 
@@ -12,7 +12,7 @@ from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact
 
 
 def test_the_link_signs_in_and_leaves_no_token_behind(browser_user: BrowserUser, history: HistoryWriter) -> None:
-    """Whoever looks over a shoulder, or goes back, must not find the key to everything."""
+    """A person who sees the screen or goes back in the history must not obtain the token."""
     history.store(message_fact("hello"))
     page = browser_user.page
     page.goto("about:blank")
@@ -60,7 +60,7 @@ def test_signing_out_closes_the_door(browser_user: BrowserUser) -> None:
 
 
 def test_a_sign_in_that_ended_elsewhere_shows_the_door(browser_user: BrowserUser, history: HistoryWriter) -> None:
-    """The cookie is gone, the page is still open: the next question says so, in words."""
+    """The cookie is gone, but the page is still open. After the next request it shows a message."""
     history.store(message_fact("hello"))
     page = browser_user.sign_in()
     page.locator("a.chat").wait_for()
@@ -72,7 +72,7 @@ def test_a_sign_in_that_ended_elsewhere_shows_the_door(browser_user: BrowserUser
 
 @pytest.mark.long
 def test_a_server_that_is_away_is_told_and_waited_for(browser_user: BrowserUser) -> None:
-    """The page is there from before, nobody answers its questions: it says so and keeps trying."""
+    """The page is already open when the server stops responding. It shows this and keeps trying."""
     page = browser_user.page
     browser_user.sign_in()
     page.route("**/api/**", lambda route: route.abort())
@@ -84,7 +84,7 @@ def test_a_server_that_is_away_is_told_and_waited_for(browser_user: BrowserUser)
 
 
 def test_hindi_is_a_choice_that_stays(browser_user: BrowserUser) -> None:
-    """In every tab: somebody who reads one language would not understand the other tab."""
+    """The language applies to every tab, because a reader of one language may not understand the other."""
     page = browser_user.sign_in()
     other_tab = browser_user.context.new_page()
     other_tab.goto(browser_user.url)
@@ -104,7 +104,7 @@ def test_hindi_is_a_choice_that_stays(browser_user: BrowserUser) -> None:
 def test_whatever_keeps_somebody_out_is_said_in_their_language(
     browser: Browser, api_url: str, history: HistoryWriter, reader_token: str
 ) -> None:
-    """A wrong or ended token, an account provider that refuses, and a server that is away."""
+    """Examples are an invalid or expired token, an identity provider that refuses, and an unavailable server."""
     history.store(message_fact("hello"))
     with open_browser_user(browser, api_url, locale="hi-IN") as somebody:
         page = somebody.page
@@ -129,7 +129,7 @@ def test_whatever_keeps_somebody_out_is_said_in_their_language(
 
 @pytest.mark.long
 def test_a_link_asks_before_it_changes_who_is_signed_in(browser_user: BrowserUser, history: HistoryWriter) -> None:
-    """A stranger could otherwise have somebody write messages with the stranger's token."""
+    """Otherwise, a stranger could make a person write messages with the stranger's token."""
     with connections.open(history.database_url, "test") as connection:
         other = tokens.create(connection, "stranger", ["read"])
     page = browser_user.sign_in()

@@ -39,7 +39,7 @@ _CLICKED = """async (index) => {
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_first_list_and_a_conversation_are_timed(browser: Browser, database_url: str) -> None:
-    """The promise: a list within a second, fifty messages within 300 ms of the click."""
+    """The targets are a list within a second, and fifty messages within 300 ms of the click."""
     named = os.environ.get("HISTORY_DATABASE_URL")
     if not named:
         make_up(HistoryWriter(database_url))
@@ -96,13 +96,13 @@ def make_up(history: HistoryWriter) -> None:
 
 
 def listed(page: Page) -> float:
-    """ms from the beginning of the navigation to the frame with the first chats."""
+    """Return the time in ms from the start of the navigation to the frame with the first chats."""
     page.reload(wait_until="commit")
     return float(page.evaluate(_PAINTED, "a.chat"))
 
 
 def opened_in(page: Page, index: int) -> float:
-    """ms from the click to the frame with the messages."""
+    """Return the time in ms from the click to the frame with the messages."""
     page.wait_for_timeout(200)
     return float(page.evaluate(_CLICKED, index))
 

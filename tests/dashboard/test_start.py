@@ -1,4 +1,4 @@
-"""What a dashboard without a chat shows, until the first message."""
+"""Tests what a dashboard without chats shows until the first message."""
 
 from playwright.sync_api import expect
 
@@ -7,7 +7,7 @@ from tests.support.history_writer import HistoryWriter, message_fact
 
 
 def test_an_empty_dashboard_says_how_to_connect_a_gateway(browser_user: BrowserUser, history: HistoryWriter) -> None:
-    """Also where the api does not know ingest; it makes room for the first chat."""
+    """This also holds if the api does not know the address of ingest. The page disappears with the first chat."""
     page = browser_user.sign_in()
     expect(page.get_by_role("heading", name="Waiting for the first message")).to_be_visible()
     main = page.get_by_role("main")

@@ -1,4 +1,4 @@
-"""When things were said: in the reader's own time, and where the gateway was away."""
+"""Tests dates, times and outages in a conversation, in the reader's time zone."""
 
 import re
 
@@ -13,7 +13,7 @@ from tests.support.history_writer import API_TOKEN, BASE_TIME, HistoryWriter, me
 
 @pytest.mark.long
 def test_a_date_is_jumped_to(browser_user: BrowserUser, history: HistoryWriter) -> None:
-    """In the reader's own days: 14 June in India begins at half past six in the evening of the 13th, UTC."""
+    """Days are in the reader's time zone. In India, 14 June begins at 18:30 UTC on the 13th."""
     history.store(*(message_fact(f"hour {n}", n * 3_600_000, id=f"h{n}") for n in range(-24 * 20, 0, 2)))
     mark_all_read(history)
     open_first_chat(browser_user)

@@ -1,4 +1,4 @@
-"""How the conversations are going, in numbers that lead to their chats."""
+"""Tests the statistics of conversations, which link to their chats."""
 
 import re
 import time
@@ -15,7 +15,7 @@ MINUTE = 60_000
 
 
 def store_day(history: HistoryWriter, now: int) -> None:
-    """One chat that was answered after four minutes, one that waits, and one of another session that wrote before."""
+    """Store a chat that was answered after four minutes, one that waits, and an earlier one of another session."""
     asked, answered = now - 6 * MINUTE, now - 2 * MINUTE
     history.store(
         message_fact("In stock?", asked, address=phone_number(1)),
@@ -26,11 +26,11 @@ def store_day(history: HistoryWriter, now: int) -> None:
 
 
 def test_each_number_leads_to_its_chats(browser: Browser, api_url: str, history: HistoryWriter) -> None:
-    """By the clock of the reader, who sits where it is noon now, so that no test meets a midnight."""
+    """The reader is in a time zone where it is noon now, so that no test runs across midnight."""
     now = int(time.time() * 1000) - BASE_TIME
     store_day(history, now)
     hours = 12 - time.gmtime().tm_hour
-    zone = f"Etc/GMT{-hours:+d}" if hours else "UTC"  # its sign is the other way round
+    zone = f"Etc/GMT{-hours:+d}" if hours else "UTC"  # the sign of these zones is inverted
     with open_browser_user(browser, api_url, timezone_id=zone) as user:
         page = user.sign_in()
         page.get_by_role("link", name="Today").click()
@@ -41,7 +41,7 @@ def test_each_number_leads_to_its_chats(browser: Browser, api_url: str, history:
         expect(page.get_by_role("img", name="incoming: 2, outgoing: 1")).to_be_visible()
         page.get_by_text("As a table").click()
         expect(figure.filter(has_text="of the questions asked")).to_contain_text("1 / 2")
-        # The question may have come in the hour before.
+        # The question may have arrived in the previous hour.
         expect(page.get_by_role("region", name="Messages").locator("tbody")).to_contain_text("1 / ")
         user.save_screenshot("today")
         for scheme in ("light", "dark"):

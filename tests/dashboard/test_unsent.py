@@ -1,4 +1,4 @@
-"""What was written and not sent is never lost: drafts, and messages that did not reach the server."""
+"""Tests that unsent texts are never lost: drafts, and messages that did not reach the server."""
 
 import re
 
@@ -24,7 +24,7 @@ def chat(page: Page, text: str) -> None:
 def test_a_draft_survives_another_chat_a_reload_and_a_new_sign_in(
     writer: BrowserUser, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
-    """Somebody begins an answer, is called away, and comes back after the browser was restarted."""
+    """A reader begins an answer, is interrupted, and returns after the browser was restarted."""
     add_chat(history, gateway)
     page = writer.page
     field = page.get_by_label("Write a message")
@@ -54,7 +54,7 @@ def test_a_draft_survives_another_chat_a_reload_and_a_new_sign_in(
 def test_a_message_that_did_not_get_through_stays_and_is_sent_once(
     writer: BrowserUser, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
-    """The key is kept with it, so that trying again after a reload cannot send it twice."""
+    """The key is stored with it, so that a retry after a reload cannot send it twice."""
     add_chat(history, gateway)
     page = writer.page
     page.route("**/api/send", lambda route: (route.fetch(), route.abort())[1], times=1)
@@ -71,7 +71,7 @@ def test_a_message_that_did_not_get_through_stays_and_is_sent_once(
     page.reload()
     expect(page.locator("a.chat .preview", has_text="Not sent")).to_have_count(2)
 
-    # The server tells of the first one that it has it.
+    # The server confirms that it has the first one.
     page.locator("a.chat").nth(0).click()
     expect(page.locator("li.out")).to_have_count(1)
     page.locator("a.chat").nth(1).click()

@@ -1,4 +1,4 @@
-"""Who waits for an answer: the queue, its counts, and the way through it."""
+"""Tests the queue of chats that wait for an answer: its order, its counts, and navigation through it."""
 
 import time
 
@@ -15,7 +15,7 @@ HOUR = 3_600_000
 def test_the_longest_waiting_comes_first_and_one_key_leads_through_the_queue(
     browser_user: BrowserUser, history: HistoryWriter
 ) -> None:
-    """The colour says how long: under an hour, under a day, longer."""
+    """The colour shows the duration: under an hour, under a day, or longer."""
     now = int(time.time() * 1000) - BASE_TIME
     waits = {1: 5 * 60_000, 2: 30 * HOUR, 3: 3 * HOUR}
     for number, ms in waits.items():

@@ -1,4 +1,4 @@
-"""The batching of requests, as a reader of the stream sees it."""
+"""Tests the batching of requests, as a reader of the stream sees it."""
 
 import itertools
 import time
@@ -12,12 +12,12 @@ from tests.support.webhook_load import WebhookLoad
 
 
 def order(batches: list[RawBatch]) -> list[tuple[int, int]]:
-    """What decides the order of the events: receipts, and places among those that are equal."""
+    """Return the values that determine the order of the events: receipts, and places among equal receipts."""
     return [(receipt, b.first_order + index) for b in batches for index, receipt in enumerate(b.received_at)]
 
 
 def test_events_in_flight_together_are_one_entry_each_with_its_time(own_ingest: IngestProcess, redis_url: str) -> None:
-    """An append per event is what a Redis with fsync cannot do fast; and each event still has its own receipt."""
+    """A Redis with fsync is slow if each event is a separate append. Each event still has its own receipt."""
     before = time.time_ns() // 1_000_000
     with WebhookLoad(own_ingest, clients=32) as load:
         time.sleep(1)
@@ -33,7 +33,7 @@ def test_events_in_flight_together_are_one_entry_each_with_its_time(own_ingest: 
 
 
 def test_identities_count_without_gaps(own_ingest: IngestProcess, redis_url: str) -> None:
-    """The ledger adds up because of these three numbers and nothing else."""
+    """The ledger is calculated from these three numbers only."""
     with WebhookLoad(own_ingest):
         time.sleep(0.5)
     found = stream_batches(redis_url)
@@ -48,7 +48,7 @@ def test_identities_count_without_gaps(own_ingest: IngestProcess, redis_url: str
 
 
 def test_receipts_grow_although_the_clock_is_set_back(redis_url: str, tmp_path: Path) -> None:
-    """Receipts decide the order of messages, so they never decrease within a writer."""
+    """Receipts determine the order of messages, so they never decrease within a writer."""
     shim = build_shim(tmp_path, tmp_path)
     with IngestProcess(redis_url, tmp_path, **shim.environment) as ingest:
         for offset in (0, 0, -3600, -3600):
@@ -62,7 +62,7 @@ def test_receipts_grow_although_the_clock_is_set_back(redis_url: str, tmp_path: 
 
 
 def test_a_restart_is_another_writer(own_ingest: IngestProcess, redis_url: str) -> None:
-    """Numbers begin at 1 again: under the old name they would be taken for copies and skipped."""
+    """Numbers begin at 1 again. Under the old name, the batches would be taken for copies and skipped."""
     own_ingest.post_webhook(b"x")
     own_ingest.kill()
     own_ingest.start()

@@ -1,4 +1,4 @@
-"""Readiness and metrics of ingest."""
+"""Tests the readiness and metrics of ingest."""
 
 from pathlib import Path
 from typing import cast
@@ -12,13 +12,13 @@ from tests.support.waiting import wait_until
 
 
 def commands(client: redis.Redis) -> dict[str, int]:
-    """How often Redis has run each command since it started."""
+    """Return how often Redis has run each command since it started."""
     facts = cast("dict[str, dict[str, int]]", client.info("commandstats"))  # pyright: ignore[reportUnknownMemberType]
     return {name.removeprefix("cmdstat_"): stats["calls"] for name, stats in facts.items()}
 
 
 def test_a_durable_redis_and_a_spool_are_ready(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """Readiness says how durable acknowledged events are."""
+    """The readiness response states how durable acknowledged events are."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         answer = ingest.get("/readyz")
 
@@ -34,7 +34,7 @@ def test_a_durable_redis_and_a_spool_are_ready(own_valkey: EmbeddedValkey, tmp_p
 def test_a_redis_that_loses_confirmed_events_is_not_ready(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path, name: str, value: str
 ) -> None:
-    """Both are common defaults of caches, and both lose acknowledged events without a word."""
+    """Both are common defaults of caches, and both lose acknowledged events silently."""
     client.config_set(name, value)  # pyright: ignore[reportUnknownMemberType] - **kwargs
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         answer = ingest.get("/readyz")
@@ -47,7 +47,7 @@ def test_a_redis_that_loses_confirmed_events_is_not_ready(
 def test_a_redis_that_hides_its_configuration_is_ready_with_a_note(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
-    """Managed ones do: refusing to serve would help nobody, silence would promise too much."""
+    """Managed services do so. A failed readiness would help nobody, and no note would promise too much."""
     client.acl_setuser(  # pyright: ignore[reportUnknownMemberType] - **kwargs
         "sak", enabled=True, passwords=["+pw"], keys=["*"], commands=["+@all", "-config"]
     )
@@ -61,7 +61,7 @@ def test_a_redis_that_hides_its_configuration_is_ready_with_a_note(
 
 
 def test_least_privileges_are_enough(own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path) -> None:
-    """The Redis user of the process that strangers talk to should be able to do nothing else."""
+    """The process that is exposed to the Internet should have a Redis user without any other permission."""
     client.acl_setuser(  # pyright: ignore[reportUnknownMemberType] - **kwargs
         "sak",
         enabled=True,
@@ -92,7 +92,7 @@ def test_least_privileges_are_enough(own_valkey: EmbeddedValkey, client: redis.R
 
 
 def test_without_redis_it_is_ready_as_long_as_it_has_a_spool(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """Taken out of a load balancer it could not even spool; that would turn an outage into a loss."""
+    """If a load balancer removed it, it could not even spool, and an outage would become a loss."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         own_valkey.kill()
         ingest.post_webhook(b"x")
@@ -106,7 +106,7 @@ def test_without_redis_it_is_ready_as_long_as_it_has_a_spool(own_valkey: Embedde
 
 
 def test_a_spool_on_an_ephemeral_disk_is_noted(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """In a container without a volume the spool is gone exactly when it was needed."""
+    """In a container without a volume, the spool disappears when it is needed."""
     with IngestProcess(own_valkey.url, tmp_path, SPOOL_DIR=str(own_valkey.folder / "spool")) as ingest:
         notes = ingest.get("/readyz").json["notes"]
 
@@ -116,7 +116,7 @@ def test_a_spool_on_an_ephemeral_disk_is_noted(own_valkey: EmbeddedValkey, tmp_p
 def test_readiness_and_metrics_write_nothing_into_redis(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
-    """RQ's own figures clean registries and run callbacks in whoever asks; ours only read."""
+    """RQ's own metrics clean registries and run callbacks in the reading process. Ours only read."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         before = commands(client)
         for _ in range(5):
@@ -124,7 +124,7 @@ def test_readiness_and_metrics_write_nothing_into_redis(
             ingest.get("/metrics")
         grown = {name for name, calls in commands(client).items() if calls > before.get(name, 0)}
 
-    # The heartbeat is the one that writes, `hset`; it also reads how far the workers are.
+    # Only the heartbeat writes, with `hset`. It also reads the position of the workers.
     assert grown <= {
         "hset",
         "xinfo|groups",
@@ -142,7 +142,7 @@ def test_readiness_and_metrics_write_nothing_into_redis(
 
 
 def test_metrics_count_what_happened(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """Received = acknowledged + refused for want of room: the alarm is built on these."""
+    """The number of received events equals acknowledged plus refused ones. Alarms rely on these metrics."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         ingest.post_webhook(b"x")
         ingest.post_webhook(b"x", {})

@@ -1,4 +1,4 @@
-"""Each writer reports its progress once a second, and its end when no batch of it is left."""
+"""Tests that each writer reports its progress once a second, and its end when no batch of it is left."""
 
 import socket
 import time
@@ -21,7 +21,7 @@ def reports(client: redis.Redis) -> list[WriterReport]:
 def test_a_writer_reports_its_position_before_and_after_its_batches(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
-    """A writer of which nothing arrives must be known nevertheless: its silence is what an outage looks like."""
+    """A writer must be known even if none of its batches arrives, because that is a sign of an outage."""
     before = time.time_ns() // 1_000_000
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         wait_until(lambda: reports(client))
@@ -40,7 +40,7 @@ def test_a_writer_reports_its_position_before_and_after_its_batches(
 def test_a_writer_that_shuts_down_reports_its_end(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
-    """Its last report is also its final count: nothing after it would show that its last batch was lost."""
+    """Its last report is also its final count. Otherwise, the loss of its last batch could not be detected."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         ingest.post_webhook(b"x")
         ingest.stop()
@@ -52,7 +52,7 @@ def test_a_writer_that_shuts_down_reports_its_end(
 def test_a_writer_that_leaves_a_spool_has_not_ended(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
-    """Its events are safe on its disk, and missing in Redis until somebody adopts them."""
+    """Its events are safe on its disk, but are missing in Redis until another process adopts them."""
     client.set(contract.STREAM, "not a stream")
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         ingest.post_webhook(b"x")
@@ -66,7 +66,7 @@ def test_a_writer_that_leaves_a_spool_has_not_ended(
 def test_a_redis_user_that_may_not_report_is_noted(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
-    """Rules of an older release do not name the key: events go on, and the operator learns what is missing."""
+    """The ACL of an older release does not include the key. Events continue, and the operator sees what is missing."""
     client.acl_setuser(  # pyright: ignore[reportUnknownMemberType] - **kwargs
         "sak", enabled=True, passwords=["+pw"], keys=[contract.STREAM, "rq:*"], commands=["+@all"]
     )

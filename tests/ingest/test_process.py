@@ -1,4 +1,4 @@
-"""The ingest process: its start and its end."""
+"""Tests the start and the end of the ingest process."""
 
 import os
 import socket
@@ -40,7 +40,7 @@ WHOLE = encode_request(b"hello", f"X-Webhook-Signature: {sign(b'hello')}", "Cont
 def test_it_refuses_to_start_with_a_sentence_that_names_the_variable(
     environment: dict[str, str], named: str, tmp_path: Path
 ) -> None:
-    """Whoever deploys it at night should read one line, not a traceback, and no password in it."""
+    """An operator should see one line, without a traceback and without a password."""
     complete = {"REDIS_URL": "redis://localhost", "WEBHOOK_SECRETS": "private", "DATA_DIR": str(tmp_path)}
     ended = subprocess.run(
         [sys.executable, "-m", "ingest"],
@@ -58,7 +58,7 @@ def test_it_refuses_to_start_with_a_sentence_that_names_the_variable(
 
 
 def test_a_port_in_use_is_named_in_the_error(tmp_path: Path) -> None:
-    """The commonest reason of all not to start."""
+    """This is the most common reason for a failed start."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         ended = subprocess.run(
@@ -74,7 +74,10 @@ def test_a_port_in_use_is_named_in_the_error(tmp_path: Path) -> None:
 
 
 def test_sigterm_under_load_loses_no_event_and_exits_with_zero(redis_url: str, tmp_path: Path) -> None:
-    """Deploys happen during business hours. The socket is the supervisor's: clients wait for the next process."""
+    """Deployments happen during business hours.
+
+    The supervisor owns the socket, so clients wait for the next process.
+    """
     with IngestProcess(redis_url, tmp_path) as ingest:
         with WebhookLoad(ingest) as load:
             codes: list[int] = []
@@ -90,7 +93,7 @@ def test_sigterm_under_load_loses_no_event_and_exits_with_zero(redis_url: str, t
 
 
 def test_a_request_that_arrives_at_shutdown_is_answered(own_ingest: IngestProcess) -> None:
-    """A sender keeps its connection; what it sends in the moment of our end must not meet a closed door."""
+    """A sender keeps its connection open, and a request at the moment of shutdown must be answered."""
     with own_ingest.connect() as connection:
         connection.sendall(WHOLE)
         assert read_response(connection).startswith(b"HTTP/1.1 200 ")
@@ -102,7 +105,7 @@ def test_a_request_that_arrives_at_shutdown_is_answered(own_ingest: IngestProces
 
 
 def test_half_open_connections_do_not_delay_the_shutdown(own_ingest: IngestProcess) -> None:
-    """The supervisor kills what does not end; a stranger must not be able to bring that about."""
+    """The supervisor kills a process that does not end, and a stranger must not be able to cause that."""
     with own_ingest.connect() as head, own_ingest.connect() as body:
         head.sendall(WHOLE[:30])
         body.sendall(WHOLE[:-1])
@@ -113,7 +116,7 @@ def test_half_open_connections_do_not_delay_the_shutdown(own_ingest: IngestProce
 
 @pytest.mark.parametrize("place", ["ingest.before_xadd", "ingest.after_xadd", "ingest.before_spool"])
 def test_a_kill_before_the_answer_loses_no_acknowledged_event(place: str, redis_url: str, tmp_path: Path) -> None:
-    """The fault rig ends the process at these places; this is what shows that they are reached."""
+    """The fault injection ends the process at these points. This test shows that they are reached."""
     url = redis_url if place != "ingest.before_spool" else "redis://127.0.0.1:1"
     with IngestProcess(url, tmp_path, SAK_FAILPOINT=f"{place}:kill@2") as ingest:
         answers = [ingest.post_webhook(b"%d" % number).status for number in range(2)]

@@ -189,7 +189,7 @@ def test_a_key_stands_for_the_file_too(gateway: PretendGateway, sending_client: 
 
 
 def test_a_file_name_is_one_name(gateway: PretendGateway, sending_client: ApiClient, history: HistoryWriter) -> None:
-    """Folders are private, and a line break would end a header."""
+    """A file name must not reveal folders, and a line break would end a header."""
     for name in ("../../etc/passwd.pdf", "C:\\secret\\a.pdf", "a\u202eb.pdf", "x" * 300 + ".pdf", ""):
         assert post(sending_client, "document", PDF, name or "  ").status_code == 200
 

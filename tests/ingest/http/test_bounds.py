@@ -1,4 +1,4 @@
-"""How much of a head, of chunks and of a pipeline is read."""
+"""Tests the limits on the sizes of heads, chunks and pipelines."""
 
 import contextlib
 
@@ -8,7 +8,7 @@ SIGNED = f"X-Webhook-Signature: {sign(b'hello')}"
 
 
 def test_trailers_count_as_headers_and_are_none(ingest: IngestProcess, redis_url: str) -> None:
-    """They arrive after the signature is read: one that came in a trailer could belong to another request."""
+    """They arrive after the signature is read. A signature in a trailer could belong to another request."""
     chunked = encode_request(b"5\r\nhello\r\n0\r\n", "Transfer-Encoding: chunked")
     signed = encode_request(b"5\r\nhello\r\n0\r\nA: b\r\nB: c\r\n\r\n", SIGNED, "Transfer-Encoding: chunked")
     trailer = f"{SIGNED}\r\nX: y\r\n\r\n".encode()
@@ -26,7 +26,10 @@ def test_trailers_count_as_headers_and_are_none(ingest: IngestProcess, redis_url
 
 
 def test_a_head_may_have_64_kib_and_128_headers(ingest: IngestProcess) -> None:
-    """Neither a large head in one piece nor thousands of tiny headers pass; what proxies add does."""
+    """Both a large head in one piece and thousands of small headers are refused.
+
+    Headers that proxies add are accepted.
+    """
 
     def status(*headers: str) -> bytes:
         with ingest.connect() as connection:
@@ -40,7 +43,7 @@ def test_a_head_may_have_64_kib_and_128_headers(ingest: IngestProcess) -> None:
 
 
 def test_what_came_before_does_not_count_as_a_head(ingest: IngestProcess, redis_url: str) -> None:
-    """A head that begins in the same data as the end of a large body is as small as it is."""
+    """If a head begins in the same data as the end of a large body, only the head counts."""
     first = encode_request(b"x" * 65_300, f"X-Webhook-Signature: {sign(b'x' * 65_300)}", "Content-Length: 65300")
     second = encode_request(b"hello", SIGNED, "Content-Length: 5")
     with ingest.connect() as connection:
@@ -54,7 +57,7 @@ def test_what_came_before_does_not_count_as_a_head(ingest: IngestProcess, redis_
 
 
 def test_chunks_are_refused_whose_frames_exceed_their_content(ingest: IngestProcess, redis_url: str) -> None:
-    """Each chunk costs time: a body of single bytes, or an endless extension, is no webhook."""
+    """Each chunk takes time to process, so a body of single bytes, or an endless extension, is refused."""
     head = encode_request(b"", SIGNED, "Transfer-Encoding: chunked")
     with ingest.connect() as tiny, ingest.connect() as extended:
         tiny.sendall(head + b"1\r\nx\r\n" * 20_000)
@@ -66,7 +69,7 @@ def test_chunks_are_refused_whose_frames_exceed_their_content(ingest: IngestProc
 
 
 def test_a_connection_with_many_waiting_requests_ends_after_the_answers_to_a_few(ingest: IngestProcess) -> None:
-    """Each waiting request takes memory, and a proxy that pipelines sends the rest again."""
+    """Each waiting request takes memory. A proxy that pipelines repeats the remaining requests."""
     request = encode_request(b"", method="GET", path="/healthz")
     with ingest.connect() as connection:
         connection.sendall(request * 1000)

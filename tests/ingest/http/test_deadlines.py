@@ -1,4 +1,4 @@
-"""Slow, half-closed and broken clients do not affect other clients."""
+"""Tests that slow, half-closed and broken clients do not affect other clients."""
 
 import contextlib
 import socket
@@ -17,7 +17,7 @@ WHOLE = encode_request(b"hello", SIGNED, "Content-Length: 5")
 def test_slow_headers_and_bodies_time_out_without_affecting_other_clients(
     ingest: IngestProcess, redis_url: str
 ) -> None:
-    """200 half-open connections cost a beginner one laptop; they must not cost us one event."""
+    """An attacker can open 200 half-open connections from a laptop. They must not cost a single event."""
     with contextlib.ExitStack() as stack:
         silent = [stack.enter_context(ingest.connect()) for _ in range(20)]
         breaks = [stack.enter_context(ingest.connect()) for _ in range(20)]
@@ -50,7 +50,7 @@ def test_slow_headers_and_bodies_time_out_without_affecting_other_clients(
 
 
 def _drip(connection: socket.socket) -> None:
-    """A byte now and then, for as long as the other side stands it: a deadline that every byte moves is none."""
+    """Send a byte now and then until the other side closes. A deadline must not move with every byte."""
     with contextlib.suppress(OSError):
         connection.sendall(WHOLE[:40])
         while True:
@@ -59,13 +59,13 @@ def _drip(connection: socket.socket) -> None:
 
 
 def test_a_half_closed_connection_still_gets_its_answer(ingest: IngestProcess, redis_url: str) -> None:
-    """Small HTTP clients shut down their half after the request."""
+    """Small HTTP clients shut down their side after the request."""
     assert ingest.send_raw(WHOLE).startswith(b"HTTP/1.1 200 ")
     assert stream_bodies(redis_url) == [b"hello"]
 
 
 def test_a_client_that_is_gone_before_the_answer_sent_one_event(ingest: IngestProcess, redis_url: str) -> None:
-    """Its event arrived whole; that nobody reads the answer does not make it less of an event."""
+    """The event arrived completely, even though nobody reads the response."""
     with ingest.connect() as connection:
         connection.sendall(WHOLE)
     ingest.post_webhook(b"after")
@@ -74,7 +74,7 @@ def test_a_client_that_is_gone_before_the_answer_sent_one_event(ingest: IngestPr
 
 
 def test_a_client_that_breaks_off_in_its_body_sent_nothing(ingest: IngestProcess, redis_url: str) -> None:
-    """Half an event is none, and it must not stay behind in front of the next one."""
+    """A partial event is discarded, and must not be prepended to the next one."""
     with ingest.connect() as connection:
         connection.sendall(WHOLE[:-1])
     ingest.post_webhook(b"after")
@@ -83,7 +83,7 @@ def test_a_client_that_breaks_off_in_its_body_sent_nothing(ingest: IngestProcess
 
 
 def test_requests_in_one_go_are_answered_in_their_order(ingest: IngestProcess, redis_url: str) -> None:
-    """Pipelining is HTTP; an answer to the wrong request would be a lie."""
+    """HTTP permits pipelining, and each response must belong to its request."""
     answers = ingest.send_raw(WHOLE * 3 + encode_request(b"", SIGNED, "Content-Length: 0"))
 
     assert [part[:4] for part in answers.split(b"HTTP/1.1 ")[1:]] == [b"200 ", b"200 ", b"200 ", b"401 "]
@@ -91,7 +91,7 @@ def test_requests_in_one_go_are_answered_in_their_order(ingest: IngestProcess, r
 
 
 def test_a_request_followed_by_garbage_is_still_answered(ingest: IngestProcess, redis_url: str) -> None:
-    """The event is kept; a 400 in the place of its answer would say it is not."""
+    """The event is stored, and a 400 instead of its response would deny that."""
     answer = ingest.send_raw(WHOLE + b"RUBBISH\r\n\r\n")
 
     assert answer.startswith(b"HTTP/1.1 200 ")
@@ -100,7 +100,7 @@ def test_a_request_followed_by_garbage_is_still_answered(ingest: IngestProcess, 
 
 
 def test_a_connection_that_asks_for_another_protocol_ends_after_its_answer(ingest: IngestProcess) -> None:
-    """We answer as if it had not asked; what follows on it could be anything."""
+    """The response ignores the other protocol, and the data that follows could be in any format."""
     upgrade = encode_request(b"", f"X-Webhook-Signature: {sign(b'')}", "Connection: upgrade", "Upgrade: h2c")
     with ingest.connect() as connection:
         connection.sendall(upgrade)

@@ -1,4 +1,4 @@
-"""A hundred thousand requests that nobody would send on purpose, and some that somebody would."""
+"""Tests a hundred thousand malformed requests, both random and malicious."""
 
 import random
 import re
@@ -97,7 +97,7 @@ def statuses(received: bytes) -> list[int]:
 
 
 def ask(ingest: IngestProcess, requests: list[bytes]) -> list[int]:
-    """Send requests over one connection as far as it goes, and collect what is answered."""
+    """Send requests over one connection until it closes, and return the responses."""
     with ingest.connect() as connection:
         connection.settimeout(10)
         received = b""
@@ -107,7 +107,7 @@ def ask(ingest: IngestProcess, requests: list[bytes]) -> list[int]:
             while part := connection.recv(1 << 16):
                 received += part
         except (ConnectionResetError, BrokenPipeError):
-            pass  # refused before all of it was read, as it may be
+            pass  # the request may be refused before all of it was read
     return statuses(received)
 
 
@@ -119,7 +119,7 @@ def resident(pid: int) -> int:
 
 @pytest.fixture
 def ingest(redis_url: str, tmp_path: Path) -> Iterator[IngestProcess]:
-    """An ingest whose tail is full after a second: with the default it would grow beyond the first tenth."""
+    """Return an ingest with a small tail, which would otherwise still grow after the first tenth of the requests."""
     with IngestProcess(redis_url, tmp_path, TAIL_SECONDS="1") as running:
         yield running
 
@@ -127,7 +127,7 @@ def ingest(redis_url: str, tmp_path: Path) -> Iterator[IngestProcess]:
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_hundred_thousand_broken_requests_make_no_500_and_no_leak(ingest: IngestProcess) -> None:
-    """Whoever finds the address can send anything to it; the events of the gateway must not suffer for that."""
+    """The address is public, so anybody can send anything to it, which must not affect the events of the gateway."""
     seed = random.SystemRandom().randrange(1 << 32)
     chance = random.Random(seed)
     seen: Counter[int] = Counter()

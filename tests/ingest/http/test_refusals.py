@@ -1,4 +1,4 @@
-"""Every request that is not acknowledged."""
+"""Tests every request that is not acknowledged."""
 
 import json
 from dataclasses import dataclass
@@ -88,7 +88,7 @@ TABLE = [
 def test_a_refusal_has_its_status_and_code_and_stores_nothing(
     ingest: IngestProcess, redis_url: str, refused: Refused
 ) -> None:
-    """The sender's log contains only our answer, and a 500 would be a lost event."""
+    """The log of the sender contains only our response, and a 500 would be a lost event."""
     with ingest.connect() as connection:
         connection.sendall(refused.request)
         head, _, body = read_response(connection).partition(b"\r\n\r\n")
@@ -100,7 +100,7 @@ def test_a_refusal_has_its_status_and_code_and_stores_nothing(
 
 
 def test_head_and_options_are_answered_without_a_body(ingest: IngestProcess) -> None:
-    """Uptime checks ask like that, and a body after HEAD would be read as the next answer."""
+    """Uptime checks send such requests, and a body after HEAD would be read as the next response."""
     head = ingest.send_raw(encode_request(method="HEAD"))
     options = ingest.send_raw(encode_request(method="OPTIONS"))
 
@@ -111,14 +111,14 @@ def test_head_and_options_are_answered_without_a_body(ingest: IngestProcess) -> 
 
 
 def test_a_trailing_slash_still_reaches_the_webhook(ingest: IngestProcess) -> None:
-    """A redirect would be lost on a sender that tries once."""
+    """A sender that does not follow redirects would lose the event."""
     answer = ingest.request("POST", "/whatsapp-webhook/", b"hello", {"X-Webhook-Signature": sign(b"hello")})
 
     assert answer.status == 200
 
 
 def test_a_body_over_the_limit_is_not_held_in_memory(ingest: IngestProcess) -> None:
-    """Otherwise a hundred strangers with large bodies end the process, and with it everybody's events."""
+    """Otherwise, a hundred large bodies would exhaust the memory of the process, and all senders would be affected."""
     before = _resident(ingest)
     head = encode_request(b"", SIGNED, "Transfer-Encoding: chunked")
     with ingest.connect() as connection:
@@ -134,7 +134,10 @@ def test_a_body_over_the_limit_is_not_held_in_memory(ingest: IngestProcess) -> N
 def test_signed_bodies_over_the_limit_are_answered_to_the_end_and_counted_as_lost(
     ingest: IngestProcess, redis_url: str
 ) -> None:
-    """A picture in base64: a connection that is closed too early resets, and the sender's log has no reason."""
+    """A body may be a picture in base64.
+
+    If the connection closed too early, it would reset, and the sender would see no reason.
+    """
     before = ingest.read_metric('sak_ingest_refused_requests_total{code="body_too_large"}')
     bodies = [b"x" * 1_200_000, b"x" * 16_000_000]
     answers = [
@@ -153,7 +156,7 @@ def test_signed_bodies_over_the_limit_are_answered_to_the_end_and_counted_as_los
 
 
 def test_a_strangers_body_over_the_limit_alarms_nobody(ingest: IngestProcess) -> None:
-    """Only a signed body is a lost event: otherwise anybody could wake the operator."""
+    """Only a signed body is a lost event. Otherwise, anybody could cause alarms."""
     codes = [f'sak_ingest_refused_requests_total{{code="{code}"}}' for code in ("body_unverified", "body_too_large")]
     before = [ingest.read_metric(code) for code in codes]
     body = b"x" * 1_200_000
@@ -176,7 +179,7 @@ def test_an_early_refusal_reaches_a_sender_that_closes(
 
 
 def test_a_sender_that_never_ends_its_refused_body_is_cut_off(ingest: IngestProcess) -> None:
-    """The deadline of a body holds after the answer, too."""
+    """The deadline for a body also applies after the response."""
     with ingest.connect() as connection:
         connection.sendall(encode_request(b"x", "Content-Length: 5000000", "Connection: close"))
         head = read_response(connection)

@@ -1,4 +1,4 @@
-"""Webhooks of further senders: each authenticated in its gateway's way, all in one entry."""
+"""Tests webhooks of further senders: each is authenticated in the way of its gateway, and all share entries."""
 
 import hashlib
 import hmac
@@ -97,7 +97,7 @@ def post(ingest: IngestProcess, name: str, headers: dict[str, str], body: bytes 
 def test_a_signature_counts_over_the_raw_body_in_the_gateways_form_only(
     ingest: IngestProcess, redis_url: str, name: str
 ) -> None:
-    """The second of several secrets counts as well; another header, key, body or form does not."""
+    """The second of several secrets is valid, too. Another header, key, body or form is not."""
     header, right = next(iter(signed(name).items()))
     wrong: tuple[dict[str, str], ...] = (
         {},
@@ -147,13 +147,13 @@ FORM = (
     b'{"text":"<\xe0\xa4\xa8&\\n>\xe2\x80\xa8"}\r\n--b--\r\n'
 )
 FORM_AS_JSON = b'{"jsonData":"{\\"text\\":\\"\\u003c\xe0\xa4\xa8\\u0026\\\\n\\u003e\\u2028\\"}","userID":"u1"}'
-"""The form's fields but for the file, as Go's encoding/json writes them."""
+"""The fields of the form without the file, as encoded by encoding/json in Go."""
 
 
 def test_a_form_with_a_file_is_signed_by_its_other_fields_for_wuzapi_alone(
     ingest: IngestProcess, redis_url: str
 ) -> None:
-    """Of a form with a file wuzapi signs no bytes that it sends."""
+    """The signature of wuzapi does not cover the bytes of a form with a file."""
     headers = signed("wu", FORM_AS_JSON) | {"Content-Type": "multipart/form-data; boundary=b"}
 
     answers = [
@@ -190,7 +190,7 @@ def test_meta_shakes_hands_with_the_right_token(ingest: IngestProcess) -> None:
 
 
 def test_events_of_all_senders_share_entries_that_name_them(ingest: IngestProcess, redis_url: str) -> None:
-    """One group commit for all, and an entry of SAK's events alone remains readable by the version before."""
+    """All share one group commit, and an entry with events of SAK only remains readable by the previous version."""
     answers = [ingest.post_webhook(BODY), *(post(ingest, name, signed(name)) for name in HMACS)]
     found = [sender for batch in stream_batches(redis_url) for sender in batch.senders or [""] * len(batch.bodies)]
 
@@ -201,7 +201,7 @@ def test_events_of_all_senders_share_entries_that_name_them(ingest: IngestProces
 
 
 def test_senders_change_without_a_restart_and_what_a_new_secret_signs_is_stored(redis_url: str, tmp_path: Path) -> None:
-    """A file with a mistake changes nothing; webhooks wait in the quarantine with the name of their sender."""
+    """A file with an error changes nothing. Webhooks wait in the quarantine with the name of their sender."""
     file = tmp_path / "senders.toml"
     file.write_text(f'[go]\nkind = "gowa"\nsecrets = ["{OTHER_KEY}"]\n')
     kept = QuarantineFile(tmp_path / "spool" / FILE_NAME)

@@ -1,4 +1,4 @@
-"""Answers to senders with and without the secret."""
+"""Tests the responses to senders with and without the secret."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ CAPTURED_SECRET = "5a4b0c0ffee00000000000000000000000000000000000000000000000000
 
 
 def test_captured_webhooks_are_stored_byte_for_byte(redis_url: str, tmp_path: Path) -> None:
-    """SAK's signature covers its raw bytes; whatever we changed could never be verified or replayed again."""
+    """SAK's signature covers the raw bytes. If they were changed, they could not be verified or replayed again."""
     captured = [json.loads(line) for line in CAPTURED.read_text().splitlines()]
     with IngestProcess(redis_url, tmp_path, WEBHOOK_SECRETS=CAPTURED_SECRET) as ingest:
         answers = [ingest.post_webhook(webhook["body"].encode(), webhook["headers"]) for webhook in captured * 2]
@@ -31,7 +31,7 @@ def test_captured_webhooks_are_stored_byte_for_byte(redis_url: str, tmp_path: Pa
 
 
 def test_an_acknowledgement_names_the_batch_and_the_path(ingest: IngestProcess, redis_url: str) -> None:
-    """A sender that logs it can name the batch when somebody asks where a message went."""
+    """A sender that logs the batch can help to find a message."""
     answer = ingest.post_webhook(b"{}")
     (batch,) = (batch for batch in stream_batches(redis_url) if batch.bodies)
 
@@ -60,13 +60,13 @@ def test_an_acknowledgement_names_the_batch_and_the_path(ingest: IngestProcess, 
     ],
 )
 def test_a_signed_body_is_accepted_whatever_its_content(ingest: IngestProcess, redis_url: str, body: bytes) -> None:
-    """SAK sends once: a 4xx for its content would lose an event that a later parser may understand."""
+    """SAK sends once, so a 4xx because of the content would lose an event that a later parser may understand."""
     assert ingest.post_webhook(body).status == 200
     assert stream_bodies(redis_url) == [body]
 
 
 def test_a_chunked_body_is_one_body(ingest: IngestProcess, redis_url: str) -> None:
-    """A proxy in between may turn one into the other; the signature is over what was sent."""
+    """A proxy may convert between the two. The signature covers the body that was sent."""
     head = encode_request(b"", f"X-Webhook-Signature: {sign(b'hello')}", "Transfer-Encoding: chunked")
     answer = ingest.send_raw(head, b"3\r\nhel\r\n", b"2\r\nlo\r\n0\r\n\r\n")
 
@@ -95,7 +95,7 @@ def test_a_chunked_body_is_one_body(ingest: IngestProcess, redis_url: str) -> No
 def test_without_a_valid_signature_nothing_is_stored(
     ingest: IngestProcess, redis_url: str, signature: list[str]
 ) -> None:
-    """Whoever finds the address could otherwise write into conversations; and no header may cause a 500."""
+    """Otherwise, anybody could write into conversations. No header may cause a 500."""
     headers = [f"X-Webhook-Signature: {value}" for value in signature]
     answer = ingest.send_raw(encode_request(b"hello", *headers, "Content-Length: 5"))
 
@@ -105,12 +105,12 @@ def test_without_a_valid_signature_nothing_is_stored(
 
 
 def test_a_signature_may_be_in_capitals(ingest: IngestProcess) -> None:
-    """Hexadecimal is the same number either way, and senders differ."""
+    """Hexadecimal numbers are not case-sensitive, and senders differ."""
     assert ingest.post_webhook(b"hello", {"X-Webhook-Signature": "sha256=" + sign(b"hello")[7:].upper()}).status == 200
 
 
 def test_any_of_the_secrets_signs_while_they_are_rotated(redis_url: str, tmp_path: Path) -> None:
-    """SAK makes a new secret at once; events signed with the old one are still on their way."""
+    """SAK uses a new secret immediately, while events signed with the old one are still in transit."""
     with IngestProcess(redis_url, tmp_path, WEBHOOK_SECRETS=f"old, {WEBHOOK_SECRET}") as ingest:
         statuses = [
             ingest.post_webhook(b"x", {"X-Webhook-Signature": sign(b"x", key)}).status
@@ -121,7 +121,7 @@ def test_any_of_the_secrets_signs_while_they_are_rotated(redis_url: str, tmp_pat
 
 
 def test_a_trial_accepts_unsigned_webhooks_and_logs_a_warning(redis_url: str, tmp_path: Path) -> None:
-    """The first curl should work; that the door is open must be seen by whoever forgets to close it."""
+    """The first curl should work, and an operator must notice that signatures are not checked."""
     with IngestProcess(redis_url, tmp_path, WEBHOOK_SECRETS="", WEBHOOK_ALLOW_UNSIGNED="1") as ingest:
         assert ingest.post_webhook(b"x", {}).status == 200
         assert ingest.post_webhook(b"y", {"X-Webhook-Signature": "nonsense"}).status == 200
@@ -130,7 +130,7 @@ def test_a_trial_accepts_unsigned_webhooks_and_logs_a_warning(redis_url: str, tm
 
 
 def test_logs_hold_no_secret_no_header_and_no_text(redis_url: str, tmp_path: Path) -> None:
-    """Logs are copied to places that were never meant to hold messages."""
+    """Logs are copied to places where no messages should be."""
     with IngestProcess(redis_url, tmp_path) as ingest:
         ingest.post_webhook(b'{"text":"kept-private"}')
         ingest.post_webhook(b'{"text":"kept-private"}', {"X-Webhook-Signature": "header-private"})

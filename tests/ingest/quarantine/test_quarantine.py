@@ -1,4 +1,4 @@
-"""Webhooks signed with an unknown secret are kept, and stored once the secret is added."""
+"""Tests that webhooks signed with an unknown secret are kept, and stored once the secret is added."""
 
 import sqlite3
 import time
@@ -24,7 +24,7 @@ def kept(folder: Path) -> list[bytes]:
 
 
 def test_a_secret_that_is_added_later_stores_what_it_signed_in_order(redis_url: str, tmp_path: Path) -> None:
-    """Between registering a webhook and telling ingest, SAK sends each event once."""
+    """Between the registration of a webhook and the configuration of ingest, SAK sends each event only once."""
     bodies = [b"event %d" % number for number in range(40)]
     secrets = tmp_path / "secrets"
     with IngestProcess(redis_url, tmp_path, WEBHOOK_SECRETS_FILE=str(secrets)) as ingest:
@@ -43,7 +43,7 @@ def test_a_secret_that_is_added_later_stores_what_it_signed_in_order(redis_url: 
 
 
 def test_what_is_stored_later_keeps_its_receipt(redis_url: str, tmp_path: Path) -> None:
-    """The receipt decides the order of messages without a time, and whether they came before an erasure."""
+    """The receipt determines the order of messages without a time, and whether they preceded an erasure."""
     secrets = tmp_path / "secrets"
     with IngestProcess(redis_url, tmp_path, WEBHOOK_SECRETS_FILE=str(secrets)) as ingest:
         began = time.time_ns() // 1_000_000
@@ -65,7 +65,7 @@ def test_what_is_stored_later_keeps_its_receipt(redis_url: str, tmp_path: Path) 
 
 
 def test_what_was_kept_is_verified_when_ingest_starts(redis_url: str, tmp_path: Path) -> None:
-    """Most operators restart after a change of secrets, and the restart ends what waited in memory."""
+    """Most operators restart ingest after a change of secrets, which discards the memory."""
     with IngestProcess(redis_url, tmp_path) as ingest:
         post(ingest, [b"one", b"two"])
         assert ingest.stop() == 0
@@ -95,7 +95,7 @@ def test_the_file_is_like_env_or_holds_nothing_but_secrets(
 
 
 def test_a_secret_that_is_removed_from_the_file_signs_no_longer(redis_url: str, tmp_path: Path) -> None:
-    """That is how a secret that leaked is withdrawn; a file that cannot be read withdraws nothing."""
+    """Removing a leaked secret revokes it. An unreadable file revokes nothing."""
     secrets = tmp_path / "secrets"
     secrets.write_text(f"{NEW_SECRET},z")
     with IngestProcess(redis_url, tmp_path, WEBHOOK_SECRETS_FILE=str(secrets)) as ingest:
@@ -119,7 +119,7 @@ def test_strangers_without_a_signature_leave_no_trace(redis_url: str, tmp_path: 
 
 
 def test_what_is_kept_is_bounded_in_bytes_and_rate(redis_url: str, tmp_path: Path) -> None:
-    """Anybody can invent signatures: neither the disk nor the memory is theirs."""
+    """Anybody can send invalid signatures, which must not fill the disk or the memory."""
     with IngestProcess(redis_url, tmp_path, QUARANTINE_MAX_BYTES="250000") as ingest:
         for _ in range(30):
             post(ingest, [b"x" * 1_000_000], "guessed")

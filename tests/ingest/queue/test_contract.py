@@ -1,4 +1,4 @@
-"""The format of stream entries, which versions of ingest and worker must share during a deployment."""
+"""Tests the format of stream entries, which versions of ingest and worker must share during a deployment."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def fields_of(path: Path) -> dict[bytes, bytes]:
 
 
 def test_an_entry_of_every_version_is_still_read() -> None:
-    """The stream and the spool of the version before are full when this one starts."""
+    """When a new version starts, the stream and the spool contain entries of the previous version."""
     read = {int(path.stem): contract.from_fields(fields_of(path)) for path in GOLDEN.glob("*.json")}
 
     assert read == VERSIONS
@@ -40,7 +40,7 @@ def test_an_entry_of_every_version_is_still_read() -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_an_entry_is_written_as_it_was_and_without_senders_as_older_workers_read_it(version: int) -> None:
-    """Or workers of the same version number would disagree with each other."""
+    """Otherwise, workers of the same version number would differ."""
     assert contract.to_fields(VERSIONS[version]) == fields_of(GOLDEN / f"{version}.json")
 
 
@@ -54,7 +54,7 @@ def test_an_entry_is_written_as_it_was_and_without_senders_as_older_workers_read
 def test_every_written_batch_is_read_back(
     bodies: list[bytes], number: int, upto: int, spooled: int, sender: str
 ) -> None:
-    """Bodies are nobody's business: any bytes, none, or many."""
+    """Bodies are opaque: any bytes, none, or many."""
     batch = contract.RawBatch("a" * 32, number, upto, tuple(range(len(bodies))), tuple(bodies), spooled)
     if sender:
         batch = batch._replace(senders=(sender,) * len(bodies))
@@ -93,7 +93,7 @@ HEAD = {"v": 1, "writer": "a" * 32, "number": 1, "upto": 1, "receipts": [1], "si
     ],
 )
 def test_every_invalid_entry_raises_the_same_error(head: bytes | dict[str, object]) -> None:
-    """A foreign entry must be set aside by name, never be mistaken for an infrastructure error that passes."""
+    """A foreign entry must be set aside by name, and never be mistaken for a temporary infrastructure error."""
     written = head if isinstance(head, bytes) else json.dumps(head).encode()
 
     with pytest.raises(contract.UnreadableEntryError):
@@ -109,7 +109,7 @@ def test_every_invalid_entry_raises_the_same_error(head: bytes | dict[str, objec
     trace=st.integers() | st.text() | st.lists(st.none()),
 )
 def test_a_wrong_optional_fact_never_makes_an_entry_unreadable(spooled: object, trace: object) -> None:
-    """A spool's count went negative, and 7,232 acknowledged events were set aside for it."""
+    """A negative spool count once caused 7,232 acknowledged events to be set aside."""
     head = HEAD | {"spooled": spooled, "trace": trace, "added later": [1]}
     batch = contract.from_fields({b"head": json.dumps(head).encode(), b"bodies": b"x", b"added later": b"1"})
 

@@ -1,4 +1,4 @@
-"""The checks of Redis' durability that ingest's readiness and the worker's doctor share."""
+"""Tests the checks of Redis' durability that ingest's readiness and the worker's doctor share."""
 
 import pytest
 

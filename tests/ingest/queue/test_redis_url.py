@@ -1,4 +1,4 @@
-"""The parser of REDIS_URL, used by ingest and worker."""
+"""Tests the parser of REDIS_URL, which ingest and worker use."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def test_a_servers_url_is_left_to_redis_py(url: str) -> None:
 
 
 def test_a_sentinel_url_names_sentinels_service_and_credentials() -> None:
-    """The password may hold any character, percent-encoded as in every URL."""
+    """The password may contain any character, percent-encoded as in every URL."""
     url = "rediss+sentinel://user:p%40ss@one:1,two/main/3"
 
     assert redis_url.parse(url) == SentinelUrl((("one", 1), ("two", 26379)), "main", 3, "user", "p@ss", ssl=True)
@@ -45,7 +45,7 @@ def test_a_sentinel_url_names_sentinels_service_and_credentials() -> None:
     ],
 )
 def test_any_other_url_is_refused_without_being_quoted(url: str) -> None:
-    """A URL may hold a password, and errors end in logs."""
+    """A URL may contain a password, and errors are logged."""
     with pytest.raises(RedisUrlError, match="REDIS_URL must look like") as error:
         redis_url.parse(url)
 
@@ -54,7 +54,7 @@ def test_any_other_url_is_refused_without_being_quoted(url: str) -> None:
 
 
 def test_a_private_authority_applies_to_the_sentinels_and_to_the_primary(tmp_path: Path) -> None:
-    """Whoever runs their own authority has signed the certificates of both."""
+    """A private certificate authority signs the certificates of both."""
     authority = tmp_path / "ca.pem"
     authority.touch()
     url = redis_url.parse(f"rediss+sentinel://one/main/0?ssl_ca_certs={authority}&ssl_check_hostname=false")
@@ -87,6 +87,6 @@ def test_sentinels_speak_tls_as_the_primary_unless_the_url_says_otherwise(
     "url", ["rediss://host?ssl_ca_certs=/no/file", "rediss+sentinel://host/m?ssl_ca_certs=/no/file"]
 )
 def test_an_authority_that_cannot_be_read_ends_the_start(url: str) -> None:
-    """redis-py would find out at the first event."""
+    """Otherwise, redis-py would raise the error at the first event."""
     with pytest.raises(SettingsError, match="ssl_ca_certs names a file that cannot be read"):
         redis_url.parse(url)

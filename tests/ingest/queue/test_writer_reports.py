@@ -1,4 +1,4 @@
-"""Reads the reports in `sak:writers`, whatever else the hash contains."""
+"""Tests reading the reports in `sak:writers`, whatever else the hash contains."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""If Redis loses its newest events, ingest notices it and sends these events again."""
+"""Tests that ingest notices if Redis loses its newest events, and sends these events again."""
 
 import shutil
 import time
@@ -31,13 +31,13 @@ def changes(ingest: IngestProcess) -> float:
 
 
 def wait_for_connections(valkey: EmbeddedValkey) -> None:
-    """Return once ingest has both connections for appending; the second one asks for the stream's newest id."""
+    """Return when ingest has both connections for appending. The second one requests the newest id of the stream."""
     with redis.Redis.from_url(valkey.url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
         wait_until(lambda: b"cmd=xinfo|stream" in cast("bytes", client.execute_command("CLIENT", "LIST")))  # pyright: ignore[reportUnknownMemberType] - **kwargs
 
 
 def test_a_redis_that_comes_back_empty_gets_the_newest_events_again(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """Without waiting for another webhook: at night none may come for hours."""
+    """It does not wait for the next webhook, because at night there may be none for hours."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         for number in range(20):
             ingest.post_webhook(b"%d" % number)
@@ -54,7 +54,7 @@ def test_a_redis_that_comes_back_empty_gets_the_newest_events_again(own_valkey: 
 
 
 def test_a_redis_that_comes_back_older_gets_what_it_lacks(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """A snapshot of its disk, put back; what it has kept is there twice, and skipped by the worker."""
+    """A snapshot of its disk is restored. Events that it still has are duplicated, and the worker skips the copies."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         ingest.post_webhook(b"before")
         own_valkey.kill()
@@ -71,7 +71,7 @@ def test_a_redis_that_comes_back_older_gets_what_it_lacks(own_valkey: EmbeddedVa
 
 
 def test_events_that_came_through_the_spool_are_remembered_as_well(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """Events drained from the spool are in Redis only, so the tail must remember them."""
+    """Events drained from the spool are in Redis only, so the tail must contain them."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         own_valkey.kill()
         path = ingest.post_webhook(b"spooled").json["path"]
@@ -85,7 +85,7 @@ def test_events_that_came_through_the_spool_are_remembered_as_well(own_valkey: E
 
 
 def test_events_wait_for_redis_for_longer_than_the_tail_is(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """The clock runs while Redis is there: what it has kept is known only once it is back."""
+    """The time is measured while Redis is available, because only then is it known what it still has."""
     with IngestProcess(own_valkey.url, tmp_path, TAIL_SECONDS="1") as ingest:
         ingest.post_webhook(b"x")
         own_valkey.kill()
@@ -114,7 +114,7 @@ def test_events_that_redis_had_for_longer_than_the_tail_are_forgotten(
 def test_a_redis_that_is_lost_again_and_again_gets_only_what_it_may_lack(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
-    """Each loss makes the tail wait anew; unless stored events are forgotten, they are sent again for ever."""
+    """Each loss restarts the waiting time. If stored events were not forgotten, they would be sent again for ever."""
 
     def is_forgotten() -> bool:
         commit_all(client)
@@ -151,7 +151,7 @@ def test_a_new_connection_to_the_same_redis_sends_nothing_again(
 def test_where_redis_hides_its_identity_every_new_connection_counts_as_another(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
-    """A copy is harmless and a missing event is lost; but sending again must end."""
+    """A copy is harmless, while a missing event is lost. However, resending must end."""
     client.acl_setuser(  # pyright: ignore[reportUnknownMemberType] - **kwargs
         "sak", enabled=True, passwords=["+pw"], keys=["*"], commands=["+@all", "-info"]
     )
@@ -173,7 +173,7 @@ def test_where_redis_hides_its_identity_every_new_connection_counts_as_another(
 
 @pytest.fixture
 def slow_valkey(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[EmbeddedValkey]:
-    """A Valkey whose disk takes 0.8 s for a sync, as some networks' disks do."""
+    """Return a Valkey with a disk that takes 0.8 s for a sync, like some network disks."""
     folder = data_folder.create_temporary()
     shim = build_shim(tmp_path, folder)
     environment = {**EmbeddedValkey.server_environment, **shim.environment}
@@ -217,7 +217,7 @@ def test_a_redis_killed_on_a_slow_disk_costs_no_event(slow_valkey: EmbeddedValke
 
 @pytest.mark.long
 def test_a_replica_that_was_behind_gets_what_it_lacks(tmp_path: Path) -> None:
-    """A failover of a managed Redis: one address, which leads to a replica that has not seen the last seconds."""
+    """In a failover of a managed Redis, the same address leads to a replica that lacks the last seconds."""
     folder = data_folder.create_temporary()
     port = free_port()
     address = folder / "address"

@@ -1,4 +1,4 @@
-"""Redis or ingest dies: acknowledged events arrive, each batch under its first identity."""
+"""Tests that acknowledged events arrive if Redis or ingest dies, each batch under its first identity."""
 
 import itertools
 import json
@@ -21,7 +21,7 @@ def waiting(ingest: IngestProcess) -> int:
 
 
 def test_redis_killed_and_back_under_load_costs_no_event(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """SAK sends once: every refusal and every loss here is a message that never shows up."""
+    """SAK sends once, so every refused or lost event is a message that never appears."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         with WebhookLoad(ingest) as load:
             for _ in range(3):
@@ -38,7 +38,7 @@ def test_redis_killed_and_back_under_load_costs_no_event(own_valkey: EmbeddedVal
 
 
 def test_numbers_have_no_gaps_and_counts_add_up_after_an_outage(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """The ledger finds a lost batch by its missing number, so a number that was never used would be a false alarm."""
+    """The ledger detects a lost batch by its missing number, so an unused number would be a false alarm."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         with WebhookLoad(ingest) as load:
             time.sleep(0.3)
@@ -60,7 +60,7 @@ def test_numbers_have_no_gaps_and_counts_add_up_after_an_outage(own_valkey: Embe
 
 
 def test_the_spool_of_a_killed_process_is_adopted_by_the_next(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """Redis and ingest down together is one power cut; the spool is what survives it."""
+    """A power failure stops Redis and ingest at the same time. Only the spool survives it."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         own_valkey.kill()
         answers = [ingest.post_webhook(b"%d" % number).json["path"] for number in range(5)]
@@ -76,7 +76,7 @@ def test_the_spool_of_a_killed_process_is_adopted_by_the_next(own_valkey: Embedd
 
 
 def test_a_living_process_adopts_the_spool_of_one_that_died(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """Several processes share the folder; what one leaves must not wait for its return."""
+    """Several processes share the folder. The files of a dead process must not wait until it is started again."""
     other = tmp_path / "other"
     other.mkdir()
     spool = str(tmp_path / "spool")
@@ -95,7 +95,7 @@ def test_a_living_process_adopts_the_spool_of_one_that_died(own_valkey: Embedded
 
 
 def test_a_batch_that_was_sent_twice_is_one_batch(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """Killed between the stream's confirmation and the removal from the spool, ingest must send it again."""
+    """If ingest is killed between the stream's confirmation and the removal from the spool, it must send again."""
     with IngestProcess(own_valkey.url, tmp_path, SAK_FAILPOINT="spool.after_xadd:kill") as doomed:
         own_valkey.kill()
         doomed.post_webhook(b"once")
@@ -110,7 +110,7 @@ def test_a_batch_that_was_sent_twice_is_one_batch(own_valkey: EmbeddedValkey, tm
 
 @pytest.mark.long
 def test_a_full_spool_refuses_and_its_numbers_are_used_later(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """503 is for when both fail; and nothing that was refused may be counted as received."""
+    """503 is used only if both fail, and a refused event must not be counted as received."""
     with IngestProcess(own_valkey.url, tmp_path, SPOOL_MAX_BYTES="2000") as ingest:
         own_valkey.kill()
         answers = [ingest.post_webhook(b"x" * 500) for _ in range(5)]
@@ -130,7 +130,7 @@ def test_a_full_spool_refuses_and_its_numbers_are_used_later(own_valkey: Embedde
 
 
 def test_a_restart_of_redis_without_a_spool_refuses_nothing(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """A connection that is cut and a full disk of the spool coincide now and then; both refuse in the same instant."""
+    """A closed connection and a full spool sometimes coincide, and both refuse at the same time."""
     (tmp_path / "file").write_text("not a folder")
     with (
         IngestProcess(own_valkey.url, tmp_path, SPOOL_DIR=str(tmp_path / "file")) as ingest,
@@ -148,7 +148,7 @@ def test_a_restart_of_redis_without_a_spool_refuses_nothing(own_valkey: Embedded
 
 @pytest.mark.long
 def test_without_a_spool_events_go_to_redis_and_readyz_notes_it(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """A container may come without a volume; that must be seen before Redis fails."""
+    """A container may run without a volume, which must be visible before Redis fails."""
     (tmp_path / "file").write_text("not a folder")
     with IngestProcess(own_valkey.url, tmp_path, SPOOL_DIR=str(tmp_path / "file")) as ingest:
         first = ingest.post_webhook(b"x")
@@ -167,7 +167,7 @@ def test_without_a_spool_events_go_to_redis_and_readyz_notes_it(own_valkey: Embe
 
 
 def test_a_damaged_spool_file_is_set_aside_and_replaced(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """The damaged file is kept for recovery, and must not stop new events."""
+    """The damaged file is kept for recovery, and must not prevent new events from being stored."""
     folder = tmp_path / "spool"
     folder.mkdir()
     (folder / "000000000001-0badf11e.spool").write_bytes(b"this was a database once" * 100)
@@ -182,7 +182,7 @@ def test_a_damaged_spool_file_is_set_aside_and_replaced(own_valkey: EmbeddedValk
 
 
 def test_the_spool_holds_as_many_events_as_the_batches_report(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """Whoever opens the file by hand after a disaster finds the entry as the stream would have had it."""
+    """A person who opens the file after a disaster finds the same entry as in the stream."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         own_valkey.kill()
         answer = ingest.post_webhook(b"by hand")

@@ -1,4 +1,4 @@
-"""The spool on a slow, failing, full or emptied disk: its acknowledged events arrive."""
+"""Tests the spool on a slow, failing, full or emptied disk: its acknowledged events arrive."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ from tests.support.webhook_load import WebhookLoad
 
 
 def fill(folder: Path) -> None:
-    """Write until the disk has no room left."""
+    """Write until the disk is full."""
     descriptor = os.open(folder / "filler", os.O_WRONLY | os.O_CREAT)
     for size in (1 << 16, 1):
         with contextlib.suppress(OSError):
@@ -45,7 +45,7 @@ def fill(folder: Path) -> None:
 def test_an_outage_of_redis_on_a_bad_disk_costs_no_acknowledged_event(
     own_valkey: EmbeddedValkey, tmp_path: Path, faults: Faults, seconds: float
 ) -> None:
-    """A removal that took too long was counted twice, and its batches lay in the file for ever."""
+    """A removal that timed out used to be counted twice, and its batches stayed in the file for ever."""
     (tmp_path / "spool").mkdir()
     shim = build_shim(tmp_path, tmp_path / "spool")
     with IngestProcess(own_valkey.url, tmp_path, **shim.environment) as ingest:
@@ -70,7 +70,7 @@ def test_an_outage_of_redis_on_a_bad_disk_costs_no_acknowledged_event(
 
 
 def test_a_second_outage_that_begins_on_a_slow_disk_is_spooled(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """The spool's next file was created when it was needed, with eight syncs that took longer than senders wait."""
+    """The next file used to be created on demand, with eight syncs that exceeded the patience of senders."""
     (tmp_path / "spool").mkdir()
     shim = build_shim(tmp_path, tmp_path / "spool")
     with IngestProcess(own_valkey.url, tmp_path, **shim.environment) as ingest:
@@ -89,7 +89,7 @@ def test_a_second_outage_that_begins_on_a_slow_disk_is_spooled(own_valkey: Embed
 
 
 def test_a_disk_that_hangs_is_given_up_and_used_again(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """A network disk comes back after a minute; until then senders get an answer, and afterwards 200."""
+    """A network disk may return after a minute. Until then senders receive a response, and after that 200."""
     (tmp_path / "spool").mkdir()
     shim = build_shim(tmp_path, tmp_path / "spool")
     with IngestProcess(own_valkey.url, tmp_path, **shim.environment) as ingest:
@@ -111,7 +111,7 @@ def test_a_disk_that_hangs_is_given_up_and_used_again(own_valkey: EmbeddedValkey
 
 
 def test_a_full_disk_is_drained_and_said(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """Deleting rows needs room, so nothing was drained after Redis was back, and nothing after a restart."""
+    """Deleting rows needs space, so nothing used to be drained after Redis was back, or after a restart."""
     with (
         small_disk(tmp_path / "disk", 24 << 20) as disk,
         IngestProcess(own_valkey.url, tmp_path, SPOOL_DIR=str(disk / "spool")) as ingest,
@@ -143,7 +143,7 @@ def test_a_full_disk_is_drained_and_said(own_valkey: EmbeddedValkey, tmp_path: P
 
 
 def test_a_process_that_starts_on_a_full_disk_drains_it(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """Its predecessor died of the same full disk, and the events are acknowledged."""
+    """The previous process died because of the full disk, and the events are acknowledged."""
     with (
         small_disk(tmp_path / "disk", 24 << 20) as disk,
         IngestProcess(own_valkey.url, tmp_path, SPOOL_DIR=str(disk / "spool")) as ingest,
@@ -163,7 +163,7 @@ def test_a_process_that_starts_on_a_full_disk_drains_it(own_valkey: EmbeddedValk
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Generator[None]:
-    """A folder whose files nobody removes, as on a disk that the kernel remounted read-only."""
+    """Return a folder in which files cannot be removed, as on a disk that the kernel remounted read-only."""
     tool = shutil.which("chattr")
     if os.geteuid() or tool is None or subprocess.run([tool, "+i", folder], check=False).returncode:
         pytest.skip("a folder that even root cannot change needs chattr and a file system that obeys it")
@@ -176,7 +176,7 @@ def locked(folder: Path) -> Generator[None]:
 def test_files_that_cannot_be_removed_are_drained_once_and_removed_later(
     own_valkey: EmbeddedValkey, tmp_path: Path
 ) -> None:
-    """The batches on a read-only disk are sent, and not sent again and again."""
+    """The batches on a read-only disk are sent once, and not repeatedly."""
     folder = tmp_path / "spool"
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         own_valkey.kill()
@@ -197,7 +197,7 @@ def test_files_that_cannot_be_removed_are_drained_once_and_removed_later(
 
 
 def test_a_file_that_cannot_be_opened_is_noted_and_stops_nothing(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """A folder by that name, a link to nowhere, another user's file: the spool goes on beside it."""
+    """Examples are a folder of that name, a dangling link and the file of another user. The spool ignores them."""
     (tmp_path / "spool" / "000000000001-odd.spool").mkdir(parents=True)
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         own_valkey.kill()

@@ -1,4 +1,4 @@
-"""The files of the spool: private, and noticed when somebody removes them."""
+"""Tests that the files of the spool are private, and that their removal is noticed."""
 
 import os
 import shutil
@@ -39,7 +39,7 @@ def remove_journals(folder: Path) -> None:
 def test_files_removed_while_in_use_are_written_again(
     own_valkey: EmbeddedValkey, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
-    """1,202 events were acknowledged into a file that was in no folder any more, and ended with the process."""
+    """1,202 events were once acknowledged into a deleted file, and were lost with the process."""
     folder = tmp_path / "spool"
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         own_valkey.kill()
@@ -58,7 +58,7 @@ def test_files_removed_while_in_use_are_written_again(
 
 
 def test_removed_files_are_noticed_without_traffic(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """The next webhook may come hours later, after the process."""
+    """The next webhook may arrive hours later, after the end of the process."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         own_valkey.kill()
         spooled = post(ingest, [b"%d" % number for number in range(20)])
@@ -76,7 +76,7 @@ def test_removed_files_are_noticed_without_traffic(own_valkey: EmbeddedValkey, t
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o377])
 def test_only_the_owner_reads_what_is_spooled(own_valkey: EmbeddedValkey, tmp_path: Path, umask: int) -> None:
-    """The bodies are private messages, and a service manager's umask is nobody's decision."""
+    """The bodies are private messages, and must not depend on the umask of a service manager."""
     before = os.umask(umask)
     try:
         with IngestProcess(own_valkey.url, tmp_path) as ingest:
@@ -95,7 +95,7 @@ def test_only_the_owner_reads_what_is_spooled(own_valkey: EmbeddedValkey, tmp_pa
 
 
 def test_files_of_an_earlier_release_become_private(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """They were written with the modes of their umask."""
+    """Their modes were determined by the umask."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         own_valkey.kill()
         post(ingest, [b"x"])

@@ -1,4 +1,4 @@
-"""The files of a spool: which are written, which are read, and when they are removed."""
+"""Tests which files of a spool are written, which are read, and when they are removed."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,14 +31,14 @@ def read(folder: SpoolFolder) -> SpoolChunk:
 
 
 def state(folder: SpoolFolder) -> tuple[int, int]:
-    """Events and batches that wait."""
+    """Return the numbers of waiting events and batches."""
     events = sum(file.events for file in folder.files)
     batches = sum(file.size_bytes for file in folder.files) // len(BODY)
     return events, batches
 
 
 def test_a_repeated_removal_changes_nothing(folder: SpoolFolder) -> None:
-    """A removal that the disk answers too late is repeated, and was subtracted twice."""
+    """A removal that times out is repeated, and used to be subtracted twice."""
     append(folder, 10)
     first = read(folder)
     overlapping = read(folder)
@@ -51,7 +51,7 @@ def test_a_repeated_removal_changes_nothing(folder: SpoolFolder) -> None:
 
 
 def test_room_returns_while_batches_keep_coming(folder: SpoolFolder, tmp_path: Path) -> None:
-    """Where Redis refuses now and then, a single file would never be empty and grow for ever."""
+    """If Redis refuses now and then, a single file would never be empty and would grow for ever."""
     append(folder, 2 * (spool_folder.FILE_BYTES >> 20) + 1)
     before = len(list(tmp_path.glob("*.spool")))
     while folder.files[0] is (chunk := read(folder)).file and len(folder.files) == before:
@@ -62,7 +62,7 @@ def test_room_returns_while_batches_keep_coming(folder: SpoolFolder, tmp_path: P
 
 
 def test_a_closed_folder_leaves_what_waits_and_nothing_else(folder: SpoolFolder, tmp_path: Path) -> None:
-    """Files without batches would be adopted, and removed, by every process that comes."""
+    """Every later process would adopt and remove files without batches."""
     append(folder, 2)
     folder.close()
     left = [path.suffix for path in sorted(tmp_path.iterdir())]

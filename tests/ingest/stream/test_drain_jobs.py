@@ -1,4 +1,4 @@
-"""The drain job: it is created when it is needed, and not when it would not help."""
+"""Tests that the drain job is created when it is needed, and not when it would not help."""
 
 import time
 from pathlib import Path
@@ -21,12 +21,12 @@ def jobs(client: redis.Redis) -> list[Job]:
 
 
 def take(client: redis.Redis) -> bool:
-    """Take one job off the queue, as a worker does."""
+    """Take one job from the queue, as a worker does."""
     return cast("bytes | None", client.lpop(f"rq:queue:{contract.RQ_QUEUE}")) is not None
 
 
 def test_a_drain_job_is_readable_by_rq_itself(own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path) -> None:
-    """rq buffers its commands into a foreign pipeline here, which it does not promise: this is what holds it to it."""
+    """rq writes its commands into a foreign pipeline here, which its documentation does not guarantee."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         ingest.post_webhook(b"x")
         wait_until(lambda: len(jobs(client)) == 1)
@@ -41,20 +41,20 @@ def test_a_drain_job_is_readable_by_rq_itself(own_valkey: EmbeddedValkey, client
 def test_no_second_drain_job_is_enqueued_while_one_waits(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
-    """One job per event is what makes RQ slow; one job says all there is to say."""
+    """One job per event would make RQ slow, and a single job is sufficient."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         with WebhookLoad(ingest):
             time.sleep(1)
         queued = len(jobs(client))
 
-    # One that was under way while the first was queued may have come to it.
+    # One that was in progress while the first was queued may have been added.
     assert 1 <= queued <= 2
 
 
 def test_workers_that_keep_up_get_a_job_for_every_event_at_once(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
-    """A message should be on the dashboard before its sender looks up; no interval may stand in between."""
+    """A message should appear on the dashboard immediately, so there must be no polling interval."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         for number in range(20):
             ingest.post_webhook(b"%d" % number)
@@ -67,7 +67,7 @@ def test_workers_that_keep_up_get_a_job_for_every_event_at_once(
 def test_failing_drains_do_not_get_a_job_for_every_request(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
-    """Without a back-off every request would start a job that fails: hundreds a second, while PostgreSQL is away."""
+    """Without a back-off, every request would start a job that fails, hundreds per second while PostgreSQL is down."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         taken = 0
         with WebhookLoad(ingest) as load:
@@ -76,7 +76,7 @@ def test_failing_drains_do_not_get_a_job_for_every_request(
                 taken += take(client)
                 time.sleep(0.005)
 
-        # 0.05 + 0.1 + 0.2 + 0.4 + 0.8 + 1 s: six or so, and two more for those under way.
+        # 0.05 + 0.1 + 0.2 + 0.4 + 0.8 + 1 s allow about six, and two more for those in progress.
         assert 2 <= taken <= 10
         assert len(load.acknowledged) > 100
 
@@ -84,7 +84,7 @@ def test_failing_drains_do_not_get_a_job_for_every_request(
 def test_draining_the_spool_enqueues_a_drain_job(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
-    """After an outage nobody may post for hours; what is in the spool must not wait for that."""
+    """After an outage there may be no webhook for hours, and the spool must not wait for one."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         own_valkey.kill()
         ingest.post_webhook(b"x")
@@ -96,7 +96,7 @@ def test_draining_the_spool_enqueues_a_drain_job(
 def test_a_drain_job_that_cannot_be_enqueued_costs_no_event(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
-    """It is a hint: the event is kept, and a worker looks by itself after a while."""
+    """The job is only a hint. The event is stored, and a worker also polls."""
     client.set("rq:queues", "not a set")
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         answers = [ingest.post_webhook(b"x") for _ in range(3)]

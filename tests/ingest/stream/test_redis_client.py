@@ -1,4 +1,4 @@
-"""Broken connections to Redis raise the same error under every event loop."""
+"""Tests that broken connections to Redis raise the same error under every event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,7 +24,10 @@ async def ask_thrice(line: AbstractConnection) -> None:
 def test_writing_to_a_reset_connection_raises_a_redis_error(
     redis_url: str, new_loop: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
-    """uvloop raises RuntimeError where asyncio says nothing: ingest ended itself at every reset, and answered 500."""
+    """uvloop raises RuntimeError where asyncio does not.
+
+    Ingest used to end itself at every reset, and to answer 500.
+    """
 
     async def write(proxy: FaultProxy) -> None:
         client = redis_client.connect(f"redis://127.0.0.1:{proxy.port}/0")

@@ -1,4 +1,4 @@
-"""If Redis refuses, answers late or not at all, the spool takes the event, and no event is sent twice by mistake."""
+"""Tests that the spool takes an event if Redis refuses, answers late or not at all, and that no event is sent twice."""
 
 import threading
 import time
@@ -31,7 +31,7 @@ ERRORS = {
 
 @pytest.mark.parametrize("reason", list(ERRORS))
 def test_every_error_of_redis_sends_the_batch_to_the_spool(tmp_path: Path, reason: str) -> None:
-    """All of these pass by themselves or with an operator's help; none is the sender's business."""
+    """All of these end by themselves or with an operator's help, and do not concern the sender."""
 
     def answer(word: bytes) -> bytes:
         return b"+OK\r\n" if word in {b"CLIENT", b"MULTI"} else ERRORS[reason]
@@ -45,7 +45,7 @@ def test_every_error_of_redis_sends_the_batch_to_the_spool(tmp_path: Path, reaso
 
 
 def test_a_silent_redis_delays_one_batch_by_one_deadline(tmp_path: Path) -> None:
-    """A hanging Redis is worse than a dead one: without a breaker every sender would wait for it."""
+    """A hanging Redis is worse than a dead one, because without a breaker every sender would wait for it."""
 
     def silence(word: bytes) -> bytes | None:
         return b"+OK\r\n" if word == b"CLIENT" else None
@@ -58,12 +58,12 @@ def test_a_silent_redis_delays_one_batch_by_one_deadline(tmp_path: Path) -> None
 
     assert first.json["path"] == "spool"
     assert {one.json["path"] for one in others} == {"spool"}
-    # Not a matter of milliseconds: a hundred deadlines would be a hundred seconds.
+    # The exact time does not matter: a hundred deadlines would take a hundred seconds.
     assert taken < 20
 
 
 def test_a_lost_reply_stores_a_copy_under_the_same_identity(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """The write arrived, its reply did not: ingest cannot know. redis-py by itself would have sent it eleven times."""
+    """The write arrived, but its reply was lost. redis-py by itself would have sent it eleven times."""
     swallow = threading.Event()
     with (
         blackholing_proxy(unquote(urlsplit(own_valkey.url).path), swallow) as url,
@@ -85,7 +85,10 @@ def test_a_lost_reply_stores_a_copy_under_the_same_identity(own_valkey: Embedded
 def test_a_redis_that_fills_up_keeps_room_and_gets_the_rest_later(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
-    """At maxmemory no worker can take anything out either: full for ever. So ingest stops before."""
+    """At maxmemory, workers could not remove entries either, so Redis would stay full.
+
+    Therefore ingest stops earlier.
+    """
     limit = 16 << 20
     client.config_set("maxmemory", limit)  # pyright: ignore[reportUnknownMemberType] - **kwargs
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
@@ -109,7 +112,7 @@ def test_a_redis_that_fills_up_keeps_room_and_gets_the_rest_later(
 def test_a_second_load_on_a_dead_redis_is_acknowledged_from_the_spool(
     own_valkey: EmbeddedValkey, tmp_path: Path
 ) -> None:
-    """An outage that lasts must not slow senders down; the figure is printed for whoever asks."""
+    """A long outage must not slow senders down. The measured time is printed."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         own_valkey.kill()
         ingest.post_webhook(b"notices")

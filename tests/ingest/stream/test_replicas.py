@@ -1,4 +1,4 @@
-"""Redis with replicas that must confirm an event, and with Sentinels that name the primary."""
+"""Tests Redis with replicas that must confirm an event, and with Sentinels that name the primary."""
 
 import shutil
 import socket
@@ -42,7 +42,7 @@ def server(folder: Path, port: int, **settings: str) -> Generator[EmbeddedValkey
 
 @pytest.mark.long
 def test_an_event_is_acknowledged_by_the_spool_until_enough_replicas_have_it(folder: Path, tmp_path: Path) -> None:
-    """A primary that dies takes what nobody else has along; REDIS_MIN_REPLICAS is the promise that somebody has."""
+    """If a primary dies, events that only it has are lost. REDIS_MIN_REPLICAS guarantees that replicas have them."""
     first, second = free_port(), free_port()
     with (
         server(folder, first),
@@ -62,7 +62,7 @@ def test_an_event_is_acknowledged_by_the_spool_until_enough_replicas_have_it(fol
 
 @pytest.mark.long
 def test_a_sentinel_leads_to_the_new_primary_after_a_failover(folder: Path, tmp_path: Path) -> None:
-    """The old primary still answers, read-only: whoever keeps to its address would spool for ever."""
+    """The old primary still answers, read-only. A client that kept using its address would spool for ever."""
     first, second, watch = free_port(), free_port(), free_port()
     configuration = folder / "sentinel.conf"
     configuration.write_text(

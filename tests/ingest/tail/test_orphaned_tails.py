@@ -1,4 +1,4 @@
-"""After an ingest ends, another one sends its newest events again and reports its end."""
+"""Tests that after the end of an ingest, another one sends its newest events again and reports its end."""
 
 import time
 from collections.abc import Callable
@@ -27,7 +27,7 @@ def is_reported_as_ended(writer: str, client: redis.Redis) -> bool:
 
 
 def test_redis_and_ingest_killed_in_one_moment_lose_no_event(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """One host, one power supply, one operator: the tail's file is what is left."""
+    """A power failure stops both at the same time. Only the file of the tail remains."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         with WebhookLoad(ingest) as load:
             time.sleep(1)
@@ -43,7 +43,7 @@ def test_redis_and_ingest_killed_in_one_moment_lose_no_event(own_valkey: Embedde
 def test_a_process_that_ended_well_leaves_its_newest_events_to_the_next(
     own_valkey: EmbeddedValkey, tmp_path: Path
 ) -> None:
-    """A deployment may meet a failover of Redis."""
+    """A failover of Redis may occur during a deployment."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         ingest.post_webhook(b"x")
         ingest.stop()
@@ -70,7 +70,7 @@ def test_a_living_process_sends_the_tail_of_one_that_died(own_valkey: EmbeddedVa
 def test_the_tail_of_a_dead_process_is_kept_until_the_workers_have_stored_it(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
-    """A process that dies soon as well leaves the same file to the next one, and not a copy of it."""
+    """If this process dies soon, too, the next one finds the same file, and not a copy of it."""
     with IngestProcess(own_valkey.url, tmp_path, TAIL_SECONDS="60") as ingest:
         ingest.post_webhook(b"a message")
         for _ in range(2):
@@ -89,7 +89,7 @@ def test_the_tail_of_a_dead_process_is_kept_until_the_workers_have_stored_it(
 def test_a_writer_that_died_is_reported_as_ended_once_its_files_are_sent(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
-    """Also one that was idle for long; until then its silence is a reason to look after it."""
+    """This includes a writer that was idle for long. Until then, its silence is a reason for a check."""
     with IngestProcess(own_valkey.url, tmp_path, TAIL_SECONDS="1") as ingest:
         writer = ingest.post_webhook(b"x").json["batch"].split(":")[0]
         wait_until(lambda: ingest.read_metric("sak_tail_bytes") == 0)
@@ -104,7 +104,7 @@ def test_a_writer_that_died_is_reported_as_ended_once_its_files_are_sent(
 def test_the_end_of_a_writer_is_reported_again_to_a_redis_that_lost_the_report(
     own_valkey: EmbeddedValkey, client: redis.Redis, tmp_path: Path
 ) -> None:
-    """Otherwise the ledger would wait for the dead writer's word until a person accepts its end."""
+    """Otherwise, the ledger would wait for the dead writer until a person accepts its end."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         writer = ingest.post_webhook(b"x").json["batch"].split(":")[0]
         ingest.kill()

@@ -1,4 +1,4 @@
-"""The files of the tail on a disk that hangs."""
+"""Tests the files of the tail on a disk that hangs."""
 
 import time
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.support.waiting import wait_until
 
 
 def test_a_write_that_hangs_after_a_pause_delays_no_webhook(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
-    """A network disk that went away at night: the first webhook of the morning is answered like all others."""
+    """If a network disk disappears at night, the first webhook of the morning must be answered like all others."""
     bodies = [b"evening", b"night", b"dawn", b"morning"]
     (tmp_path / "spool").mkdir()
     shim = build_shim(tmp_path, tmp_path / "spool")

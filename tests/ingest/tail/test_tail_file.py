@@ -1,4 +1,4 @@
-"""Tail files: written by one process and read by the next."""
+"""Tests tail files, which are written by one process and read by the next."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def test_batches_are_read_back_with_the_positions_of_their_writers(tmp_path: Pat
 
 
 def test_a_file_without_batches_still_names_its_writer(tmp_path: Path) -> None:
-    """An idle process dies as well, and whoever adopts its files must know whom to report as ended."""
+    """An idle process may die, too, and the process that adopts its files must know which writer to report as ended."""
     TailFile.create(tmp_path, WriterPosition(WRITER, 7, 70)).close()
     [orphan] = adopt(tmp_path)
 
@@ -41,11 +41,11 @@ def test_the_file_of_a_living_process_is_not_adopted(tmp_path: Path) -> None:
 
     assert while_it_lives == []
     assert len(adopt(tmp_path)) == 1
-    assert adopt(tmp_path) == []  # it is held by the first adopter
+    assert adopt(tmp_path) == []  # the first adopter holds it
 
 
 def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
-    """The file contains messages, so only its owner may read it."""
+    """The file contains messages."""
     file = TailFile.create(tmp_path / "spool", WriterPosition(WRITER))
 
     assert file.path.stat().st_mode & 0o777 == 0o600
@@ -54,7 +54,10 @@ def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["cut", "zeroed", "empty"])
 def test_it_is_read_up_to_the_first_damage(tmp_path: Path, damage: str) -> None:
-    """A process dies within a write, a host before its disk has everything; garbage must not be sent as an event."""
+    """A process may die during a write, or a host before its disk has all data.
+
+    Garbage must not be sent as an event.
+    """
     file = TailFile.create(tmp_path, WriterPosition(WRITER))
     file.append([entry(1)], 1.0)
     whole = file.size_bytes
@@ -77,7 +80,7 @@ def test_it_is_read_up_to_the_first_damage(tmp_path: Path, damage: str) -> None:
 
 
 def test_a_batch_of_a_later_version_is_sent_as_it_is(tmp_path: Path) -> None:
-    """After a rollback, the newer process's tail is found by the older one."""
+    """After a rollback, the older process finds the tail of the newer one."""
     later = {b"head": json.dumps({"v": 999}).encode(), b"bodies": b"?"}
     file = TailFile.create(tmp_path, WriterPosition(WRITER))
     file.append([later], 1.0)

@@ -1,4 +1,4 @@
-"""The tail files of a process: when they are replaced, and that a slow disk does not delay acknowledgements."""
+"""Tests the tail files of a process: when they are replaced, and that a slow disk does not delay acknowledgements."""
 
 import asyncio
 import os
@@ -50,7 +50,7 @@ def empty(directory: Path) -> None:
 
 
 def test_files_whose_batches_are_old_enough_are_deleted(tmp_path: Path) -> None:
-    """Nothing of a message may lie on this disk for longer than it is needed."""
+    """Messages must not stay on this disk for longer than needed."""
 
     async def scenario(files: TailFiles) -> None:
         now = time.monotonic()
@@ -93,7 +93,7 @@ def test_a_writer_that_is_replaced_gets_a_file_of_its_own(tmp_path: Path) -> Non
 
 
 def test_a_file_that_is_gone_is_replaced(tmp_path: Path) -> None:
-    """Somebody empties the folder; what is written into a file without a name would be found by nobody."""
+    """If the folder is emptied, data written to a deleted file could not be found by another process."""
 
     async def scenario(files: TailFiles) -> None:
         await write(files, 1, time.monotonic())
@@ -108,7 +108,7 @@ def test_a_file_that_is_gone_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_fails_is_named_and_used_again_later(tmp_path: Path) -> None:
-    """Acknowledgements go on: the tail is in memory, and only a death of both in one moment would lose it."""
+    """Acknowledgements continue. The tail is in memory, and is lost only if both fail at the same time."""
     folder = tmp_path / "spool"
     folder.write_text("not a folder")
 
@@ -130,7 +130,7 @@ def test_a_disk_that_fails_is_named_and_used_again_later(tmp_path: Path) -> None
 
 
 def test_a_disk_that_hangs_holds_up_no_acknowledgement(tmp_path: Path) -> None:
-    """A disk can take seconds for a write; a sender gives up after eight."""
+    """A disk can take seconds for a write, and a sender gives up after eight."""
     disk = threading.Event()
 
     async def scenario(files: TailFiles) -> None:
