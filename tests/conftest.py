@@ -1,4 +1,4 @@
-"""Fixtures for every test: one PostgreSQL and one Valkey per xdist worker, and databases on them."""
+"""Defines fixtures for all tests: one PostgreSQL and one Valkey per xdist worker, and databases on them."""
 
 import itertools
 import shutil
@@ -26,20 +26,20 @@ TEMPLATE_DATABASE = "migrated"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the slowest tests first: with several workers, the last test to start decides when the run ends."""
+    """Start the slowest tests first, because the last test to start determines the duration of the run."""
     items.sort(key=lambda item: item.get_closest_marker("early") is None)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Ask for what the test requires before its fixtures start anything."""
+    """Check the requirements of the test before its fixtures start anything."""
     for mark in item.iter_markers("requires"):
         requirements.require(*mark.args)
 
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[EmbeddedServers]:
-    """The PostgreSQL and the Valkey of this xdist worker; a test that stops one starts its own."""
+    """Return the PostgreSQL and the Valkey of this xdist worker. A test that stops one starts its own."""
     folder = data_folder.create_temporary()
     both = EmbeddedServers.ephemeral(folder)
     both.start()
@@ -50,7 +50,7 @@ def servers() -> Iterator[EmbeddedServers]:
 
 @pytest.fixture(scope="session")
 def template_database(servers: EmbeddedServers) -> str:
-    """The name of a migrated database to copy; nothing connects to it."""
+    """Return the name of a migrated database to copy. Nothing connects to it."""
     run_admin(servers, "CREATE DATABASE {}", TEMPLATE_DATABASE)
     migrator.migrate(servers.postgres.url_of(TEMPLATE_DATABASE))
     return TEMPLATE_DATABASE
@@ -58,26 +58,26 @@ def template_database(servers: EmbeddedServers) -> str:
 
 @pytest.fixture(scope="session")
 def databases(servers: EmbeddedServers, template_database: str) -> DatabasePool:
-    """Migrated databases to lend to tests."""
+    """Return migrated databases that are lent to tests."""
     return DatabasePool(servers, template_database)
 
 
 @pytest.fixture(scope="session")
 def api_servers() -> Iterator[ApiServers]:
-    """The APIs that run on databases of `api_databases`."""
+    """Return the APIs that run on databases of `api_databases`."""
     with ApiServers() as apis:
         yield apis
 
 
 @pytest.fixture(scope="session")
 def api_databases(servers: EmbeddedServers, template_database: str, api_servers: ApiServers) -> DatabasePool:
-    """Migrated databases whose APIs go on running between tests."""
+    """Return migrated databases with APIs that continue to run between tests."""
     return DatabasePool(servers, template_database, end_sessions=api_servers.stop)
 
 
 @pytest.fixture(scope="session")
 def sending_databases(servers: EmbeddedServers, template_database: str, api_servers: ApiServers) -> DatabasePool:
-    """The same, for APIs that send: they change sends in the background."""
+    """Return databases like `api_databases` for APIs that send, which change sends in the background."""
     return DatabasePool(servers, template_database, end_sessions=api_servers.stop)
 
 
@@ -89,7 +89,7 @@ def database_url(
     api_databases: DatabasePool,
     sending_databases: DatabasePool,
 ) -> Iterator[str]:
-    """A migrated database for one test."""
+    """Return a migrated database for one test."""
     pool = databases
     if "lend_api" in request.fixturenames:
         pool = sending_databases
@@ -101,7 +101,7 @@ def database_url(
 
 @pytest.fixture
 def redis_url(servers: EmbeddedServers) -> str:
-    """The Valkey of this xdist worker, emptied."""
+    """Return the Valkey of this xdist worker, emptied."""
     with redis.Redis.from_url(servers.valkey.url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
         client.execute_command("FLUSHALL")  # pyright: ignore[reportUnknownMemberType] - *args
     return servers.valkey.url
@@ -111,7 +111,7 @@ def redis_url(servers: EmbeddedServers) -> str:
 def make_pipeline(
     servers: EmbeddedServers, databases: DatabasePool, redis_url: str, tmp_path: Path
 ) -> Iterator[Callable[..., WorkerPipeline]]:
-    """Makes pipelines, each with a database and a Redis database of its own; `empty` ones have no table."""
+    """Return a function that creates pipelines, each with its own databases. `empty` ones have no tables."""
     numbers = itertools.count()
     with ExitStack() as stack:
 
@@ -137,7 +137,7 @@ def history(database_url: str) -> HistoryWriter:
 
 @pytest.fixture
 def api_url(database_url: str, api_servers: ApiServers) -> str:
-    """The URL of an API on the database of the test, which other tests had before."""
+    """Return the URL of an API on the database of the test, which other tests used before."""
     return api_servers.url(database_url)
 
 
@@ -149,14 +149,14 @@ def running_gateway() -> Iterator[PretendGateway]:
 
 @pytest.fixture
 def gateway(running_gateway: PretendGateway) -> Iterator[PretendGateway]:
-    """A pretend SAK that knows nothing of other tests."""
+    """Return a pretend SAK without data of other tests."""
     yield running_gateway
     running_gateway.reset()
 
 
 @pytest.fixture
 def lend_api(database_url: str, gateway: PretendGateway, api_servers: ApiServers) -> Iterator[ApiStarter]:
-    """Lends an API that sends through `gateway` with the timeouts of the argument; other tests had it before."""
+    """Lend an API that sends through `gateway` with the timeouts of the argument. Other tests used it before."""
     # The reader of SAK's list would write to the database between two tests.
     variables = gateway.account.to_environ(gateway.base_url) | {"SAK_HISTORY_SECONDS": "0"}
     with requests.Session() as http:

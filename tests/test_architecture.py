@@ -1,4 +1,4 @@
-"""The rules of the house, checked by the tools that know them: the same for a laptop and for CI."""
+"""Checks the rules of the project with the same tools on a laptop and in CI."""
 
 import ast
 import importlib.util
@@ -32,8 +32,8 @@ VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
 
 
 def complaints(*arguments: str) -> str:
-    """What a checker has to say; empty if it is content."""
-    # Neither a newer version, nor one that somebody's shell names, is fetched from anywhere.
+    """Return the output of a checker, which is empty if it found nothing."""
+    # Neither a newer version, nor one that the shell's variables name, is downloaded.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYRIGHT_PYTHON")}
     done = subprocess.run(
         [sys.executable, *arguments],
@@ -64,7 +64,7 @@ def test_imports_point_one_way() -> None:
 
 
 def test_the_architecture_page_shows_the_layers_that_are_checked() -> None:
-    """A picture that differs from the contracts sends a newcomer to the wrong folder."""
+    """A diagram that differs from the contracts would mislead new contributors."""
     page = (ROOT / "docs" / "architecture.md").read_text()
     contracts = [each for each in project()["tool"]["importlinter"]["contracts"] if each["type"] == "layers"]
     layers = {container: each["layers"] for each in contracts for container in each.get("containers", ())}
@@ -78,7 +78,7 @@ def test_the_architecture_page_shows_the_layers_that_are_checked() -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.early
 def test_types_hold_in_the_strict_sense() -> None:
-    """Pyright is also what refuses SQL that is put together at run time."""
+    """Pyright also refuses SQL that is assembled at run time."""
     assert not (said := complaints("-m", "pyright")), said
 
 
@@ -92,7 +92,7 @@ def test_the_formatter_would_change_nothing() -> None:
 
 @pytest.mark.parametrize("name", FOLDERS)
 def test_a_short_name_means_our_folder(name: str) -> None:
-    """`api` or `store` from site-packages would be somebody else's program in our place."""
+    """A package `api` or `store` in site-packages would be used instead of ours."""
     found = importlib.util.find_spec(name)
 
     assert found
@@ -100,7 +100,7 @@ def test_a_short_name_means_our_folder(name: str) -> None:
 
 
 def test_an_init_is_a_docstring_and_nothing_else() -> None:
-    """Nothing happens on import, and every name has one place where it is found."""
+    """Nothing happens on import, and every name is defined in a single place."""
     trees = {name_of(path): ast.parse(path.read_text()) for path in MODULES if path.name == "__init__.py"}
 
     assert {name for name, tree in trees.items() if len(tree.body) != 1 or not ast.get_docstring(tree)} == set()
@@ -111,7 +111,7 @@ def test_tests_are_no_package() -> None:
 
 
 def test_every_folder_has_an_init() -> None:
-    """Without it a folder is a namespace, which a package elsewhere on the path would shadow."""
+    """Without it, a folder is a namespace package, which a package elsewhere on the path would shadow."""
     folders = {path.parent for path in MODULES if (ROOT / "tests") not in path.parents}
 
     assert [name_of(folder) for folder in sorted(folders) if not (folder / "__init__.py").exists()] == []
@@ -125,7 +125,7 @@ def test_no_module_is_longer_than_can_be_held_in_mind() -> None:
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_file_names_no_address_and_has_a_hash_for_everything(lock: str) -> None:
-    """Whoever installs chooses where from; the hash says that it is the same."""
+    """Users choose the package index. The hash ensures that the packages are the same."""
     text = (ROOT / lock).read_text()
     blocks = re.split(r"\n(?=\S)", text.strip())
 
@@ -144,7 +144,7 @@ def test_a_lock_file_names_no_address_and_has_a_hash_for_everything(lock: str) -
     ],
 )
 def test_a_lock_file_holds_what_the_project_asks_for(lock: str, groups: list[str]) -> None:
-    """A dependency that was added or raised, but not locked, exists only on the machine of whoever did it."""
+    """A dependency that was added or raised, but not locked, exists only on the machine of its author."""
     pinned = {canonicalize_name(name): version for name, version in PINNED.findall((ROOT / lock).read_text())}
     facts = project()
     wanted = [Requirement(text) for text in facts["project"]["dependencies"]]
@@ -157,14 +157,14 @@ def test_a_lock_file_holds_what_the_project_asks_for(lock: str, groups: list[str
 
 @pytest.mark.parametrize("lock", LOCKS[1:3])
 def test_a_larger_lock_file_agrees_with_what_runs(lock: str) -> None:
-    """What was tested and measured is what runs."""
+    """The tested and measured versions must be the same as those in production."""
     runtime, larger = (dict(PINNED.findall((ROOT / name).read_text())) for name in (LOCKS[0], lock))
 
     assert {name: version for name, version in runtime.items() if larger.get(name) != version} == {}
 
 
 def test_the_deployment_lock_has_the_tested_versions_without_embedded_servers() -> None:
-    """An image with a second PostgreSQL in it is large, and one that nobody patches."""
+    """An image with a second PostgreSQL is large, and nobody would update that server."""
     laptop, deployed, tracing = (dict(PINNED.findall((ROOT / LOCKS[at]).read_text())) for at in (0, 3, 4))
 
     assert {name: version for name, version in deployed.items() if tracing.get(name) != version} == {}
@@ -173,7 +173,7 @@ def test_the_deployment_lock_has_the_tested_versions_without_embedded_servers() 
 
 
 def test_the_configuration_page_lists_every_variable_that_is_read_and_no_other() -> None:
-    """A variable that nobody reads is a promise that nobody keeps; one that is not told is found by accident."""
+    """A variable that no code reads would have no effect, and an undocumented one would be found only by accident."""
     rows = TABLE_ROW.findall((ROOT / "docs" / "configuration.md").read_text())
     told = {name for row in rows for name in re.findall(r"`([A-Z0-9_]+)`", row)}
     code = [path for path in MODULES if (ROOT / "tests") not in path.parents]
@@ -183,7 +183,7 @@ def test_the_configuration_page_lists_every_variable_that_is_read_and_no_other()
 
 
 def variables(tree: ast.AST) -> Iterator[str]:
-    """The names that a module looks up in its `environ`, itself or by a function that it hands both to."""
+    """Return the names that a module looks up in its `environ`, directly or through a function that receives both."""
     for node in ast.walk(tree):
         asked: list[ast.expr] = []
         match node:
@@ -208,7 +208,7 @@ def is_environ(expression: ast.expr) -> bool:
 
 
 def test_a_variable_is_recognised_in_every_way_it_is_read() -> None:
-    """The table is only as true as this search."""
+    """The table depends on this search."""
     ways = ('environ.get("A_1")', 'os.environ["B"]', '"C" in self._environ', 'number(environ, "D", 1)')
     others = ('environ.get("lower")', '"NOT"', 'other.get("NEITHER")')
 

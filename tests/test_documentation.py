@@ -1,4 +1,4 @@
-"""Commands in the documents are run by tests, and links lead to existing headings."""
+"""Tests that commands in the documents are run by tests, and that links lead to existing headings."""
 
 import re
 from pathlib import Path
@@ -29,7 +29,7 @@ def block_id(block: CommandBlock) -> str:
 
 @pytest.mark.parametrize("block", BLOCKS, ids=block_id)
 def test_every_command_is_run_by_a_test_or_gives_a_reason(block: CommandBlock) -> None:
-    """A command that no test runs becomes wrong; the line above each block names the test, or the reason for none."""
+    """Untested commands become outdated. The line above each block names the test, or the reason why there is none."""
     assert bool(block.tested_by) != bool(block.not_run_reason), (
         "add <!-- tested by PATH --> or <!-- not run: REASON -->"
     )
@@ -37,7 +37,7 @@ def test_every_command_is_run_by_a_test_or_gives_a_reason(block: CommandBlock) -
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.tested_by], ids=block_id)
 def test_the_named_test_reads_the_page(block: CommandBlock) -> None:
-    """A test with its own copy of the commands would pass after the page changes."""
+    """A test with its own copy of the commands would still pass after a change of the page."""
     test = ROOT / str(block.tested_by)
 
     assert test.is_file()
@@ -45,7 +45,7 @@ def test_the_named_test_reads_the_page(block: CommandBlock) -> None:
 
 
 def test_every_block_of_commands_is_marked_as_shell() -> None:
-    """Otherwise the tests above do not see it."""
+    """Otherwise, the tests above do not see it."""
     fences = [
         (page, language, first_line)
         for page in documentation.documents()
@@ -71,13 +71,13 @@ def test_every_link_within_the_repository_resolves(page: str) -> None:
 
 
 def anchors(path: Path) -> set[str]:
-    """The anchors that GitHub gives to the headings of a page."""
+    """Return the anchors that GitHub gives to the headings of a page."""
     headings = re.findall(r"^#+ +(.*)$", path.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
 def test_the_readme_links_every_page_and_fits_on_one() -> None:
-    """But those of the senders, which are linked from theirs."""
+    """The pages of the senders are an exception, because they are linked from the page about senders."""
     text = (ROOT / "README.md").read_text()
     linked = set(re.findall(r"\(((?:docs/)?\w+\.md)", text))
 
@@ -86,7 +86,7 @@ def test_the_readme_links_every_page_and_fits_on_one() -> None:
 
 
 def test_each_sender_has_a_page_with_the_same_questions_and_a_link_to_it() -> None:
-    """Whoever compares two gateways finds the answers in the same place."""
+    """Readers who compare gateways find each answer in the same place."""
     pages = {kind: (ROOT / "docs" / "senders" / f"{kind}.md").read_text() for kind in KINDS if kind != "sak"}
 
     assert {kind: re.findall(r"^## (.*)$", text, re.MULTILINE) for kind, text in pages.items()} == dict.fromkeys(

@@ -1,4 +1,4 @@
-"""The words and paths that code and pages use: each defined term is in use, and each named path exists."""
+"""Tests the words and paths in code and pages: each defined term is used, and each named path exists."""
 
 import ast
 import io
@@ -29,7 +29,7 @@ def terms() -> dict[str, str]:
 
 
 def sources() -> list[Path]:
-    """All modules, migrations and configuration files with comments."""
+    """Return all modules, migrations and configuration files with comments."""
     modules = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")]
     others = [
         path
@@ -41,7 +41,7 @@ def sources() -> list[Path]:
 
 
 def prose(path: Path) -> Iterator[str]:
-    """The comments and docstrings of a file."""
+    """Return the comments and docstrings of a file."""
     text = path.read_text()
     if path.suffix != ".py":
         yield from re.findall(r"(?:--|#) (.*)", text)
@@ -60,7 +60,7 @@ def missing_paths(text: str) -> set[str]:
 
 
 def test_every_term_has_one_definition_of_one_line() -> None:
-    """A longer glossary is not read."""
+    """Nobody reads a longer glossary."""
     rows = TERM.findall((ROOT / GLOSSARY).read_text())
 
     assert 25 <= len(rows) <= 45
@@ -88,7 +88,7 @@ def test_a_path_named_in_a_comment_exists() -> None:
     dead = {
         (str(path.relative_to(ROOT)), name)
         for path in sources()
-        if missing_paths(path.read_text())  # to find the comments takes longer
+        if missing_paths(path.read_text())  # finding the comments takes longer
         for text in prose(path)
         for name in missing_paths(text)
     }

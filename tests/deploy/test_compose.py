@@ -1,4 +1,4 @@
-"""What compose.yaml wants from outside, and what it starts beside us."""
+"""Tests the variables that compose.yaml requires, and the other services that it starts."""
 
 import re
 import shutil
@@ -19,7 +19,7 @@ TEST = "tests/deploy/test_compose.py"
 
 
 def test_the_lines_of_the_page_make_every_secret_that_is_asked_for(tmp_path: Path) -> None:
-    """docs/deploy.md: Compose refuses to start without them, and none is made up by us."""
+    """docs/deploy.md: Compose refuses to start without the secrets, and there are no default values."""
     wanted = set(re.findall(r"\$\{(\w+):\?", (ROOT / "compose.yaml").read_text()))
     done = subprocess.run(
         ["sh", "-euc", documentation.tested_commands("docs/deploy.md", TEST)], cwd=tmp_path, check=False
@@ -49,7 +49,7 @@ def test_valkey_of_compose_loses_nothing_that_it_confirmed(tmp_path: Path) -> No
 
 
 def test_postgres_of_compose_starts_and_logs_no_words() -> None:
-    """A refused row would stand in the log of a PostgreSQL that nobody told otherwise (docs/security.md)."""
+    """By default, PostgreSQL would log a refused row (docs/security.md)."""
     folder = data_folder.create_temporary()
     with (
         EmbeddedPostgres(folder, ephemeral=True, settings=deployments.postgres_settings()) as postgres,

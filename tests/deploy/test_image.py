@@ -1,4 +1,4 @@
-"""The image and its services as compose.yaml has them: another user, a read-only root, none of our environment."""
+"""Tests the image and its services as in compose.yaml: another user, a read-only root, and a separate environment."""
 
 import os
 import shutil
@@ -35,13 +35,13 @@ class Site:
     folder: Path
     database_url: str
     servers: dict[str, str]
-    """What lets containers reach the servers, as volumes."""
+    """The volumes through which containers reach the servers."""
     redis_url: str
 
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    """The image, and servers beside it that it reaches through sockets which anybody may open."""
+    """Return the image, and servers that it reaches through sockets which any user may open."""
     folder = data_folder.create_temporary()
     image = ContainerImage(folder)
     postgres = EmbeddedPostgres(
@@ -69,7 +69,7 @@ def site() -> Iterator[Site]:
 
 
 def environment(site: Site, service: str, ports: Mapping[str, int]) -> dict[str, str]:
-    """The variables of a service of compose.yaml, with our servers, secrets and free ports in them."""
+    """Return the variables of a service of compose.yaml, with our servers, secrets and free ports."""
     ours = {
         "DATABASE_URL": site.database_url,
         "REDIS_URL": site.redis_url,
@@ -82,15 +82,16 @@ def environment(site: Site, service: str, ports: Mapping[str, int]) -> dict[str,
 
 
 def test_the_services_of_compose_are_a_whole_system(site: Site) -> None:
-    """From migrate to the last SIGTERM; each process as an engine would run it, health checks included.
+    """The test covers the time from migrate to the last SIGTERM, and runs processes and health checks as an engine does.
 
-    Who breaks into one finds nothing to write and no tools. (One test, because the image takes long to build.)
+    An attacker who breaks into a process can write nothing and has no tools. There is only one test, because the image
+    takes long to build.
     """
     nothing_to_write_and_no_tools(site)
     services = deployments.load_yaml("compose.yaml")["services"]
     spool = site.folder / "volume"
     spool.mkdir()
-    os.chown(spool, 10001, 10001)  # as the image made /data: a new volume of Docker's copies that
+    os.chown(spool, 10001, 10001)  # the image sets this owner for /data, and a new volume of Docker copies it
     ports = free_ports()
     health = site.image.final.healthcheck
     code, said = site.image.run(services["migrate"]["command"], environment(site, "migrate", {}), site.servers)
@@ -122,7 +123,7 @@ def test_the_services_of_compose_are_a_whole_system(site: Site) -> None:
     assert (code, said.splitlines()[-1]) == (0, "exact")
     assert ready["spool"]["usable"] is True
     assert ready["redis"]["appendfsync"] == "always"
-    # uvicorn ends in order, and then once more by the signal itself, which the first process of a container survives.
+    # uvicorn ends in order, and then again by the signal itself, which the first process of a container survives.
     assert set(codes.values()) <= {0, -signal.SIGTERM}, codes
     assert "Finished server process" in (site.folder / "api.log").read_text()
     assert site.image.run(health, variables["api"], site.servers) == (1, "")
@@ -145,7 +146,7 @@ print(sorted(name for name in os.environ if name not in ("LC_CTYPE", "PWD")))
 
 
 def nothing_to_write_and_no_tools(site: Site) -> None:
-    """All that a process may write is in memory, or in the volume of the spool."""
+    """Check that a process can write only to memory or to the volume of the spool."""
     code, said = site.image.run(["python", "-c", LOOK], {}, {})
 
     who, written, found, files, variables = said.splitlines()

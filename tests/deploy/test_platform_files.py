@@ -1,4 +1,4 @@
-"""The files that tell platforms how to run this, checked against what the code really is."""
+"""Tests the configuration files of hosting platforms against the code."""
 
 import re
 import shutil
@@ -23,9 +23,9 @@ from worker.metrics.worker import WorkerMetrics
 
 EVERYWHERE = deployments.all_processes()
 NOT_OURS = {"PATH", "PYTHONUTF8", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}
-"""Set for Python and the shell, and read by no code of ours."""
+"""Variables for Python and the shell, which our code does not read."""
 PAGES = {"/healthz", "/readyz", "/metrics"}
-"""What every process answers: tests/deploy/test_procfile.py asks all three for each."""
+"""The paths that every process serves. tests/deploy/test_procfile.py requests all three from each."""
 PORTS = {"ingest": 3000, "api": 3001, "worker": 3003}
 SAID = {
     "DATABASE_URL": "postgresql://sak@127.0.0.1/sak",
@@ -35,14 +35,14 @@ SAID = {
     "API_HTTPS": "1",
     "SAK_BASE_URL": "https://sak.example/api/v1",
 }
-"""Something for what only the platform knows."""
+"""Placeholders for values that only the platform knows."""
 SETTINGS: dict[str, Any] = {
     "ingest": ingest.settings.read,
     "worker": worker.settings.Settings.from_environ,
     "api": api.settings.Settings.from_environ,
 }
 COMPLETE = [one for one in EVERYWHERE if one.environment.keys() & SAID.keys() - {"API_HTTPS"}]
-"""Those whose file names all of a process's variables; others have them from outside."""
+"""The platforms whose files name all variables of a process. For others, some variables are set elsewhere."""
 
 
 def ids(one: DeclaredProcess) -> str:
@@ -50,7 +50,7 @@ def ids(one: DeclaredProcess) -> str:
 
 
 def test_there_is_every_process_on_every_platform() -> None:
-    """The other tests here are as good as what `declared` finds."""
+    """The other tests here depend on the result of `declared`."""
     found = {(one.source.partition(":")[0].removesuffix(".json"), one.module) for one in EVERYWHERE}
 
     for platform in ("compose.yaml", "render.yaml", "fly.toml"):
@@ -63,7 +63,7 @@ def test_there_is_every_process_on_every_platform() -> None:
 
 @pytest.mark.parametrize("one", EVERYWHERE, ids=ids)
 def test_every_started_module_exists(one: DeclaredProcess) -> None:
-    """A module or command that was renamed would otherwise be missed by whoever deploys next."""
+    """Otherwise, the next deployment would discover that a module or command was renamed."""
     assert one.command[:2] == ("python", "-m")
     assert (ROOT / one.module / "__main__.py").exists()
     assert one.command[3:] == () or one.command[3] in {command.name for command in store.__main__.COMMANDS}
@@ -71,7 +71,7 @@ def test_every_started_module_exists(one: DeclaredProcess) -> None:
 
 @pytest.mark.parametrize("one", EVERYWHERE, ids=ids)
 def test_every_variable_that_is_set_is_one_that_is_read(one: DeclaredProcess) -> None:
-    """A misspelt variable is set in vain, and nobody notices until the default hurts."""
+    """A misspelt variable has no effect, and nobody notices until the default causes a problem."""
     rows = TABLE_ROW.findall((ROOT / "docs" / "configuration.md").read_text())
     told = {name for row in rows for name in re.findall(r"`([A-Z0-9_]+)`", row)}
 
@@ -87,7 +87,7 @@ def test_a_process_is_given_what_it_refuses_to_start_without(one: DeclaredProces
 
 @pytest.mark.parametrize("one", [one for one in COMPLETE if not one.source.startswith("fly")], ids=ids)
 def test_a_process_is_given_no_secret_of_another(one: DeclaredProcess) -> None:
-    """Who breaks into ingest must not find the way to PostgreSQL there. (Fly has no such borders.)"""
+    """An attacker who breaks into ingest must not gain access to PostgreSQL. Fly does not support this separation."""
     foreign = {
         "ingest": {"DATABASE_URL", "FORGET_KEY", "API_TOKEN", "SAK_JWT", "SAK_API_KEY"},
         "worker": {"WEBHOOK_SECRETS", "API_TOKEN", "SAK_JWT", "SAK_API_KEY"},
@@ -100,7 +100,7 @@ def test_a_process_is_given_no_secret_of_another(one: DeclaredProcess) -> None:
 
 @pytest.mark.parametrize("one", [one for one in EVERYWHERE if not one.source.startswith("Procfile")], ids=ids)
 def test_cookies_are_secure_wherever_a_proxy_ends_tls(one: DeclaredProcess) -> None:
-    """The api cannot see it. One command of Heroku starts ingest or api."""
+    """The api cannot detect this. A single command of Heroku starts ingest or api."""
     if one.module == "api" or (one.source == "heroku.yml" and one.module == "ingest"):
         assert one.environment.get("API_HTTPS") in {"1", "${API_HTTPS:-1}"}
 
@@ -146,7 +146,7 @@ KNOWN = [(where, each) for where, each in deployments.manifests() if not each["a
     ("where", "each"), KNOWN, ids=[f"{each['kind']}/{each['metadata']['name']}" for _, each in KNOWN]
 )
 def test_a_manifest_is_valid(where: str, each: dict[str, Any]) -> None:
-    """Against Kubernetes' own schemas, with nothing in it that they do not know."""
+    """The manifests are checked against Kubernetes' own schemas, and may not contain unknown fields."""
     assert kubernetes_validate.validate(each, "1.37", strict=True), where
 
 
@@ -161,7 +161,7 @@ def test_kustomize_takes_every_manifest() -> None:
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="there is no kubectl here, whose kustomize this asks")
 def test_kustomize_builds_with_and_without_keda(tmp_path: Path) -> None:
-    """A label or patch that meets nothing is an error here instead of in the cluster."""
+    """A label or patch that matches nothing fails here instead of in the cluster."""
     copy = tmp_path / "kubernetes"
     shutil.copytree(deployments.KUBERNETES, copy)
     plain = built(copy)
@@ -184,7 +184,7 @@ def built(folder: Path) -> dict[str, Any]:
 
 
 def test_selectors_find_pods() -> None:
-    """A budget, policy or service that selects nothing looks fine for years."""
+    """A budget, policy or service that selects nothing may remain unnoticed for years."""
     objects = [each for _, each in deployments.manifests()]
     pods = [each["spec"]["template"]["metadata"]["labels"] for each in objects if "template" in each.get("spec", {})]
     selectors = [

@@ -1,4 +1,4 @@
-"""The Procfile as platforms read it: by honcho, with PORT from outside, against servers that are already there."""
+"""Tests the Procfile as platforms read it: with honcho, an external PORT, and existing servers."""
 
 import os
 import random
@@ -30,7 +30,7 @@ PATH = f"{Path(sys.executable).parent}:/usr/bin:/bin"
 
 @dataclass
 class Foreman:
-    """honcho, and what it says."""
+    """A running honcho and its output."""
 
     popen: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list[str])
@@ -50,7 +50,7 @@ class Foreman:
 
 @contextmanager
 def honcho(environment: Mapping[str, str], port: int) -> Generator[Foreman]:
-    """The lines of docs/deploy.md, as one process, which is ended at the latest with the test."""
+    """Run the commands of docs/deploy.md as one process, which ends with the test at the latest."""
     plain, quiet = "honcho start", f"honcho -e {os.devnull} start --no-colour -p {port}"
     lines = documentation.tested_commands("docs/deploy.md", TEST).replace(plain, quiet)
     assert quiet in lines
@@ -76,7 +76,7 @@ def honcho(environment: Mapping[str, str], port: int) -> Generator[Foreman]:
 
 
 def ports() -> tuple[int, int]:
-    """honcho's first, of which it gives the api one that is 200 higher; and one for the worker's pages."""
+    """Return honcho's first port, and one for the worker's pages. honcho gives the api a port that is 200 higher."""
     for first in random.sample(range(21000, 29000), 1000):
         if all(is_free(first + each) for each in (0, 200, 250)):
             return first, first + 250
@@ -84,7 +84,7 @@ def ports() -> tuple[int, int]:
 
 
 def test_the_three_lines_are_a_whole_system(database_url: str, redis_url: str, tmp_path: Path) -> None:
-    """From a webhook to a chat with nothing but the Procfile and the variables that a platform gives."""
+    """The test covers a webhook to a chat, with only the Procfile and the variables that a platform sets."""
     first, pages = ports()
     environment = {
         "DATABASE_URL": database_url,
@@ -120,7 +120,7 @@ def test_the_three_lines_are_a_whole_system(database_url: str, redis_url: str, t
     ("process", "variable"), [("ingest", "REDIS_URL"), ("worker", "DATABASE_URL"), ("api", "API_TOKEN")]
 )
 def test_a_process_that_lacks_a_variable_says_which(process: str, variable: str) -> None:
-    """The platform's log is all that its user sees."""
+    """The user sees only the log of the platform."""
     command = [sys.executable, "-m", "honcho", "-e", os.devnull, "start", "--no-colour", process]
     done = subprocess.run(
         command,
@@ -137,7 +137,7 @@ def test_a_process_that_lacks_a_variable_says_which(process: str, variable: str)
 
 
 def test_the_procfile_has_no_release_line() -> None:
-    """honcho takes a release that is through for a process that crashed, and ends the others."""
+    """honcho interprets a finished release process as a crash, and ends the others."""
     names = [line.partition(":")[0] for line in (ROOT / "Procfile").read_text().splitlines()]
 
     assert names == ["ingest", "worker", "api"]

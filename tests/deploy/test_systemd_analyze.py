@@ -1,4 +1,4 @@
-"""The units, read by systemd's own checker in a root of their own."""
+"""Tests the units with systemd's own checker in a separate root."""
 
 import re
 import shutil
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.requires("systemd-analyze")
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """A root with the units, systemd's own, and a program where ours is to be."""
+    """Return a root with our units, those of systemd, and a program at the path of ours."""
     units = tmp_path / "etc" / "systemd" / "system"
     shutil.copytree(FOLDER, units)
     own = tmp_path / SYSTEMD.relative_to("/")
@@ -49,7 +49,7 @@ def test_systemd_has_nothing_to_say_about_the_units(machine: Path) -> None:
 
 
 def test_systemd_would_say_something_about_units_that_are_wrong(machine: Path) -> None:
-    """A checker in a strange root could be silent because it looked at nothing."""
+    """A checker in an unusual root might report nothing because it checked nothing."""
     units = machine / "etc" / "systemd" / "system"
     ingest, worker = units / "sak-ingest.service", units / "sak-worker@.service"
     ingest.write_text(ingest.read_text().replace("ProtectSystem=strict", "ProtectSystem=perhaps"))
@@ -61,14 +61,14 @@ def test_systemd_would_say_something_about_units_that_are_wrong(machine: Path) -
 
 
 def test_workers_beside_each_other_have_ports_of_their_own() -> None:
-    """The template's number ends the port, and no port of ingest or the api is among them."""
+    """The port ends with the number of the template, and differs from the ports of ingest and the api."""
     port = re.findall(r"WORKER_PORT=(\S+)", (FOLDER / "sak-worker@.service").read_text())[0]
 
     assert {int(port.replace("%i", str(number))) for number in range(10)}.isdisjoint({3000, 3001})
 
 
 def test_every_process_is_locked_in_alike() -> None:
-    """Hardening that one unit lacks is the one that is looked for."""
+    """An attacker would choose the unit that lacks hardening."""
     kinds = r"^(?:Protect|Private|Restrict|Lock|NoNew|Capability|SystemCall|DynamicUser|MemoryDeny|UMask)\w*=.*$"
     locks = [set(re.findall(kinds, path.read_text(), re.MULTILINE)) for path in UNIT_FILES]
 

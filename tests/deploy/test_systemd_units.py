@@ -1,4 +1,4 @@
-"""The units under a real systemd, in namespaces of its own: whether the sandbox lets through what the processes do."""
+"""Tests the units under a real systemd, in its own namespaces: the sandbox must permit what the processes do."""
 
 import shutil
 import signal
@@ -38,12 +38,12 @@ def ports() -> dict[str, int]:
 class Site:
     machine: SystemdMachine
     files: dict[str, str]
-    """What the three files in /etc/sak-history are filled with."""
+    """The contents of the three files in /etc/sak-history."""
 
 
 @pytest.fixture
 def site(ports: dict[str, int]) -> Iterator[Site]:
-    """A machine, and servers beside it, behind sockets that anybody may open."""
+    """Return a machine, and servers outside it, behind sockets that any user may open."""
     folder = data_folder.create_temporary()
     postgres = EmbeddedPostgres(folder / "postgres", ephemeral=True, settings={"unix_socket_permissions": "0777"})
     valkey = EmbeddedValkey(folder / "valkey", settings={"unixsocketperm": "777"})
@@ -53,7 +53,7 @@ def site(ports: dict[str, int]) -> Iterator[Site]:
             place.chmod(0o755)
         database = "DATABASE_URL=postgresql://app@/history?host=/servers/postgres\n"
         redis = f"REDIS_URL=unix:///servers/valkey/{socket.name}\n"
-        # This machine's Python lies there where it was not built, and may look for a library of its own.
+        # This machine's Python is not at the path where it was built, and may look for a library of its own.
         moved = f"LD_LIBRARY_PATH={sys.base_prefix}/lib:/usr/local/lib\n"
         files = {
             "ingest": f"{redis}WEBHOOK_SECRETS={WEBHOOK_SECRET}\nINGEST_PORT={ports['ingest']}\n{moved}",
@@ -71,7 +71,7 @@ def site(ports: dict[str, int]) -> Iterator[Site]:
 
 
 def test_the_units_are_a_whole_system(site: Site, ports: dict[str, int]) -> None:
-    """Installed, migrated, started, killed, come back, stopped: by the page's lines, every lock of the sandbox shut."""
+    """The units are installed, migrated, started, killed, restarted and stopped with the commands of the page."""
     machine = site.machine
     install, begin = (
         block.lines for block in documentation.command_blocks("docs/deploy.md") if block.tested_by == TEST
@@ -111,5 +111,5 @@ def main_pid(machine: SystemdMachine, unit: str) -> str:
 
 
 def user(machine: SystemdMachine, unit: str) -> str:
-    """The number of the user that a unit's process is."""
+    """Return the id of the user that runs a unit's process."""
     return machine.run("stat", "--format=%u", f"/proc/{main_pid(machine, unit)}")[1]

@@ -1,4 +1,4 @@
-"""`./run` as a shell script: what it does before any of our Python runs."""
+"""Tests the shell script `./run`, before any of our Python code runs."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from dev.checkout import ROOT
 
 
 def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Runs the script with few variables and from another folder, as on a bare machine."""
+    """Run the script with few variables and from another folder, as on a new machine."""
     bare = {"HOME": os.environ.get("HOME", "/"), "PATH": "/usr/bin:/bin"}
     return subprocess.run([ROOT / "run", *arguments], cwd=cwd, env=bare, capture_output=True, text=True, check=False)
 
@@ -24,7 +24,7 @@ def test_help_needs_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("word", ["--dmeo", "tset", "start"])
 def test_a_word_that_it_does_not_know_starts_nothing(tmp_path: Path, word: str) -> None:
-    """A mistyped option must not be swallowed by a start without it."""
+    """A start must not ignore a mistyped option."""
     answer = run(word, cwd=tmp_path)
 
     assert answer.returncode == 2

@@ -1,4 +1,4 @@
-"""Reports about messages that were lost, or wait for ever, hold through every process as `./run` starts it."""
+"""Tests reports about lost or waiting messages through every process, as started by `./run`."""
 
 import json
 import random
@@ -12,7 +12,7 @@ GROUP = "120363041234567890@g.us"
 
 
 def post(system: RunningSystem, report: str) -> dict[str, int]:
-    """Post the report's webhooks twice, in any order; returns what they counted as, once they are stored."""
+    """Post the report's webhooks twice, in any order, and return how they were counted once they are stored."""
     [path] = (ROOT / "tests" / "payloads" / "reports").glob(f"{report}-*.json")
     steps = json.loads(path.read_text(encoding="utf-8"))["steps"]
     bodies = [json.dumps(step["body"]).encode() for step in steps if step["kind"] == "webhook"] * 2

@@ -1,4 +1,4 @@
-"""Whatever the newest gateway put on the wire is shown as what it is."""
+"""Tests that every kind of message that the newest gateway sends is shown correctly."""
 
 import random
 
@@ -9,7 +9,7 @@ from tests.support.waiting import wait_until
 
 
 def test_every_kind_of_message_becomes_what_is_expected_of_it(system: RunningSystem) -> None:
-    """One of each kind, twice and in any order, as the gateway sends them after a reconnect."""
+    """Each kind is sent twice and in any order, as the gateway does after a reconnect."""
     assert [one["kind"] for one in WIRE] == [one["kind"] for one in EXPECTED]
     bodies = [one["body"].encode() for one in WIRE] * 2
     random.Random(15).shuffle(bodies)
@@ -22,7 +22,7 @@ def test_every_kind_of_message_becomes_what_is_expected_of_it(system: RunningSys
 
 
 def test_two_people_whose_phone_the_gateway_guessed_are_not_one(system: RunningSystem) -> None:
-    """Kamal would read what Lata wrote."""
+    """Otherwise, Kamal would read messages from Lata."""
     sent_and_expected = [pair for pair in zip(WIRE, EXPECTED, strict=True) if pair[1]["kind"].startswith(GUESSES)]
     before = system.get_data("/api/ledger")["received"]
     for sent, _ in sent_and_expected:

@@ -1,4 +1,4 @@
-"""Reports about people and waiting hold, through every process as `./run` starts it, in any order and doubled."""
+"""Tests reports about people and waiting through every process, as started by `./run`, in any order and duplicated."""
 
 import json
 import random

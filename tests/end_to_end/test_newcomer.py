@@ -1,4 +1,4 @@
-"""A newcomer's path, timed: clone, `./run`, first webhook, first chat, with the README's own lines and nothing else."""
+"""Tests and times a new user's first steps: clone, `./run`, first webhook, first chat, with the README's commands."""
 
 import os
 import random
@@ -22,7 +22,7 @@ READY = re.compile(r"ready: webhooks to (\S+), api at (\S+),")
 
 
 def clone(folder: Path) -> None:
-    """As git does; where there is no history, or it is somebody else's, a copy of what would be in it."""
+    """Return a clone made by git. If there is no history of this project, return a copy of the files."""
     command = ["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(folder)]
     if shutil.which("git") and subprocess.run(command, capture_output=True, check=False).returncode == 0:
         return
@@ -34,7 +34,7 @@ def clone(folder: Path) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(600)
 def test_a_newcomer_reads_a_chat(capfd: pytest.CaptureFixture[str]) -> None:
-    """Nothing of this machine but its Python, its shell and its way to packages; seconds are told, never judged."""
+    """The test uses only Python, the shell and the package index of this machine. Times are printed, not asserted."""
     two_commands, five_minutes = (block.lines for block in documentation.command_blocks("README.md")[:2])
     start = next(line for line in two_commands.splitlines() if line.startswith("./run"))
     folder = data_folder.create_temporary()

@@ -1,4 +1,4 @@
-"""Reports about sending, addresses to listen on and large bodies hold, through every process as `./run` starts it."""
+"""Tests reports about sending, listening addresses and large bodies through every process, as started by `./run`."""
 
 import base64
 import contextlib
@@ -31,7 +31,7 @@ DEMO = {"WEBHOOK_SECRETS": WEBHOOK_SECRET, "SAK_BASE_URL": ""}
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[RunningSystem]:
-    """A stack with the pretend gateway."""
+    """Return a stack with the pretend gateway."""
     folder = data_folder.create_temporary()
     with LocalStack(folder / "data", DEMO, ["--demo"]) as stack:
         stack.wait_for_output("pretend SAK at")
@@ -40,7 +40,7 @@ def demo() -> Iterator[RunningSystem]:
 
 
 def run_step(system: RunningSystem, step: dict[str, Any]) -> requests.Response:
-    """Do what a step with a request says."""
+    """Send the request of a step."""
     if step["kind"] == "webhook":
         body = json.dumps(step["body"]).encode()
         return requests.post(system.stack.webhook_url, data=body, headers=signed_headers(body), timeout=20)
@@ -83,7 +83,7 @@ def test_r20_host_outranks_every_address_of_ipv4(demo: RunningSystem, host: str,
 
 
 def reachable_families(system: RunningSystem, module: str, host: str) -> list[str]:
-    """The loopback addresses on which another process of the module answers, as Railway would start it."""
+    """Return the loopback addresses on which another process of the module answers, as Railway would start it."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = int(free.getsockname()[1])
     data_dir = system.stack.data_dir
@@ -158,7 +158,7 @@ def examine(system: RunningSystem) -> str:
 
 @contextlib.contextmanager
 def larger_limit(system: RunningSystem) -> Generator[RunningSystem]:
-    """The same data behind a larger MAX_BODY_BYTES."""
+    """Return the same data with a larger MAX_BODY_BYTES."""
     system.stack.stop()
     with LocalStack(system.stack.data_dir, DEMO | {"MAX_BODY_BYTES": "16777216"}, ["--demo"]) as stack:
         yield RunningSystem(stack)

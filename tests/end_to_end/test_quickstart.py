@@ -1,4 +1,4 @@
-"""The lines of docs/quickstart.md in their order, in a folder like a fresh checkout, against pretend SAK and site."""
+"""Tests the commands of docs/quickstart.md in order, in a folder like a fresh checkout, with a pretend SAK and site."""
 
 import os
 import re
@@ -27,7 +27,7 @@ TEST = "tests/end_to_end/test_quickstart.py"
 
 @contextmanager
 def checkout() -> Generator[Path]:
-    """A folder whose `.venv` is ours, and whose `.env` and `var` are its own."""
+    """Return a folder that shares our `.venv` but has its own `.env` and `var`."""
     folder = data_folder.create_temporary()
     (folder / ".venv").symlink_to(ROOT / ".venv")
     yield folder
@@ -35,7 +35,7 @@ def checkout() -> Generator[Path]:
 
 
 def paste(folder: Path, lines: str) -> str:
-    """What bash says to the lines, pasted in this folder with an environment that has nothing of ours in it."""
+    """Return what bash prints for the lines, run in this folder with an environment without our variables."""
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", lines],
@@ -63,7 +63,7 @@ def site() -> Iterator[WebhookReceiver]:
 @pytest.mark.long
 @pytest.mark.timeout(300)
 def test_the_checklist_is_ticked_line_by_line(site: WebhookReceiver) -> None:
-    """From nothing to the first chat, with each box's own commands: whoever follows the guide follows this."""
+    """The test runs the commands of each checkbox, from the beginning to the first chat."""
     blocks = [block.lines for block in documentation.command_blocks(PAGE) if block.tested_by == TEST]
     assert len(blocks) == 5
     inspect, update, send, verify, query = blocks
@@ -112,7 +112,7 @@ def test_the_checklist_is_ticked_line_by_line(site: WebhookReceiver) -> None:
 
 
 def message(text: str, session_id: str) -> dict[str, object]:
-    """What SAK makes of a message from a phone to the session's."""
+    """Return the event that SAK creates for a message from a phone to the session's phone."""
     return {
         "event": "message.received",
         "sessionId": session_id,
@@ -126,5 +126,5 @@ def message(text: str, session_id: str) -> dict[str, object]:
 
 
 def eventually_stored(lines: str) -> str:
-    """People take longer than a worker to read on; a shell does not."""
+    """Wait for the worker, which a person would not notice, but a script would."""
     return f"sleep 1\n{lines}"

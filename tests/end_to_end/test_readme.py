@@ -1,4 +1,4 @@
-"""The README's own lines, as a newcomer pastes them."""
+"""Tests the README's commands, as a new user pastes them."""
 
 import subprocess
 
@@ -8,7 +8,7 @@ from tests.support.waiting import wait_until
 
 
 def pasteable(system: RunningSystem) -> str:
-    """The lines that the README calls tested here, with the addresses and the data folder of this stack."""
+    """Return the commands that the README marks as tested here, with the addresses and data folder of this stack."""
     lines = documentation.tested_commands("README.md", "tests/end_to_end/test_readme.py")
     assert lines
     lines = lines.replace("http://localhost:3000/whatsapp-webhook", system.stack.webhook_url)
@@ -17,8 +17,8 @@ def pasteable(system: RunningSystem) -> str:
 
 
 def test_the_first_five_minutes_paste(system: RunningSystem) -> None:
-    """The first thing that does not work is the last thing that a newcomer tries."""
-    (system.stack.data_dir / "webhook-secret").write_text(WEBHOOK_SECRET)  # this stack was given its secret
+    """New users give up at the first command that fails."""
+    (system.stack.data_dir / "webhook-secret").write_text(WEBHOOK_SECRET)  # the secret of this stack was given
     (system.stack.data_dir / "api-token").write_text(system.stack.token)
 
     pasted = subprocess.run(

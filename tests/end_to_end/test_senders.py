@@ -1,4 +1,4 @@
-"""Requests of all kinds of senders over HTTP, through ingest, Redis and a worker, into one history."""
+"""Tests requests of all kinds of senders over HTTP, through ingest, Redis and a worker, into one history."""
 
 import random
 from collections import Counter
@@ -46,7 +46,7 @@ UPDATE_COLUMNS = {
     "timestamp_ms": "occurred_at",
 }
 CHATS = ("919811000001", "120363041234567890@g.us")
-"""Of a conversation that all senders tell, each with gaps; the recorded requests tell of other chats."""
+"""The chats of a conversation that all senders report, each with gaps. The recorded requests belong to other chats."""
 START = 1_789_000_000
 UPDATE_KINDS = frozenset({"ack", "edit", "delete", "reaction"})
 STATUSES = ("pending", "sent", "failed", "delivered", "read", "played")
@@ -62,7 +62,7 @@ def post(ingest: IngestProcess, request: SenderRequest) -> int:
 def test_requests_of_all_senders_shuffled_and_doubled_are_one_exact_history(
     pipeline: WorkerPipeline, tmp_path: Path
 ) -> None:
-    """Each message has what its request says, whatever came before; the second delivery changes nothing."""
+    """Each message equals its request, whatever arrived before, and a second delivery changes nothing."""
     sender_requests.write_senders(tmp_path)
     webhooks = [request for request in sender_requests.load_requests() if request.method == "POST"]
     handshakes = [request for request in sender_requests.load_requests() if request.method == "GET"]
@@ -121,7 +121,7 @@ def _is_settled(counted: Ledger) -> bool:
 
 
 def _is_one_account(pipeline: WorkerPipeline) -> bool:
-    """Whether the sessions, which report one number, are joined, and their histories merged."""
+    """Return whether the sessions, which report the same number, are joined, and their histories merged."""
     rows = pipeline.fetch_rows("SELECT count(*), bool_and(is_merged) FROM account_sessions")
     return rows == [(len(SENDERS), True)]
 
@@ -131,7 +131,7 @@ def _outcome(expected: str) -> str:
 
 
 def _faults(pipeline: WorkerPipeline, request: SenderRequest) -> Iterator[str]:
-    """The differences between the rows of what the request tells and its expectation."""
+    """Return the differences between the rows of the request and its expectation."""
     for fact in _facts(request):
         if fact["kind"] in UPDATE_KINDS and len(found := _updates(pipeline, fact)) != 1:
             yield f"{len(found)} rows of {fact['kind']} {fact['message_id']}"
@@ -149,13 +149,13 @@ def _faults(pipeline: WorkerPipeline, request: SenderRequest) -> Iterator[str]:
 
 
 def _facts(request: SenderRequest, kind: str | None = None) -> list[dict[str, Any]]:
-    """The facts that the request tells, of this kind."""
+    """Return the facts of this kind that the request contains."""
     facts = request.expect["facts"] if request.expect["kind"] == "batch" else [request.expect]
     return [fact for fact in facts if kind in (None, fact["kind"])]
 
 
 def _updates(pipeline: WorkerPipeline, fact: dict[str, Any]) -> list[dict[str, Any]]:
-    """The stored updates that have all that the fact has."""
+    """Return the stored updates that contain all values of the fact."""
     with psycopg.connect(pipeline.database_url) as connection, connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(
             """
@@ -185,7 +185,7 @@ def _rows(pipeline: WorkerPipeline, request: SenderRequest, message_id: str) -> 
 
 
 def _faults_of_conversations(client: ApiClient, facts: list[dict[str, Any]]) -> Iterator[str]:
-    """The differences between the messages as they are shown and what the updates make of them."""
+    """Return the differences between the displayed messages and the result of applying the updates."""
     messages = {fact["message_id"]: fact for fact in facts if fact["kind"] == "message"}
     shown = {
         message["message_id"]: message

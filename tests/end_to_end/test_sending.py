@@ -1,4 +1,4 @@
-"""The lines of docs/sending.md, as a newcomer pastes them, against the pretend gateway."""
+"""Tests the commands of docs/sending.md, as a new user pastes them, against the pretend gateway."""
 
 import re
 import shutil
@@ -31,7 +31,7 @@ def demo() -> Iterator[LocalStack]:
 
 
 def pasteable(stack: LocalStack) -> str:
-    """The block that the page calls tested, with the addresses and folders of this stack."""
+    """Return the block that the page marks as tested, with the addresses and folders of this stack."""
     block = re.search(r"<!-- tested by .*? -->\n```sh\n(.*?)```", Path("docs/sending.md").read_text(), re.DOTALL)
     gateway = GATEWAY.search(stack.output)
     assert block
@@ -46,7 +46,7 @@ def pasteable(stack: LocalStack) -> str:
 
 
 def test_the_lines_of_the_page_paste(demo: LocalStack) -> None:
-    """Whoever has seen them work against the demo knows that it is not them when a real SAK says no."""
+    """If the commands work with the demo, a failure with a real SAK has another cause."""
     pasted = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", f"export DATA_DIR={demo.data_dir}\n{pasteable(demo)}"],
         capture_output=True,
@@ -70,7 +70,7 @@ def test_the_lines_of_the_page_paste(demo: LocalStack) -> None:
 
 
 def test_a_send_and_its_webhooks_are_one_row(demo: LocalStack) -> None:
-    """The demo's gateway reports what it sent, and how far it got: answer and webhooks race."""
+    """The demo's gateway reports what it sent and the delivery, so the response and the webhooks race."""
     bearer = {"Authorization": f"Bearer {demo.token}"}
     phone = "919811000077"
     for number in range(5):
@@ -87,7 +87,7 @@ def test_a_send_and_its_webhooks_are_one_row(demo: LocalStack) -> None:
 
 
 def test_the_step_that_fails_is_named(demo: LocalStack) -> None:
-    """ "It does not work" is where support begins; a step is where it ends."""
+    """The name of the failed step is needed for support."""
     gateway = GATEWAY.search(demo.output)
     assert gateway
     environ = pasteable(demo).partition("webhook=")[0]

@@ -1,4 +1,4 @@
-"""Reports about search, erasure and exports hold, through every process as `./run` starts it."""
+"""Tests reports about search, erasure and exports through every process, as started by `./run`."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def post(system: RunningSystem, bodies: list[bytes]) -> None:
 
 
 def search(system: RunningSystem, query: str, phone: str) -> list[str]:
-    """The texts of the exact matches in a chat, once everything is indexed."""
+    """Return the texts of the exact matches in a chat, once everything is indexed."""
     found: dict[str, Any] = {}
 
     def is_complete() -> bool:
@@ -105,7 +105,7 @@ def test_r15_no_reader_of_lines_breaks(system: RunningSystem) -> None:
 
 
 def read_stream(system: RunningSystem, last_id: str) -> str:
-    """The stream from a position until an event has arrived."""
+    """Read the stream from a position until an event has arrived."""
     headers = {"Authorization": f"Bearer {system.stack.token}", "Last-Event-ID": last_id}
     received = b""
     with requests.get(f"{system.stack.api_url}/api/stream", headers=headers, stream=True, timeout=20) as response:
@@ -132,7 +132,7 @@ def test_r21_an_erasure_finds_numbers_with_no_break_spaces(system: RunningSystem
 
 
 def raw_bodies(system: RunningSystem, bodies: list[bytes]) -> list[str]:
-    """Those of the bodies that are stored."""
+    """Return those of the bodies that are stored."""
     printed = run_store(system, "raw", "--json", "--last", "1000")
     wanted = {body.decode() for body in bodies}
     return [event["body"] for event in map(json.loads, printed.splitlines()) if event["body"] in wanted]

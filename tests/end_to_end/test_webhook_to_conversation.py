@@ -1,4 +1,4 @@
-"""From a webhook to a conversation, through every process as `./run` starts it."""
+"""Tests the path from a webhook to a conversation through every process, as started by `./run`."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def ledger(system: RunningSystem) -> dict[str, int]:
 
 
 def test_captured_webhooks_twice_and_shuffled_give_each_chat_and_message_once(system: RunningSystem) -> None:
-    """What the real gateway put on the wire, headers and signatures included, is what all of this is for."""
+    """The requests were captured from the real gateway, including headers and signatures."""
     deliveries = WIRE * 2
     random.Random(18).shuffle(deliveries)
 
@@ -43,7 +43,7 @@ def test_captured_webhooks_twice_and_shuffled_give_each_chat_and_message_once(sy
 
 
 def test_a_lid_whose_phone_is_known_is_in_the_phones_chat(system: RunningSystem) -> None:
-    """One person writes from two addresses; two half conversations would be read as two people."""
+    """One person writes from two addresses. Two half conversations would be read as two people."""
     for delivery in WIRE:
         system.post_webhook(delivery["body"].encode(), delivery["headers"])
 
@@ -70,7 +70,7 @@ def test_noise_ping_and_unknown_are_counted_and_not_shown(system: RunningSystem)
 
 @pytest.mark.long
 def test_a_worker_killed_in_the_middle_of_two_thousand_events_costs_none_of_them(system: RunningSystem) -> None:
-    """kill -9 is what deploys, the kernel and bad days do."""
+    """Deployments and the kernel use kill -9, too."""
     phones = [f"9198110010{chat:02d}" for chat in range(20)]
     bodies = [message_webhook(phones[n % 20], n, f"text {n}") for n in range(2000)]
     system.send_webhooks(bodies[:1000])
@@ -88,7 +88,7 @@ def test_a_worker_killed_in_the_middle_of_two_thousand_events_costs_none_of_them
 
 @pytest.mark.long
 def test_the_time_from_webhook_to_conversation_is_measured_and_printed(system: RunningSystem) -> None:
-    """Figures for whoever changes something: no assertion on time, as machines differ."""
+    """The figures help to compare changes. There is no assertion on time, because machines differ."""
     many = [message_webhook("919811002000", n, f"many {n}") for n in range(1500)]
     started = time.perf_counter()
     acknowledged = system.send_webhooks(many)

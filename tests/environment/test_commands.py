@@ -1,4 +1,4 @@
-"""Every command and process on the inputs of a tired operator: one sentence, and no part of a password."""
+"""Tests every command and process with invalid input: the error is one sentence without any part of a password."""
 
 import os
 import subprocess
@@ -35,7 +35,7 @@ COMPLETE = {
 def run(
     command: Sequence[str], folder: Path, environ: Mapping[str, str], output: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """Run `python -m COMMAND` in a folder that is no checkout."""
+    """Run `python -m COMMAND` in a folder that is not a checkout."""
     environment = {"PATH": os.environ["PATH"], "DATA_DIR": str(folder), **environ}
     return preloaded_python.run(*command, environment=environment, cwd=folder, output_path=output)
 
@@ -63,7 +63,7 @@ def test_a_database_url_that_is_none_is_one_sentence(command: Sequence[str], url
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if len(command) > 1], ids=" ".join)
 def test_a_command_reads_the_env_file_of_its_folder(command: Sequence[str], tmp_path: Path) -> None:
-    """`api sak` does; a doctor who sees other variables than ./run reports another system."""
+    """`api sak` reads it. If the doctor read other variables than ./run, it would report about another system."""
     (tmp_path / ".env").write_text("\ufeffDATABASE_URL=nonsense # ours\nREDIS_URL=nonsense\n", encoding="utf-8")
     done = run(command, tmp_path, {name: value for name, value in COMPLETE.items() if name != "REDIS_URL"})
 
@@ -85,7 +85,7 @@ def test_an_env_file_in_utf_16_is_one_sentence(command: Sequence[str], tmp_path:
 
 @pytest.mark.parametrize("command", [("store", "ledger"), ("store", "doctor"), ("api", "token", "list")], ids=" ".join)
 def test_a_command_without_a_database_names_the_folder_that_it_searched(command: Sequence[str], tmp_path: Path) -> None:
-    """It was started in another folder than ./run."""
+    """The command was started in another folder than ./run."""
     done = run(command, tmp_path, {"REDIS_URL": "redis://127.0.0.1:1/0", "DATA_DIR": "elsewhere"})
 
     assert f"DATA_DIR ({tmp_path / 'elsewhere'})" in done.stdout + done.stderr

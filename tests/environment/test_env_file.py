@@ -1,4 +1,4 @@
-"""`.env` as people, shells and Windows write it."""
+"""Tests `.env` as people, shells and Windows write it."""
 
 import contextlib
 import stat
@@ -18,7 +18,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_it_is_read_as_people_write_it(file: Path) -> None:
-    """It is copied from a README, from a hosting service or from a shell script."""
+    """The file is copied from a README, a hosting service or a shell script."""
     file.write_text(
         "# a remark\n\nPLAIN=one\nexport EXPORTED=two\nQUOTED=\"three # four\"\nSINGLE='five'\n"
         "REMARKED=six # seven\nEMPTY=\n SPACED = eight \nURL=postgresql://app@db/history?sslmode=require\n"
@@ -37,7 +37,7 @@ def test_it_is_read_as_people_write_it(file: Path) -> None:
 
 
 def test_a_number_sign_begins_a_remark_only_after_a_space(file: Path) -> None:
-    """A password that is cut off is a wrong password."""
+    """A truncated password is a wrong password."""
     file.write_text("API_TOKEN=made-up-to#ken\nSAK_API_KEY=key#1 # of the shop\nDOLLAR=a${HOME}$b\n")
 
     assert env_file.read(file) == {"API_TOKEN": "made-up-to#ken", "SAK_API_KEY": "key#1", "DOLLAR": "a${HOME}$b"}
@@ -64,7 +64,7 @@ def test_a_byte_order_mark_and_line_ends_of_windows_are_no_part_of_a_variable(fi
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_sentence(file: Path, content: bytes, sentence: str) -> None:
-    """A setting that is silently not read is worse than none; the sentence quotes no password."""
+    """It would be worse to ignore a setting silently. The sentence does not quote the password."""
     file.write_bytes(content)
 
     with pytest.raises(EnvFileError, match=sentence) as error:
@@ -109,7 +109,7 @@ def test_a_secret_is_added_and_other_lines_remain_as_they_are(file: Path) -> Non
     ['WEBHOOK_SECRETS="old #1"\nHOST=::\n', "WEBHOOK_SECRETS='a b'\n", 'OPEN="private\nWEBHOOK_SECRETS=old\n'],
 )
 def test_no_secret_is_added_where_others_would_change(file: Path, content: str) -> None:
-    """Written without their quotation marks, these would be read as others."""
+    """Without quotation marks, these values would be read differently."""
     file.write_text(content)
 
     with pytest.raises(EnvFileError):

@@ -1,4 +1,4 @@
-"""The addresses that a process listens on."""
+"""Tests the addresses on which a process listens."""
 
 import os
 import socket
@@ -38,7 +38,7 @@ def reachable(port: str) -> Iterator[str]:
 def test_host_decides_the_families_with_either_variable(
     environ: Mapping[str, str], hosts: list[str], variable: str, free_port: str
 ) -> None:
-    """Railway's private network is IPv6: PORT with HOST=:: must serve it, and IPv4 too."""
+    """Railway's private network uses IPv6, so PORT with HOST=:: must serve both IPv6 and IPv4."""
     with listener.open_socket({**environ, variable: free_port}, "INGEST_PORT", 3000):
         assert list(reachable(free_port)) == hosts
 

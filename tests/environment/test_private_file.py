@@ -1,4 +1,4 @@
-"""Files that only their owner may read."""
+"""Tests files that only their owner may read."""
 
 import os
 import stat
@@ -12,7 +12,7 @@ from environment import private_file
 
 @pytest.mark.parametrize("umask", [0o000, 0o377])
 def test_a_file_is_private_whatever_the_umask(tmp_path: Path, umask: int) -> None:
-    """Nobody chooses the umask of a service for the sake of this program."""
+    """The umask of a service is usually not chosen for this program."""
     before = os.umask(umask)
     try:
         os.close(private_file.open_descriptor(tmp_path / "new", os.O_WRONLY | os.O_CREAT))
@@ -23,7 +23,7 @@ def test_a_file_is_private_whatever_the_umask(tmp_path: Path, umask: int) -> Non
 
 
 def test_a_file_becomes_private_and_a_link_is_not_followed(tmp_path: Path) -> None:
-    """In a folder that others may write to, a link could lead to any file of ours."""
+    """In a folder that others may write to, a link could refer to any of our files."""
     (tmp_path / "old").touch(0o666)
     (tmp_path / "link").symlink_to(tmp_path / "old")
 
@@ -35,7 +35,7 @@ def test_a_file_becomes_private_and_a_link_is_not_followed(tmp_path: Path) -> No
 
 
 def test_another_user_cannot_open_the_lock_of_a_folder(tmp_path: Path) -> None:
-    """Whoever can open a file can lock it, also one that may only be read, and so keep ./run from starting."""
+    """A user who can open a file, even read-only, can lock it and prevent ./run from starting."""
     (tmp_path / "lock").touch(0o644)
     lock = FolderLock(tmp_path)
 

@@ -1,4 +1,4 @@
-"""Quotation marks that Docker's `--env-file` passes on as a part of a secret."""
+"""Tests quotation marks that Docker's `--env-file` passes on as a part of a secret."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def test_matching_quotes_are_no_part_of_a_secret(text: str, secrets: list[str]) 
 
 @pytest.mark.parametrize("text", ["'private", 'private"', "'private\"", "one,'private", '"'])
 def test_a_quote_without_its_counterpart_is_refused(text: str) -> None:
-    """A secret with half a quotation mark signs nothing, and every webhook would get 401."""
+    """With half a quotation mark in the secret, every webhook would get 401."""
     with pytest.raises(SettingsError, match="WEBHOOK_SECRETS has a quotation mark without its counterpart") as error:
         secret_list.read("WEBHOOK_SECRETS", text)
     assert "private" not in str(error.value)

@@ -1,4 +1,4 @@
-"""senders.toml: what it may say, and what is said about a mistake in it."""
+"""Tests the contents of senders.toml, and the messages about errors in it."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ SECRET = "made-up-for-tests"
 
 
 def test_a_file_names_senders_in_sections(tmp_path: Path) -> None:
-    """Windows' editors write a byte order mark."""
+    """Editors on Windows write a byte order mark."""
     file = tmp_path / "senders.toml"
     file.write_text(
         f"""\ufeff

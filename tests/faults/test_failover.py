@@ -1,4 +1,4 @@
-"""PostgreSQL's primary dies for good, and its standby takes over."""
+"""Tests that workers continue when PostgreSQL's primary dies permanently and its standby takes over."""
 
 import shutil
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def primary() -> Iterator[EmbeddedPostgres]:
 
 @pytest.fixture
 def standby(primary: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
-    """A streaming replica, without which the primary commits nothing from now on."""
+    """Return a streaming replica, without which the primary commits nothing from now on."""
     with replication.create_standby(primary, primary.folder.parent / "standby") as server:
         replication.require_synchronous_commit(primary)
         yield server
@@ -35,7 +35,7 @@ def standby(primary: EmbeddedPostgres) -> Iterator[EmbeddedPostgres]:
 def test_workers_follow_the_primary_to_where_it_is(
     primary: EmbeddedPostgres, standby: EmbeddedPostgres, redis_url: str, tmp_path: Path
 ) -> None:
-    """A URL that names both servers is all the configuration there is; nothing is restarted, lost or doubled."""
+    """The only configuration is a URL that names both servers. Nothing is restarted, lost or duplicated."""
     pipeline = WorkerPipeline(replication.failover_url(primary, standby), redis_url, tmp_path)
     try:
         story = EventGenerator(95)

@@ -1,4 +1,4 @@
-"""The catalog of faults names tests that exist."""
+"""Tests that the catalog of faults names existing tests."""
 
 import re
 
@@ -16,7 +16,7 @@ def defined_tests() -> set[str]:
 
 
 def test_every_fault_names_existing_tests_or_the_reason_for_none() -> None:
-    """A fault without a test is a claim without a proof."""
+    """A fault without a test would be an unproven claim."""
     rows = re.findall(r"^\| (\d+) \| ([^|]+) \| ([^|]+) \|$", CATALOG, re.MULTILINE)
     assert [int(number) for number, _, _ in rows] == list(range(1, 55))
     for number, _, proof in rows:

@@ -1,4 +1,4 @@
-"""What a machine can run out of, and names that lead nowhere."""
+"""Tests exhausted resources of a machine, and host names that do not resolve."""
 
 import contextlib
 import json
@@ -40,7 +40,7 @@ def ingest(listener: socket.socket, redis_url: str, folder: Path, prelude: str |
 
 
 def post(listener: socket.socket, body: bytes) -> dict[str, Any]:
-    """The answer to a webhook; fails unless it is an acknowledgement."""
+    """Return the response to a webhook, which must be an acknowledgement."""
     url = f"http://127.0.0.1:{listeners.port_of(listener)}{WEBHOOK_PATH}"
     answer = requests.post(url, data=body, headers={"X-Webhook-Signature": event_generator.sign(body)}, timeout=8)
     assert answer.status_code == 200, answer.text
@@ -50,7 +50,7 @@ def post(listener: socket.socket, body: bytes) -> dict[str, Any]:
 def test_a_crowd_that_takes_all_file_descriptors_keeps_no_webhook_waiting(
     listener: socket.socket, redis_url: str, tmp_path: Path
 ) -> None:
-    """Idle connections are closed for newer ones, and ingest keeps the descriptors that it needs itself."""
+    """Idle connections are closed in favour of newer ones, and ingest reserves the descriptors that it needs itself."""
     with ingest(listener, redis_url, tmp_path, FEW_FILES) as program, contextlib.ExitStack() as stack:
         assert post(listener, b"before")["path"] == "stream"
         paths = {
@@ -65,13 +65,13 @@ def test_a_crowd_that_takes_all_file_descriptors_keeps_no_webhook_waiting(
 
 
 def test_a_name_that_leads_nowhere_is_an_outage_like_any_other(listener: socket.socket, tmp_path: Path) -> None:
-    """A resolver that fails takes Redis' name away from us, and no event from the gateway."""
+    """If the resolver fails, Redis is unavailable, but no event from the gateway is lost."""
     with ingest(listener, "redis://no-such-host.invalid:6379/0", tmp_path):
         assert post(listener, b"{}")["path"] == "spool"
 
 
 def test_an_append_only_file_with_a_torn_end_is_read_up_to_there() -> None:
-    """After a power cut the last bytes of the file may be missing: everything before them is kept and drained."""
+    """After a power failure, the end of the file may be missing. Everything before it is kept and drained."""
     with SystemUnderTest() as system:
         [worker] = system.workers
         worker.kill()

@@ -1,4 +1,4 @@
-"""Events that PostgreSQL refuses, or that break their reader: found, parked, and their neighbours stored."""
+"""Tests that events which PostgreSQL refuses, or which crash the parser, are parked, and the others are stored."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def poison(number: int, session: bytes = b"s") -> bytes:
 
 
 def test_one_poisoned_event_among_two_hundred_is_parked_and_the_others_are_stored(pipeline: WorkerPipeline) -> None:
-    """What the data causes never goes through, however often it is tried; it must not take others with it."""
+    """An error that the data causes occurs at each attempt, and must not affect other events."""
     pipeline.execute(REFUSE_TEXT)
     story = EventGenerator(71).take(199)
     pipeline.feed.append([*story[:120], poison(1), *story[120:]])
@@ -53,7 +53,7 @@ def test_one_poisoned_event_among_two_hundred_is_parked_and_the_others_are_store
 
 
 def test_poison_in_several_batches_at_once_is_found_in_each(pipeline: WorkerPipeline) -> None:
-    """A worker takes many batches into one transaction; a refusal there must not blame or delay the clean ones."""
+    """A worker writes many batches in one transaction. An error there must not blame or delay the clean ones."""
     pipeline.execute(REFUSE_TEXT)
     story = EventGenerator(72)
     for number in range(12):
@@ -67,7 +67,7 @@ def test_poison_in_several_batches_at_once_is_found_in_each(pipeline: WorkerPipe
 
 
 def test_an_event_that_is_refused_even_as_parked_is_parked_without_its_names(pipeline: WorkerPipeline) -> None:
-    """Its session's name is kept beside what is parked; where that is what PostgreSQL refuses, it has to go as well."""
+    """The name of its session is stored with the parked event. If PostgreSQL refuses that name, it must be left out."""
     pipeline.execute(REFUSE_SESSION)
     story = EventGenerator(73).take(20)
     pipeline.feed.append([*story[:9], poison(1, b"POISON"), *story[9:]])
@@ -81,7 +81,7 @@ def test_an_event_that_is_refused_even_as_parked_is_parked_without_its_names(pip
 
 
 def test_a_parked_body_is_stored_byte_by_byte(pipeline: WorkerPipeline) -> None:
-    """Nothing is unreadable for ever: the bytes wait for a parser or a store that takes them."""
+    """The bytes are kept until a parser or a store accepts them."""
     pipeline.execute(REFUSE_TEXT)
     pipeline.feed.append([poison(1)])
     worker = pipeline.create_worker().start()
@@ -94,7 +94,7 @@ def test_a_parked_body_is_stored_byte_by_byte(pipeline: WorkerPipeline) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(300)
 def test_an_event_on_which_the_parser_breaks_is_parked_in_the_end(pipeline: WorkerPipeline) -> None:
-    """The parser is total, and a test says so; should it not be, the stream must go on all the same."""
+    """A test ensures that the parser accepts every input. If it fails anyway, the stream must continue."""
     story = EventGenerator(74)
     pipeline.feed.append([*story.take(5), b'{"event":"BREAKER","id":"B1"}', *story.take(5)])
     worker = pipeline.create_worker(prelude=BREAKING).start()
@@ -111,8 +111,10 @@ def test_an_event_on_which_the_parser_breaks_is_parked_in_the_end(pipeline: Work
 def test_a_search_that_takes_many_jobs_ends_and_delays_no_other_entry(
     pipeline: WorkerPipeline, servers: EmbeddedServers
 ) -> None:
-    """With PostgreSQL far away, one job judges a few events: what it found must help the next, and a killed worker's
-    successor as well. Meanwhile what comes later is stored."""
+    """With a distant PostgreSQL, one job judges only a few events.
+
+    Its results must help the next job, and the successor of a killed worker. Meanwhile, later entries are stored.
+    """
     pipeline.execute(REFUSE_TEXT)
     with FaultProxy(servers.postgres.socket_folder / postgres.SOCKET_NAME) as proxy:
         proxy.delay_seconds = 0.01
@@ -139,5 +141,5 @@ def test_a_search_that_takes_many_jobs_ends_and_delays_no_other_entry(
 
 
 def count_verdicts(pipeline: WorkerPipeline) -> int:
-    """How many events were judged of entries that are not stored yet."""
+    """Return how many events of entries that are not stored yet were judged."""
     return sum(pipeline.redis.hlen(key) - 1 for key in pipeline.redis.keys("sak:events:verdicts:*"))

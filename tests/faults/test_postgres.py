@@ -1,4 +1,4 @@
-"""PostgreSQL goes away, comes back, hangs or says no: nothing is parked for it, and everything is stored after it."""
+"""Tests that nothing is parked if PostgreSQL is down, hangs or fails, and that everything is stored afterwards."""
 
 import shutil
 import time
@@ -24,7 +24,7 @@ from tests.support.pipeline import WorkerPipeline
 
 @pytest.fixture
 def proxied(pipeline: WorkerPipeline, servers: EmbeddedServers) -> Iterator[FaultProxy]:
-    """The way of this pipeline's workers to PostgreSQL."""
+    """Return the proxy between this pipeline's workers and PostgreSQL."""
     with FaultProxy(servers.postgres.socket_folder / postgres.SOCKET_NAME) as proxy:
         pipeline.worker_database_url = f"postgresql://{postgres.ROLE}@127.0.0.1:{proxy.port}/{pipeline.database_name}"
         yield proxy
@@ -32,7 +32,7 @@ def proxied(pipeline: WorkerPipeline, servers: EmbeddedServers) -> Iterator[Faul
 
 @pytest.fixture
 def private(redis_url: str, tmp_path: Path) -> Iterator[tuple[EmbeddedPostgres, WorkerPipeline]]:
-    """A PostgreSQL that may be stopped and killed."""
+    """Return a PostgreSQL that may be stopped and killed."""
     folder = data_folder.create_temporary()
     with EmbeddedPostgres(folder / "postgres", ephemeral=True, settings=POSTGRES_SETTINGS) as server:
         migrator.migrate(server.url)
@@ -44,7 +44,7 @@ def private(redis_url: str, tmp_path: Path) -> Iterator[tuple[EmbeddedPostgres, 
 
 @contextmanager
 def holding_a_table(database_url: str) -> Generator[None]:
-    """A session that keeps batches from being written, and may find its server gone."""
+    """Hold a lock that prevents batches from being written. Its server may disappear."""
     connection = psycopg.connect(database_url)
     connection.execute("LOCK TABLE batches IN SHARE MODE")
     yield
@@ -55,7 +55,7 @@ def holding_a_table(database_url: str) -> Generator[None]:
 def test_killed_while_a_batch_is_written_it_has_the_batch_once(
     private: tuple[EmbeddedPostgres, WorkerPipeline],
 ) -> None:
-    """The machine dies under an open transaction and recovers: the batch is written again, on a new connection."""
+    """The machine fails during an open transaction and recovers. The batch is written again, on a new connection."""
     server, pipeline = private
     pipeline.create_worker().start()
     story = EventGenerator(61)
@@ -73,7 +73,7 @@ def test_killed_while_a_batch_is_written_it_has_the_batch_once(
 
 
 def test_a_storm_of_terminated_sessions_costs_nothing(pipeline: WorkerPipeline) -> None:
-    """An administrator, a pooler or a failover ends sessions at any moment, again and again."""
+    """An administrator, a pooler or a failover can end sessions repeatedly at any time."""
     story = EventGenerator(62)
     for _ in range(2):
         pipeline.create_worker().start()
@@ -94,7 +94,7 @@ def test_a_storm_of_terminated_sessions_costs_nothing(pipeline: WorkerPipeline) 
 
 
 def test_a_commit_whose_answer_is_lost_counts_once(pipeline: WorkerPipeline, proxied: FaultProxy) -> None:
-    """The connection breaks after PostgreSQL committed and before the worker hears of it: only a repeat is right."""
+    """The connection breaks after PostgreSQL committed and before the worker receives the result, so it must repeat."""
     pipeline.create_worker().start()
     story = EventGenerator(63)
     for dropped in range(1, 4):
@@ -108,7 +108,7 @@ def test_a_commit_whose_answer_is_lost_counts_once(pipeline: WorkerPipeline, pro
 
 
 def test_cut_connections_are_made_anew(pipeline: WorkerPipeline, proxied: FaultProxy) -> None:
-    """Networks cut connections; what is in hand is written again, and nothing else is noticed."""
+    """If a network closes connections, the current batch is written again, without further effects."""
     pipeline.create_worker().start()
     story = EventGenerator(64)
     for _ in range(10):
@@ -126,7 +126,10 @@ def test_cut_connections_are_made_anew(pipeline: WorkerPipeline, proxied: FaultP
 def test_a_connection_on_which_nothing_arrives_any_more_is_given_up(
     pipeline: WorkerPipeline, proxied: FaultProxy, *, busy: bool
 ) -> None:
-    """A firewall forgets the connection: no reset comes, libpq waits for ever, and only our own deadline ends it."""
+    """If a firewall drops the connection, there is no reset, and libpq waits for ever.
+
+    Only our own deadline ends it.
+    """
     worker = pipeline.create_worker().start()
     story = EventGenerator(65)
     pipeline.feed.append(story.take(20))
@@ -135,7 +138,7 @@ def test_a_connection_on_which_nothing_arrives_any_more_is_given_up(
     if busy:
         pipeline.feed.append(story.take(20))
     pipeline.wait_until(lambda: False, 3)
-    proxied.blackhole = False  # new connections work; the old one stays as dead as it is
+    proxied.blackhole = False  # new connections work, while the old one stays dead
     pipeline.feed.append(story.take(20))
 
     assert pipeline.wait_until_drained(60, restart_workers=False), worker.output
@@ -150,7 +153,7 @@ def test_a_connection_on_which_nothing_arrives_any_more_is_given_up(
 def test_while_it_is_away_nothing_is_parked_and_afterwards_all_is_stored(
     private: tuple[EmbeddedPostgres, WorkerPipeline], seconds: int
 ) -> None:
-    """Its absence is no fault of any event: the stream keeps them, however often a worker tries in vain."""
+    """No event is to blame for its absence, so the stream keeps them, however often a worker tries."""
     server, pipeline = private
     worker = pipeline.create_worker().start()
     story = EventGenerator(66)
@@ -174,14 +177,14 @@ def test_while_it_is_away_nothing_is_parked_and_afterwards_all_is_stored(
 def test_an_event_suspected_of_killing_is_not_parked_because_postgresql_is_away(
     make_pipeline: Callable[[], WorkerPipeline],
 ) -> None:
-    """Opening an entry carefully counts how often each event was touched; a failure of PostgreSQL is no death."""
+    """A suspected entry counts how often each event was tried. A failure of PostgreSQL does not count as a death."""
     pipeline = make_pipeline()
     worker = pipeline.create_worker(DATABASE_URL=pipeline.database_url + "&connect_timeout=2")
     entry = pipeline.feed.append(EventGenerator(67).take(5))
     pipeline.redis.xgroup_create("sak:events", "workers", id="0", mkstream=True)
     pipeline.redis.xreadgroup("workers", "dead", {"sak:events": ">"})
     pipeline.redis.xclaim("sak:events", "workers", "dead", 0, [entry], idle=6_000, retrycount=5)
-    # The schema check passes, and then every write fails as it does on a disk that is full.
+    # The schema check passes, and then every write fails as it does on a full disk.
     pipeline.execute(CREATE_DISK_FULL_TRIGGER)
     worker.start()
     assert pipeline.wait_until(lambda: "the entries stay in the stream" in worker.output, 30), worker.output
@@ -195,7 +198,10 @@ def test_an_event_suspected_of_killing_is_not_parked_because_postgresql_is_away(
 
 
 def test_a_deadlock_is_tried_again(pipeline: WorkerPipeline) -> None:
-    """They are rare, as every statement is sorted; one that a report or a migration causes must not cost an event."""
+    """Deadlocks are rare, because every statement is sorted.
+
+    One caused by a report or a migration must not lose an event.
+    """
     pipeline.execute(f"ALTER DATABASE {pipeline.database_name} SET deadlock_timeout = '50ms'")
     pipeline.execute(CREATE_DEADLOCK_TRIGGER)
     pipeline.execute(f"ALTER DATABASE {pipeline.database_name} SET deadlock_timeout = '3s'")
@@ -205,7 +211,7 @@ def test_a_deadlock_is_tried_again(pipeline: WorkerPipeline) -> None:
         other.execute("SELECT pg_advisory_xact_lock(1)")
         pipeline.feed.append(EventGenerator(68).take(20))
         assert pipeline.wait_until(pipeline.has_lock_waiter), worker.output
-        # The worker holds 2 and waits for 1; now the circle closes, and within 3 s the worker looks for circles.
+        # The worker holds 2 and waits for 1. This closes the circle, which is detected within 3 s.
         other.execute("SELECT pg_advisory_xact_lock(2)")
         other.rollback()
 
@@ -219,7 +225,7 @@ def test_a_deadlock_is_tried_again(pipeline: WorkerPipeline) -> None:
 def test_a_database_without_its_tables_makes_a_worker_unready_and_eats_nothing(
     make_pipeline: Callable[[], WorkerPipeline], servers: EmbeddedServers
 ) -> None:
-    """A deployment that starts before its migration: the queue is not touched until the tables are there."""
+    """In a deployment that starts before its migration, the queue is not touched until the tables exist."""
     pipeline = make_pipeline()
     run_admin(servers, "DROP DATABASE {}", pipeline.database_name)
     run_admin(servers, "CREATE DATABASE {}", pipeline.database_name)

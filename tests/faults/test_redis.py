@@ -1,4 +1,4 @@
-"""Redis goes away and comes back: acknowledging goes on, and what was acknowledged becomes readable."""
+"""Tests that ingest acknowledges events while Redis is down, and that they are stored afterwards."""
 
 import time
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from ingest.queue import contract
 
 RATE = 200
 NOTICED = 2.0
-"""Seconds after which whoever takes in events has noticed that Redis is gone."""
+"""The time in seconds within which ingest notices that Redis is down."""
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def system() -> Iterator[SystemUnderTest]:
 
 
 def at_home(system: SystemUnderTest, count: int, seconds: float) -> bool:
-    """Whether so many events are in the ledger in time."""
+    """Return whether this number of events is in the ledger in time."""
     end = time.monotonic() + seconds
     while verdict.count_ledger_events(system.postgres.url) < count:
         if time.monotonic() > end:
@@ -38,7 +38,7 @@ def at_home(system: SystemUnderTest, count: int, seconds: float) -> bool:
 @pytest.mark.parametrize("seconds", [2, pytest.param(60, marks=pytest.mark.long)])
 @pytest.mark.timeout(240)
 def test_its_absence_refuses_and_loses_nothing(system: SystemUnderTest, seconds: float) -> None:
-    """A gateway that never retries must not notice that the queue is away; readers do, for as long as it is."""
+    """A gateway that never retries must not notice that the queue is down. Only readers notice it."""
     with WebhookSender(system.port, EventGenerator(91), RATE) as sender:
         system.wait(2)
         system.valkey.kill()
@@ -63,7 +63,7 @@ def test_its_absence_refuses_and_loses_nothing(system: SystemUnderTest, seconds:
 @pytest.mark.long
 @pytest.mark.timeout(180)
 def test_an_entry_that_vanishes_is_named_by_the_ledger(system: SystemUnderTest) -> None:
-    """Loss must be loud while load goes on, with the writer, the numbers and an exit code; and end when it is read."""
+    """A loss must be reported under load, with the writer, the numbers and an exit code, until it is accepted."""
     [worker] = system.workers
     worker.kill()
     with WebhookSender(system.port, EventGenerator(93), 50) as sender:
@@ -97,7 +97,7 @@ def test_an_entry_that_vanishes_is_named_by_the_ledger(system: SystemUnderTest) 
 
 
 def latest_commit(system: SystemUnderTest) -> float:
-    """When the newest batch was stored, in seconds since 1970."""
+    """Return when the newest batch was stored, in seconds since 1970."""
     with psycopg.connect(system.postgres.url) as connection:
         row = connection.execute("SELECT extract(epoch FROM max(committed_at))::float8 FROM batches").fetchone()
     assert row is not None

@@ -1,4 +1,4 @@
-"""The restore drill: a server is lost with what it alone had, and everybody goes on from a backup on another one."""
+"""Tests the restore drill: a server is lost with all of its data, and a backup is restored on another server."""
 
 import json
 import shutil
@@ -56,9 +56,9 @@ def message(number: int, *, text: str = "hello") -> bytes:
 @pytest.mark.long
 @pytest.mark.timeout(400)
 def test_a_lost_server_is_replaced_from_its_backup_and_the_ledger_says_what_is_missing(drill: DisasterDrill) -> None:
-    """What was stored after the backup and is kept in no stream is named; all else is there, once."""
+    """Events that were stored after the backup and are in no stream are reported. All others are stored once."""
     run_store_command(drill.old.url, "migrate")
-    # The old server has been through more transactions than the new one will be for long.
+    # The old server has used more transaction ids than the new one will use for long.
     rows_of_nothing = "DO $$ BEGIN FOR i IN 1..20000 LOOP PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$"
     with psycopg.connect(drill.old.url, autocommit=True) as connection:
         connection.execute(rows_of_nothing.encode())
@@ -81,7 +81,7 @@ def test_a_lost_server_is_replaced_from_its_backup_and_the_ledger_says_what_is_m
     before = batch_sizes(drill.old.url)
     drill.old.kill()
     api.kill()
-    # Redis is away, too, for a moment.
+    # Redis is down, too, for a moment.
     drill.valkey.stop()
     spooled = [drill.post_webhook(message(number)) for number in (200, 201)]
     drill.redis.close()
@@ -103,19 +103,19 @@ def test_a_lost_server_is_replaced_from_its_backup_and_the_ledger_says_what_is_m
     names_what_is_lost(new.url, drill, {key: size for key, size in before.items() if key not in restored})
     acknowledged = [*early, *during, *after, *waiting, *later, again]
     assert ledger_command.read(new.url)[1]["received"] == len(acknowledged)
-    # Whatever else was acknowledged is there, once, and as it has to be.
+    # All other acknowledged events are stored once and correctly.
     there = event_bodies(new.url)
     assert there == known | set(waiting) | set(later)
     judged = verdict.judge(new.url, there)
     assert (judged.missing_events, judged.duplicate_rows, judged.unexpected_events, judged.wrong_rows) == (0, 0, 0, [])
     refuses_what_is_of_before(drill, page, cursor)
     marks_what_was_shown(drill, new.url)
-    # The search goes on where it was.
+    # The search resumes where it stopped.
     wait_until(lambda: len(drill.get_data(f"/api/search?q={NEEDLE}")["results"]) == 5)
 
 
 def names_what_is_lost(url: str, drill: DisasterDrill, lost: dict[tuple[str, int], int]) -> None:
-    """The ledger names exactly the batches that only the old server had."""
+    """Check that the ledger names exactly the batches that only the old server had."""
     wait_until(lambda: StreamConsumer(drill.redis, "test").state().uncommitted == 0)
     wait_until(lambda: ledger_command.read(url)[1]["lost"])
     code, told = ledger_command.read(url)
@@ -127,7 +127,7 @@ def names_what_is_lost(url: str, drill: DisasterDrill, lost: dict[tuple[str, int
 
 
 def refuses_what_is_of_before(drill: DisasterDrill, page: dict[str, Any], cursor: str) -> None:
-    """Cursors and pages of the old server are refused, not misread."""
+    """Check that cursors and pages of the old server are refused, and not misread."""
     stale = {"up_to": page["messages"][-1]["message_id"], "as_of": page["as_of"]}
     answers = [
         drill.request("GET", "/api/changes", params={"since": cursor}),
@@ -139,7 +139,10 @@ def refuses_what_is_of_before(drill: DisasterDrill, page: dict[str, Any], cursor
 
 
 def marks_what_was_shown(drill: DisasterDrill, url: str) -> None:
-    """A page of now marks what it showed, although those rows are of transactions that this server is yet to reach."""
+    """Check that a current page marks the messages that it showed.
+
+    Their rows have transaction ids that this server has not reached yet.
+    """
     seen = drill.get_data("/api/chats/919811000077")
     drill.post_webhook(message(50, text="came between"))
     wait_until(lambda: len(drill.get_data("/api/chats/919811000077")["messages"]) == len(seen["messages"]) + 1)
@@ -149,14 +152,14 @@ def marks_what_was_shown(drill: DisasterDrill, url: str) -> None:
 
     assert marked.status_code == 200, marked.text
     assert unread == [("3EB0D0000050",)]
-    # The search follows this server's transactions, far below the old one's.
+    # The search uses this server's transaction ids, far below those of the old one.
     wait_until(lambda: drill.get_data("/api/search?q=came+between")["results"])
 
 
 def test_restoring_under_running_processes_ends_nobody_and_loses_nothing_that_the_stream_keeps(
     pipeline: WorkerPipeline, tmp_path: Path
 ) -> None:
-    """Whoever restores into the database that everybody is connected to may forget to stop somebody."""
+    """An operator who restores into a database that is in use may forget to stop a process."""
     worker = pipeline.create_worker().start()
     story = EventGenerator(82)
     pipeline.feed.append_all(story.take(60), events_per_batch=3)
@@ -180,5 +183,5 @@ def test_restoring_under_running_processes_ends_nobody_and_loses_nothing_that_th
 
 
 def message_ids(pipeline: WorkerPipeline) -> dict[str, int]:
-    """The id of each message, as readers of the API were told it."""
+    """Return the id of each message in the API."""
     return dict(pipeline.fetch_rows("SELECT message_id, id FROM whatsapp_messages"))  # pyright: ignore[reportArgumentType] - rows of two

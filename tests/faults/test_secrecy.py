@@ -1,4 +1,4 @@
-"""What must not be read anywhere but in the database: secrets, headers, the text of messages."""
+"""Tests that secrets, headers and texts of messages appear only in the database."""
 
 import contextlib
 import time
@@ -37,7 +37,7 @@ REFUSE_TEXT = "ALTER TABLE whatsapp_messages ADD CONSTRAINT few_words CHECK (len
 
 @pytest.mark.parametrize("log_format", ["json", pytest.param("text", marks=pytest.mark.long)])
 def test_at_debug_level_neither_secrets_nor_headers_nor_words_are_logged(log_format: str) -> None:
-    """A log is read by more people than the history; it is copied, shipped and kept where nobody looks."""
+    """More people read a log than the history. It is copied, shipped and stored elsewhere."""
     with SystemUnderTest(prelude=VERBOSE, environment={"LOG_LEVEL": "DEBUG", "LOG_FORMAT": log_format}) as system:
         with psycopg.connect(system.postgres.url, autocommit=True) as database:
             database.execute(REFUSE_TEXT)
@@ -69,7 +69,7 @@ def test_at_debug_level_neither_secrets_nor_headers_nor_words_are_logged(log_for
 
 @pytest.mark.parametrize("module", ["worker", "ingest"])
 def test_a_password_in_a_url_is_never_repeated(module: str, tmp_path: Path) -> None:
-    """Whoever mistypes a URL must not find its password in the log of the process that could not read it."""
+    """If a URL is mistyped, its password must not appear in the log of the process that could not parse it."""
     databases = BROKEN if module == "worker" else BROKEN[:1]
     pairs = [*((database, BROKEN_REDIS[0]) for database in databases), *((BROKEN[0], url) for url in BROKEN_REDIS[1:])]
     with contextlib.ExitStack() as stack:
@@ -100,7 +100,7 @@ def test_a_password_in_a_url_is_never_repeated(module: str, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("url", BROKEN)
 def test_commands_do_not_repeat_it_either(url: str, tmp_path: Path) -> None:
-    """What an operator's terminal shows lands in chats and tickets."""
+    """The output of an operator's terminal is pasted into chats and tickets."""
     for command in ("migrate", "ledger"):
         environment = {"DATABASE_URL": url, "DATA_DIR": str(tmp_path)}
         done = preloaded_python.run("store", command, environment=environment)
@@ -110,7 +110,7 @@ def test_commands_do_not_repeat_it_either(url: str, tmp_path: Path) -> None:
 
 
 def test_the_cause_of_a_dead_drain_is_logged_without_message_texts(pipeline: WorkerPipeline) -> None:
-    """PostgreSQL's errors quote the row that it refuses, and Python's often the value."""
+    """PostgreSQL's errors quote the row that it refuses, and Python's errors often quote the value."""
     prelude = """
 from store.ingestion import apply
 def batches(*arguments, **options):

@@ -1,4 +1,4 @@
-"""An older copy of PostgreSQL's data folder is put back: same timeline, older state."""
+"""Tests the restore of an older copy of PostgreSQL's data folder, which has the same timeline but an older state."""
 
 import shutil
 import subprocess
@@ -35,7 +35,10 @@ def copy_folder(source: Path, target: Path) -> None:
 def test_what_a_snapshot_lacks_is_applied_again_and_old_cursors_end(
     server: EmbeddedPostgres, redis_url: str, tmp_path: Path
 ) -> None:
-    """PostgreSQL gives no sign of it: a cursor would skip thousands of changes, and ids would mean other messages."""
+    """PostgreSQL does not report it.
+
+    A cursor would skip thousands of changes, and ids would refer to other messages.
+    """
     pipeline = WorkerPipeline(server.url, redis_url, tmp_path)
     state = "SELECT e.epoch::text, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) FROM feed_epoch AS e"
     ids = "SELECT message_id, id FROM whatsapp_messages"

@@ -1,4 +1,4 @@
-"""The worker dies wherever it may be, and what was acknowledged is stored once all the same."""
+"""Tests that acknowledged events are stored once, whenever the worker dies."""
 
 import resource
 import signal
@@ -14,7 +14,7 @@ from tests.support.pipeline import WorkerPipeline
 PLACES = ("worker.after_read", "worker.before_commit", "worker.after_commit", "worker.after_ack")
 EVENTS = 2_000
 
-# At COMMIT the trigger waits for a lock that the test holds: the worker is then neither before nor after its commit.
+# At COMMIT, the trigger waits for a lock that the test holds. The worker is then neither before nor after its commit.
 AT_COMMIT = """
     CREATE FUNCTION wait_at_commit() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -37,7 +37,7 @@ parser.parse = touch
 
 
 def test_killed_at_any_step_it_loses_and_doubles_nothing(make_pipeline: Callable[[], WorkerPipeline]) -> None:
-    """Each step between reading and acknowledging is a moment at which a machine can lose its power."""
+    """A machine can lose power at each step between reading and acknowledging."""
     pipelines = {place: make_pipeline() for place in PLACES}
     for place, pipeline in pipelines.items():
         pipeline.feed.append_all(EventGenerator(11).take(EVENTS // 5), events_per_batch=5)
@@ -56,7 +56,7 @@ def test_killed_at_any_step_it_loses_and_doubles_nothing(make_pipeline: Callable
 
 @pytest.mark.long
 def test_killed_again_and_again_in_two_thousand_events_it_stores_each_once(pipeline: WorkerPipeline) -> None:
-    """The everyday case: a deployment that kills instead of asking, while a backlog is being worked off."""
+    """A deployment may kill workers while they process a backlog."""
     worker = pipeline.create_worker().start()
     bodies = EventGenerator(12).take(EVENTS)
     for start in range(0, EVENTS, 500):
@@ -74,7 +74,7 @@ def test_killed_again_and_again_in_two_thousand_events_it_stores_each_once(pipel
 
 
 def test_killed_during_its_commit_it_stores_the_batch_once(pipeline: WorkerPipeline) -> None:
-    """PostgreSQL finishes a COMMIT that it has begun, whoever asked for it: the batch comes again and is skipped."""
+    """PostgreSQL finishes a COMMIT that it has begun, so the batch is delivered again and skipped."""
     pipeline.execute(AT_COMMIT)
     worker = pipeline.create_worker().start()
     with pipeline.hold_session("SELECT pg_advisory_lock(4711)"):
@@ -92,7 +92,7 @@ def test_killed_during_its_commit_it_stores_the_batch_once(pipeline: WorkerPipel
 
 
 def test_a_dead_workers_batch_is_taken_over_by_the_living(pipeline: WorkerPipeline) -> None:
-    """Nobody restarts the dead one here: another worker must notice by itself, within 15 s."""
+    """Nothing restarts the dead worker, so another must notice within 15 s."""
     dying = pipeline.create_worker()
     pipeline.feed.append(EventGenerator(14).take(20))
     pipeline.feed.enqueue_drain()
@@ -106,7 +106,7 @@ def test_a_dead_workers_batch_is_taken_over_by_the_living(pipeline: WorkerPipeli
 
 
 def test_a_worker_without_memory_is_replaced_and_all_is_stored(pipeline: WorkerPipeline) -> None:
-    """A leak, or a container that is too small, for a while: the next life goes on where this one could not."""
+    """A leak or a small container may exhaust the memory for a while. The next process continues."""
     worker = pipeline.create_worker(prelude="")
     pipeline.feed.append_all(EventGenerator(16).take(400), events_per_batch=20)
     start_with_memory(worker, megabytes=40)
@@ -130,7 +130,7 @@ def start_with_memory(worker: ManagedProcess, megabytes: int) -> None:
 def test_an_event_that_kills_whoever_reads_it_is_parked_unread_and_its_neighbours_are_stored(
     pipeline: WorkerPipeline,
 ) -> None:
-    """Three deaths make an entry suspect, three more at one place of it name the culprit; nobody else pays for it."""
+    """Three deaths make an entry suspect, and three more at the same event identify it. No other event is affected."""
     story = EventGenerator(17)
     before, killer, after = story.take(8), b'{"event":"KILLER","id":"K1"}', story.take(11)
     pipeline.feed.append([*before, killer, *after])
@@ -149,7 +149,7 @@ def test_an_event_that_kills_whoever_reads_it_is_parked_unread_and_its_neighbour
 
 
 def test_consumers_of_dead_workers_do_not_pile_up(pipeline: WorkerPipeline) -> None:
-    """A worker that is replaced every hour for years must not leave a trace in Redis for each of its lives."""
+    """Workers that are replaced every hour for years must not leave their consumers in Redis."""
     worker = pipeline.create_worker()
     for number in range(2):
         pipeline.feed.append(EventGenerator(18 + number).take(5))

@@ -1,4 +1,4 @@
-"""Alerts and dashboard: valid for Prometheus' own tool, about metrics that there are, and each with a cure."""
+"""Tests alerts and dashboard: promtool accepts them, their metrics exist, and each alert has instructions."""
 
 import json
 import re
@@ -24,7 +24,7 @@ def promtool(*arguments: str) -> None:
 
 
 def alerts() -> dict[str, str]:
-    """Each alert's name and its whole text."""
+    """Return the name and the whole text of each alert."""
     _, *parts = re.split(r"^      - alert: ", ALERTS.read_text(), flags=re.MULTILINE)
     return {part.split("\n", 1)[0]: part for part in parts}
 
@@ -34,12 +34,12 @@ def test_prometheus_accepts_the_rules() -> None:
 
 
 def test_prometheus_accepts_the_configuration() -> None:
-    """The first thing that somebody copies."""
+    """It is the first file that users copy."""
     promtool("check", "config", str(ALERTS.parent / "prometheus.yml"))
 
 
 def test_each_alert_fires_on_its_cause_only() -> None:
-    """An alert that cannot fire is worse than none: somebody sleeps well on it."""
+    """An alert that cannot fire is worse than none, because people rely on it."""
     promtool("test", "rules", *map(str, CASES))
     cases = "".join(path.read_text() for path in CASES)
 
@@ -48,7 +48,7 @@ def test_each_alert_fires_on_its_cause_only() -> None:
 
 
 def test_each_alert_has_a_cure_in_the_runbook_and_each_cure_an_alert() -> None:
-    """A page at night says where to read on."""
+    """An operator who is alerted at night must find instructions."""
     headings = set(re.findall(r"^## (Sak\w+)$", RUNBOOK.read_text(), re.MULTILINE))
 
     assert headings == set(alerts())
@@ -59,7 +59,7 @@ def test_each_alert_has_a_cure_in_the_runbook_and_each_cure_an_alert() -> None:
 
 
 def test_every_queried_metric_is_exported_by_a_running_process(observed_system: ObservedSystem) -> None:
-    """A dashboard of names that nobody exports is empty, which looks like peace."""
+    """A dashboard of metrics that do not exist is empty, and looks as if there were no problems."""
     observed_system.post_webhook(UNKNOWN_EVENT)
     observed_system.get("api", "/api/chats")
     asked = {name for text in (*dashboard_expressions(), *alerts().values()) for name in METRIC.findall(text)}
@@ -70,7 +70,7 @@ def test_every_queried_metric_is_exported_by_a_running_process(observed_system: 
 
 
 def test_the_runbook_lists_every_metric_of_ours(observed_system: ObservedSystem) -> None:
-    """What is not written down is not looked at."""
+    """An undocumented metric is not monitored."""
     listed = {name.split("{")[0] for name in re.findall(r"`(sak_[a-z_]+(?:\{[a-z,]+\})?)`", RUNBOOK.read_text())}
     told = {
         re.sub(r"_(bucket|sum|count)$", "", name)
@@ -82,7 +82,7 @@ def test_the_runbook_lists_every_metric_of_ours(observed_system: ObservedSystem)
 
 
 def test_prometheus_parses_the_dashboards_queries(tmp_path: Path) -> None:
-    """promtool reads rules only, so each question becomes one."""
+    """promtool accepts only rules, so each query becomes one."""
     lines = ["groups:", "  - name: dashboard", "    rules:"]
     for number, expression in enumerate(dashboard_expressions()):
         asked = expression.replace("$__rate_interval", "5m")

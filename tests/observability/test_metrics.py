@@ -1,4 +1,4 @@
-"""What Prometheus is told by the processes, from the webhook to the dashboard's stream."""
+"""Tests the metrics that the processes export to Prometheus, from the webhook to the dashboard's stream."""
 
 import shutil
 import urllib.request
@@ -16,7 +16,7 @@ MOST_SERIES = 400
 
 
 def test_every_stage_counts_the_same_events(observed_system: ObservedSystem) -> None:
-    """Whoever looks for where events stay compares these."""
+    """A comparison of these counts shows where events are stuck."""
     before = observed_system.metric_samples()
     bodies = [*EventGenerator(71).take(30), UNKNOWN_EVENT]
     assert {observed_system.post_webhook(body) for body in bodies} == {200}
@@ -47,7 +47,7 @@ def test_every_stage_counts_the_same_events(observed_system: ObservedSystem) -> 
 
 
 def test_slow_metrics_are_read_outside_the_scrape(observed_system: ObservedSystem) -> None:
-    """The ledger, the sessions and Redis' settings, of which alerts speak."""
+    """These are the ledger, the sessions and Redis' settings, to which alerts refer."""
     body = EventGenerator(72).take(1)[0]
     assert observed_system.post_webhook(body) == 200
     session = f'sak_session_last_event_timestamp_seconds{{session="{event_generator.SESSION}"}}'
@@ -65,7 +65,7 @@ def test_slow_metrics_are_read_outside_the_scrape(observed_system: ObservedSyste
 
 
 def test_a_client_of_the_stream_is_counted_while_it_is_there(observed_system: ObservedSystem) -> None:
-    """Streams are held open: what leaks here is what an api dies of."""
+    """Streams stay open, so a leak of streams would eventually stop an api."""
     request = urllib.request.Request(
         observed_system.urls["api"] + "/api/stream", headers={"Authorization": f"Bearer {API_TOKEN}"}
     )
@@ -79,7 +79,7 @@ def test_a_client_of_the_stream_is_counted_while_it_is_there(observed_system: Ob
 
 
 def test_requests_of_strangers_create_no_new_series(observed_system: ObservedSystem) -> None:
-    """A label with somebody else's words in it fills Prometheus' memory."""
+    """A label with a stranger's text in it would fill Prometheus' memory."""
     observed_system.get("api", "/api/chats/919811000001")
     observed_system.get("api", "/nothing")
     observed_system.post_webhook(b"x", "sha256=1")
@@ -106,7 +106,7 @@ def test_the_pools_export_their_use(observed_system: ObservedSystem) -> None:
 
 
 def test_a_scrape_asks_neither_server(exit_stack: ExitStack) -> None:
-    """Prometheus must see best when things are worst, and must not add to them."""
+    """Metrics must be available during an outage, and must not increase the load."""
     folder = data_folder.create_temporary()
     exit_stack.callback(shutil.rmtree, folder, ignore_errors=True)
     servers = EmbeddedServers.ephemeral(folder)

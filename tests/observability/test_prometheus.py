@@ -1,4 +1,4 @@
-"""A real Prometheus in front of running processes: what the dashboard asks has answers, and quiet means quiet."""
+"""Tests a real Prometheus with running processes: the dashboard's queries have results, and no alert fires."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ RARE = {
     "sak_worker_retries_total",
     "sak_worker_parked_events_total",
 }
-"""What has no value before it has happened, and then no rate before it has happened twice."""
+"""Queries without a value before the first event, and without a rate before the second."""
 
 
 class Prometheus:
@@ -36,7 +36,7 @@ class Prometheus:
             "rule_files": ["alerts.yml"],
             "scrape_configs": [{"job_name": "sak", "static_configs": [{"targets": targets}]}],
         }
-        (folder / "prometheus.yml").write_text(json.dumps(configuration))  # JSON is YAML
+        (folder / "prometheus.yml").write_text(json.dumps(configuration))  # JSON is valid YAML
         with listeners.open_listener("127.0.0.1", 0, "the test's Prometheus") as free:
             self._at = f"127.0.0.1:{listeners.port_of(free)}"
         command = [str(requirements.PROMETHEUS), f"--config.file={folder}/prometheus.yml"]
@@ -45,7 +45,10 @@ class Prometheus:
         self._process = child_process.start(command, self._log, environment={})
 
     def ask(self, query: str) -> list[Any]:
-        """The result of an instant query; raises OSError while nobody answers, HTTPError for what is no query."""
+        """Return the result of an instant query.
+
+        Raises OSError if the server does not respond, HTTPError for an invalid query.
+        """
         url = f"http://{self._at}/api/v1/query?{urllib.parse.urlencode({'query': query})}"
         with urllib.request.urlopen(url, timeout=10) as answer:
             return cast("list[Any]", json.load(answer)["data"]["result"])
@@ -72,7 +75,7 @@ def prometheus(tmp_path: Path, observed_system: ObservedSystem) -> Iterator[Prom
 
 @pytest.mark.long
 def test_the_dashboards_queries_have_results(prometheus: Prometheus, observed_system: ObservedSystem) -> None:
-    """An empty panel looks like peace."""
+    """An empty panel looks as if there were no problems."""
     assert wait_until(lambda: prometheus.is_watching(3), 60)
     story = EventGenerator(91)
 
@@ -88,7 +91,7 @@ def test_the_dashboards_queries_have_results(prometheus: Prometheus, observed_sy
     assert unanswered() == []
     for _ in range(20):
         observed_system.post_webhook(UNKNOWN_EVENT)
-    # The tests' own Redis does not wait for its disk, but that takes five minutes to become an alert.
+    # The tests' own Redis does not wait for its disk, which becomes an alert only after five minutes.
     assert wait_until(lambda: firing(prometheus) == {"SakParkedGrowing"}, 60), firing(prometheus)
 
 

@@ -18,14 +18,14 @@ NOT_RUNNABLE = re.compile(r"`(?:redis-cli|psql|SELECT)\b")
 
 
 def commands() -> list[str]:
-    """All commands without the mark, once each."""
+    """Return all commands without the mark, once each."""
     matches = COMMAND.findall(RUNBOOK.read_text())
     return sorted({(fenced or span).removeprefix(".venv/bin/") for span, fenced in matches})
 
 
 @pytest.mark.long
 def test_every_command_of_the_runbook_runs(observed_system: ObservedSystem) -> None:
-    """A mistake in a command costs most during an incident."""
+    """An error in a command costs most during an incident."""
     environment = {
         **observed_system.programs["worker"].environment,
         "PATH": f"{os.path.dirname(sys.executable)}:{os.environ['PATH']}",  # noqa: PTH120 - of the venv, not of its Python
@@ -52,7 +52,7 @@ def test_every_command_of_the_runbook_runs(observed_system: ObservedSystem) -> N
 
 
 def test_a_command_that_no_test_runs_is_marked() -> None:
-    """Without the mark a reader takes it for tested."""
+    """Without the mark, readers would assume that the command is tested."""
     paragraphs = re.split(r"\n(?=\*\*|\n)", RUNBOOK.read_text())
 
     assert [each for each in paragraphs if NOT_RUNNABLE.search(each) and "*(not run)*" not in each] == []

@@ -1,4 +1,4 @@
-"""One trace from the webhook to the COMMIT, over both processes, as a collector gets it."""
+"""Tests that a trace covers the path from the webhook to the COMMIT, over both processes, as a collector receives it."""
 
 import json
 import subprocess
@@ -26,14 +26,14 @@ BATCH = contract.RawBatch("ab" * 16, 3, 7, (1, 2), (b"x", b"yz"), 4)
 def test_a_webhook_is_one_trace_until_its_commit(
     database_url: str, redis_url: str, tmp_path: Path, exit_stack: ExitStack
 ) -> None:
-    """Where the time of one slow message went is one question, not one for each process."""
+    """One trace must show where a slow message spent its time, without a search in each process."""
     collector = exit_stack.enter_context(OtlpCollector())
     told = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
     watched = ObservedSystem(database_url, redis_url, exit_stack, tmp_path, **told)
     bodies = EventGenerator(61).take(20)
     assert watched.post_webhook(bodies[0]) == 200
     names = (POST, XADD, DRAIN, COMMIT, XACK)
-    # The processes send when each of them likes to, so the last of the spans need not be the last to come.
+    # The processes send independently, so the last span is not necessarily the last to arrive.
     assert wait_until(lambda: all(map(collector.spans_named, names)), 20), watched.output
 
     chain = [collector.spans_named(name)[0] for name in names]
@@ -70,7 +70,7 @@ def _ids(collector: OtlpCollector) -> set[str]:
 
 
 def _linked(collector: OtlpCollector) -> set[str]:
-    """The requests that a drain's span names, each of which names its batch's first as the parent's parent."""
+    """Return the requests in a drain's span, each of which has its batch's first request as the parent's parent."""
     parents = {span.span_id: span.parent_id for span in collector.spans_named(XADD)}
     return {
         each
@@ -83,7 +83,7 @@ def _linked(collector: OtlpCollector) -> set[str]:
 def test_an_absent_collector_costs_no_event_and_delays_no_shutdown(
     database_url: str, redis_url: str, tmp_path: Path, exit_stack: ExitStack
 ) -> None:
-    """Looking on must not be able to stop what is looked at."""
+    """Observability must not be able to stop the observed processes."""
     told = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_BSP_SCHEDULE_DELAY": "100"}
     watched = ObservedSystem(database_url, redis_url, exit_stack, tmp_path, **told)
     assert {watched.post_webhook(body) for body in EventGenerator(62).take(5)} == {200}
@@ -93,7 +93,7 @@ def test_an_absent_collector_costs_no_event_and_delays_no_shutdown(
 
 
 def test_without_its_variables_opentelemetry_is_not_imported() -> None:
-    """Neither a module nor a byte of an entry: who does not look does not pay."""
+    """Without tracing there is no cost: neither a module nor a byte in an entry."""
     program = """
 import sys
 import ingest.app, worker.__main__
@@ -112,7 +112,7 @@ print([name for name in sys.modules if name.startswith(heavy)])
 
 
 def test_a_reader_without_tracing_reads_a_traced_batch() -> None:
-    """Ingest may be the first that is upgraded, or the only one that is told to trace."""
+    """Ingest may be upgraded first, or may be the only process with tracing."""
     fields = contract.to_fields(BATCH._replace(traceparents=("a", "b")))
 
     assert contract.from_fields(fields) == BATCH
@@ -122,7 +122,7 @@ def test_a_reader_without_tracing_reads_a_traced_batch() -> None:
 
 @pytest.mark.parametrize("head", [b"", b"[]", b'{"trace":7}', b'{"trace":{}}', b"\xff", b"[" * 100_000])
 def test_a_malformed_trace_counts_as_none(head: bytes) -> None:
-    """Whoever can write to Redis must not stop a drain with an odd trace."""
+    """A client that can write to Redis must not be able to stop a drain with an invalid trace."""
     assert contract.traceparents({b"head": head}) == ()
 
 
@@ -140,7 +140,7 @@ def test_a_malformed_trace_counts_as_none(head: bytes) -> None:
 def test_traces_that_cannot_start_end_the_process_with_a_sentence(
     prelude: str | None, environment: dict[str, str], sentence: str, tmp_path: Path
 ) -> None:
-    """Somebody who asked for traces and gets none would look for them in the wrong place."""
+    """Otherwise, an operator who enabled traces would search for them in the wrong place."""
     servers = {"DATABASE_URL": "postgresql://127.0.0.1:1/x", "REDIS_URL": "redis://127.0.0.1:1", "WEBHOOK_SECRETS": "s"}
     with listeners.open_listener("127.0.0.1", 0, "INGEST_PORT") as listener:
         shared = {**servers, **environment, "DATA_DIR": str(tmp_path), "LISTEN_FD": str(listener.fileno())}

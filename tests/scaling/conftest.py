@@ -16,7 +16,7 @@ DATABASE_NUMBERS = itertools.count(1)
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """In memory if there is room, and where PostgreSQL's user can go."""
+    """Return a folder in memory if there is space, which PostgreSQL's user can access."""
     path = data_folder.create_temporary()
     yield path
     shutil.rmtree(path)
@@ -24,7 +24,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def pgbouncer_port(servers: EmbeddedServers) -> Iterator[int]:
-    """The port of a PgBouncer in transaction mode before this worker's PostgreSQL."""
+    """Return the port of a PgBouncer in transaction mode in front of this worker's PostgreSQL."""
     path = data_folder.create_temporary()
     with pgbouncer.running(servers.postgres, path) as port:
         yield port
@@ -33,7 +33,7 @@ def pgbouncer_port(servers: EmbeddedServers) -> Iterator[int]:
 
 @pytest.fixture
 def direct_url(servers: EmbeddedServers, template_database: str) -> Iterator[str]:
-    """A fresh, migrated database of the test's own, without a pooler."""
+    """Return a new, migrated database of the test's own, without a pooler."""
     name = f"scaling_{next(DATABASE_NUMBERS)}"
     run_admin(servers, COPY_DATABASE, name, template_database)
     yield servers.postgres.url_of(name)
@@ -42,6 +42,6 @@ def direct_url(servers: EmbeddedServers, template_database: str) -> Iterator[str
 
 @pytest.fixture
 def pgbouncer_url(pgbouncer_port: int, direct_url: str) -> str:
-    """The same database through PgBouncer."""
+    """Return the same database through PgBouncer."""
     name = direct_url.partition("?")[0].rpartition("/")[2]
     return f"postgresql://{ROLE}@127.0.0.1:{pgbouncer_port}/{name}"

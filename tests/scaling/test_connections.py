@@ -1,4 +1,4 @@
-"""How we come to PostgreSQL: our settings hold, waits have ends, and what does not work is said."""
+"""Tests connections to PostgreSQL: settings apply, waits are limited, and errors are reported."""
 
 import threading
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def proxy(servers: EmbeddedServers) -> Iterator[FaultProxy]:
 
 
 def test_options_in_the_url_are_added_to_ours_and_outrank_them(database_url: str) -> None:
-    """Somebody who names one setting did not ask to be without time-outs."""
+    """A user who sets one option does not expect to lose the timeouts."""
     url = f"{database_url}&options=-c%20statement_timeout%3D3s%20-c%20work_mem%3D8MB"
     with connections.open(url, "test", overrides=connections.KEY_LOOKUP_SETTINGS) as connection:
         names = ("statement_timeout", "work_mem", "lock_timeout", "timezone", "enable_seqscan")
@@ -45,7 +45,7 @@ def test_options_in_the_url_are_added_to_ours_and_outrank_them(database_url: str
 def test_through_a_pooler_settings_hold_in_every_transaction_and_nothing_is_prepared(
     servers: EmbeddedServers, direct_url: str, folder: Path, ignored: str
 ) -> None:
-    """PgBouncer refuses libpq's options, or drops them where it was told to: it is recognised either way."""
+    """PgBouncer refuses libpq's options, or ignores them if configured to do so. It is detected in both cases."""
     with pgbouncer.running(servers.postgres, folder, pool_size=2, ignored_parameters=ignored) as port:
         name = direct_url.partition("?")[0].rpartition("/")[2]
         url = f"postgresql://{ROLE}@127.0.0.1:{port}/{name}"
@@ -72,7 +72,7 @@ def test_through_a_pooler_settings_hold_in_every_transaction_and_nothing_is_prep
 
 
 def test_a_reading_pool_cannot_write_through_a_pooler_either(pgbouncer_url: str) -> None:
-    """That the api only reads is PostgreSQL's to say, not ours to remember."""
+    """PostgreSQL must enforce that the api only reads, so that no code has to."""
     reads = Pool(pgbouncer_url, "test", size=2, read_only=True)
     reads.open()
     try:
@@ -85,7 +85,7 @@ def test_a_reading_pool_cannot_write_through_a_pooler_either(pgbouncer_url: str)
 
 
 def test_commands_that_need_a_session_are_refused_through_a_pooler(pgbouncer_url: str, direct_url: str) -> None:
-    """A lock that stays with somebody else's session is never given back."""
+    """A lock that belongs to the session of another client would never be released."""
     with pytest.raises(errors.TransientError, match="DIRECT_DATABASE_URL"):
         connections.open(pgbouncer_url, "test", dedicated=True)
     with connections.open(direct_url, "test", dedicated=True) as connection:
@@ -95,7 +95,7 @@ def test_commands_that_need_a_session_are_refused_through_a_pooler(pgbouncer_url
 def test_a_question_on_a_line_that_went_dead_is_asked_again_on_another(
     database_url: str, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A firewall forgot the connection: no reset ever comes, and libpq would wait for ever."""
+    """If a firewall drops the connection, no reset ever arrives, and libpq would wait for ever."""
     monkeypatch.setattr(pool, "_QUERY_TIMEOUT", 1.0)
     name = database_url.partition("?")[0].rpartition("/")[2]
     reads = Pool(f"postgresql://{ROLE}@127.0.0.1:{proxy.port}/{name}", "test", size=2, read_only=True)
@@ -103,7 +103,7 @@ def test_a_question_on_a_line_that_went_dead_is_asked_again_on_another(
     try:
         assert reads.read(lambda connection: connection.execute("SELECT 1").fetchone()) == (1,)
         proxy.blackhole = True
-        heal = threading.Timer(0.5, setattr, [proxy, "blackhole", False])  # what is open stays as dead as it is
+        heal = threading.Timer(0.5, setattr, [proxy, "blackhole", False])  # open connections stay dead
         heal.start()
 
         assert reads.read(lambda connection: connection.execute("SELECT 2").fetchone()) == (2,)
@@ -115,7 +115,7 @@ def test_a_question_on_a_line_that_went_dead_is_asked_again_on_another(
 def test_a_write_on_a_line_that_went_dead_ends(
     database_url: str, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody knows whether it got through, so it is not repeated; but whoever waits is told."""
+    """It is unknown whether the write succeeded, so it is not repeated, but the caller receives an error."""
     monkeypatch.setattr(pool, "_QUERY_TIMEOUT", 1.0)
     name = database_url.partition("?")[0].rpartition("/")[2]
     writes = Pool(f"postgresql://{ROLE}@127.0.0.1:{proxy.port}/{name}", "test", size=1, read_only=False)
@@ -141,7 +141,7 @@ def test_a_write_on_a_line_that_went_dead_ends(
     ],
 )
 def test_why_there_is_no_connection_is_said_without_names(servers: EmbeddedServers, url: str, reason: str) -> None:
-    """'OperationalError', once a second, tells nobody that the password was mistyped."""
+    """'OperationalError', once a second, does not reveal that the password was mistyped."""
     with pytest.raises(errors.TransientError) as refused:
         connections.open(url.format(folder=servers.postgres.socket_folder), "test")
 
@@ -150,7 +150,7 @@ def test_why_there_is_no_connection_is_said_without_names(servers: EmbeddedServe
 
 
 def test_a_wrong_password_is_called_one(folder: Path) -> None:
-    """The commonest mistake of all; the server here asks for passwords, as every other than a laptop's does."""
+    """This is the most common mistake. The server here requires passwords, as most do."""
     with EmbeddedPostgres(folder / "postgres", ephemeral=True) as server:
         with psycopg.connect(server.url, autocommit=True) as database:
             database.execute("CREATE ROLE guarded LOGIN PASSWORD 'made-up-secret'")
@@ -172,7 +172,7 @@ def test_a_wrong_password_is_called_one(folder: Path) -> None:
 
 
 def test_a_pool_says_why_nobody_gets_a_connection(servers: EmbeddedServers) -> None:
-    """`/readyz` repeats it."""
+    """`/readyz` contains the reason, too."""
     reads = Pool(f"postgresql://app@/nowhere?host={servers.postgres.socket_folder}", "test", size=1, read_only=True)
     reads.open()
     try:
@@ -184,7 +184,7 @@ def test_a_pool_says_why_nobody_gets_a_connection(servers: EmbeddedServers) -> N
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "DIRECT_DATABASE_URL", "READ_DATABASE_URL"])
 def test_a_url_that_is_none_is_refused_without_being_quoted(name: str) -> None:
-    """libpq quotes what it does not understand, and there is a password in it."""
+    """libpq quotes text that it cannot parse, and it may contain a password."""
     environ = {"DATABASE_URL": "postgresql://app@/history", name: "postgres//app:made-up-secret@x"}
     with pytest.raises(DatabaseUrlError) as refused:
         print(connections.url(environ), connections.direct_url(environ), connections.replica_url(environ))
@@ -197,7 +197,7 @@ def test_a_url_that_is_none_is_refused_without_being_quoted(name: str) -> None:
 def test_a_worker_says_why_it_cannot_begin_and_begins_when_it_can(
     servers: EmbeddedServers, template_database: str, redis_url: str, tmp_path: Path
 ) -> None:
-    """A database that is made a minute later, or a password that is mended, needs no restart; silence helps nobody."""
+    """A database that is created later, or a corrected password, needs no restart, and the log shows the reason."""
     url = servers.postgres.url_of("made_later")
     environment = {"DATABASE_URL": url, "REDIS_URL": redis_url, "DATA_DIR": str(tmp_path)}
     with PreloadedProcess("worker", environment, tmp_path / "worker.log") as worker:
@@ -215,7 +215,7 @@ def test_a_worker_says_why_it_cannot_begin_and_begins_when_it_can(
 
 @pytest.mark.parametrize("module", ["worker", "api"])
 def test_a_process_does_not_start_on_a_url_that_is_none(module: str, redis_url: str, tmp_path: Path) -> None:
-    """It can never become one, so that whoever started it is told at once."""
+    """It can never become valid, so the error is reported at once."""
     environment = {
         "DATABASE_URL": "postgres//app:made-up-secret@x",
         "REDIS_URL": redis_url,

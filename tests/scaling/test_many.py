@@ -1,4 +1,4 @@
-"""Several processes of every kind on one PostgreSQL and one Redis: they know nothing of each other, and need not."""
+"""Tests several processes of every kind on one PostgreSQL and one Redis, which need no knowledge of each other."""
 
 import random
 from collections.abc import Iterator
@@ -18,18 +18,18 @@ from tests.support.history_writer import API_TOKEN
 
 
 class Follower:
-    """A reader of the feed that asks another api process each time, and goes on elsewhere when one is gone."""
+    """A reader of the feed that uses another api process each time, and continues elsewhere if one is down."""
 
     def __init__(self, urls: list[str]) -> None:
         self._urls = urls
         self._turn = 0
         self._cursor: str | None = None
         self.told: dict[int, int] = {}
-        """Of each message, by its number: the newest rev."""
+        """The newest rev of each message, by its number."""
         self.answers = 0
 
     def look(self) -> bool:
-        """Take in what is new; whether there was an answer."""
+        """Read new changes, and return whether there was a response."""
         self._turn += 1
         url = self._urls[self._turn % len(self._urls)]
         try:
@@ -64,7 +64,7 @@ def valkey(folder: Path) -> Iterator[EmbeddedValkey]:
 def test_processes_of_every_kind_are_killed_and_each_event_is_counted_once(
     valkey: EmbeddedValkey, database_url: str, folder: Path
 ) -> None:
-    """Any of them may die at any moment; the others go on, and whoever reads the feed misses and repeats nothing."""
+    """Any of them may die at any time. The others continue, and readers of the feed miss and repeat nothing."""
     dice = random.Random(171)
     with (
         ProcessFleet(folder, database_url, valkey.url, ingests=3, workers=3) as fleet,
@@ -79,7 +79,7 @@ def test_processes_of_every_kind_are_killed_and_each_event_is_counted_once(
         with apis[0], apis[1]:
             follower = Follower([f"http://127.0.0.1:{listeners.port_of(listener)}" for listener in (one, two)])
             assert fleet.wait_until(follower.look), apis[0].output
-            # The gateway may reach two of them with the same event.
+            # The gateway may deliver the same event to two of them.
             spooled = 0.0
             senders = [
                 fleet.create_sender(171, 30),

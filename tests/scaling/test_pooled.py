@@ -1,4 +1,4 @@
-"""The worker and the api do through PgBouncer, in transaction mode, what they do without it."""
+"""Tests that the worker and the api behave the same through PgBouncer in transaction mode."""
 
 import inspect
 import time
@@ -73,7 +73,7 @@ def client(pgbouncer_url: str, direct_url: str) -> Iterator[ApiClient]:
 def test_the_api_keeps_its_claims(
     claim: Callable[[HistoryWriter, ApiClient], None], history: HistoryWriter, client: ApiClient
 ) -> None:
-    """Its own tests, on an api whose every transaction may run in another session of PostgreSQL's."""
+    """Run the api's own tests on an api in which each transaction may use another session of PostgreSQL."""
     claim(history, client)
 
 
@@ -88,14 +88,17 @@ def pipeline(direct_url: str, pgbouncer_url: str, redis_url: str, tmp_path: Path
 @pytest.mark.long
 @pytest.mark.parametrize("claim", OF_WORKERS, ids=lambda claim: claim.__name__.removeprefix("test_"))
 def test_the_worker_keeps_its_claims(claim: Callable[[WorkerPipeline], None], pipeline: WorkerPipeline) -> None:
-    """The same for workers that have no other way to PostgreSQL at all."""
+    """Run the worker's own tests on workers that can reach PostgreSQL only through it."""
     claim(pipeline)
 
 
 def test_workers_store_each_event_once_through_it_and_do_what_was_asked_for_beside_it(
     pgbouncer_url: str, direct_url: str, redis_url: str, tmp_path: Path
 ) -> None:
-    """More workers than PgBouncer has sessions, one killed on the way; a redrive holds a lock, so it goes around it."""
+    """There are more workers than sessions of PgBouncer, and one is killed.
+
+    A redrive holds a lock, so it bypasses it.
+    """
     pipeline = WorkerPipeline(direct_url, redis_url, tmp_path)
     pipeline.worker_database_url = pgbouncer_url
     try:
@@ -120,7 +123,7 @@ def test_workers_store_each_event_once_through_it_and_do_what_was_asked_for_besi
 def test_a_pooler_that_ends_sessions_under_a_worker_costs_nothing(
     pgbouncer_url: str, direct_url: str, redis_url: str, tmp_path: Path
 ) -> None:
-    """PgBouncer recycles its sessions, and an administrator ends them: the transaction in hand is written again."""
+    """PgBouncer recycles sessions, and an administrator ends them. The current transaction is written again."""
     pipeline = WorkerPipeline(direct_url, redis_url, tmp_path)
     pipeline.worker_database_url = pgbouncer_url
     try:
@@ -148,7 +151,7 @@ def test_a_pooler_that_ends_sessions_under_a_worker_costs_nothing(
 
 
 def test_migrations_refuse_to_run_through_it(pgbouncer_url: str) -> None:
-    """Their lock would stay with whichever session happened to take it, and the next migration would wait for it."""
+    """Their lock would stay with an arbitrary session, and the next migration would wait for it."""
     with pytest.raises(errors.TransientError, match="DIRECT_DATABASE_URL"):
         migrator.migrate(pgbouncer_url)
     with psycopg.connect(pgbouncer_url, prepare_threshold=None) as connection:

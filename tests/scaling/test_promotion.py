@@ -1,4 +1,4 @@
-"""PostgreSQL's primary dies for good while events flow, and its standby is promoted."""
+"""Tests that PostgreSQL's primary dies permanently under load, and its standby is promoted."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,7 +44,10 @@ def named(url: str) -> ApiClient:
 def test_with_a_synchronous_standby_a_promotion_costs_nothing(
     primary: EmbeddedPostgres, standby: EmbeddedPostgres, redis_url: str, folder: Path
 ) -> None:
-    """Ingest does not know PostgreSQL; workers find the new primary by a URL that names both; the ledger is exact."""
+    """Ingest does not use PostgreSQL.
+
+    Workers find the new primary by a URL that names both, and the ledger is exact.
+    """
     replication.require_synchronous_commit(primary)
     url = replication.failover_url(primary, standby)
     with ProcessFleet(folder, url, redis_url, verdict_url=standby.url, ingests=2, workers=2) as fleet:
@@ -65,7 +68,7 @@ def test_with_a_synchronous_standby_a_promotion_costs_nothing(
 def test_a_standby_that_lags_loses_nothing_that_the_stream_keeps(
     primary: EmbeddedPostgres, standby: EmbeddedPostgres, redis_url: str, folder: Path
 ) -> None:
-    """Its last seconds are in the stream: workers apply them again, and no id means another message than before."""
+    """Its last seconds are in the stream. Workers apply them again, and no id refers to another message than before."""
     url = replication.failover_url(primary, standby)
     environ = {"DATABASE_URL": url, "API_TOKEN": API_TOKEN}
     ids = "SELECT message_id, id FROM whatsapp_messages"
@@ -100,7 +103,7 @@ def test_a_standby_that_lags_loses_nothing_that_the_stream_keeps(
 def test_without_one_the_ledger_names_what_the_dead_primary_took_along(
     primary: EmbeddedPostgres, standby: EmbeddedPostgres, redis_url: str, folder: Path
 ) -> None:
-    """What was committed and not replicated is in no stream any more; the next event of its writer gives it away."""
+    """Data that was committed but not replicated is in no stream. The next event of its writer reveals the loss."""
     url = replication.failover_url(primary, standby)
     environment = {"STREAM_KEEP_SECONDS": "0"}
     with ProcessFleet(folder, url, redis_url, verdict_url=standby.url, environment=environment) as fleet:
@@ -143,7 +146,7 @@ def ledger_of(server: EmbeddedPostgres) -> dict[str, Any]:
 def test_a_reader_of_the_feed_learns_that_another_server_was_promoted(
     primary: EmbeddedPostgres, standby: EmbeddedPostgres
 ) -> None:
-    """The new primary gives out numbers again that the old one used: a cursor into those would skip what they mean."""
+    """The new primary reuses numbers of the old one. A cursor from the old one would skip the new changes."""
     history = HistoryWriter(primary.url)
     history.store(message_fact("before", id="A"))
     with connections.open(primary.url, "test") as connection:
@@ -176,7 +179,7 @@ def test_a_reader_of_the_feed_learns_that_another_server_was_promoted(
 def test_a_replica_that_was_left_behind_on_the_old_timeline_is_not_read_from(
     primary: EmbeddedPostgres, standby: EmbeddedPostgres, folder: Path
 ) -> None:
-    """It shows what never was, as far as the rest of the world knows, and by its log it is even ahead."""
+    """It contains data that exist nowhere else, and its log position is even ahead."""
     history = HistoryWriter(primary.url)
     with connections.open(primary.url, "test") as connection:
         timelines.check(connection)

@@ -1,4 +1,4 @@
-"""An api that reads from a replica: nobody can tell, but for the load."""
+"""Tests an api that reads from a replica, which clients cannot distinguish."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ class Pair:
 
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Pair]:
-    """A primary and its replica, which a test may stop and has to start again."""
+    """Return a primary and its replica, which a test may stop and must start again."""
     folder = data_folder.create_temporary()
     with replication.running_primary(folder) as primary:
         migrator.migrate(primary.url)
@@ -49,7 +49,7 @@ def pair() -> Iterator[Pair]:
 
 @pytest.fixture
 def history(pair: Pair) -> HistoryWriter:
-    """On the primary, emptied of what other tests told."""
+    """Return a history on the primary, without data of other tests."""
     told = HistoryWriter(pair.primary.url)
     told.execute(
         "TRUNCATE chats, whatsapp_messages, message_keys, batches, raw_events, event_digests, sends, sessions, "
@@ -84,7 +84,7 @@ def answered(client: ApiClient, server: str = "replica") -> float:
 
 
 def from_replica(client: ApiClient, read: Callable[[], object]) -> Any:  # noqa: ANN401 - whatever was read
-    """What the replica says, which may have to catch up first."""
+    """Return the response of the replica, which may have to catch up first."""
     found: list[object] = []
 
     def by_replica() -> bool:
@@ -101,7 +101,7 @@ def texts(client: ApiClient) -> list[str]:
 
 
 def test_read_requests_are_served_by_the_replica(history: HistoryWriter, client: ApiClient) -> None:
-    """Lists, conversations, search and numbers are nearly all that dashboards ask."""
+    """Dashboards mainly request lists, conversations, search and statistics."""
     history.store(message_fact("from afar", id="A"))
     before = answered(client)
     for path in ("/api/chats", f"/api/chats/{SENDER_PHONE}", "/api/search?q=afar", "/api/stats"):
@@ -116,7 +116,7 @@ def test_read_requests_are_served_by_the_replica(history: HistoryWriter, client:
 def test_a_reader_sees_what_it_did_however_far_the_replica_lags(
     pair: Pair, history: HistoryWriter, client: ApiClient
 ) -> None:
-    """Whoever has just read a chat must not see it unread again, nor miss a message that the stream has told of."""
+    """A reader who has just read a chat must not see it as unread, nor miss a message that the stream delivered."""
     history.store(message_fact("first", id="A"))
     from_replica(client, lambda: texts(client))
     replication.fetch_rows(pair.replica, "SELECT pg_wal_replay_pause()")
@@ -136,7 +136,10 @@ def test_a_reader_sees_what_it_did_however_far_the_replica_lags(
 
 
 def test_a_replicas_snapshot_does_not_tell_what_is_running(pair: Pair, history: HistoryWriter) -> None:
-    """Why a page of a replica's needs another `as_of`: if this changes, store/reading/replica_snapshots.py can go."""
+    """This is why a page from a replica needs another `as_of`.
+
+    If it changes, remove store/reading/replica_snapshots.py.
+    """
     with psycopg.connect(pair.primary.url) as slow:
         row = slow.execute("SELECT pg_current_xact_id()::text::bigint").fetchone()
         assert row is not None
@@ -154,7 +157,7 @@ def test_a_replicas_snapshot_does_not_tell_what_is_running(pair: Pair, history: 
 
 
 def test_messages_of_a_transaction_unseen_by_the_replica_stay_unread(history: HistoryWriter, client: ApiClient) -> None:
-    """It commits after the page was drawn; by the replica's own snapshot it would pass for shown."""
+    """It commits after the page was created. By the replica's own snapshot it would count as shown."""
     history.store(message_fact("shown", id="A"))
     with psycopg.connect(history.database_url) as slow:
         slow.execute("SELECT pg_current_xact_id()")
@@ -173,7 +176,7 @@ def test_messages_of_a_transaction_unseen_by_the_replica_stay_unread(history: Hi
 
 
 def test_without_its_replica_the_api_answers_as_before(pair: Pair, history: HistoryWriter, client: ApiClient) -> None:
-    """A replica may be rebooted at any time; nothing but its share of the load comes back to the primary."""
+    """A replica may restart at any time. Only its share of the load moves to the primary."""
     history.store(message_fact("still here", id="A"))
     from_replica(client, lambda: texts(client))
     pair.replica.kill()
@@ -193,7 +196,7 @@ def test_without_its_replica_the_api_answers_as_before(pair: Pair, history: Hist
 def test_without_the_primary_the_replica_still_shows_what_there_is(
     pair: Pair, history: HistoryWriter, client: ApiClient
 ) -> None:
-    """Nothing can be written then, so nothing can be missed: reading goes on until somebody is promoted."""
+    """Nothing can be written then, so no change can be missed. Reading continues until a promotion."""
     history.store(message_fact("last words", id="A"))
     from_replica(client, lambda: texts(client))
     pair.primary.kill()
@@ -209,7 +212,7 @@ def test_without_the_primary_the_replica_still_shows_what_there_is(
 
 
 def test_a_server_that_is_no_replica_is_not_read_from(pair: Pair, history: HistoryWriter) -> None:
-    """After a promotion READ_DATABASE_URL may lead to the primary itself, or to one that was left behind."""
+    """After a promotion, READ_DATABASE_URL may refer to the primary itself, or to an outdated server."""
     history.store(message_fact("one", id="A"))
     environ = {"DATABASE_URL": pair.primary.url, "READ_DATABASE_URL": pair.primary.url, "API_TOKEN": API_TOKEN}
     with running_api(environ) as url, requests.Session() as http:
@@ -222,7 +225,7 @@ def test_a_server_that_is_no_replica_is_not_read_from(pair: Pair, history: Histo
 
 
 def test_a_replica_behind_a_pooler_answers_as_well(pair: Pair, history: HistoryWriter, folder: Path) -> None:
-    """Readers are many, and the replica has no more connections than the primary."""
+    """There are many readers, and the replica has no more connections than the primary."""
     history.store(message_fact("pooled", id="A"))
     with pgbouncer.running(pair.replica, folder, pool_size=2) as port:
         read_url = f"postgresql://app@127.0.0.1:{port}/history"

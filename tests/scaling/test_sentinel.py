@@ -1,4 +1,4 @@
-"""Redis fails over under Sentinel while events flow."""
+"""Tests failovers of Redis under Sentinel while events arrive."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ def redis_servers(folder: Path) -> Iterator[SentinelDeployment]:
 def test_events_on_enough_replicas_survive_every_failover(
     redis_servers: SentinelDeployment, database_url: str, folder: Path
 ) -> None:
-    """The primary dies for good, and later one is told to step down: each event is answered with 200 and kept once."""
+    """The primary dies permanently, and later another is demoted. Each event is answered with 200 and kept once."""
     environment = {"REDIS_MIN_REPLICAS": "1"}
     with ProcessFleet(folder, database_url, redis_servers.url, workers=2, environment=environment) as fleet:
         first = redis_servers.primary
@@ -35,7 +35,7 @@ def test_events_on_enough_replicas_survive_every_failover(
             record = sender.deliveries
             assert fleet.wait_until(lambda: verdict.count_ledger_events(database_url) > 40), fleet.output
             redis_servers.servers[first].kill()
-            fleet.workers[1].kill()  # and comes back while there is nobody to talk to
+            fleet.workers[1].kill()  # it restarts while no primary is available
             assert fleet.wait_until(lambda: redis_servers.primary not in {0, first}), fleet.output
             second = redis_servers.primary
             fleet.wait(2.0)
@@ -59,7 +59,7 @@ def test_events_on_enough_replicas_survive_every_failover(
 def test_a_primary_that_was_frozen_and_replaced_costs_nothing_when_it_wakes(
     redis_servers: SentinelDeployment, database_url: str, folder: Path
 ) -> None:
-    """It still takes itself for the primary, and so do the connections that are open to it: none may believe it."""
+    """It and open connections still consider it the primary, and no process may rely on it."""
     with ProcessFleet(
         folder, database_url, redis_servers.url, workers=2, environment={"REDIS_MIN_REPLICAS": "1"}
     ) as fleet:
@@ -82,7 +82,7 @@ def test_a_primary_that_was_frozen_and_replaced_costs_nothing_when_it_wakes(
 def test_a_replica_that_lacks_the_newest_events_is_promoted_and_gets_them(
     redis_servers: SentinelDeployment, database_url: str, folder: Path
 ) -> None:
-    """Without REDIS_MIN_REPLICAS: the primary takes seconds of events along that nobody else has but ingest."""
+    """Without REDIS_MIN_REPLICAS, the primary loses seconds of events that only ingest still has."""
     with ProcessFleet(folder, database_url, redis_servers.url) as fleet:
         first = redis_servers.primary
         [second] = redis_servers.servers.keys() - {first}
@@ -106,7 +106,7 @@ def test_a_replica_that_lacks_the_newest_events_is_promoted_and_gets_them(
 def test_the_ledger_names_events_that_only_the_dead_primary_had(
     redis_servers: SentinelDeployment, database_url: str, folder: Path
 ) -> None:
-    """Without REDIS_MIN_REPLICAS or a tail an acknowledgement is the primary's word alone: the loss is named."""
+    """Without REDIS_MIN_REPLICAS or a tail, only the primary has an acknowledged event, so a loss is reported."""
     with ProcessFleet(folder, database_url, redis_servers.url, environment={"TAIL_SECONDS": "0"}) as fleet:
         first = redis_servers.primary
         [second] = redis_servers.servers.keys() - {first}
@@ -114,7 +114,7 @@ def test_the_ledger_names_events_that_only_the_dead_primary_had(
             assert fleet.wait_until(lambda: verdict.count_ledger_events(database_url) > 20), fleet.output
         kept = sender.deliveries
         assert fleet.wait_until(lambda: ledger_command.is_settled(database_url)), fleet.output
-        # The worker looks away and the replica is rebooted, as may happen at any time.
+        # The worker pauses and the replica is restarted, which may happen at any time.
         os.kill(fleet.workers[0].pid, signal.SIGSTOP)
         redis_servers.servers[second].kill()
         with fleet.create_sender(153, 20) as sender:
@@ -136,7 +136,7 @@ def test_the_ledger_names_events_that_only_the_dead_primary_had(
             return sum(gap["events"] for gap in document.get("lost", ()))
 
         assert fleet.wait_until(lambda: told() > 0), ledger_command.read(database_url)
-        # What the worker had been handed by the dead primary, and not looked at yet, it still had.
+        # The worker still had the entries that the dead primary had delivered but that it had not processed yet.
         with psycopg.connect(database_url) as database:
             there = {bytes(body) for (body,) in database.execute("SELECT body FROM raw_events")}
         saved = [body for body in gone.acknowledged if body in there]

@@ -1,4 +1,4 @@
-"""Clients without a credential that hold or fill the connections of a running stack."""
+"""Tests clients without a credential that hold or fill the connections of a running stack."""
 
 import math
 import shutil
@@ -17,7 +17,7 @@ MAX_GROWTH = 1.3
 MAX_P99_SECONDS = 1.0
 ATTACK_SECONDS = 2.0
 CROWD = 900
-"""Connections, nearly as many as there may be."""
+"""The number of connections, which is nearly the maximum."""
 HEAD = b"POST /whatsapp-webhook HTTP/1.1\r\nHost: x\r\nX-Webhook-Signature: sha256=" + b"0" * 64 + b"\r\n"
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
 ZIPPED = HEALTH.replace(b"/healthz", b"/openapi.json").replace(b"\r\n\r\n", b"\r\nAccept-Encoding: gzip\r\n\r\n")
@@ -31,7 +31,7 @@ PATHS = (
 
 
 def frames(path: bytes) -> list[Payload]:
-    """A few requests to one path that each take more than an ordinary one."""
+    """Return requests to one path, each of which takes more time than an ordinary one."""
     head = b" " + path + b" HTTP/1.1\r\nHost: x\r\nX-Webhook-Signature: sha256=0\r\n"
     chunks = b"POST" + head + b"Transfer-Encoding: chunked\r\n\r\n"
     return [
@@ -78,7 +78,7 @@ ATTACKS = {
 
 @pytest.fixture(scope="module")
 def system() -> Iterator[RunningSystem]:
-    """A stack whose processes have the memory of some traffic."""
+    """Start a stack that has already allocated the memory of some traffic."""
     folder = data_folder.create_temporary()
     environment = {"WEBHOOK_SECRETS": WEBHOOK_SECRET, "MAX_CONNECTIONS": str(MAX_CONNECTIONS)}
     with LocalStack(folder / "data", environment) as stack:
@@ -92,10 +92,10 @@ def system() -> Iterator[RunningSystem]:
 @pytest.mark.parametrize("target", ["ingest", "api"])
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_other_clients_are_served_and_memory_stays(system: RunningSystem, attack: str, target: str) -> None:
-    """The gateway sends a webhook once: whoever finds the address must not be able to delay it."""
+    """The gateway sends a webhook once, so no stranger may be able to delay it."""
     url = system.stack.webhook_url if target == "ingest" else system.stack.api_url
     p99 = math.inf
-    for _ in range(2):  # a machine that runs other tests may stall by itself
+    for _ in range(2):  # a machine that runs other tests may stall for other reasons
         if p99 >= MAX_P99_SECONDS:
             with Bystanders(system) as bystanders, Crowd(url, ATTACKS[attack]) as crowd:
                 taken = crowd.attack(ATTACK_SECONDS)
@@ -108,6 +108,6 @@ def test_other_clients_are_served_and_memory_stays(system: RunningSystem, attack
 
 @pytest.mark.long
 def test_large_webhooks_of_many_connections_are_all_accepted(system: RunningSystem) -> None:
-    """The bound of unfinished bodies is for those that stall: the gateway sends each of its own once."""
+    """The limit on unfinished bodies applies to clients that stall. The gateway sends each of its webhooks once."""
     text = "x" * 500_000
     system.send_webhooks([message_webhook("919811000003", number, text) for number in range(64)], connections=8)

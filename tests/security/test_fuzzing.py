@@ -1,4 +1,4 @@
-"""Events of strangers, drawn at random: parsers, spelling, snippets, cursors, exports and stream entries."""
+"""Tests random events of strangers: parsers, spelling, snippets, cursors, exports and stream entries."""
 
 import contextlib
 import csv
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.long
 @given(data=st.data())
 @fuzz
 def test_every_body_has_an_outcome_that_can_be_stored(kind: str, data: st.DataObject) -> None:
-    """A worker that fails on a body would try it again for ever."""
+    """If a worker failed on a body, it would retry for ever."""
     body = data.draw(bodies(kind))
     redacted = dispatch.redact(f"{kind}:shop", body)
 
@@ -99,7 +99,7 @@ def test_no_message_forges_a_line_or_a_formula_of_an_export(text: str, name: str
 @example(text="<r>x</r>", name="'")
 @fuzz
 def test_a_cell_of_a_workbook_has_what_was_written(text: str, name: str) -> None:
-    """A character that XML does not know makes Excel refuse the whole file."""
+    """If a file contains a character that XML does not allow, Excel refuses the whole file."""
     nothing = dict.fromkeys(["from_number", "sender", "sender_name", "caption", "file_name", "status", "message_id"])
     message = nothing | {
         "timestamp": 0, "direction": "outgoing", "address": "919811000001", "deleted": False, "message_type": "text",
@@ -123,7 +123,7 @@ def test_a_cell_of_a_workbook_has_what_was_written(text: str, name: str) -> None
 @example(head={"v": 1, "writer": "w", "number": 1, "upto": 1, "receipts": [1], "sizes": [1], "spooled": 0}, bodies=b"x")
 @fuzz
 def test_an_entry_is_a_batch_of_a_known_writer_or_unreadable(head: object, bodies: bytes) -> None:
-    """An entry that cannot be told apart from a batch would stay in the ledger for ever."""
+    """An entry that might be a batch would stay in the ledger for ever."""
     fields = {b"head": json.dumps(head).encode(), b"bodies": bodies}
     contract.traceparents(fields)
     for report in writer_reports.from_hash({b"w": fields[b"head"], b"a" * 32: fields[b"head"]}):

@@ -1,4 +1,4 @@
-"""Credentials and files of strangers, drawn at random: headers, JWT, cookies, forms, `.env` and senders.toml."""
+"""Tests random credentials and files of strangers: headers, JWT, cookies, forms, `.env` and senders.toml."""
 
 import base64
 import contextlib
@@ -27,7 +27,7 @@ KEY = "a-key-made-up-for-tests-0123456789"
 
 @st.composite
 def jwts(draw: st.DrawFn) -> bytes:
-    """A token that is like one of ours, and is not signed with its key."""
+    """Return a token that is similar to ours but is not signed with our key."""
     odd: st.SearchStrategy[object] = st.sampled_from([None, 7, [], {}, ["b64"], "a", "\0", {"k": "AA", "kty": "oct"}])
     algorithm = draw(st.sampled_from(["HS256", "hs256", "none", "None", "", "RS256"]) | odd)
     extra = draw(st.dictionaries(st.sampled_from(["kid", "jwk", "crit", "b64", "x5u", "typ"]), odd, max_size=3))
@@ -51,7 +51,7 @@ DEEP = b".".join([_segment(b'{"alg":' + b"[" * 40_000), _segment(b"{}"), b""])
 @example(body=b"{}", claimed=DEEP)
 @fuzz
 def test_no_header_that_is_made_up_signs_a_body(kind: str, body: bytes, claimed: bytes) -> None:
-    """Whatever a stranger writes is refused, and nothing of it raises."""
+    """Any header of a stranger is refused, and none raises an error."""
     scheme = KINDS[kind]
     verifier = Verifier(scheme, [KEY.encode()])
 
@@ -62,7 +62,7 @@ def test_no_header_that_is_made_up_signs_a_body(kind: str, body: bytes, claimed:
 @given(content=st.binary(max_size=200), names=st.lists(st.binary(max_size=20), max_size=3), cut=st.integers(0, 40))
 @fuzz
 def test_a_form_is_split_as_it_was_joined(content: bytes, names: list[bytes], cut: int) -> None:
-    """ingest verifies the parts that the worker reads."""
+    """ingest must verify the same parts as the worker reads."""
     delimiter = b"--boundary"
     parts = [b'Content-Disposition: form-data; name="%b"' % name for name in names]
     body = b"\r\n".join([*(line for head in parts for line in (delimiter, head, b"", content)), delimiter + b"--", b""])
@@ -94,7 +94,7 @@ def test_a_cookie_counts_only_as_it_was_made(line: str, seed: int) -> None:
 @example(text="x = " + "[" * 5000)
 @fuzz
 def test_a_list_of_senders_is_read_or_its_mistake_is_named(text: str) -> None:
-    """ingest reads the file again while it runs, and would end by any other error."""
+    """ingest reloads the file while it runs, and any other error would end the process."""
     with contextlib.suppress(SendersFileError):
         assert all(each.kind in KINDS for each in senders_file.parse(text, "senders.toml").values())
 
@@ -106,7 +106,7 @@ def test_a_list_of_senders_is_read_or_its_mistake_is_named(text: str) -> None:
 def test_a_secret_changes_no_other_variable(
     tmp_path_factory: pytest.TempPathFactory, content: str, secret: str
 ) -> None:
-    """The secret is an answer of the gateway, and the file what a person wrote."""
+    """The secret comes from the gateway, and a person wrote the file."""
     path = tmp_path_factory.getbasetemp() / "fuzzed.env"
     path.write_text(content, encoding="utf-8", newline="")
     try:

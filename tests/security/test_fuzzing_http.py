@@ -1,4 +1,4 @@
-"""Connections of strangers, drawn at random: whole requests in every frame, and damaged ones."""
+"""Tests random connections of strangers: valid requests in every framing, and damaged ones."""
 
 from pathlib import Path
 
@@ -15,9 +15,9 @@ from tests.support.served_connection import converse
 pytestmark = pytest.mark.long
 
 HTTP_CORPUS = {path.stem: path.read_bytes() for path in sorted((Path(__file__).parent / "http_corpus").glob("*.http"))}
-"""What a client may send over one connection, in the frames that servers have read in more than one way."""
+"""Examples of what a client may send over one connection, in framings that servers have interpreted differently."""
 SMUGGLED = "/smuggled"
-"""The path of a request that only such another way would find."""
+"""The path of a request that only such a different interpretation would find."""
 
 
 @given(conversation=http_conversations.conversations(), data=st.data())
@@ -25,7 +25,7 @@ SMUGGLED = "/smuggled"
 def test_requests_are_read_as_they_were_sent_and_answered_in_their_order(
     conversation: Conversation, data: st.DataObject
 ) -> None:
-    """However their bytes are framed and cut, and whatever their trailers say."""
+    """The result does not depend on the framing, on the boundaries of packets or on trailers."""
     parts = data.draw(http_conversations.cuts(len(conversation.sent)))
     served = converse([conversation.sent[start:end] for start, end in parts])
 
@@ -43,7 +43,7 @@ def test_requests_are_read_as_they_were_sent_and_answered_in_their_order(
 def test_whatever_a_client_sends_is_read_alike_and_leaves_nothing_behind(
     sent: bytes, data: st.DataObject, *, resets: bool
 ) -> None:
-    """Bytes that are one request or two, depending on how they arrive, smuggle one."""
+    """If bytes could be one request or two, depending on their packets, a request could be smuggled."""
     parts = data.draw(http_conversations.cuts(len(sent)))
     whole, cut = converse([sent]), converse([sent[start:end] for start, end in parts], resets=resets)
 

@@ -1,4 +1,4 @@
-"""Attacks by a stranger's messages and by a reader's token on a running stack, with a good client beside them."""
+"""Tests attacks by a stranger's messages and by a reader's token on a running stack, beside a well-behaved client."""
 
 import contextlib
 import itertools
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.long
 ATTACKER, CUSTOMER = "919811000001", "919822000002"
 EMOJI = "needle " + "\U0001f600" * 65_000
 MAX_WEBHOOK_SECONDS = 1.0
-"""SAK gives up after 8."""
+"""The limit in seconds. SAK gives up after 8."""
 MAX_GROWTH = 1.3
 ATTACK_SECONDS = 15.0
 
@@ -46,14 +46,14 @@ def system() -> Iterator[RunningSystem]:
 
 @pytest.fixture(scope="module")
 def small_token(system: RunningSystem) -> str:
-    """A reader's, without a limit of requests."""
+    """Return a reader's token without a rate limit."""
     with connections.open((system.stack.data_dir / "database-url").read_text().strip(), "test") as connection:
         return tokens.create(connection, "reader", ["read"])
 
 
 @contextlib.contextmanager
 def good_client(system: RunningSystem) -> Generator[list[float]]:
-    """Posts a webhook every 50 ms; the seconds that each took."""
+    """Post a webhook every 50 ms, and record how many seconds each took."""
     seconds: list[float] = []
     stopping = threading.Event()
 
@@ -87,10 +87,10 @@ def count_found(system: RunningSystem, word: str) -> int:
 
 
 def test_whatever_a_stranger_writes_through_any_gateway_is_stored_shown_and_exported(system: RunningSystem) -> None:
-    """And nothing waits behind it: neither the events of others, nor search, nor the other clients of the api.
+    """It delays neither events of others, nor search, nor other clients of the api.
 
-    250 messages of many marks stopped the search index, live events and pruning for ever; those of many different words
-    are the slowest to index.
+    250 messages with many marks used to stop the search index, live events and pruning for ever. Messages with many
+    different words are the slowest to index.
     """
     letters = random.Random(1)
     words = ["".join(letters.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=65_000)) for _ in range(25)]
@@ -135,7 +135,7 @@ def is_settled(system: RunningSystem) -> bool:
 
 @contextlib.contextmanager
 def reading(system: RunningSystem) -> Generator[list[float]]:
-    """Reads the list of chats all the time; the seconds that each took."""
+    """Read the list of chats continuously, and record how many seconds each request took."""
     seconds: list[float] = []
     stopping = threading.Event()
 
@@ -158,7 +158,7 @@ def reading(system: RunningSystem) -> Generator[list[float]]:
 def test_readers_of_the_largest_messages_take_no_memory_and_delay_nobody(
     system: RunningSystem, small_token: str
 ) -> None:
-    """Four readers of pages of 109 MB took 2 GB of memory, and six searches at once all clients' time."""
+    """Four readers of pages of 109 MB used 2 GB of memory, and six concurrent searches delayed all clients."""
     system.send_webhooks([message_webhook(ATTACKER, 1000 + n, EMOJI) for n in range(60)], connections=4)
     assert wait_until(lambda: count_found(system, "needle") > 0, 60)
     api = system.stack.pid_of("api")
@@ -166,7 +166,7 @@ def test_readers_of_the_largest_messages_take_no_memory_and_delay_nobody(
     headers = {"authorization": f"Bearer {small_token}", "accept-encoding": "gzip"}
 
     def read(until: Callable[[], bool]) -> list[int]:
-        """The sizes of the pages that four connections read for each path at a time."""
+        """Return the sizes of the pages that four connections read concurrently for each path."""
         sizes: list[int] = []
 
         def read_path(path: str) -> None:

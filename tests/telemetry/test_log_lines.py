@@ -1,4 +1,4 @@
-"""A line of the log, for a person and for a machine."""
+"""Tests the log lines for people and for programs."""
 
 import io
 import json
@@ -22,7 +22,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture(autouse=True)
 def root() -> Iterator[None]:
-    """The root logger as it was."""
+    """Remove the handlers of the root logger, and restore them afterwards."""
     logger = logging.getLogger()
     before, level = logger.handlers[:], logger.level
     logger.handlers = []
@@ -42,7 +42,7 @@ def machine(stream: io.StringIO) -> list[dict[str, Any]]:
 
 
 def test_a_machine_gets_an_object_a_line_with_the_events_identity() -> None:
-    """Whoever has the answer to a webhook finds its event by `writer:number:index`."""
+    """The response to a webhook contains `writer:number:index`, by which its event is found."""
     stream = told({})
     log.warning("event %s", "parked", extra={"event": "ab:7:3", "reason": "unknown_event"})
     (said,) = machine(stream)
@@ -74,7 +74,7 @@ def test_by_default_a_terminal_gets_text_and_a_collector_json(stream: io.StringI
 
 
 def test_a_field_that_is_not_allowed_is_not_logged() -> None:
-    """A slip of the pen in one place must not put a message's words into a log."""
+    """A single mistake in the code must not log the text of a message."""
     stream = told({})
     log.warning("odd", extra={"text": "words of a stranger", "batch": "ab:1"})
 
@@ -97,7 +97,7 @@ def test_an_error_is_logged_by_type_and_place_without_its_message(log_format: st
 
 
 def test_one_record_is_one_line_whatever_is_in_it() -> None:
-    """Or whoever chooses a name could write lines of their own into the log."""
+    """Otherwise, a sender could choose a name that adds lines to the log."""
     for log_format in ("json", "text"):
         stream = told({"LOG_FORMAT": log_format})
         log.info("a\nb\r\n{}\x1b[2J")

@@ -1,4 +1,4 @@
-"""Queue entries and spools of a release are read by this version, and entries of this version by the release."""
+"""Tests that this version reads queue entries and spools of a release, and the release those of this version."""
 
 import json
 import os
@@ -61,7 +61,7 @@ def test_a_released_spool_is_adopted_and_stored(
 
 
 def test_a_released_worker_reads_what_is_written_now(release: OldRelease, redis_url: str, tmp_path: Path) -> None:
-    """Ingest may be replaced before the workers; an old worker sets entries of a newer format aside."""
+    """Ingest may be replaced before the workers. An old worker sets entries of a newer format aside."""
     body = b'{"event":"message.received","text":"after the upgrade"}'
     with IngestProcess(redis_url, tmp_path) as ingest:
         assert ingest.post_webhook(body).status == 200
@@ -97,7 +97,7 @@ def test_the_shape_of_an_entry_only_grows(release: OldRelease, redis_url: str, t
 
 
 def raw(redis_url: str) -> list[dict[str, str]]:
-    """The stream's entries, with values that JSON can hold."""
+    """Return the stream's entries, with values that JSON can represent."""
     return [{name: value.decode("latin-1") for name, value in fields.items()} for fields in decoded(redis_url)]
 
 

@@ -1,4 +1,4 @@
-"""The API of a release runs on the schema of this version, beside the API of this version."""
+"""Tests the API of a release on the schema of this version, beside the API of this version."""
 
 import json
 import urllib.error
@@ -19,7 +19,7 @@ TOKEN = "made-up-for-tests"
 
 
 def ask(api: ManagedProcess, path: str, body: bytes | None = None) -> dict[str, Any]:
-    """The data of the response to GET, or to POST where there is a body."""
+    """Return the data of the response to GET, or to POST if there is a body."""
     url = f"http://127.0.0.1:{api.environment['API_PORT']}{path}"
     request = urllib.request.Request(url, body, {"Authorization": f"Bearer {TOKEN}"})
     try:
@@ -40,7 +40,7 @@ def started(pipeline: WorkerPipeline, api: ManagedProcess) -> ManagedProcess:
 def test_a_released_api_and_this_one_show_the_same(
     release: OldRelease, make_pipeline: Callable[..., WorkerPipeline], tmp_path: Path
 ) -> None:
-    """During an upgrade a reader may reach either API: both show one history, and both mark chats as read."""
+    """During an upgrade, a reader may reach either API. Both show the same history, and both mark chats as read."""
     pipeline = make_pipeline()
     pipeline.feed.append_all(EventGenerator(94).take(200), events_per_batch=10)
     worker = pipeline.create_worker().start()
@@ -53,7 +53,7 @@ def test_a_released_api_and_this_one_show_the_same(
         started(pipeline, ManagedProcess("api", settings | listening[1], tmp_path / "api.log")) as new,
     ):
         chats = [ask(api, "/api/chats?limit=500")["contacts"] for api in (old, new)]
-        for chat in chats[1]:  # 1.0.0 counted what was answered as unread as well
+        for chat in chats[1]:  # 1.0.0 also counted answered messages as unread
             chat["unread_count"] = chat["unmarked_count"]
         chat_fields = ("address", "name", "unread_count", "last_message_at", "phone_number")
         shown = [[{name: chat[name] for name in chat_fields} for chat in page] for page in chats]

@@ -1,4 +1,4 @@
-"""A replay by this version over the database of a release."""
+"""Tests a replay by this version over the database of a release."""
 
 import os
 import shutil
@@ -26,7 +26,10 @@ from tests.support.waiting import wait_until
 def test_a_replay_shows_the_messages_that_the_release_did_not_understand(
     release: OldRelease, make_pipeline: Callable[..., WorkerPipeline], tmp_path: Path
 ) -> None:
-    """The release took messages for noise whose first field is not their content; their bodies are still there."""
+    """The release classified messages as noise if their first field is not their content.
+
+    Their bodies are still stored.
+    """
     pipeline = make_pipeline(empty=True)
     release.migrate(pipeline.database_url)
     bodies = [one["body"].encode() for one in gateway_wire.WIRE]

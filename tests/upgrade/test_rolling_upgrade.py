@@ -1,4 +1,4 @@
-"""Processes of a release and of this version run side by side, on one schema and one queue."""
+"""Tests processes of a release and of this version side by side, on one schema and one queue."""
 
 import os
 import re
@@ -31,7 +31,7 @@ HISTORY: Final = {
     "sessions": "session_id, state, state_at, phone, phone_at",
     "chats": (
         "session_id, address, kind, own_name, name, last_timestamp, last_receive_order, unread,"
-        # Since then, nobody waits in channels.
+        # Since then, channels do not count as waiting.
         " CASE WHEN kind IN ('phone', 'lid', 'group') THEN waiting_since END"
     ),
     "whatsapp_messages": (
@@ -54,7 +54,7 @@ def history(pipeline: WorkerPipeline) -> dict[str, list[tuple[Any, ...]]]:
 
 
 def webhooks(release: OldRelease) -> list[bytes]:
-    """One webhook of every dialect that the release parses as today."""
+    """Return one webhook of every dialect that the release parses in the same way as this version."""
     folder = ROOT / "tests" / "payloads"
     bodies: list[bytes] = []
     for expected in sorted(folder.rglob("*/*.expected.json")):
@@ -66,7 +66,7 @@ def webhooks(release: OldRelease) -> list[bytes]:
 
 
 def entries(bodies: list[bytes]) -> list[dict[bytes, bytes]]:
-    """The bodies as stream entries of one writer."""
+    """Return the bodies as stream entries of one writer."""
     writer = secrets.token_hex(16)
     batches: list[dict[bytes, bytes]] = []
     for number, start in enumerate(range(0, len(bodies), 25), 1):
@@ -80,7 +80,7 @@ def entries(bodies: list[bytes]) -> list[dict[bytes, bytes]]:
 def test_a_released_worker_writes_the_same_history_into_the_new_schema(
     release: OldRelease, make_pipeline: Callable[..., WorkerPipeline], tmp_path: Path
 ) -> None:
-    """Migrations come first: for hours, perhaps, only workers of the release write."""
+    """Migrations run first. After that, only workers of the release may write, possibly for hours."""
     old, new = make_pipeline(), make_pipeline()
     bodies = webhooks(release)
     for entry in entries(bodies):
@@ -102,7 +102,7 @@ def test_a_released_worker_writes_the_same_history_into_the_new_schema(
 def test_an_upgrade_under_traffic_loses_nothing_and_changes_nothing(
     release: OldRelease, make_pipeline: Callable[..., WorkerPipeline], tmp_path: Path
 ) -> None:
-    """docs/upgrading.md: migrate, then replace the processes one by one; nothing has to stop."""
+    """docs/upgrading.md: migrate, then replace the processes one by one, without stopping all of them."""
     pipeline = make_pipeline(empty=True)
     release.migrate(pipeline.database_url)
     story = EventGenerator(91)
@@ -132,7 +132,7 @@ def test_an_upgrade_under_traffic_loses_nothing_and_changes_nothing(
 def test_going_back_to_the_released_worker_works_on_the_new_schema(
     release: OldRelease, make_pipeline: Callable[..., WorkerPipeline], tmp_path: Path
 ) -> None:
-    """A downgrade: the old worker continues on the rows that the new one wrote."""
+    """After a downgrade, the old worker continues on the rows that the new one wrote."""
     pipeline = make_pipeline()
     story = EventGenerator(92)
     pipeline.feed.append_all(story.take(150), events_per_batch=5)
@@ -151,7 +151,7 @@ def test_going_back_to_the_released_worker_works_on_the_new_schema(
 def test_new_processes_wait_for_the_schema_and_name_the_missing_migration(
     make_pipeline: Callable[..., WorkerPipeline], tmp_path: Path
 ) -> None:
-    """A deployment that starts the new code first: nothing is taken from the queue, and the probe gives the reason."""
+    """If a deployment starts the new code first, nothing is taken from the queue, and the probe gives the reason."""
     pipeline = make_pipeline(empty=True)
     *earlier, missing = migrator.available()
     folder = tmp_path / "migrations"
@@ -179,7 +179,7 @@ def test_new_processes_wait_for_the_schema_and_name_the_missing_migration(
 
 
 def run_documented_commands(pipeline: WorkerPipeline) -> str:
-    """The output of the commands of docs/upgrading.md."""
+    """Return the output of the commands of docs/upgrading.md."""
     lines = documentation.tested_commands("docs/upgrading.md", "tests/upgrade/test_rolling_upgrade.py")
     assert "store migrate" in lines
     environment = os.environ | {"DATABASE_URL": pipeline.database_url}
@@ -195,7 +195,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_released_migration_is_never_edited(release: OldRelease) -> None:
-    """A database that applied it would never get the change."""
+    """A database that has already applied it would never get the change."""
     released = contents(release.migrations_folder)
 
     assert contents(migrator.MIGRATIONS_FOLDER).items() >= released.items()

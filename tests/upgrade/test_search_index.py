@@ -1,4 +1,4 @@
-"""The search finds in a released version's database what it finds in a new one."""
+"""Tests that the search finds the same in a released version's database as in a new one."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.support.pipeline import WorkerPipeline
 def test_a_released_search_index_is_rebuilt_by_the_new_worker(
     release: OldRelease, make_pipeline: Callable[..., WorkerPipeline], tmp_path: Path
 ) -> None:
-    """Without a command, while both versions work."""
+    """No command is needed, and both versions run meanwhile."""
     pipeline = make_pipeline(empty=True)
     release.migrate(pipeline.database_url)
     release.create_worker(pipeline, tmp_path).start()

@@ -1,4 +1,4 @@
-"""The benchmark counts correctly, and prints no figure of a run that broke a promise."""
+"""Tests that the benchmark counts correctly, and prints no figure of a run with a lost event or another failure."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ def test_the_parts_of_the_command_are_the_modules_of_parts() -> None:
 
 
 def test_webhooks_are_as_large_as_said_and_no_two_are_alike() -> None:
-    """Equal bodies would be one event, and storing one event fast is no feat."""
+    """Equal bodies would be a single event, so the figure would be meaningless."""
     senders = Senders()
 
     bodies = [senders.body(number) for number in range(20_000)]
@@ -42,7 +42,7 @@ def test_webhooks_are_as_large_as_said_and_no_two_are_alike() -> None:
 
 
 def test_a_stall_counts_for_all_that_would_have_been_asked_meanwhile() -> None:
-    """A client that waits for each answer does not measure how long other requests would have waited."""
+    """A client that waits for each response does not measure how long other requests would have waited."""
     latencies = array("d", [0.001] * 1000 + [0.1])
 
     corrected = load_generator.corrected_latencies(latencies)
@@ -59,7 +59,7 @@ def test_a_ratio_is_between_medians_and_knows_whether_it_is_enough() -> None:
 
 
 def test_a_missed_target_is_said_in_words() -> None:
-    """A figure that is not good enough must not look like one that is."""
+    """A figure that misses its target must be recognisable."""
     row = ResultRow("p50", "ms", Samples.of(16), target=Target("at most", 15), miss_reason="The disk is slow.")
 
     text = report.format_table(ResultTable("freshness", (row,)))
@@ -69,7 +69,7 @@ def test_a_missed_target_is_said_in_words() -> None:
 
 @pytest.fixture
 def refusing() -> Iterator[int]:
-    """A server that answers every second request with 503."""
+    """Return a server that answers every second request with 503."""
     program = """
 import asyncio, itertools
 numbers = itertools.count()
@@ -91,7 +91,7 @@ asyncio.run(main())
 
 @pytest.mark.parametrize("pace", [{"count": 100}, {"rate": 200.0, "seconds": 0.5}])
 def test_a_refusal_is_no_acknowledgement(refusing: int, pace: dict[str, float]) -> None:
-    """A server that refuses fast would be the fastest of all."""
+    """Otherwise, a server that refuses quickly would be the fastest."""
     outcome = LoadSpec(refusing, 4, **pace).run()  # pyright: ignore[reportArgumentType] - one of two ways
 
     assert outcome.sent == 100
@@ -101,7 +101,7 @@ def test_a_refusal_is_no_acknowledgement(refusing: int, pace: dict[str, float]) 
 
 
 def test_events_acknowledged_under_load_are_in_the_stream(servers: EmbeddedServers, tmp_path: Path) -> None:
-    """The generator's count of answers and Redis' count of events are made apart, and must agree."""
+    """The generator counts responses and Redis counts events. The two independent counts must agree."""
     lab = BenchServers(tmp_path, servers.postgres, servers.valkey)
     with lab.redis() as client, lab.start_module("ingest") as ingest:
         outcome = LoadSpec(ingest.port, 16, count=500).run()
@@ -111,7 +111,7 @@ def test_events_acknowledged_under_load_are_in_the_stream(servers: EmbeddedServe
 
 
 def test_a_lost_event_stops_the_figure(database_url: str) -> None:
-    """Speed at the price of one message is no speed."""
+    """The figures of a run that lost a message are not printed."""
     senders = Senders()
     with connections.open(database_url, "test") as connection:
         bodies = tuple(senders.body(number) for number in range(10))
@@ -123,7 +123,7 @@ def test_a_lost_event_stops_the_figure(database_url: str) -> None:
 
 
 def test_the_generator_ends_when_nobody_listens() -> None:
-    """A server that fell over must end a measurement, not hang it."""
+    """A server that crashed must end a measurement and not block it."""
     outcome = asyncio.run(load_generator.run_load(LoadSpec(BenchServers.free_port(), 2, seconds=0.2)))
 
     assert (outcome.acknowledged, outcome.other_statuses) == (0, {"refused": 2})
@@ -131,7 +131,7 @@ def test_the_generator_ends_when_nobody_listens() -> None:
 
 @pytest.mark.long
 def test_a_part_measures_checks_and_prints_a_document(tmp_path: Path) -> None:
-    """A small run of the whole benchmark: servers, processes, load, verification, table."""
+    """Run the whole benchmark at a small size: servers, processes, load, verification and table."""
     printed = subprocess.run(
         [sys.executable, "-m", "dev.bench", "drain", "--quick", "--messages", "300", "--json"],
         cwd=ROOT,

@@ -22,7 +22,7 @@ def test_a_minute_of_faults_at_five_hundred_events_a_second_loses_doubles_and_re
 
 
 def test_the_report_names_each_kind_of_damage() -> None:
-    """The output of a campaign that failed at night must be enough to find the cause."""
+    """The output of a campaign that failed at night must be sufficient to find the cause."""
     verdict = Verdict(
         stored_events=5,
         missing_events=1,
@@ -68,7 +68,7 @@ CLEAN = Verdict(
     ids=str,
 )
 def test_a_campaign_with_a_wrong_database_is_not_clean(verdict: Verdict) -> None:
-    """A machine reads only the exit code: each kind of damage alone must be enough."""
+    """A program reads only the exit code, so each kind of damage alone must change it."""
     assert campaign.CampaignResult(11, 60.0, Counter(), DeliveryLog(), CLEAN, "").is_clean
 
     assert not campaign.CampaignResult(11, 60.0, Counter(), DeliveryLog(), verdict, "").is_clean

@@ -1,4 +1,4 @@
-"""The shim makes exactly the faults that it is told to make; every test of a bad disk depends on it."""
+"""Tests that the shim causes exactly the requested faults, because every test of a bad disk depends on it."""
 
 import select
 import subprocess
@@ -10,13 +10,13 @@ from tests.support.disk_faults import build_shim
 
 
 def run(shim: DiskShim, program: str, *arguments: Path) -> str:
-    """The output of a Python program under the shim."""
+    """Return the output of a Python program under the shim."""
     command = [sys.executable, "-S", "-c", f"import os, sys, time\n{program}", *map(str, arguments)]
     return subprocess.run(command, env=dict(shim.environment), capture_output=True, text=True, check=True).stdout
 
 
 def made_shim(tmp_path: Path) -> tuple[DiskShim, Path, Path]:
-    """A shim, a file on its disk, and a file beside it."""
+    """Return a shim, a file on its disk, and a file outside it."""
     disk = tmp_path / "disk"
     disk.mkdir()
     for path in (disk / "file", tmp_path / "diskette"):
@@ -37,7 +37,7 @@ for path in sys.argv[1:]:
 
 
 def test_a_sync_fails_on_this_disk_only(tmp_path: Path) -> None:
-    """EIO in a log of another folder would be another test."""
+    """EIO in a log of another folder would be a different fault."""
     shim, file, other = made_shim(tmp_path)
     healthy = run(shim, SYNC, file, other).split()
     shim.set(Faults(sync_error_rate=1.0))
@@ -47,7 +47,7 @@ def test_a_sync_fails_on_this_disk_only(tmp_path: Path) -> None:
 
 
 def test_a_share_of_the_syncs_fails(tmp_path: Path) -> None:
-    """A failing disk does not fail always: what came before and after counts."""
+    """A failing disk does not fail always, so the operations before and after count, too."""
     shim, file, _ = made_shim(tmp_path)
     shim.set(Faults(sync_error_rate=0.3))
     answers = run(shim, SYNC.replace("(os.fsync, os.fdatasync)", "[os.fsync] * 1000"), file).split()
@@ -57,7 +57,7 @@ def test_a_share_of_the_syncs_fails(tmp_path: Path) -> None:
 
 
 def test_a_slow_sync_ends_when_the_disk_is_fast_again(tmp_path: Path) -> None:
-    """A campaign undoes its faults while processes wait in them."""
+    """A campaign removes its faults while processes are blocked by them."""
     shim, file, _ = made_shim(tmp_path)
     shim.set(Faults(sync_seconds=3600.0))
     program = "import os, sys\nwith open(sys.argv[1]) as file:\n print('in'); os.fsync(file.fileno()); print('out')"
@@ -73,7 +73,7 @@ def test_a_slow_sync_ends_when_the_disk_is_fast_again(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_takes_only_what_needs_no_room(tmp_path: Path) -> None:
-    """The difference decides what a database can still do on it."""
+    """The difference determines what a database can still do on it."""
     shim, file, other = made_shim(tmp_path)
     shim.set(Faults(is_full=True))
     program = """
@@ -89,7 +89,7 @@ for path, offset, size in ((sys.argv[1], 0, 10), (sys.argv[1], 0, 100_000), (sys
 
 
 def test_the_time_of_day_is_wrong_and_intervals_are_right(tmp_path: Path) -> None:
-    """A clock that is set moves the one and never the other."""
+    """A change of the clock affects the time of day, and never intervals."""
     shim, _, _ = made_shim(tmp_path)
     program = "print(time.time() // 1000, time.monotonic() // 1000)"
     right = [float(number) for number in run(shim, program).split()]

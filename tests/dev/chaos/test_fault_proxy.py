@@ -1,4 +1,4 @@
-"""The fault proxy: if its faults had no effect, a campaign would prove nothing."""
+"""Tests the fault proxy. If its faults had no effect, a campaign would prove nothing."""
 
 import socket
 import threading
@@ -12,7 +12,7 @@ from dev.chaos.faults.fault_proxy import FaultProxy
 
 
 class Echo:
-    """A server that answers each piece with itself, on a Unix socket."""
+    """A server that echoes each piece, on a Unix socket."""
 
     def __init__(self, path: Path) -> None:
         self.heard = b""
@@ -52,7 +52,7 @@ def echo(tmp_path: Path) -> Iterator[Echo]:
 
 @pytest.fixture
 def proxy(echo: Echo, tmp_path: Path) -> Iterator[FaultProxy]:
-    del echo  # it must be there before its proxy
+    del echo  # it must exist before its proxy
     with FaultProxy(tmp_path / "e") as made:
         yield made
 
@@ -71,13 +71,13 @@ def ask(connection: socket.socket, question: bytes) -> bytes:
 def refused(proxy: FaultProxy) -> bool:
     try:
         with connect(proxy) as connection:
-            return not ask(connection, b"hello")  # an end of file is a refusal as good as a reset
+            return not ask(connection, b"hello")  # an end of file counts as a refusal, like a reset
     except ConnectionError:
         return True
 
 
 def test_it_passes_everything_on(proxy: FaultProxy) -> None:
-    """Untouched it must not be a fault by itself."""
+    """Without a configured fault it must change nothing."""
     with connect(proxy) as connection:
         assert ask(connection, b"hello") == b"hello"
 
@@ -95,7 +95,7 @@ def test_a_cut_resets_what_is_connected_and_nothing_after(proxy: FaultProxy) -> 
 
 
 def test_it_refuses_new_connections_while_told_to(proxy: FaultProxy) -> None:
-    """The fault is like a server that does not run."""
+    """The fault is like a server that is not running."""
     proxy.refuse_connections = True
 
     assert refused(proxy)
@@ -119,7 +119,7 @@ def test_a_blackholed_connection_gets_no_response_and_stays_dead(proxy: FaultPro
 
 
 def test_a_dropped_reply_is_one_whose_request_was_heard(proxy: FaultProxy, echo: Echo) -> None:
-    """The case that tells an idempotent client from another: done, and not known to be done."""
+    """The request was executed, but the client does not know it. This distinguishes idempotent clients."""
     proxy.drop_reply_after(b"COMMIT")
     with connect(proxy) as connection:
         assert ask(connection, b"BEGIN") == b"BEGIN"

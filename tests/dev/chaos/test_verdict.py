@@ -1,4 +1,4 @@
-"""The verdict of a campaign: if it found no damage, every other test of this folder would be worthless."""
+"""Tests the verdict of a campaign. If it found no damage, the other tests of this folder would be worthless."""
 
 from typing import LiteralString
 from urllib.parse import urlsplit
@@ -38,7 +38,7 @@ DAMAGES: dict[str, tuple[LiteralString, str]] = {
 
 @pytest.fixture
 def stored(pipeline: WorkerPipeline) -> WorkerPipeline:
-    """A database with a complete history and no running processes."""
+    """Return a database with a complete history and no running processes."""
     pipeline.feed.append_all(event_generator.EventGenerator(7).take(EVENTS))
     worker = pipeline.create_worker().start()
     assert pipeline.wait_until_drained(), pipeline.worker_output
@@ -47,7 +47,7 @@ def stored(pipeline: WorkerPipeline) -> WorkerPipeline:
 
 
 def test_a_worker_stores_the_rows_of_the_reference_model(stored: WorkerPipeline) -> None:
-    """The model shares no line with the parser and the store: both follow the descriptions of SAK alone."""
+    """The model shares no code with the parser and the store. Both follow only the descriptions of SAK."""
     found = stored.judge()
 
     assert found.is_clean, found
@@ -55,7 +55,7 @@ def test_a_worker_stores_the_rows_of_the_reference_model(stored: WorkerPipeline)
 
 
 def test_each_damage_to_the_database_is_seen(stored: WorkerPipeline, servers: EmbeddedServers) -> None:
-    """The checker must be able to fail: each of these is what a lost, doubled or torn write would leave."""
+    """The checker must be able to fail. Each case is what a lost, duplicated or torn write would leave."""
     source = urlsplit(stored.database_url).path.strip("/")
     copy = f"{source}_damaged"
     for damage, (statement, word) in DAMAGES.items():
@@ -70,7 +70,7 @@ def test_each_damage_to_the_database_is_seen(stored: WorkerPipeline, servers: Em
 
 
 def test_events_that_nobody_answered_may_be_there_or_not(stored: WorkerPipeline) -> None:
-    """A sender whose connection was reset does not know; that alone must not count as a loss or a ghost."""
+    """A sender whose connection was reset does not know the outcome, so neither counts as a loss or an extra event."""
     acknowledged, unacknowledged = stored.feed.written_bodies[:-5], stored.feed.written_bodies[-5:]
     never_came = event_generator.EventGenerator(8).take(3)
 
@@ -80,7 +80,7 @@ def test_events_that_nobody_answered_may_be_there_or_not(stored: WorkerPipeline)
 
 
 def test_the_model_reads_a_body_once_however_often_it_came() -> None:
-    """Duplicates change nothing: that is promise 2, and the model's as well."""
+    """Duplicates change nothing, neither in the product (promise 2) nor in the model."""
     bodies = event_generator.EventGenerator(9).take(200)
 
     assert reference_model.fold(bodies) == reference_model.fold([*bodies, *reversed(bodies)])

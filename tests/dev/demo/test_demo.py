@@ -38,7 +38,7 @@ def live(turns: int = 400) -> list[chat_generator.TimedEvent]:
 
 
 def test_the_same_seed_talks_the_same() -> None:
-    """A second start on the same day repeats the past as a reconnect does, so it must be the same bytes."""
+    """A second start on the same day repeats the past as a reconnect does, so the bytes must be identical."""
     assert past() == past()
     assert past() != past("other")
     assert live() == live()
@@ -62,7 +62,7 @@ def test_the_past_fills_a_page_with_all_that_makes_chats_hard() -> None:
 
 
 def test_an_undecryptable_message_comes_again_with_its_content() -> None:
-    """The resend has the same id; it may even come first."""
+    """The resend has the same id, and may even arrive first."""
     events = past()
     empty = [event for event in events if "type" not in event]
     resent = [event for event in events if event["messageId"] == empty[0]["messageId"] and event["text"]]
@@ -72,7 +72,7 @@ def test_an_undecryptable_message_comes_again_with_its_content() -> None:
 
 
 def test_people_write_at_a_human_pace_and_their_gateway_is_not_tidy() -> None:
-    """Duplicates, noise, late ones: what the pipeline is for."""
+    """The events include duplicates, noise and late messages, which the pipeline must handle."""
     turns = live()
     seen = Counter(json.dumps(turn.event) for turn in turns)
     steps = [later.event["timestamp"] - turn.event["timestamp"] for turn, later in pairwise(turns)]
@@ -85,7 +85,7 @@ def test_people_write_at_a_human_pace_and_their_gateway_is_not_tidy() -> None:
 
 
 def test_the_private_identity_shows_its_phone_once_and_for_all() -> None:
-    """The two chats are one from then on."""
+    """From then on, the two chats are one."""
     senders = [
         turn.event["from"]
         for turn in live()
@@ -93,13 +93,13 @@ def test_the_private_identity_shows_its_phone_once_and_for_all() -> None:
     ]
     known = senders.index(f"{personas.LID_PHONE}@s.whatsapp.net")
 
-    # One line that was said before may be repeated just after.
+    # An earlier line may be repeated immediately afterwards.
     assert personas.PRIVATE_LID in senders[:known]
     assert personas.PRIVATE_LID not in senders[known + 8 :]
 
 
 def test_every_event_has_the_form_of_those_that_were_captured() -> None:
-    """The demo would otherwise show something that the real one never sends."""
+    """Otherwise, the demo would show events that the real gateway never sends."""
     captured = [json.loads(json.loads(line)["body"]) for line in WIRE.read_text(encoding="utf-8").splitlines()]
     forms = {(_server(event), tuple(key for key in event if key != "pushName")) for event in captured}
     events = [*past(), *(turn.event for turn in live())]
@@ -112,7 +112,7 @@ def _server(event: dict[str, Any]) -> str:
 
 
 def test_only_made_up_numbers_occur() -> None:
-    """Samples get copied, and messages to real numbers get sent."""
+    """Samples are copied, and messages to real numbers would be delivered."""
     numbers = re.findall(r"\b\d{12,13}\b", json.dumps([*past(), *(turn.event for turn in live())]))
 
     assert numbers
@@ -126,7 +126,7 @@ def test_only_made_up_numbers_occur() -> None:
 def test_a_missing_setting_of_the_demo_is_named(
     environ: dict[str, str], named: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A sentence instead of a traceback."""
+    """The error is a sentence instead of a traceback."""
     assert main(environ) == 2
     assert named in capsys.readouterr().err
 
@@ -140,7 +140,7 @@ class Ingest:
         self.port = self.listener.getsockname()[1]
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """Takes one webhook after another, checks its signature, and answers it."""
+        """Receive webhooks one by one, check their signatures, and answer them."""
         self.listener.listen()
         self.listener.settimeout(30)
         while True:
@@ -166,7 +166,7 @@ def ingest() -> Iterator[Ingest]:
 
 
 def test_the_demo_waits_for_ingest_talks_answers_and_stops_at_once(ingest: Ingest) -> None:
-    """The whole of `python -m dev.demo`, as `./run --demo` starts and ends it."""
+    """Run the whole `python -m dev.demo`, as `./run --demo` starts and ends it."""
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]
     environ = os.environ | {

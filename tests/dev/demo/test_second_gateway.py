@@ -1,4 +1,4 @@
-"""The demo's second gateway tells what the first one tells, in WAHA's words, and loses the same messages each time."""
+"""Tests that the demo's second gateway sends the same events in WAHA's format, and always loses the same messages."""
 
 import time
 from threading import Thread

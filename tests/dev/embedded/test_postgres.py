@@ -33,7 +33,7 @@ def keep(postgres: EmbeddedPostgres, number: int) -> None:
 
 
 def test_committed_data_survives_a_kill_and_a_stop(folder: Path) -> None:
-    """Data kept between runs is what makes it more than a demonstration."""
+    """The data must be kept between runs."""
     with EmbeddedPostgres(folder / "home") as postgres:
         keep(postgres, 1)
         postgres.kill()
@@ -47,7 +47,7 @@ def test_committed_data_survives_a_kill_and_a_stop(folder: Path) -> None:
 
 
 def test_a_killed_server_comes_back_while_others_are_still_connected(folder: Path) -> None:
-    """Its backends hold the shared memory for a moment longer, and PostgreSQL refuses to start until then."""
+    """Its backends hold the shared memory a little longer, and until then PostgreSQL refuses to start."""
     with EmbeddedPostgres(folder / "home") as postgres:
         keep(postgres, 1)
         held = psycopg.connect(postgres.url)
@@ -69,7 +69,7 @@ def test_a_server_that_is_killed_while_it_is_frozen_comes_back(folder: Path) -> 
 
 
 def test_a_killed_server_that_nobody_reaped_is_replaced(folder: Path) -> None:
-    """In a container without an init process it keeps its number for ever, and PostgreSQL takes it for alive."""
+    """In a container without an init process, its process id stays in use, and PostgreSQL considers it alive."""
     program = (
         "import pathlib, sys; from dev.embedded.postgres import EmbeddedPostgres; "
         "server = EmbeddedPostgres(pathlib.Path(sys.argv[1]), ephemeral=True); server.start(); server.lock.release(); "
@@ -83,7 +83,7 @@ def test_a_killed_server_that_nobody_reaped_is_replaced(folder: Path) -> None:
 
         with EmbeddedPostgres(folder / "home", ephemeral=True) as postgres:
             keep(postgres, 1)
-            os.kill(killed, 0)  # its number is still taken
+            os.kill(killed, 0)  # its process id is still in use
 
             assert numbers(postgres) == [1]
         owner.kill()
@@ -101,7 +101,7 @@ def test_letters_beyond_ascii_are_letters(folder: Path) -> None:
 
 
 def test_the_server_is_never_root(folder: Path) -> None:
-    """PostgreSQL refuses to be, and COPY … TO PROGRAM would be root's."""
+    """PostgreSQL refuses to run as root, and COPY … TO PROGRAM would have root's permissions."""
     with EmbeddedPostgres(folder / "home") as postgres:
         assert Path(f"/proc/{postgres.pid}").stat().st_uid != 0
 
@@ -112,7 +112,7 @@ def test_a_second_server_on_the_same_home_is_refused(folder: Path) -> None:
 
 
 def test_an_orphan_is_ended_and_its_data_taken_over(folder: Path) -> None:
-    """Where the system has no death signal, a killed supervisor leaves the server behind."""
+    """If the system has no death signal, a killed supervisor leaves the server behind."""
     orphaned = EmbeddedPostgres(folder / "home")
     orphaned.start()
     keep(orphaned, 1)
@@ -136,7 +136,7 @@ def test_settings_reach_the_server(folder: Path) -> None:
 
 
 def test_a_home_with_a_long_name_still_gets_a_socket(folder: Path) -> None:
-    """A socket's address holds about a hundred bytes, and a checkout may lie deep."""
+    """The path of a socket is limited to about a hundred bytes, and a checkout may have a longer one."""
     long = folder / ("deep" * 20) / ("deeper" * 20)
     with EmbeddedPostgres(long, ephemeral=True) as postgres, psycopg.connect(postgres.url) as connection:
         assert connection.execute("SELECT current_database()").fetchone() == ("history",)
@@ -145,7 +145,7 @@ def test_a_home_with_a_long_name_still_gets_a_socket(folder: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has folders that the server's user cannot reach")
 def test_root_may_keep_its_data_where_the_server_cannot_go(folder: Path) -> None:
-    """A checkout below /root is the usual one in a container: the home moves, and a link tells where."""
+    """In a container, the checkout is usually below /root. The data moves elsewhere, and a link refers to it."""
     closed = folder / "closed"
     closed.mkdir(mode=0o700)
     postgres = EmbeddedPostgres(closed / "home", ephemeral=True)
@@ -162,13 +162,13 @@ def test_root_may_keep_its_data_where_the_server_cannot_go(folder: Path) -> None
 
 
 def test_a_server_that_cannot_start_says_why(folder: Path) -> None:
-    """`did not start` alone sends people to read logs that they do not know of."""
+    """With `did not start` alone, people would need to find the logs."""
     with pytest.raises(StartError, match="unrecognized configuration parameter"):
         EmbeddedPostgres(folder / "home", ephemeral=True, settings={"no_such_setting": "1"}).start()
 
 
 def test_the_server_ends_with_its_parent(folder: Path) -> None:
-    """Also as another user, because changing the user clears the death signal."""
+    """This includes a server of another user, because changing the user clears the death signal."""
     program = (
         "import pathlib, sys, time; from dev.embedded.postgres import EmbeddedPostgres; "
         "server = EmbeddedPostgres(pathlib.Path(sys.argv[1]), ephemeral=True); server.start(); "

@@ -24,7 +24,7 @@ def ask(valkey: EmbeddedValkey, *command: str) -> object:
 
 
 def test_confirmed_data_survives_a_kill(folder: Path) -> None:
-    """An acknowledged webhook may exist nowhere else."""
+    """An acknowledged webhook may exist only here."""
     with EmbeddedValkey(folder / "home") as valkey:
         ask(valkey, "SET", "kept", "1")
         valkey.kill()
@@ -34,7 +34,7 @@ def test_confirmed_data_survives_a_kill(folder: Path) -> None:
 
 
 def test_it_never_evicts_and_writes_through(folder: Path) -> None:
-    """Eviction would drop acknowledged events in silence, and so would a power cut without fsync."""
+    """Eviction would drop acknowledged events silently, and so would a power failure without fsync."""
     with EmbeddedValkey(folder / "home") as valkey:
         found = {name: ask(valkey, "CONFIG", "GET", name) for name in ("maxmemory-policy", "appendonly", "appendfsync")}
 
@@ -46,19 +46,19 @@ def test_it_never_evicts_and_writes_through(folder: Path) -> None:
 
 
 def test_settings_outrank_ours(folder: Path) -> None:
-    """A test of full memory must not have to fill half a gigabyte."""
+    """A test of full memory must not need to fill half a gigabyte."""
     with EmbeddedValkey(folder / "home", settings={"maxmemory": "3mb"}) as valkey:
         assert ask(valkey, "CONFIG", "GET", "maxmemory") == {b"maxmemory": b"3145728"}
 
 
 def test_a_second_server_on_the_same_home_is_refused(folder: Path) -> None:
-    """Two of them on one append-only file destroy it, and Valkey itself does not look."""
+    """Two servers would destroy the append-only file, and Valkey itself does not check."""
     with EmbeddedValkey(folder / "home"), pytest.raises(StartError, match=f"in use by process {os.getpid()}"):
         EmbeddedValkey(folder / "home").start()
 
 
 def test_an_orphan_is_ended_and_its_data_taken_over(folder: Path) -> None:
-    """Where the system has no death signal, a killed supervisor leaves the server behind."""
+    """If the system has no death signal, a killed supervisor leaves the server behind."""
     orphaned = EmbeddedValkey(folder / "home")
     orphaned.start()
     ask(orphaned, "SET", "kept", "1")

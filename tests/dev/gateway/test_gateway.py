@@ -1,4 +1,4 @@
-"""The pretend gateway against the description of the real one: whoever tests with it, trusts it."""
+"""Tests the pretend gateway against the description of the real one, because other tests rely on it."""
 
 import hashlib
 import hmac
@@ -41,7 +41,7 @@ def gateway() -> Iterator[PretendGateway]:
 
 
 class Caller:
-    """Calls the gateway as its owner."""
+    """A client that calls the gateway as its owner."""
 
     def __init__(self, gateway: PretendGateway) -> None:
         account = gateway.account
@@ -69,7 +69,7 @@ def call(gateway: PretendGateway) -> Caller:
 
 
 def test_registering_gives_a_secret_once_and_the_same_one_again(call: Caller) -> None:
-    """201 with 64 hexadecimal digits, then 200 with the same, then a list without any."""
+    """The response is 201 with 64 hexadecimal digits, then 200 with the same secret. The list contains no secrets."""
     answers = [
         call("POST", "/webhooks", call.token, json=call.registration | {"url": "http://127.0.0.1:9/"}) for _ in range(2)
     ]
@@ -94,7 +94,7 @@ def test_registering_gives_a_secret_once_and_the_same_one_again(call: Caller) ->
 def test_a_bad_registration_is_refused_as_sak_refuses_it(
     changed: dict[str, object], status: int, code: str, call: Caller
 ) -> None:
-    """The envelope of every error: `{success: false, error: {code, message}}`."""
+    """Every error has the format `{success: false, error: {code, message}}`."""
     body = call.registration | {"url": "http://127.0.0.1:9/"} | changed
     answer = call("POST", "/webhooks", call.token, json=body)
 
@@ -117,7 +117,7 @@ def test_a_bad_registration_is_refused_as_sak_refuses_it(
 def test_a_stranger_is_refused_as_sak_refuses_him(
     path: str, headers: dict[str, str], status: int, code: str, call: Caller
 ) -> None:
-    """A client that forgets a header must notice it here."""
+    """A client that forgets a header must fail here, too."""
     answer = call("GET", path, headers)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
@@ -136,7 +136,7 @@ def test_headers_and_signatures_are_those_of_the_captured_webhooks() -> None:
 
 
 def test_a_ping_is_really_posted_and_its_answer_told(call: Caller, receiver: WebhookReceiver) -> None:
-    """`python -m api sak test` proves the whole path with it."""
+    """`python -m api sak test` uses it to check the whole path."""
     registered = call.register(receiver.url)
     data = call("POST", "/webhooks/test", call.key, json={"message": "are you there?"}).json()["data"]
     headers, body = receiver.events.get(timeout=TIMEOUT)
@@ -150,7 +150,7 @@ def test_a_ping_is_really_posted_and_its_answer_told(call: Caller, receiver: Web
 
 
 def test_sending_says_success_of_all_that_was_not_refused(call: Caller) -> None:
-    """The trap for clients: `failed` is a 200 with `success: true` and no id."""
+    """Clients must handle that `failed` is a 200 with `success: true` and no id."""
     sent, failed = call.send().json(), call.send(to="12").json()
     call.switch(connected=False)
     queued = call.send().json()
@@ -163,7 +163,7 @@ def test_sending_says_success_of_all_that_was_not_refused(call: Caller) -> None:
 
 
 def test_history_never_hears_what_became_of_a_queued_message(call: Caller) -> None:
-    """Which is why nobody may pair the two by machine unless only one fits."""
+    """Therefore the two may be paired automatically only if exactly one matches."""
     call.switch(connected=False)
     queued = call.send().json()["data"]["messageId"]
     flushed = requests.post(f"{call.gateway.root_url}/_pretend/flush", timeout=TIMEOUT).json()["data"]
@@ -175,7 +175,7 @@ def test_history_never_hears_what_became_of_a_queued_message(call: Caller) -> No
 
 
 def test_nothing_is_reported_of_what_was_sent_unless_it_is_switched_on(call: Caller, receiver: WebhookReceiver) -> None:
-    """The real one never reports; one day it may, and then in the guide's shape."""
+    """The real gateway does not report sent messages. If it does one day, it may use the guide's format."""
     call.registration["events"] = ["message.sent", "status.change"]
     call.register(receiver.url)
     call.send(text="unreported")
@@ -191,7 +191,7 @@ def test_nothing_is_reported_of_what_was_sent_unless_it_is_switched_on(call: Cal
 
 
 def test_the_rate_limit_counts_everything_and_says_when_it_ends(call: Caller) -> None:
-    """A poller that is not frugal must meet it in a test, not in production."""
+    """A poller that sends too many requests must fail in a test, not in production."""
     call.switch(per_minute=2)
     answers = [call("GET", "/webhooks", call.token) for _ in range(3)]
 
@@ -202,7 +202,7 @@ def test_the_rate_limit_counts_everything_and_says_when_it_ends(call: Caller) ->
 
 
 def test_misbehaviour_is_told_over_http_and_used_up(call: Caller) -> None:
-    """Tests of the whole system tell it from another process."""
+    """Tests of the whole system configure it from another process."""
     control = f"{call.gateway.root_url}/_pretend/behaviour"
     wish = {"kind": "answer", "call": "POST /messages/send", "status": 503, "times": 2}
     assert requests.post(control, json=wish, timeout=TIMEOUT).ok

@@ -1,4 +1,4 @@
-"""The generated history on which the api is measured."""
+"""Tests the generated history on which the api is measured."""
 
 import hashlib
 from typing import Any, cast
@@ -30,7 +30,7 @@ MARKS = """
 
 
 def test_generated_counts_equal_those_that_the_store_computes(database_url: str) -> None:
-    """Figures measured on a history that cannot be would say nothing."""
+    """Figures measured on an impossible history would be meaningless."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         indexes = connection.execute("SELECT indexdef FROM pg_indexes ORDER BY 1").fetchall()
     generate.generate(database_url, SIZE, CHATS)
@@ -74,7 +74,7 @@ def test_a_generated_chat_is_what_the_worker_would_have_written_of_its_events(da
 
 
 def _events_behind(connection: connections.Connection, chat_id: int, address: str, session_id: str) -> list[Event]:
-    """The events that the rows of a chat would be folded from."""
+    """Return the events from which the rows of a chat would be created."""
     found = connection.execute(
         """
         SELECT id, message_id, direction, timestamp, message_type, raw_type, content_state, message_text, caption,
@@ -113,7 +113,7 @@ def _events_behind(connection: connections.Connection, chat_id: int, address: st
 
 
 def test_an_interrupted_generator_goes_on(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten million take minutes, and a laptop sleeps."""
+    """Ten million messages take minutes, and a laptop may go to sleep."""
     monkeypatch.setattr(generate, "BATCH_MESSAGES", 1_000)
     with psycopg.connect(database_url, autocommit=True) as connection:
         plan = steps.start_or_resume(connection, SIZE, CHATS)
@@ -130,7 +130,7 @@ def test_an_interrupted_generator_goes_on(database_url: str, monkeypatch: pytest
 
 
 def test_a_history_is_never_mixed_with_a_made_up_one(database_url: str) -> None:
-    """DATABASE_URL may name the real one."""
+    """DATABASE_URL may refer to the real history."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("INSERT INTO chats (session_id, address, kind) VALUES ('s', '919811000001', 'phone')")
 

@@ -11,7 +11,7 @@ from dev.release import audit
 
 
 class Database(HTTPServer):
-    """Speaks as OSV does, and knows one vulnerability of one package."""
+    """A replacement for OSV that knows one vulnerability of one package."""
 
     asked: list[dict[str, Any]]
     against: str | None = None
@@ -33,7 +33,7 @@ class Answers(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's signature
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def database() -> Iterator[Database]:
 
 
 def test_every_locked_version_is_asked_about(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
-    """What is not asked about is not audited: the lock files are the list."""
+    """A version that is not in the request is not audited. The lock files define the list."""
     assert audit.main(["--database", f"http://127.0.0.1:{database.server_port}/"]) == audit.CLEAN
 
     asked = {query["package"]["name"]: query["version"] for query in database.asked}
@@ -55,7 +55,7 @@ def test_every_locked_version_is_asked_about(database: Database, capsys: pytest.
 
 
 def test_a_known_vulnerability_fails_the_build(database: Database, capsys: pytest.CaptureFixture[str]) -> None:
-    """The id is what a maintainer looks up."""
+    """A maintainer needs the id to look it up."""
     database.against = "redis"
 
     assert audit.main(["--database", f"http://127.0.0.1:{database.server_port}/"]) == audit.VULNERABLE
@@ -63,6 +63,6 @@ def test_a_known_vulnerability_fails_the_build(database: Database, capsys: pytes
 
 
 def test_without_the_database_the_build_goes_on_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    """A build on a plane must work, and must not look audited."""
+    """A build without a network must succeed, and must not look audited."""
     assert audit.main(["--database", "http://127.0.0.1:1/"]) == audit.CLEAN
     assert "NOT AUDITED" in capsys.readouterr().out

@@ -8,11 +8,11 @@ from dev.release import queue_data, releases
 from ingest.spool.spool_file import SpoolFile
 
 REWRITTEN = "0" * 40
-"""A hash that the history does not have."""
+"""A hash that does not exist in the history."""
 
 
 def commit(repository: Path, *, version: str, migrations: list[str]) -> str:
-    """The hash of a commit with this version and these migrations."""
+    """Create a commit with this version and these migrations, and return its hash."""
     folder = repository / "store" / "migrations"
     folder.mkdir(parents=True, exist_ok=True)
     (repository / "pyproject.toml").write_text(f'[project]\nname = "x"\nversion = "{version}"\n')
@@ -46,7 +46,7 @@ def test_a_release_is_found_by_its_commit(repository: Path) -> None:
 
 
 def test_a_release_is_found_by_content_where_the_history_was_rewritten(repository: Path) -> None:
-    """The oldest commit with the version and the migrations, however the two came together."""
+    """It is the oldest commit that contains the version and the migrations, in whichever order they were added."""
     commit(repository, version="1.0.0", migrations=[])
     released = commit(repository, version="1.0.0", migrations=["0002_last.sql"])
     commit(repository, version="1.1.0", migrations=["0003_next.sql"])

@@ -1,4 +1,4 @@
-"""The bill of materials and the licences of the image."""
+"""Tests the bill of materials and the licences of the image."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from dev.release import audit, sbom
 
 
 def test_the_bill_names_every_package_of_the_image_with_its_hashes() -> None:
-    """It is what somebody compares a report of a vulnerability with."""
+    """It is compared with reports of vulnerabilities."""
     bill = sbom.bill_of_materials(ROOT)
 
     locked = audit.locked_versions(ROOT / sbom.LOCK_FILE)
@@ -25,12 +25,12 @@ def test_the_bill_names_every_package_of_the_image_with_its_hashes() -> None:
 
 
 def test_the_page_of_licences_is_that_of_the_lock_file() -> None:
-    """`python -m dev.release.sbom --licences` makes it."""
+    """`python -m dev.release.sbom --licences` creates it."""
     assert sbom.licence_list(ROOT) in (ROOT / "docs" / "licences.md").read_text()
 
 
 def test_every_bill_has_the_form_of_cyclonedx() -> None:
-    """Programs that read it refuse a field that https://cyclonedx.org/docs/1.6/json/ does not know."""
+    """Programs refuse fields that https://cyclonedx.org/docs/1.6/json/ does not define."""
     released = [json.loads(path.read_text()) for path in sorted(sbom.BILLS_FOLDER.glob("*.cdx.json"))]
     for bill in [sbom.bill_of_materials(ROOT), *released]:
         assert set(bill) == {

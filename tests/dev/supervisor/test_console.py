@@ -1,4 +1,4 @@
-"""What `./run` prints, on a terminal and elsewhere."""
+"""Tests the output of `./run`, on a terminal and elsewhere."""
 
 import os
 import pty
@@ -35,7 +35,7 @@ def on_terminal(log: Path, columns: int, **environ: str) -> list[str]:
 
 
 def test_on_a_terminal_the_link_is_in_a_box_and_programs_write_to_a_file(tmp_path: Path) -> None:
-    """What scrolls by takes the link with it."""
+    """Otherwise, their output would scroll the link out of view."""
     log = tmp_path / "demo.log"
     coloured, plain = on_terminal(log, 300, NO_COLOR=""), on_terminal(log, 300, NO_COLOR="1")
 

@@ -6,7 +6,7 @@ from dev.supervisor.process import ProcessSpec, SupervisedProcess
 
 
 def words_of(module: str, count: int) -> list[str]:
-    """The first lines that a program and its supervisor log."""
+    """Return the first lines that a program and its supervisor log."""
     logged: list[str] = []
 
     async def watch() -> None:
@@ -27,15 +27,15 @@ def words_of(module: str, count: int) -> list[str]:
 
 
 def test_a_program_is_started_again_whatever_its_exit_code_and_ever_more_slowly() -> None:
-    """RQ's worker quits with code 0 when Redis fails it; and what fails at once must not burn a core."""
-    # A module that has nothing to do ends at once, and well.
+    """RQ's worker exits with code 0 if Redis fails, and a program that fails immediately must not occupy a core."""
+    # A module without a main part ends at once, with code 0.
     logged = words_of("dev.errors", 3)
 
     assert logged[:3] == [f"ended with exit code 0; restarting in {pause:g} s" for pause in (0.1, 0.2, 0.4)]
 
 
 def test_the_output_of_a_program_is_passed_on_line_by_line() -> None:
-    """Its reasons must reach the terminal, the last one above all, even without an end of line."""
+    """The reasons of a failure must be visible on the terminal, including a last line without an end of line."""
     logged = words_of("this", 21)
 
     assert logged[0] == "The Zen of Python, by Tim Peters"
@@ -43,7 +43,7 @@ def test_the_output_of_a_program_is_passed_on_line_by_line() -> None:
 
 
 def test_an_orphan_is_only_ended_when_it_is_still_the_same_program() -> None:
-    """Process ids are used again: the number in an old file may now be somebody's editor."""
+    """Process ids are reused, so the number in an old file may belong to another program."""
     child_process.stop_orphan(os.getpid(), "a program that this is not")
 
     assert os.getpid()

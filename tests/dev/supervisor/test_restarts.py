@@ -1,4 +1,4 @@
-"""The supervisor of a running system whose processes and servers are killed; all tests have the same one."""
+"""Tests the supervisor of a running system in which processes and servers are killed. All tests share the system."""
 
 import os
 import re
@@ -28,7 +28,7 @@ def shared_stack() -> Iterator[LocalStack]:
 
 @pytest.fixture
 def running_stack(shared_stack: LocalStack) -> LocalStack:
-    """Ready again, whatever other tests have killed."""
+    """Return the stack when it is ready again after other tests have killed parts of it."""
     assert child_process.wait_until(lambda: is_ready(shared_stack), 30), shared_stack.output
     return shared_stack
 
@@ -46,7 +46,7 @@ def is_ready(stack: LocalStack) -> bool:
 
 @pytest.mark.parametrize("name", OURS)
 def test_a_killed_process_is_started_again_and_said_so(running_stack: LocalStack, name: str) -> None:
-    """A worker that stays dead fills the queue, an api that stays dead blanks every dashboard."""
+    """A dead worker fills the queue, and a dead api makes every dashboard empty."""
     before = running_stack.pid_of(name)
     message = "was killed by SIGKILL; restarting"
     earlier = running_stack.output.count(message)
@@ -59,7 +59,7 @@ def test_a_killed_process_is_started_again_and_said_so(running_stack: LocalStack
 
 @pytest.mark.parametrize("name", SERVERS)
 def test_a_killed_server_is_started_again_on_its_data(running_stack: LocalStack, name: str) -> None:
-    """Without it the processes would wait for ever for a server that nobody starts."""
+    """Otherwise, the processes would wait for ever for a server that nothing starts."""
     before = running_stack.pid_of(name)
     earlier = running_stack.output.count("restarted")
 
@@ -70,16 +70,16 @@ def test_a_killed_server_is_started_again_on_its_data(running_stack: LocalStack,
 
 
 def test_a_request_that_comes_while_ingest_is_dead_is_delayed_and_not_refused(running_stack: LocalStack) -> None:
-    """The gateway never repeats a webhook: a refused connection is a lost message."""
+    """The gateway never repeats a webhook, so a refused connection is a lost message."""
     os.kill(running_stack.pid_of("ingest"), signal.SIGKILL)
 
     answer = requests.post(running_stack.webhook_url, data=b"{}", timeout=20)
 
-    assert answer.status_code == 401  # nobody signed it, and that is an answer of ours
+    assert answer.status_code == 401  # it is not signed, and ingest itself has answered
 
 
 def test_a_second_start_on_the_same_data_is_refused(running_stack: LocalStack) -> None:
-    """Two PostgreSQLs, or two Valkeys, on one folder destroy it."""
+    """Two PostgreSQL or Valkey servers would destroy a shared folder."""
     second = LocalStack(running_stack.data_dir)
     second.launch()
 

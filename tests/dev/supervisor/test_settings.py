@@ -9,7 +9,7 @@ from telemetry.errors import SettingsError
 
 
 def test_a_variable_that_is_empty_counts_as_not_set() -> None:
-    """Hosting services and compose files set variables to nothing to unset them."""
+    """Hosting services and compose files set variables to an empty value to unset them."""
     names = ["DATA_DIR", "HOST", "INGEST_PORT", "API_PORT", "WORKER_PORT", "WORKERS", "DATABASE_URL", "REDIS_URL"]
     empty = dict.fromkeys(names, "")
 
@@ -39,7 +39,7 @@ def test_a_url_that_is_none_is_one_sentence_before_anything_starts(environ: dict
 
 
 def test_passwords_are_not_part_of_how_settings_look() -> None:
-    """Settings end up in logs and tracebacks."""
+    """Settings appear in logs and tracebacks."""
     settings = SupervisorSettings.from_environ(
         dict.fromkeys(("WEBHOOK_SECRETS", "API_TOKEN"), "hidden")
         | {"DATABASE_URL": "postgresql://app:hidden@db/history", "REDIS_URL": "redis://:hidden@redis"}
@@ -49,7 +49,7 @@ def test_passwords_are_not_part_of_how_settings_look() -> None:
 
 
 def test_a_secret_is_made_once_and_then_kept(tmp_path: Path) -> None:
-    """The gateway signs with the secret that it was told: a new one would turn every webhook away."""
+    """The gateway signs with the first secret. With a new one, every webhook would be refused."""
     first = secret_files.read_or_create(tmp_path / "secret")
 
     assert secret_files.read_or_create(tmp_path / "secret") == first
@@ -58,7 +58,7 @@ def test_a_secret_is_made_once_and_then_kept(tmp_path: Path) -> None:
 
 
 def test_an_empty_secret_is_refused(tmp_path: Path) -> None:
-    """A disk that was full leaves an empty file, and an empty secret would let everybody in."""
+    """A full disk can leave an empty file, and an empty secret would accept every webhook."""
     (tmp_path / "secret").touch()
 
     with pytest.raises(StartError, match="is empty"):
@@ -79,6 +79,6 @@ def test_an_address_is_shown_as_a_browser_takes_it(host: str, url: str) -> None:
 
 
 def test_a_host_that_is_not_ours_is_told() -> None:
-    """192.0.2.0/24 is reserved for documentation: no machine has it."""
+    """192.0.2.0/24 is reserved for documentation, so no machine has such an address."""
     with pytest.raises(StartError, match=r"Cannot listen on 192\.0\.2\.1 port 0"):
         listeners.open_listener("192.0.2.1", 0, "API_PORT")

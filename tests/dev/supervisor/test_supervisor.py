@@ -1,4 +1,4 @@
-"""The supervisor with the real processes that `./run` starts, killed and stopped in every usual way."""
+"""Tests the supervisor with the real processes of `./run`, killed and stopped in every usual way."""
 
 import http.client
 import os
@@ -26,7 +26,7 @@ SERVERS = ("postgres", "valkey-server")
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A place that PostgreSQL can reach even when the tests run as root."""
+    """Return a folder that PostgreSQL can access even if the tests run as root."""
     path = data_folder.create_temporary()
     yield path
     shutil.rmtree(path)
@@ -34,7 +34,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture
 def stack(folder: Path) -> Iterator[LocalStack]:
-    """For tests that stop it."""
+    """Return a stack for tests that stop it."""
     with LocalStack(folder / "data") as started:
         yield started
 
@@ -44,7 +44,7 @@ def url_of(url: str, path: str) -> str:
 
 
 def test_ready_is_said_once_everything_answers(stack: LocalStack) -> None:
-    """Scripts and people go on when they see the line: whatever is not up by then looks broken to them."""
+    """Scripts and people continue when they see this line, so everything must be ready by then."""
     for url in (stack.webhook_url, stack.api_url):
         assert requests.get(url_of(url, "/readyz"), timeout=5).status_code == 200
     bearer = {"Authorization": f"Bearer {stack.token}"}
@@ -58,7 +58,7 @@ def test_ready_is_said_once_everything_answers(stack: LocalStack) -> None:
     [signal.SIGINT, *(pytest.param(number, marks=pytest.mark.long) for number in (signal.SIGTERM, signal.SIGHUP))],
 )
 def test_a_signal_stops_everything_in_order(folder: Path, number: signal.Signals) -> None:
-    """Processes left behind would hold ports, locks and memory, and the next start would fail."""
+    """Remaining processes would hold ports, locks and memory, and the next start would fail."""
     stack = LocalStack(folder / "data")
     stack.start()
     assert len(stack.pids_using_data_dir()) >= len(OURS + SERVERS) + 1
@@ -72,7 +72,7 @@ def test_a_signal_stops_everything_in_order(folder: Path, number: signal.Signals
 
 @pytest.mark.long
 def test_nothing_survives_a_killed_supervisor(folder: Path) -> None:
-    """Nobody can stop in order what lost its supervisor to -9: it has to end by itself."""
+    """After kill -9 of the supervisor, nothing can stop the processes, so they must end by themselves."""
     stack = LocalStack(folder / "data")
     stack.start()
 
@@ -85,7 +85,7 @@ def test_nothing_survives_a_killed_supervisor(folder: Path) -> None:
 
 
 def test_a_signal_during_the_start_leaves_nothing(folder: Path) -> None:
-    """Ctrl-C is most likely while one waits."""
+    """Users press Ctrl-C most often while they wait."""
     stack = LocalStack(folder / "data")
     stack.launch()
     stack.wait_for_output("postgres | starting")
@@ -95,7 +95,7 @@ def test_a_signal_during_the_start_leaves_nothing(folder: Path) -> None:
 
 
 def test_a_start_after_a_killed_supervisor_finds_secrets_and_data(folder: Path) -> None:
-    """The secret that the gateway has and all acknowledged events must survive every kind of end."""
+    """The secret that the gateway uses and all acknowledged events must survive every kind of end."""
     stack = LocalStack(folder / "data")
     stack.start()
     token = stack.token
@@ -106,13 +106,13 @@ def test_a_start_after_a_killed_supervisor_finds_secrets_and_data(folder: Path) 
 
     with stack:
         assert stack.token == token
-        assert "migrated" not in stack.output  # the database is the one that was there
+        assert "migrated" not in stack.output  # the existing database is used
         assert [path.read_text() for path in secrets] == contents
         assert {stat.S_IMODE(path.stat().st_mode) for path in secrets} == {0o600}
 
 
 def test_a_port_in_use_is_told_with_the_variable_that_changes_it(folder: Path) -> None:
-    """It is the first thing that goes wrong on a developer's machine."""
+    """This is the most common failure on a developer's machine."""
     with listeners.open_listener("127.0.0.1", 0, "-") as taken:
         port = str(listeners.port_of(taken))
         stack = LocalStack(folder / "data", {"API_PORT": port})
@@ -124,7 +124,7 @@ def test_a_port_in_use_is_told_with_the_variable_that_changes_it(folder: Path) -
 
 
 def test_a_data_folder_that_cannot_be_is_told(folder: Path) -> None:
-    """Somebody else's folder, or a file with that name: a traceback would not say which variable it is about."""
+    """It may be a folder of another user, or a file. A traceback would not name the variable."""
     (folder / "file").touch()
     stack = LocalStack(folder / "file")
     stack.launch()
@@ -135,7 +135,7 @@ def test_a_data_folder_that_cannot_be_is_told(folder: Path) -> None:
 
 @pytest.mark.long
 def test_given_servers_are_used_instead_of_embedded_ones(folder: Path, database_url: str, redis_url: str) -> None:
-    """A deployment has its own, and a laptop's copy beside them would quietly keep half of the history."""
+    """A deployment has its own servers. An additional embedded one would silently store half of the history."""
     with LocalStack(folder / "data", {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "WORKERS": "2"}) as stack:
         assert (stack.data_dir / "database-url").read_text().strip() == database_url
         assert not (stack.data_dir / "postgres").exists()
@@ -146,7 +146,7 @@ def test_given_servers_are_used_instead_of_embedded_ones(folder: Path, database_
 
 @pytest.mark.long
 def test_it_goes_on_when_nobody_reads_what_it_says(folder: Path) -> None:
-    """`./run | grep -m1 ready` is how a script waits, and the pipe is gone then."""
+    """Scripts wait with `./run | grep -m1 ready`, after which the pipe is closed."""
     port = str(listeners.free_port("127.0.0.1", 0, "-"))
     environment = os.environ | ISOLATED_ENVIRONMENT | {"DATA_DIR": str(folder / "data"), "INGEST_PORT": port}
     reader, writer = os.pipe()
@@ -166,7 +166,7 @@ def test_it_goes_on_when_nobody_reads_what_it_says(folder: Path) -> None:
 
 
 def test_a_database_that_is_not_there_is_told_in_a_sentence(folder: Path) -> None:
-    """A mistyped DATABASE_URL is the second thing that goes wrong, and it may hold a password."""
+    """A mistyped DATABASE_URL is the second most common failure, and it may contain a password."""
     stack = LocalStack(folder / "data", {"DATABASE_URL": "postgresql://app:hidden@127.0.0.1:1/history"})
     stack.launch()
 
@@ -192,7 +192,7 @@ def test_a_second_signal_ends_what_does_not_want_to_end(stack: LocalStack) -> No
 
 @pytest.mark.long
 def test_new_connections_are_refused_once_it_stops(stack: LocalStack) -> None:
-    """A connection that is taken and never answered costs the gateway its eight seconds."""
+    """An accepted connection without a response costs the gateway its timeout of eight seconds."""
     address = urlsplit(stack.webhook_url)
     assert address.hostname
     assert address.port
