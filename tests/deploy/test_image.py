@@ -82,7 +82,7 @@ def environment(site: Site, service: str, ports: Mapping[str, int]) -> dict[str,
 
 
 def test_the_services_of_compose_are_a_whole_system(site: Site) -> None:
-    """The test covers the time from migrate to the last SIGTERM, and runs processes and health checks as an engine does.
+    """The test covers the time from migrate to the last SIGTERM, and runs health checks as an engine does.
 
     An attacker who breaks into a process can write nothing and has no tools. There is only one test, because the image
     takes long to build.

@@ -1,4 +1,4 @@
-"""Tests that a trace covers the path from the webhook to the COMMIT, over both processes, as a collector receives it."""
+"""Tests that a trace covers the path from the webhook to the COMMIT, over both processes, as a collector sees it."""
 
 import json
 import subprocess
