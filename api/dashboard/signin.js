@@ -33,6 +33,6 @@ const PAUSE = 3000; // ms between two attempts
 export function wall(app, again) {
 	const button = h("button.button.main", { click: () => again() }, t("try_again"));
 	app.replaceChildren(h("main.door", h("div", { role: "alert" }, icon("warn"), h("h1", t("unreachable")), h("p.muted", t("unreachable_more")), button)));
-	// Retry when the reader returns to the page.
+	// The page also retries by itself, so that it recovers without a click.
 	setTimeout(() => button.isConnected && again(), PAUSE);
 }

@@ -46,7 +46,7 @@ const all = self.clients.matchAll.bind(self.clients);
 const unfocused = (one) => ({ focused: false, postMessage: (data) => one.postMessage(data), focus: async () => one });
 self.clients.matchAll = async (options) => (await all(options)).map(unfocused);
 """
-"""A replacement for the focus, because every page has it without a screen."""
+"""Records notifications, and simulates pages without the focus, because without a screen every page has it."""
 SHOWN = """async () => {
     const worker = await navigator.serviceWorker.getRegistration();
     return (await worker.getNotifications()).map((one) => [one.title, one.body]);

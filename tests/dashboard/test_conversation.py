@@ -22,7 +22,7 @@ def distance_from_end(reader: BrowserUser) -> float:
 
 
 def test_a_new_message_appears_at_the_end_and_in_the_list(browser_user: BrowserUser, history: HistoryWriter) -> None:
-    """A reader at the newest message stays at the newest message."""
+    """A reader who is at the newest message stays at the newest message."""
     store_messages(history, 60)
     mark_all_read(history)
     open_first_chat(browser_user)

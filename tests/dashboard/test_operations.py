@@ -20,7 +20,7 @@ from tests.support.ledger_scene import LedgerScene
 def test_an_operator_sees_the_ledger_the_sessions_and_what_is_parked(
     browser_user: BrowserUser, history: HistoryWriter
 ) -> None:
-    """Every figure equals that of the API. If no worker runs, the view shows "unknown" instead of 0."""
+    """Every figure equals that of the API. If no worker runs, the view says so instead of showing 0."""
     history.store(message_fact(), message_fact(), SessionReport("disconnected", "919811000009", BASE_TIME))
     park_event(history, b'{"event":"call.offer","from":"<b>x</b>"}')
     page = browser_user.sign_in()

@@ -1,7 +1,7 @@
-"""How long a reader waits: printed, not judged, because a test's machine is nobody's desk.
+"""Measures how long a reader waits.
 
-HISTORY_DATABASE_URL names a migrated database to measure on, such as one with ten million messages; without it, a
-smaller one is made up.
+The times are printed and not asserted, because test machines differ from those of readers. HISTORY_DATABASE_URL names a
+migrated database to measure on, such as one with ten million messages. Without it, a smaller one is generated.
 """
 
 import os

@@ -22,7 +22,7 @@ READY = re.compile(r"ready: webhooks to (\S+), api at (\S+),")
 
 
 def clone(folder: Path) -> None:
-    """Return a clone made by git. If there is no history of this project, return a copy of the files."""
+    """Clone the repository with git, or copy its files if this project has no history here."""
     command = ["git", "clone", "--quiet", "--no-hardlinks", str(ROOT), str(folder)]
     if shutil.which("git") and subprocess.run(command, capture_output=True, check=False).returncode == 0:
         return

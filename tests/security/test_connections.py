@@ -31,7 +31,7 @@ PATHS = (
 
 
 def frames(path: bytes) -> list[Payload]:
-    """Return requests to one path, each of which takes more time than an ordinary one."""
+    """Return requests to one path, each of which is more expensive than an ordinary one."""
     head = b" " + path + b" HTTP/1.1\r\nHost: x\r\nX-Webhook-Signature: sha256=0\r\n"
     chunks = b"POST" + head + b"Transfer-Encoding: chunked\r\n\r\n"
     return [

@@ -25,7 +25,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def attempts(clock: Clock) -> FailedAttempts:
-    """Return the failed attempts of the address 192.0.2.1, none of which had to wait."""
+    """Return the state after a burst of failed attempts from 192.0.2.1, none of which had to wait."""
     attempts = FailedAttempts(clock)
     for _ in range(failed_attempts.BURST):
         assert attempts.wait_seconds("192.0.2.1", "guess") == 0

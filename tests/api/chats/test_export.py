@@ -178,7 +178,7 @@ def test_a_client_that_stops_reading_frees_its_place(
         client.http.get(url, stream=True, timeout=30, headers=plain) for _ in range(export_slots.MAX_EXPORTS_OF_CALLER)
     ]
     cut_short = "ASGI callable returned without completing response."
-    # A thread that is blocked on a full connection wakes up when we read, before we close it.
+    # A client that is read before the server closes its connection would not count as stopped.
     assert wait_until(lambda: caplog.messages.count(cut_short) == export_slots.MAX_EXPORTS_OF_CALLER, 30)
 
     assert client.get("/api/chats/919811000002/export").status_code == 200

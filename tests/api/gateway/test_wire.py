@@ -22,7 +22,7 @@ SENT = '{"success":true,"data":{"messageId":"3EB0AA0001","status":"sent"}}'
 
 @dataclass
 class Recorder:
-    """Answers every call with `answer` and records the requests."""
+    """A server that answers every call with `answer` and records the requests."""
 
     url: str
     status: int = 200

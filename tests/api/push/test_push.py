@@ -57,9 +57,9 @@ def subscribe(api: ApiClient, service: PushService, name: str, **more: object) -
 def test_devices_are_told_of_new_messages_as_they_chose(
     history: HistoryWriter, api: ApiClient, service: PushService
 ) -> None:
-    """Without the text at first; not of muted chats, of broadcasts, of old messages or of our own.
+    """Initially without the text, and never for muted chats, broadcasts, old messages or our own.
 
-    Each once, although two processes look for news.
+    Each message is announced once, although two processes look for news.
     """
     history.store(message_fact("before"), message_fact("before", address=GROUP), name_fact("Asha"))
     muted = [{"session_id": "s1", "address": GROUP}]

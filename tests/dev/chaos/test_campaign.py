@@ -13,7 +13,7 @@ from dev.chaos.webhook_sender import DeliveryLog
 @pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_minute_of_faults_at_five_hundred_events_a_second_loses_doubles_and_refuses_nothing() -> None:
-    """Promises 1, 2 and 4 under random combinations of faults."""
+    """Tests promises 1, 2 and 4 under random combinations of faults."""
     seed = random.randrange(1 << 24)
     outcome = campaign.Campaign(minutes=1, seed=seed, rate=500).run(print)
 

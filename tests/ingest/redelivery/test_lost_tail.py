@@ -194,10 +194,10 @@ def slow_valkey(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Embe
 )
 @pytest.mark.timeout(400)
 def test_a_redis_killed_on_a_slow_disk_costs_no_event(slow_valkey: EmbeddedValkey, tmp_path: Path, kills: int) -> None:
-    """With `everysec` the write to the file waits while a sync runs, and the reply does not.
+    """With `everysec`, the write to the file waits while a sync runs, and the reply does not.
 
-    With `always` each confirmation takes about as long as senders are made to wait, so that nearly all events pass
-    through the spool, which must empty nevertheless.
+    With `always`, each confirmation takes about as long as the maximum wait of senders, so nearly all events pass
+    through the spool, which must empty anyway.
     """
     with IngestProcess(slow_valkey.url, tmp_path) as ingest:
         with WebhookLoad(ingest) as load:
