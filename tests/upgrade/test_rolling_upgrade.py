@@ -102,9 +102,7 @@ def test_a_released_worker_writes_the_same_history_into_the_new_schema(
 def test_an_upgrade_under_traffic_loses_nothing_and_changes_nothing(
     release: OldRelease, make_pipeline: Callable[..., WorkerPipeline], tmp_path: Path
 ) -> None:
-    """docs/upgrading.md prescribes to migrate, and then to replace the processes one by one without stopping all of
-    them.
-    """
+    """As in docs/upgrading.md: migrate, then replace the processes one by one, without stopping all of them."""
     pipeline = make_pipeline(empty=True)
     release.migrate(pipeline.database_url)
     story = EventGenerator(91)
