@@ -45,7 +45,7 @@ class BoundedProtocol(BoundedReader):
     def connection_lost(self, exc: Exception | None) -> None:
         self._table.remove(self)
         if self._running is not None:
-            self._running.disconnected = True  # the base class tells the newest request only
+            self._running.disconnected = True  # the base class informs only the newest request
         super().connection_lost(exc)
         self._reading_headers = self._reading_body = False
         self._forget_requests()

@@ -12,14 +12,14 @@ class RequestSize:
 
     def __init__(self) -> None:
         self.requests_in_data = 0
-        """How many requests have a part in the data that is parsed; the reader counts those that begin in it."""
+        """The number of requests in the data that is being parsed. The reader counts those that begin in it."""
         self.end()
 
     def end(self) -> None:
         """Record that the request is complete."""
         self.body_bytes = 0
         self.framing_bytes = 0
-        """At most so many bytes are not of its body: its head, trailers, and what is around chunks."""
+        """An upper bound of the received bytes that are not part of the body: head, trailers and chunk framing."""
         self._uncertain_bytes = 0
         self._counted_body_bytes = 0
 

@@ -1,4 +1,4 @@
-"""Defines fixtures for all tests: one PostgreSQL and one Valkey per xdist worker, and databases on them."""
+"""Defines the fixtures for every test: one PostgreSQL and one Valkey per xdist worker, and databases on them."""
 
 import itertools
 import shutil
@@ -26,7 +26,7 @@ TEMPLATE_DATABASE = "migrated"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the slowest tests first, because the last test to start determines the duration of the run."""
+    """Start the slowest tests first, because the test that starts last decides when the run ends."""
     items.sort(key=lambda item: item.get_closest_marker("early") is None)
 
 
@@ -39,7 +39,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[EmbeddedServers]:
-    """Return the PostgreSQL and the Valkey of this xdist worker. A test that stops one starts its own."""
+    """The PostgreSQL and the Valkey of this xdist worker. A test that stops a server starts its own."""
     folder = data_folder.create_temporary()
     both = EmbeddedServers.ephemeral(folder)
     both.start()
@@ -50,7 +50,7 @@ def servers() -> Iterator[EmbeddedServers]:
 
 @pytest.fixture(scope="session")
 def template_database(servers: EmbeddedServers) -> str:
-    """Return the name of a migrated database to copy. Nothing connects to it."""
+    """The name of a migrated database to copy; nothing connects to it."""
     run_admin(servers, "CREATE DATABASE {}", TEMPLATE_DATABASE)
     migrator.migrate(servers.postgres.url_of(TEMPLATE_DATABASE))
     return TEMPLATE_DATABASE
@@ -58,26 +58,26 @@ def template_database(servers: EmbeddedServers) -> str:
 
 @pytest.fixture(scope="session")
 def databases(servers: EmbeddedServers, template_database: str) -> DatabasePool:
-    """Return migrated databases that are lent to tests."""
+    """The pool of migrated databases for tests."""
     return DatabasePool(servers, template_database)
 
 
 @pytest.fixture(scope="session")
 def api_servers() -> Iterator[ApiServers]:
-    """Return the APIs that run on databases of `api_databases`."""
+    """The APIs that run on databases of `api_databases` and `sending_databases`."""
     with ApiServers() as apis:
         yield apis
 
 
 @pytest.fixture(scope="session")
 def api_databases(servers: EmbeddedServers, template_database: str, api_servers: ApiServers) -> DatabasePool:
-    """Return migrated databases with APIs that continue to run between tests."""
+    """A pool of migrated databases whose APIs keep running between tests."""
     return DatabasePool(servers, template_database, end_sessions=api_servers.stop)
 
 
 @pytest.fixture(scope="session")
 def sending_databases(servers: EmbeddedServers, template_database: str, api_servers: ApiServers) -> DatabasePool:
-    """Return databases like `api_databases` for APIs that send, which change sends in the background."""
+    """A separate pool for APIs that send, because they change sends in the background."""
     return DatabasePool(servers, template_database, end_sessions=api_servers.stop)
 
 
@@ -89,7 +89,7 @@ def database_url(
     api_databases: DatabasePool,
     sending_databases: DatabasePool,
 ) -> Iterator[str]:
-    """Return a migrated database for one test."""
+    """The URL of a migrated database for one test."""
     pool = databases
     if "lend_api" in request.fixturenames:
         pool = sending_databases
@@ -101,7 +101,7 @@ def database_url(
 
 @pytest.fixture
 def redis_url(servers: EmbeddedServers) -> str:
-    """Return the Valkey of this xdist worker, emptied."""
+    """The URL of this xdist worker's Valkey, which is empty."""
     with redis.Redis.from_url(servers.valkey.url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
         client.execute_command("FLUSHALL")  # pyright: ignore[reportUnknownMemberType] - *args
     return servers.valkey.url
@@ -111,7 +111,7 @@ def redis_url(servers: EmbeddedServers) -> str:
 def make_pipeline(
     servers: EmbeddedServers, databases: DatabasePool, redis_url: str, tmp_path: Path
 ) -> Iterator[Callable[..., WorkerPipeline]]:
-    """Return a function that creates pipelines, each with its own databases. `empty` ones have no tables."""
+    """A function that makes pipelines, each with a database and a Redis database. `empty` ones have no tables."""
     numbers = itertools.count()
     with ExitStack() as stack:
 
@@ -137,7 +137,7 @@ def history(database_url: str) -> HistoryWriter:
 
 @pytest.fixture
 def api_url(database_url: str, api_servers: ApiServers) -> str:
-    """Return the URL of an API on the database of the test, which other tests used before."""
+    """The URL of an API on the database of the test. Earlier tests used the same API."""
     return api_servers.url(database_url)
 
 
@@ -149,14 +149,14 @@ def running_gateway() -> Iterator[PretendGateway]:
 
 @pytest.fixture
 def gateway(running_gateway: PretendGateway) -> Iterator[PretendGateway]:
-    """Return a pretend SAK without data of other tests."""
+    """A pretend SAK that retains nothing from other tests."""
     yield running_gateway
     running_gateway.reset()
 
 
 @pytest.fixture
 def lend_api(database_url: str, gateway: PretendGateway, api_servers: ApiServers) -> Iterator[ApiStarter]:
-    """Lend an API that sends through `gateway` with the timeouts of the argument. Other tests used it before."""
+    """A function that returns an API with the given timeouts, which sends through `gateway` and is reused."""
     # The reader of SAK's list would write to the database between two tests.
     variables = gateway.account.to_environ(gateway.base_url) | {"SAK_HISTORY_SECONDS": "0"}
     with requests.Session() as http:

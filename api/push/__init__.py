@@ -1,1 +1,1 @@
-"""Web Push: notifications of new messages to devices on which no page of the dashboard is open."""
+"""Notifies devices of new messages by Web Push if no page of the dashboard is open on them."""

@@ -1,4 +1,4 @@
-"""Sends one notification to the push service of a device, within bounds of time and size."""
+"""Sends one notification to the push service of a device, with limits of time and size."""
 
 import hashlib
 import json
@@ -21,13 +21,13 @@ from store.reading.news import News
 
 _CONNECT_SECONDS = 3.05
 _SECONDS = 8.0
-"""Seconds that a request may take in all."""
+"""The maximum duration of a request, in seconds."""
 _REST_SECONDS = 60.0
-"""Seconds for which a push service that cannot be reached is not asked again."""
+"""The time for which an unreachable push service gets no requests, in seconds."""
 _LIFETIME_SECONDS = 24 * 3600
-"""Seconds that a push service keeps a notification for a device that is offline."""
+"""The time for which a push service keeps a notification for an offline device, in seconds."""
 _MIN_WAIT_SECONDS, _MAX_WAIT_SECONDS = 60, 3600
-"""Bounds of what a push service may ask with Retry-After."""
+"""The limits for the wait that a push service requests with Retry-After, in seconds."""
 _MAX_RESPONSE_BYTES = 4096
 _MAX_NAME_LENGTH, _MAX_TEXT_LENGTH = 100, 300
 _GONE = frozenset({404, 410})
@@ -35,20 +35,20 @@ _GONE = frozenset({404, 410})
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of one notification."""
+    """The result of sending one notification."""
 
     SENT: ClassVar = "sent"
 
     outcome: str
-    """A word for the log."""
+    """The result as it is logged."""
     is_gone: bool = False
-    """Whether the device will never take another one."""
+    """Whether the device will never accept a notification again."""
     wait_seconds: int = 0
-    """How long it must not be sent another one."""
+    """The time for which the device must not get a notification, in seconds."""
 
 
 class PushService:
-    """The connections to the push services of all devices, for use by many threads; closed at the end of its block."""
+    """The connections to the push services of all devices, which threads share. They close at the end of the block."""
 
     def __init__(self, key: SigningKey, contact: str) -> None:
         self._key = key
@@ -61,7 +61,7 @@ class PushService:
         self._http.headers.update({"User-Agent": "sak-history"})
 
     def send(self, subscription: Subscription, news: News, seconds: float) -> Delivery:
-        """Send the news, in at most `seconds`."""
+        """Send the news within `seconds`."""
         host = urlsplit(subscription.endpoint).netloc
         if time.monotonic() < self._resting.get(host, 0.0):
             return Delivery("dropped")
@@ -75,7 +75,7 @@ class PushService:
             "content-type": "application/octet-stream",
             "ttl": str(_LIFETIME_SECONDS),
             "urgency": "high",
-            # A newer notification of the chat replaces one that the device has not got yet.
+            # A newer notification of the chat replaces one that the device has not received yet.
             "topic": encryption.encode(topic),
         }
         attempt = transport.RequestAttempt(min(_SECONDS, seconds))
@@ -86,7 +86,7 @@ class PushService:
                     subscription.endpoint,
                     data=body,
                     headers=headers,
-                    # As `auth`, so that requests does not replace it by credentials of ~/.netrc.
+                    # Passed as `auth`, so that requests does not replace it with credentials from ~/.netrc.
                     auth=self._authorization(subscription.endpoint),
                     timeout=(_CONNECT_SECONDS, _SECONDS),
                     allow_redirects=False,
@@ -123,7 +123,7 @@ class PushService:
 
 
 def content(subscription: Subscription, news: News) -> bytes:
-    """The JSON that the service worker of the dashboard shows (api/dashboard/service-worker.js)."""
+    """Return the JSON that the service worker of the dashboard shows (api/dashboard/service-worker.js)."""
     fields: dict[str, object] = {
         "session": news.session_id,
         "address": news.address,
@@ -132,7 +132,7 @@ def content(subscription: Subscription, news: News) -> bytes:
         "sound": subscription.has_sound,
     }
     text = (news.text or "")[:_MAX_TEXT_LENGTH] if subscription.shows_text else ""
-    # As UTF-8 a text of Hindi has half the bytes.
+    # In UTF-8, a text in Hindi takes half the bytes of its escaped form.
     encoded = json.dumps({**fields, "text": text}, ensure_ascii=False).encode(errors="replace")
     if len(encoded) <= encryption.MAX_CONTENT_BYTES:
         return encoded
@@ -140,6 +140,6 @@ def content(subscription: Subscription, news: News) -> bytes:
 
 
 def _wait_seconds(retry_after: str) -> int:
-    """The number of Retry-After, within bounds; a date, which push services do not send, counts as the shortest."""
+    """Return the seconds of Retry-After within the limits. A date, which push services do not send, is the minimum."""
     seconds = int(retry_after) if retry_after.isascii() and retry_after.isdigit() and len(retry_after) < 10 else 0
     return min(max(seconds, _MIN_WAIT_SECONDS), _MAX_WAIT_SECONDS)

@@ -1,6 +1,7 @@
 """Encrypts the content of a notification for one device (RFC 8291), and signs the request that carries it (RFC 8292).
 
-Of the libraries, pywebpush adds aiohttp and its seven dependencies to send one POST; the two RFCs are these functions.
+The library pywebpush would add aiohttp and its seven dependencies to send one POST, whereas the two RFCs are only these
+functions.
 """
 
 import base64
@@ -19,9 +20,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 _RECORD_BYTES = 4096
-"""Push services must take bodies of this size."""
+"""The size of bodies that push services must accept."""
 MAX_CONTENT_BYTES = _RECORD_BYTES - 103
-"""Without the header, the tag and the end of the padding."""
+"""The maximum size of the content: a record without the header, the tag and the end of the padding."""
 _CURVE = ec.SECP256R1()
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _SIGNATURE_SECONDS = 12 * 3600
@@ -35,18 +36,18 @@ class SigningKey:
 
     @classmethod
     def derive(cls, secret: str) -> Self:
-        """The key of a secret, always the same."""
+        """Return the key of a secret, which is always the same."""
         digest = hashlib.sha512(b"web push\0" + secret.encode()).digest()
-        # More bits than the order of the curve has, so that no key is likelier than another.
+        # The digest has more bits than the order of the curve, so that all keys are about equally likely.
         return cls(ec.derive_private_key(int.from_bytes(digest) % (_ORDER - 1) + 1, _CURVE))
 
     @property
     def public(self) -> str:
-        """What browsers call applicationServerKey."""
+        """The public key, which browsers call applicationServerKey."""
         return encode(_point(self.private))
 
     def authorization(self, endpoint: str, contact: str) -> str:
-        """The header for a request to an endpoint; `contact` is a URL at which the push service may complain."""
+        """Return the header for a request to an endpoint. `contact` is a URL for reports from the push service."""
         parts = urlsplit(endpoint)
         claims = {
             "aud": f"{parts.scheme}://{parts.netloc}",
@@ -64,11 +65,11 @@ def encrypt(
     salt: bytes | None = None,
     sender: ec.EllipticCurvePrivateKey | None = None,
 ) -> bytes:
-    """The body for a device with this key and secret.
+    """Return the encrypted body for a device with this key and secret.
 
-    Raises ValueError if the key is no point of the curve, or there are more than MAX_CONTENT_BYTES.
+    Raises ValueError if the key is not a point of the curve or the content has more than MAX_CONTENT_BYTES.
 
-    `salt` and `sender` are new for each body, except in the example of the RFC.
+    `salt` and `sender` must be new for each body. Only the example of the RFC sets them.
     """
     if len(content) > MAX_CONTENT_BYTES:
         raise ValueError("The content does not fit into one record.")
@@ -84,7 +85,7 @@ def encrypt(
 
 
 def is_public_key(p256dh: bytes) -> bool:
-    """Whether a device can have this key."""
+    """Return whether the key is valid for a device."""
     try:
         ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, p256dh)
     except ValueError:
@@ -93,12 +94,12 @@ def is_public_key(p256dh: bytes) -> bool:
 
 
 def encode(data: bytes) -> str:
-    """Base64 for URLs, without padding."""
+    """Return the data in base64url without padding."""
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def decode(text: str) -> bytes:
-    """The reverse; raises ValueError."""
+    """Return the data of a base64url text. Raises ValueError if it is invalid."""
     if not text.isascii():
         raise ValueError
     return base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)

@@ -1,4 +1,4 @@
-"""Decides which servers may be sent notifications: those of push services, and no others that a client could name."""
+"""Decides to which servers notifications may be sent: push services, but no other servers that a client may name."""
 
 import re
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ DEFAULT_HOSTS = (
     "*.push.apple.com",
     "*.notify.windows.com",
 )
-"""Of Chrome, Firefox, Safari and Edge."""
+"""The push services of Chrome, Firefox, Safari and Edge."""
 MAX_LENGTH = 1024
 _HOST = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost"})
 
 
 def is_allowed(endpoint: str, hosts: Sequence[str]) -> bool:
-    """Whether it is an https URL of one of the hosts; http only to this machine, where it is listed."""
+    """Return whether it is an https URL of one of the hosts. A listed loopback host may have http, too."""
     if len(endpoint) > MAX_LENGTH or not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint:
         return False
     try:

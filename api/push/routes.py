@@ -1,4 +1,4 @@
-"""`/api/push`: subscribes a device to notifications of new messages, and ends that."""
+"""Serves `/api/push`, which subscribes devices to notifications of new messages and unsubscribes them."""
 
 import json
 from datetime import UTC, datetime
@@ -24,19 +24,19 @@ _NOT_CONFIGURED = ApiError(404, "push_not_configured", "This server notifies no 
 
 
 def get_key(request: Request) -> Response:
-    """The key with which a browser subscribes; null if no device is notified."""
+    """Return the key with which a browser subscribes, or null if notifications are not configured."""
     settings: PushSettings | None = request.app.state.push_settings
     return responses.success(json.dumps({"key": None if settings is None else settings.key.public}))
 
 
 async def subscribe(request: Request) -> Response:
-    """Add a device of the caller, or renew it."""
+    """Add or renew a device of the caller."""
     body = await request_body.read(request, _MAX_BODY_BYTES)
     return await run_in_threadpool(_subscribe, request, body)
 
 
 async def unsubscribe(request: Request) -> Response:
-    """Remove a device; whoever knows its endpoint may do so."""
+    """Remove a device. Everyone who knows its endpoint may do so."""
     body = await request_body.read(request, _MAX_BODY_BYTES)
     endpoint = _text(request_body.parse_object(body), "endpoint")
     return await run_in_threadpool(_unsubscribe, request, endpoint)
@@ -54,7 +54,7 @@ def _subscribe(request: Request, body: bytes) -> Response:
     if not encryption.is_public_key(p256dh) or len(auth) != 16:
         raise errors.bad_request("bad_parameter", "p256dh and auth must be the keys of the browser's subscription.")
     caller = access.caller(request)
-    # A notification may have the text of a message.
+    # A notification may contain the text of a message.
     caller.require_scope("read")
     subscription = Subscription(
         endpoint,
@@ -81,7 +81,7 @@ def _subscribe(request: Request, body: bytes) -> Response:
 
 
 def signing_mark(cookies: SignInCookies) -> str:
-    """Stands for API_TOKEN: another one ends all sign-ins, and their devices."""
+    """Return a value that stands for API_TOKEN. If API_TOKEN changes, all sign-ins and their devices end."""
     return cookies.derive("push", "")
 
 
@@ -113,7 +113,7 @@ def _key(fields: dict[str, object], name: str) -> bytes:
 
 
 def _muted(fields: dict[str, object]) -> list[tuple[str, str]]:
-    """The sessions and addresses of the chats of which the device is not told."""
+    """Return the sessions and addresses of the chats that the device has muted."""
     value = fields.get("muted", [])
     chats = cast("list[object]", value) if isinstance(value, list) else None
     if chats is None or len(chats) > MAX_MUTED:

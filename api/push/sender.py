@@ -1,6 +1,6 @@
-"""Notifies devices of new messages, in a thread; of several processes, one reads the news at a time.
+"""Notifies devices of new messages from a thread. If there are several processes, one at a time reads the news.
 
-News are taken before they are sent: a notification may get lost, and never comes twice.
+News are taken before they are sent, so a notification may be lost, but never arrives twice.
 """
 
 import itertools
@@ -24,13 +24,13 @@ from store.reading.news import News
 log = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 1.0
-"""Seconds between two looks for news while a device is subscribed."""
+"""The time between two checks for news if a device is subscribed, in seconds."""
 _IDLE_SECONDS = 2.0
 _ERROR_SECONDS = 15.0
 _ROUND_SECONDS = 20.0
-"""Seconds in which the notifications of one look are sent; the others are dropped, and newer ones follow."""
+"""The time in which the notifications of one check are sent, in seconds. Later ones are dropped."""
 _MAX_AT_ONCE = 5
-"""Chats of which a device is told in one look; more would only push these away."""
+"""The maximum number of chats in the notifications for one device per check. More would displace these."""
 _SENDERS = 8
 
 
@@ -41,7 +41,7 @@ class Notification:
 
 
 class PushSender:
-    """Sends until `stop`. `signing_mark` stands for API_TOKEN (api/push/routes.py)."""
+    """A thread that sends until `stop`. `signing_mark` stands for API_TOKEN (api/push/routes.py)."""
 
     def __init__(self, database: Database, settings: PushSettings, signing_mark: str) -> None:
         self._database = database
@@ -55,7 +55,7 @@ class PushSender:
         self._thread.start()
 
     def stop(self) -> None:
-        """Wait for what is being sent."""
+        """Wait until the current notifications are sent."""
         self._stopping.set()
         self._thread.join()
 
@@ -73,7 +73,7 @@ class PushSender:
                     pause = _ERROR_SECONDS
 
     def _take(self) -> list[Notification] | None:
-        """What is to be sent now; None if no device is subscribed."""
+        """Return the notifications to send now, or None if no device is subscribed."""
         with self._database.write_pool.connection() as connection, errors.translated(), connection.transaction():
             if not push_subscriptions.exist(connection):
                 return None
@@ -117,7 +117,7 @@ class PushSender:
 
 
 def _wanted(recipient: Recipient, visible: frozenset[str] | None, found: list[News]) -> list[News]:
-    """The newest of the news of which the device is to be told."""
+    """Return the newest of the news that the device should show."""
     wanted = [
         one for one in found if one.chat_id not in recipient.muted and (visible is None or one.session_id in visible)
     ]

@@ -15,11 +15,11 @@ class PushSettings:
     key: SigningKey = field(repr=False)
     contact: str
     hosts: tuple[str, ...]
-    """Hosts of push services; `*.` stands for any name below."""
+    """The hosts of push services. `*.` stands for any subdomain."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "PushSettings | None":
-        """None without PUSH_KEY: no device is notified. Raises SettingsError."""
+        """Read the settings. Return None without PUSH_KEY, because then no device is notified. Raises SettingsError."""
         secret = environ.get("PUSH_KEY", "").strip()
         if not secret:
             return None

@@ -72,7 +72,7 @@ class GatewayState:
         self.last_connected_at: str | None = responses.iso_now()
         self._connected = True
         self.listeners: list[Callable[[SentMessage], None]] = []
-        """Told of each message that reached WhatsApp."""
+        """Functions that are called with each message that reached WhatsApp."""
         self._lock = threading.Lock()
         self._seen: Counter[str] = Counter()
         self._webhooks: dict[str, RegisteredWebhook] = {}

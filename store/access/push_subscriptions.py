@@ -1,4 +1,4 @@
-"""Devices that are notified of new messages: each belongs to a token, and to the sign-in that subscribed it."""
+"""Stores the devices that are notified of new messages, each with its token and the sign-in that subscribed it."""
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
@@ -12,9 +12,9 @@ from store.postgres import errors
 from store.postgres.connections import Connection
 
 MAX_OF_TOKEN = 50
-"""Devices of one token; the ones that expire first make room for a new one."""
+"""The maximum number of devices of one token. A new one replaces those that expire first."""
 _LIFETIME_DAYS = 30
-"""Days since the device last opened the dashboard."""
+"""The number of days for which a device stays subscribed after it last opened the dashboard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,9 @@ class Subscription:
     p256dh: bytes
     auth: bytes
     token_id: int | None
-    """None: API_TOKEN."""
+    """None if the client used API_TOKEN."""
     nonce: str | None
-    """The sign-in; None: a client with a token."""
+    """The sign-in; None if the client used a token directly."""
     shows_text: bool
     has_sound: bool
 
@@ -36,9 +36,9 @@ class Recipient:
 
     subscription: Subscription
     token: Token | None
-    """None: API_TOKEN."""
+    """None if it is API_TOKEN."""
     muted: frozenset[int]
-    """Those of the chats in question of which it is not told."""
+    """The muted ones of the requested chats."""
 
 
 def save(  # noqa: PLR0913 - the columns, and what limits them
@@ -50,9 +50,10 @@ def save(  # noqa: PLR0913 - the columns, and what limits them
     visible: Sequence[str] | None,
     ends_at: datetime | None,
 ) -> None:
-    """Add a device, or renew it, until `ends_at` at most.
+    """Add or renew a device, until `ends_at` at the latest.
 
-    `signing_mark` is derived from API_TOKEN. `muted` has sessions and addresses; those not in `visible` are ignored.
+    `signing_mark` is derived from API_TOKEN. `muted` has sessions and addresses; those that are not in `visible` are
+    ignored.
     """
     digest = _digest(subscription.endpoint)
     with errors.translated(), connection.transaction():
@@ -128,7 +129,7 @@ def remove_of_sign_in(connection: Connection, nonce: str) -> None:
 
 
 def pause(connection: Connection, endpoint: str, seconds: int) -> None:
-    """Have the device not be notified for so long."""
+    """Send nothing to the device for `seconds`."""
     with errors.translated():
         connection.execute(
             "UPDATE push_subscriptions SET paused_until = now() + make_interval(secs => %s) WHERE digest = %s",
@@ -137,7 +138,7 @@ def pause(connection: Connection, endpoint: str, seconds: int) -> None:
 
 
 def find_recipients(connection: Connection, signing_mark: str, chat_ids: Collection[int]) -> list[Recipient]:
-    """The devices that may be notified, in any order; removes those whose token, sign-in or API_TOKEN has ended."""
+    """Return the devices that may be notified. Remove those whose token, sign-in or API_TOKEN has ended."""
     connection.execute("DELETE FROM push_subscriptions WHERE expires_at < now() OR signing_mark <> %s", [signing_mark])
     rows = connection.execute(
         """

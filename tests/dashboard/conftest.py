@@ -13,7 +13,7 @@ from tests.support.sending_api import ApiStarter
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Return a browser for this folder, because its event loop would conflict with tests that run an event loop."""
+    """The browser for this folder. Its event loop would conflict with tests that run an event loop."""
     with launched_chromium() as browser:
         yield browser
 
@@ -28,7 +28,7 @@ def browser_user(browser: Browser, api_url: str) -> Iterator[BrowserUser]:
 def writer(
     browser: Browser, gateway: PretendGateway, lend_api: ApiStarter, history: HistoryWriter
 ) -> Iterator[BrowserUser]:
-    """Return a person with an open conversation, in front of an API that has a gateway."""
+    """A user with an open conversation, on an API that has a gateway."""
     session = gateway.account.session_id
     history.store(message_fact("Do you have this in stock?"), session=session)
     history.execute("UPDATE whatsapp_messages SET unread = false")
@@ -44,6 +44,6 @@ def write(page: Page, text: str) -> None:
 
 @pytest.fixture
 def reader_token(database_url: str) -> str:
-    """Return a token that may only read."""
+    """A token with the scope for reading only."""
     with connections.open(database_url, "test") as connection:
         return tokens.create(connection, "reader", ["read"])

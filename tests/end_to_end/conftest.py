@@ -10,7 +10,7 @@ from tests.support.running_system import WEBHOOK_SECRET, RunningSystem
 
 @pytest.fixture(scope="module")
 def system() -> Iterator[RunningSystem]:
-    """Return a stack for the module. Each test writes to its own chats."""
+    """A stack for the module. Each test writes to chats of its own."""
     folder = data_folder.create_temporary()
     with LocalStack(folder / "data", {"WEBHOOK_SECRETS": WEBHOOK_SECRET}) as stack:
         yield RunningSystem(stack)

@@ -13,29 +13,29 @@ from tests.support.ingest_process import IngestProcess
 
 @pytest.fixture(scope="module")
 def shared_ingest(servers: EmbeddedServers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[IngestProcess]:
-    # It runs for a module at most, because it reports its writer to the Valkey that all tests share.
-    # It has no tail. Emptying Valkey between tests is a loss of data, after which the tail would be sent again.
+    # For one module only, because it reports its writer into the Valkey of all tests.
+    # Without a tail, because a tail would send its events again after Valkey is emptied between tests.
     with IngestProcess(servers.valkey.url, tmp_path_factory.mktemp("standing"), TAIL_SECONDS="0") as running:
         yield running
 
 
 @pytest.fixture
 def ingest(shared_ingest: IngestProcess, redis_url: str) -> IngestProcess:
-    """Return ingest on this worker's emptied Valkey, for tests that leave it running."""
+    """An ingest on this worker's emptied Valkey, for tests that leave it running."""
     assert redis_url
     return shared_ingest
 
 
 @pytest.fixture
 def own_ingest(redis_url: str, tmp_path: Path) -> Iterator[IngestProcess]:
-    """Return ingest as above, for tests that stop it or count its batches."""
+    """An ingest for tests that stop it or count its batches."""
     with IngestProcess(redis_url, tmp_path) as running:
         yield running
 
 
 @pytest.fixture
 def own_valkey() -> Iterator[EmbeddedValkey]:
-    """Return a Valkey for this test only, which may be killed at any time."""
+    """A Valkey that the test may kill repeatedly."""
     folder = data_folder.create_temporary()
     with EmbeddedValkey(folder / "valkey", ephemeral=True) as running:
         yield running
@@ -44,6 +44,6 @@ def own_valkey() -> Iterator[EmbeddedValkey]:
 
 @pytest.fixture
 def client(own_valkey: EmbeddedValkey) -> Iterator[redis.Redis]:
-    """Return an ordinary client of the test's own Valkey."""
+    """A client of the test's own Valkey."""
     with redis.Redis.from_url(own_valkey.url) as connected:  # pyright: ignore[reportUnknownMemberType] - **kwargs
         yield connected

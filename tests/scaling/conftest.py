@@ -16,7 +16,7 @@ DATABASE_NUMBERS = itertools.count(1)
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Return a folder in memory if there is space, which PostgreSQL's user can access."""
+    """A folder in memory if there is room, which PostgreSQL's user can enter."""
     path = data_folder.create_temporary()
     yield path
     shutil.rmtree(path)
@@ -24,7 +24,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def pgbouncer_port(servers: EmbeddedServers) -> Iterator[int]:
-    """Return the port of a PgBouncer in transaction mode in front of this worker's PostgreSQL."""
+    """The port of a PgBouncer in transaction mode in front of this worker's PostgreSQL."""
     path = data_folder.create_temporary()
     with pgbouncer.running(servers.postgres, path) as port:
         yield port
@@ -33,7 +33,7 @@ def pgbouncer_port(servers: EmbeddedServers) -> Iterator[int]:
 
 @pytest.fixture
 def direct_url(servers: EmbeddedServers, template_database: str) -> Iterator[str]:
-    """Return a new, migrated database of the test's own, without a pooler."""
+    """The URL of a new, migrated database for the test, without a pooler."""
     name = f"scaling_{next(DATABASE_NUMBERS)}"
     run_admin(servers, COPY_DATABASE, name, template_database)
     yield servers.postgres.url_of(name)
@@ -42,6 +42,6 @@ def direct_url(servers: EmbeddedServers, template_database: str) -> Iterator[str
 
 @pytest.fixture
 def pgbouncer_url(pgbouncer_port: int, direct_url: str) -> str:
-    """Return the same database through PgBouncer."""
+    """The URL of the same database through PgBouncer."""
     name = direct_url.partition("?")[0].rpartition("/")[2]
     return f"postgresql://{ROLE}@127.0.0.1:{pgbouncer_port}/{name}"

@@ -11,7 +11,7 @@ from tests.support.erasure_scenario import ErasureScenario
 
 @pytest.fixture
 def second_database_url(servers: EmbeddedServers, template_database: str) -> Iterator[str]:
-    """A second database in which a correct parser folded the history from the start."""
+    """The URL of a second database, in which a correct parser stored the history from the start."""
     name = f"another_{uuid.uuid4().hex}"
     run_admin(servers, COPY_DATABASE, name, template_database)
     yield servers.postgres.url_of(name)

@@ -1,4 +1,4 @@
-"""The alert rules, the Grafana dashboard, and the tool that checks them."""
+"""Reads the alert rules and the queries of the Grafana dashboard, and runs promtool on them."""
 
 import json
 from typing import Any, cast
@@ -10,6 +10,6 @@ DASHBOARD = ROOT / "deploy" / "grafana" / "dashboard.json"
 
 
 def dashboard_expressions() -> list[str]:
-    """The queries of the dashboard."""
+    """Return the queries of the dashboard."""
     document = cast("dict[str, Any]", json.loads(DASHBOARD.read_text()))
     return [target["expr"] for panel in document["panels"] for target in panel["targets"]]

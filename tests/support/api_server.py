@@ -1,4 +1,4 @@
-"""Serves the API to tests: its server on a free port of the loopback interface, beside the indexer of a worker."""
+"""Serves the API to tests on a free port of the loopback interface, beside the indexer of a worker."""
 
 import contextlib
 import socket
@@ -18,7 +18,7 @@ _Configuration: TypeAlias = tuple[Timeouts | None, tuple[tuple[str, str], ...]]
 
 @contextlib.contextmanager
 def running_api(environ: Mapping[str, str], timeouts: Timeouts | None = None) -> Generator[str]:
-    """The URL of an API that runs until the block ends; `{url}` in a variable is this URL."""
+    """Run an API until the block ends, and yield its URL. `{url}` in a variable stands for this URL."""
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     app = create_app({name: value.replace("{url}", url) for name, value in environ.items()}, timeouts=timeouts)
@@ -37,13 +37,13 @@ def running_api(environ: Mapping[str, str], timeouts: Timeouts | None = None) ->
 
 
 class ApiServers:
-    """APIs that run until they are stopped, one for each database, timeouts and environment."""
+    """APIs that run until they are stopped, one for each combination of database, timeouts and environment."""
 
     def __init__(self) -> None:
         self._running: dict[str, dict[_Configuration, tuple[str, contextlib.ExitStack]]] = {}
 
     def url(self, database_url: str, timeouts: Timeouts | None = None, **variables: str) -> str:
-        """The URL of an API on the database, which starts if it does not run."""
+        """Return the URL of an API on the database. Start the API if it does not run."""
         running = self._running.setdefault(database_url, {})
         configuration = timeouts, tuple(variables.items())
         if configuration not in running:

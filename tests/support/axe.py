@@ -1,4 +1,4 @@
-"""axe-core, which finds obstacles for people with disabilities in a page."""
+"""Checks pages with axe-core, which finds obstacles for people with disabilities."""
 
 import tarfile
 import tempfile
@@ -14,11 +14,11 @@ CACHE_FOLDER = ROOT / "var" / "axe"
 
 
 def read_source() -> str:
-    """axe-core's source, fetched once; where that fails, the test is skipped."""
+    """Return the source of axe-core, which is fetched once. Skip the test if it cannot be fetched."""
     source = CACHE_FOLDER / VERSION / "axe.min.js"
     if not source.exists():
         source.parent.mkdir(parents=True, exist_ok=True)
-        # Other workers may fetch it at the same time: each writes files of its own.
+        # Other workers may fetch it at the same time, so each writes files of its own.
         with tempfile.TemporaryDirectory(dir=source.parent) as folder:
             package = f"axe-core@{VERSION}"
             npm_packages.fetch(package, "pack", package, "--pack-destination", folder)
@@ -31,7 +31,7 @@ def read_source() -> str:
 
 
 def obstacles(page: Page) -> list[str]:
-    """What axe-core calls serious or critical."""
+    """Return the violations that axe-core calls serious or critical."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(read_source())
     found: list[str] = page.evaluate(

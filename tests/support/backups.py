@@ -1,4 +1,4 @@
-"""What tests about backups ask databases, and the command that is tested."""
+"""Runs the store command on databases and reads their contents, for tests of backups."""
 
 import os
 from typing import Any
@@ -9,11 +9,11 @@ from tests.support import preloaded_python
 
 POSITIONS = {"feed_floor", "push_position", "search_index_position"}
 EXCLUDED_TABLES = {"changes", "feed_epoch", "migrations", "stream_status"} | POSITIONS
-"""Tables in which a restored database differs from what was backed up, and has to."""
+"""The tables that must differ between a restored database and the one that was backed up."""
 
 
 def run_store_command(*arguments: object, url: str, **environment: str) -> tuple[int, str]:
-    """The exit code of `python -m store …`, and what it said."""
+    """Return the exit code and the output of `python -m store …`."""
     environ = os.environ | {"DATABASE_URL": url} | environment
     done = preloaded_python.run("store", *map(str, arguments), environment=environ)
     return done.returncode, done.stdout + done.stderr
@@ -32,7 +32,7 @@ def table_names(url: str) -> list[str]:
 
 
 def table_contents(url: str) -> dict[str, list[Any]]:
-    """Every row of every table that a restore leaves as it was."""
+    """Return every row of every table that a restore leaves unchanged."""
     found: dict[str, list[Any]] = {}
     for table in set(table_names(url)) - EXCLUDED_TABLES:
         rest = "to_jsonb(t) - '{created_xid,generation}'::text[]"
@@ -41,7 +41,7 @@ def table_contents(url: str) -> dict[str, list[Any]]:
 
 
 def schema_objects(url: str) -> list[tuple[Any, ...]]:
-    """Columns, indexes, constraints and functions, whatever their order."""
+    """Return the columns, indexes, constraints and functions. Their order in the database does not matter."""
     return fetch_rows(
         url,
         """

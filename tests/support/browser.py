@@ -1,4 +1,4 @@
-"""Chromium as the tests drive it: Debian's own, without a window, and with an ear for everything that goes wrong."""
+"""Drives Debian's Chromium without a window, and fails the test if a page reports an error."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -22,9 +22,9 @@ ARGUMENTS = (
     "--disable-sync",
 )
 SCREENSHOTS_FOLDER = ROOT / "var" / "pictures"
-"""Where the tests leave what they saw; not part of the repository."""
+"""The folder for screenshots, which is not part of the repository."""
 TIMEOUT_MS = 15_000
-"""ms that anything may take to appear."""
+"""The maximum time until something appears, in ms."""
 _VIOLATION_LISTENER = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => {
@@ -37,7 +37,7 @@ window.alert = window.confirm = window.prompt = () => window.executed++;
 
 @contextmanager
 def launched_chromium() -> Generator[Browser]:
-    """Ends with the block, and with it the event loop that Playwright keeps in this thread."""
+    """Run Chromium until the block ends, which also ends the event loop that Playwright keeps in this thread."""
     requirements.require("chromium")
     expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
@@ -48,7 +48,7 @@ def launched_chromium() -> Generator[Browser]:
 
 @dataclass(slots=True)
 class BrowserUser:
-    """Somebody in front of a browser of their own."""
+    """A user with a browser window of their own."""
 
     context: BrowserContext
     url: str
@@ -70,12 +70,12 @@ class BrowserUser:
 
 @contextmanager
 def open_browser_user(browser: Browser, url: str, **options: Any) -> Generator[BrowserUser]:  # noqa: ANN401 - Playwright's own options
-    """A browser window without a past; in the end, nothing may have gone wrong in it."""
+    """Open a browser window with an empty profile. Fail at the end if any error occurred in it."""
     chosen: dict[str, Any] = {
         "viewport": {"width": 1280, "height": 800},
         "locale": "en-GB",
         "timezone_id": "Asia/Kolkata",
-        # What it fetches could not be delayed or refused by a test.
+        # A test cannot delay or refuse the requests of a service worker.
         "service_workers": "block",
     }
     context = browser.new_context(**(chosen | options))

@@ -1,4 +1,4 @@
-"""Ordinary clients of a stack that is attacked, and the memory of its processes meanwhile."""
+"""Runs ordinary clients of a stack that is under attack, and measures the memory of its processes."""
 
 import functools
 import itertools
@@ -23,11 +23,11 @@ NUMBERS = itertools.count(1)
 
 @dataclass
 class Requests:
-    """What one client saw."""
+    """The results of one client."""
 
     seconds: list[float] = field(default_factory=list[float])
     failures: list[str] = field(default_factory=list[str])
-    """What was not a 200: statuses, and the names of exceptions."""
+    """Statuses other than 200, and the names of exceptions."""
 
     @property
     def p99(self) -> float:
@@ -35,7 +35,7 @@ class Requests:
 
 
 class Bystanders:
-    """Posts webhooks over one kept connection and over new ones, and reads chats, until the block ends."""
+    """Clients that post webhooks over persistent and new connections, and read chats, until the block ends."""
 
     def __init__(self, system: RunningSystem) -> None:
         self._system = system
@@ -64,7 +64,7 @@ class Bystanders:
 
     @property
     def growth(self) -> dict[str, float]:
-        """The peak of each process' resident memory, as a multiple of before."""
+        """The peak resident memory of each process as a multiple of its value before the attack."""
         return {name: round(peak / self.before[name], 2) for name, peak in self.peak.items()}
 
     def __str__(self) -> str:

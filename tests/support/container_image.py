@@ -1,6 +1,6 @@
-"""The Dockerfile's own lines, run without a container engine: in mount namespaces, on a copy of this machine's root.
+"""Runs the lines of the Dockerfile without a container engine, in mount namespaces on a copy of this machine's root.
 
-What stands in for the base image is this machine with its Python; everything else is what the file says.
+This machine with its Python replaces the base image. Everything else comes from the file.
 """
 
 import json
@@ -20,9 +20,9 @@ from dev.embedded import child_process
 
 BASE_PATH = "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"
 PASSED_VARIABLES = re.compile(r"(PIP_|SSL_|REQUESTS_CA|https?_proxy|no_proxy)", re.IGNORECASE)
-"""How this machine reaches its packages: an engine's build arguments would carry the same."""
+"""The variables by which this machine reaches its packages. A container engine would pass them as build arguments."""
 PYTHON_PREFIX = Path(sys.base_prefix)
-"""Stands where the base image has its own: in /usr/local."""
+"""The prefix of this machine's Python, which replaces the one that the base image has in /usr/local."""
 
 
 @dataclass
@@ -34,7 +34,7 @@ class BuildStage:
         return [said for name, said in self.instructions if name == instruction][-1]
 
     def environment(self, before: int | None = None) -> dict[str, str]:
-        """What ENV has set, in the whole stage or before one of its steps."""
+        """Return the variables that ENV sets in the stage, or before one of its steps."""
         words = [word for name, said in self.instructions[:before] if name == "ENV" for word in shlex.split(said)]
         return {"PATH": BASE_PATH} | dict(word.split("=", 1) for word in words)
 
@@ -48,7 +48,7 @@ class BuildStage:
 
 
 def parse_dockerfile(text: str) -> list[BuildStage]:
-    """The stages of a Dockerfile that has one instruction a line."""
+    """Return the stages of a Dockerfile that has one instruction per line."""
     found: list[BuildStage] = []
     arguments: dict[str, str] = {}
     for line in text.splitlines():
@@ -68,7 +68,7 @@ def parse_dockerfile(text: str) -> list[BuildStage]:
 
 
 def copy_build_context(to: Path) -> None:
-    """What .dockerignore lets through, as somebody with a careful umask has it."""
+    """Copy the files that .dockerignore admits, with the permissions that a restrictive umask gives them."""
     lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
     assert lines[0] == "*"
     assert lines[-1] == "**/__pycache__"
@@ -84,7 +84,7 @@ def copy_build_context(to: Path) -> None:
 
 
 class ContainerImage:
-    """Built once; `start` and `run` are containers of it. Gone when the process that holds its mounts is."""
+    """An image, built once. `start` and `run` create containers, which end with the process that holds the mounts."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -94,7 +94,7 @@ class ContainerImage:
         self._holder: subprocess.Popen[bytes] | None = None
 
     def build(self) -> None:
-        """Run every stage; raise with all that was said if a step fails."""
+        """Run every stage. Raises an error with the complete output if a step fails."""
         copy_build_context(self._folder / "context")
         (self._folder / "layers").mkdir()
         script = self._folder / "build.sh"
@@ -115,7 +115,7 @@ class ContainerImage:
     def run(
         self, command: Sequence[str], environment: Mapping[str, str], volumes: Mapping[str, str]
     ) -> tuple[int, str]:
-        """The exit code and the words of a container that ends by itself."""
+        """Return the exit code and the output of a container that ends by itself."""
         done = subprocess.run(
             self._container_command(command, environment, volumes),
             stdout=subprocess.PIPE,
@@ -129,7 +129,7 @@ class ContainerImage:
     def start(
         self, command: Sequence[str], environment: Mapping[str, str], volumes: Mapping[str, str], log: Path
     ) -> subprocess.Popen[bytes]:
-        """A container that stays; a signal to it reaches its process, as an engine's does."""
+        """Start a container that keeps running. A signal to it reaches its process, as with a container engine."""
         with log.open("wb") as output:
             return child_process.start(
                 self._container_command(command, environment, volumes), output, environment={"PATH": BASE_PATH}
@@ -138,7 +138,11 @@ class ContainerImage:
     def _container_command(
         self, command: Sequence[str], environment: Mapping[str, str], volumes: Mapping[str, str]
     ) -> list[str]:
-        """A read-only root, /tmp in memory, the volumes, no rights, the image's user, and only its own environment."""
+        """Return a command that runs in the container.
+
+        The root is read-only, /tmp is in memory, and the process has the image's user, no capabilities and only the
+        given environment.
+        """
         assert self._holder
         mounts = [f"mount -t tmpfs tmpfs {self._root}/tmp"]
         mounts += [f"mount --bind {shlex.quote(there)} {self._root}{here}" for here, there in volumes.items()]
@@ -153,7 +157,7 @@ class ContainerImage:
 
     def _build_script(self) -> list[str]:
         layers = self._folder / "layers"
-        # The upper layers lie in memory: an overlay cannot be the upper layer of another, which a container's root is.
+        # The upper layers are in memory, because the root of a container is an overlay and cannot hold upper layers.
         lines = [f"mount -t tmpfs -o mode=0755 tmpfs {layers}"]
         for number, stage in enumerate(self._stages):
             root = layers / str(number)
@@ -165,7 +169,7 @@ class ContainerImage:
                 lines += [f"ln -sfn ../../bin/python3 {root}/usr/local/bin/python"]
             else:
                 lines += [f"mount --bind {PYTHON_PREFIX} {root}/usr/local"]
-                # A shared libpython is looked for where it was built.
+                # A shared libpython is searched where it was built.
                 lines += [f"chmod a+x {root}{parent}" for parent in PYTHON_PREFIX.parents[:-1]]
             here = "/"
             for place, (instruction, said) in enumerate(stage.instructions):

@@ -1,6 +1,7 @@
-"""Many connections at once that send what no ordinary client would, from a process of its own.
+"""Opens many connections at once that send hostile data, from a process of its own.
 
-The process has the lowest priority: an attacker has a machine of their own, and takes no processor from the system.
+The process has the lowest priority, because an attacker has a machine of their own and takes no processor time from the
+system.
 """
 
 import contextlib
@@ -20,13 +21,13 @@ from urllib.parse import urlsplit
 CONNECT_SECONDS = 5.0
 START_SECONDS = 60.0
 RECEIVE_BYTES = 4096
-"""Of answers that the kernel keeps for a connection, as it does for a client with a small window."""
+"""The bytes of responses that the kernel buffers for a connection, as for a client with a small window."""
 NICENESS = 19
 
 
 @dataclass(frozen=True)
 class Payload:
-    """Bytes to send, and then bytes to repeat; after that the connection stays open."""
+    """Bytes to send first, and bytes to repeat afterwards. The connection then stays open."""
 
     first: bytes
     repeated: bytes = b""
@@ -39,7 +40,7 @@ class Payload:
 
 
 class Crowd:
-    """Connections to one address, each with its payload; closed when the block ends."""
+    """Connections to one address, each with a payload. They are closed when the block ends."""
 
     def __init__(self, url: str, payloads: Sequence[Payload]) -> None:
         address = urlsplit(url)
@@ -61,7 +62,7 @@ class Crowd:
         self._ours.close()
 
     def attack(self, seconds: float) -> int:
-        """Connect as fast as is allowed and send for so long after that; returns how many bytes were taken."""
+        """Connect as fast as possible and then send for `seconds`. Return the number of bytes that were accepted."""
         self._ours.send(seconds)
         return self._ours.recv()
 
@@ -73,7 +74,7 @@ def _run(orders: Connection, address: tuple[str, int], payloads: Sequence[Payloa
     orders.send("ready")
     sockets: list[socket.socket] = []
     orders.send(_attack(address, payloads, orders.recv(), sockets))
-    orders.recv()  # stays until it is killed
+    orders.recv()  # waits until it is killed
 
 
 def _attack(address: tuple[str, int], payloads: Sequence[Payload], seconds: float, sockets: list[socket.socket]) -> int:
@@ -93,13 +94,13 @@ def _attack(address: tuple[str, int], payloads: Sequence[Payload], seconds: floa
         end = time.monotonic() + seconds
         while time.monotonic() < end and selector.get_map():
             sent += _turn(selector, 0.05)
-        while time.monotonic() < end:  # stay, as somebody who wants to hold what there is
+        while time.monotonic() < end:  # Stay connected, because the attacker wants to occupy what is limited.
             time.sleep(0.05)
     return sent
 
 
 def _turn(selector: selectors.BaseSelector, timeout: float) -> int:
-    """Send what is taken at once; nothing that comes back is read."""
+    """Send what each connection accepts at once. Responses are not read."""
     sent = 0
     for key, _ in selector.select(timeout):
         connection = key.fileobj

@@ -1,4 +1,4 @@
-"""Histories for the dashboard to show, and actions of its users."""
+"""Stores histories for the dashboard, and performs actions of its users."""
 
 import hashlib
 

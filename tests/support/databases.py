@@ -1,4 +1,4 @@
-"""Databases on the tests' server. After a test, a migrated database gets the rows of a new one and is lent again."""
+"""Lends databases on the tests' server. After a test, a database gets its initial rows back and is lent again."""
 
 import itertools
 import time
@@ -15,13 +15,13 @@ from store.postgres import advisory_locks
 
 DATABASE_NUMBERS = itertools.count(1)
 COPY_DATABASE: LiteralString = "CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY"
-"""Takes half the processor time of a copy through the write-ahead log, as long as the server never waits for a disk."""
+"""Copies files. This takes half the processor time of a copy through the write-ahead log if fsync is off."""
 MAX_LOANS = 100
-"""Loans of one database; deleted rows stay in its files."""
+"""The maximum number of loans of one database, because deleted rows stay in its files."""
 MAX_BYTES = 2_000_000
-"""The size of the tables above which a database is dropped."""
+"""The maximum size of the tables in bytes. A larger database is dropped."""
 SESSION_END_SECONDS = 0.2
-"""How long the sessions of closed connections and killed processes may take to end."""
+"""The time in which the sessions of closed connections and killed processes must end, in seconds."""
 
 _SCHEMA_VERSION: LiteralString = """
 SELECT ARRAY[
@@ -39,7 +39,7 @@ SELECT ARRAY[
     (SELECT count(*) || ' ' || max(xmin::text::bigint) FROM pg_trigger WHERE oid >= 16384)
 ]
 """
-"""Differs after every change of the schema or of the database's settings; PostgreSQL's own objects have lower ids."""
+"""A value that differs after every change of the schema or settings. PostgreSQL's own objects have lower ids."""
 _USED_TABLES: LiteralString = """
 SELECT relname, pg_relation_size(oid)
 FROM pg_class
@@ -61,7 +61,7 @@ def run_admin(servers: EmbeddedServers, statement: LiteralString, *names: str) -
 
 @contextmanager
 def lend_empty_database(servers: EmbeddedServers) -> Generator[str]:
-    """The name of a database without tables."""
+    """Create a database without tables, yield its name, and drop it."""
     name = f"empty_{next(DATABASE_NUMBERS)}"
     run_admin(servers, "CREATE DATABASE {}", name)
     yield name
@@ -78,13 +78,13 @@ class _Database:
 class DatabasePool:
     """Migrated databases, each lent to one test at a time.
 
-    A database that a test has changed beyond its rows, has filled or has left a session in is dropped.
+    A database is dropped if a test changed more than its rows, left a session in it or made it too large.
     """
 
     def __init__(
         self, servers: EmbeddedServers, template: str, end_sessions: Callable[[str], None] | None = None
     ) -> None:
-        """`end_sessions` ends those that may stay between tests, before a database is dropped."""
+        """`end_sessions` ends sessions that may remain between tests. It is called before a database is dropped."""
         self._servers = servers
         self._template = template
         self._end_sessions = end_sessions
@@ -93,7 +93,7 @@ class DatabasePool:
 
     @contextmanager
     def lend(self) -> Generator[str]:
-        """The name of a database with the rows of a new one."""
+        """Yield the name of a database with the rows of a new one."""
         database = self._idle.pop() if self._idle else self._create()
         yield database.name
         database.loans += 1
@@ -111,7 +111,7 @@ class DatabasePool:
             return _Database(name, _fetch_value(connection, _SCHEMA_VERSION))
 
     def _is_restored(self, database: _Database) -> bool:
-        """Whether the database has the schema, the rows and the sequences of a new one, and no other session."""
+        """Return whether the database has the schema, rows and sequences of a new one, and no other session."""
         try:
             with self._connect(database.name) as connection:
                 if self._end_sessions is None and not _is_alone(connection):
@@ -122,10 +122,10 @@ class DatabasePool:
             return False
 
     def _restore(self, connection: psycopg.Connection, database: _Database) -> bool:
-        """Give the tables their initial rows; return False if more than the rows or too many of them are different."""
+        """Give the tables their initial rows. Return False if more than the rows differs, or too many rows do."""
         if _fetch_value(connection, _SCHEMA_VERSION) != database.schema_version:
             return False
-        # The indexer of a running API must not write what it has read before.
+        # The indexer of a running API must not write changes that it has read before.
         for number in (advisory_locks.SEARCH_INDEX, advisory_locks.BATCH_RUNS):
             connection.execute("SELECT pg_advisory_xact_lock(%s)", [number])
         used_tables = dict[str, int](connection.execute(_USED_TABLES).fetchall())
@@ -146,7 +146,7 @@ class DatabasePool:
 
 
 def _read_rows(connection: psycopg.Connection) -> dict[str, Sequence[str]]:
-    """The rows of each table that has any, as PostgreSQL writes them."""
+    """Return the rows of each table that is not empty, in PostgreSQL's text format."""
     return {
         name: [
             row for (row,) in connection.execute(sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(name)))
@@ -156,7 +156,7 @@ def _read_rows(connection: psycopg.Connection) -> dict[str, Sequence[str]]:
 
 
 def _compose_restore(rows: Mapping[str, Sequence[str]]) -> sql.Composed:
-    """Statements that give these tables these rows, and restart the sequences."""
+    """Return statements that give these tables these rows and restart the sequences."""
     statements: list[sql.Composable] = [sql.SQL("SET LOCAL session_replication_role = replica")]
     for name, initial in rows.items():
         table = sql.Identifier(name)
@@ -170,7 +170,7 @@ def _compose_restore(rows: Mapping[str, Sequence[str]]) -> sql.Composed:
 
 
 def _is_alone(connection: psycopg.Connection) -> bool:
-    """Whether all other sessions of the database have ended, or do so in a moment."""
+    """Return whether all other sessions of the database have ended, or end within SESSION_END_SECONDS."""
     deadline = time.monotonic() + SESSION_END_SECONDS
     while _fetch_value(connection, _COUNT_SESSIONS) != 1:
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""What the files for every platform say about each process, in one shape."""
+"""Reads the declaration of each process from the files of every platform, into one data structure."""
 
 import json
 import re
@@ -18,17 +18,17 @@ UNIT_FILES = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
 
 @dataclass(frozen=True, slots=True)
 class DeclaredProcess:
-    """One process on one platform."""
+    """A process as one platform declares it."""
 
     source: str
     command: tuple[str, ...]
-    """Such as python -m store migrate."""
+    """For example, `python -m store migrate` in words."""
     environment: Mapping[str, str]
-    """A value that only the platform knows is empty. The image's own variables are not repeated."""
+    """The variables without those of the image. A value that only the platform knows is empty."""
     probes: tuple[str, ...] = ()
-    """The paths that the platform asks."""
+    """The paths of the platform's health checks."""
     ports: tuple[int, ...] = ()
-    """Where it expects the process to listen."""
+    """The ports on which the platform expects the process to listen."""
 
     @property
     def module(self) -> str:
@@ -45,7 +45,7 @@ def load_yaml(path: str) -> Any:  # noqa: ANN401 - YAML
 
 
 def manifests() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every object of deploy/kubernetes, with the file it is in; not what only Kustomize reads."""
+    """Yield every object in deploy/kubernetes with its file, except for those that only Kustomize reads."""
     for path in sorted(KUBERNETES.rglob("*.yaml")):
         if path.name != "kustomization.yaml":
             for each in yaml.safe_load_all(path.read_text()):
@@ -53,7 +53,7 @@ def manifests() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def present_values(mapping: Mapping[str, Any], *names: str) -> tuple[str, ...]:
-    """The values of the names that are there."""
+    """Return the values that are present."""
     return tuple(mapping[name] for name in names if name in mapping)
 
 
@@ -91,7 +91,7 @@ def render() -> Iterator[DeclaredProcess]:
 
 
 def fly() -> Iterator[DeclaredProcess]:
-    """Secrets are an app's, so every group of machines has all of them."""
+    """Read fly.toml. Secrets belong to an app, so every group of machines has all of them."""
     app = tomllib.loads((ROOT / "fly.toml").read_text())
     secrets: dict[str, str] = dict.fromkeys(
         ("DATABASE_URL", "REDIS_URL", "WEBHOOK_SECRETS", "API_TOKEN", "FORGET_KEY"), ""
@@ -111,13 +111,13 @@ def fly() -> Iterator[DeclaredProcess]:
 
 
 def split_assignments(words: list[str]) -> tuple[tuple[str, ...], dict[str, str]]:
-    """A command, and the variables that are assigned before it."""
+    """Return a command and the variables that are assigned before it."""
     start = next(index for index, word in enumerate(words) if "=" not in word)
     return tuple(words[start:]), dict(word.split("=", 1) for word in words[:start])
 
 
 def railway() -> Iterator[DeclaredProcess]:
-    """Variables are set beside the file, in Railway (docs/deploy.md)."""
+    """Read the files of Railway. Its variables are set in Railway (docs/deploy.md), not in the files."""
     for path in sorted((ROOT / "deploy" / "railway").glob("*.json")):
         said = json.loads(path.read_text())["deploy"]
         probes = present_values(said, "healthcheckPath")
@@ -155,13 +155,13 @@ def procfile() -> Iterator[DeclaredProcess]:
 
 
 def valkey_settings() -> dict[str, str]:
-    """The settings that compose.yaml gives to Valkey."""
+    """Return the settings that compose.yaml gives to Valkey."""
     words = load_yaml("compose.yaml")["services"]["valkey"]["command"][1:]
     return {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
 
 
 def postgres_settings() -> dict[str, str]:
-    """The settings that compose.yaml gives to PostgreSQL."""
+    """Return the settings that compose.yaml gives to PostgreSQL."""
     words = load_yaml("compose.yaml")["services"]["postgres"]["command"][1:]
     assert set(words[::2]) == {"-c"}
     return dict(setting.split("=", 1) for setting in words[1::2])

@@ -1,4 +1,4 @@
-"""Servers that may be lost, processes that live through it, and what an operator asks."""
+"""Runs processes on servers that a test destroys, and the commands that an operator uses then."""
 
 import os
 import time
@@ -25,7 +25,7 @@ API_TOKEN = "made-up-for-the-drill"
 
 
 def run_store_command(url: str, *arguments: object) -> str:
-    """What `python -m store …` said, having done it."""
+    """Return the output of `python -m store …`, which must succeed."""
     done = preloaded_python.run("store", *map(str, arguments), environment=os.environ | {"DATABASE_URL": url})
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -37,7 +37,7 @@ def fetch_rows(url: str, query: str) -> list[tuple[Any, ...]]:
 
 
 def batch_sizes(url: str) -> dict[tuple[str, int], int]:
-    """How many events each batch has that the database kept."""
+    """Return the number of events of each batch in the database."""
     return {
         (writer.hex, number): size
         for writer, number, size in fetch_rows(url, "SELECT writer, number, size FROM batches")
@@ -49,7 +49,7 @@ def event_bodies(url: str) -> set[bytes]:
 
 
 class DisasterDrill:
-    """An ingest that lives through it all, and workers and APIs on one server after the other."""
+    """An ingest that runs throughout, and workers and APIs that move from one server to the next."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder = folder
@@ -63,7 +63,7 @@ class DisasterDrill:
         self.ingest = stack.enter_context(
             PreloadedProcess(
                 "ingest",
-                # Without a tail, which would bring back what a drill has to lose.
+                # A tail would restore what the drill has to lose.
                 self._shared | {"WEBHOOK_SECRETS": SECRET, "LISTEN_FD": str(number), "TAIL_SECONDS": "0"},
                 folder / "ingest.log",
                 pass_fds=[number],
@@ -100,13 +100,13 @@ class DisasterDrill:
         return answer.json()["data"]
 
     def post_webhook(self, body: bytes) -> bytes:
-        """One webhook, acknowledged."""
+        """Post a webhook, which must be acknowledged."""
         url = f"http://127.0.0.1:{self.port}/whatsapp-webhook"
         assert requests.post(url, data=body, headers={"X-Webhook-Signature": sign(body)}, timeout=30).ok
         return body
 
     def send_webhooks(self, seconds: float, events: EventGenerator) -> list[bytes]:
-        """Webhooks at a rate, for a while; returns those that were acknowledged."""
+        """Post webhooks at a fixed rate for `seconds`. Return those that were acknowledged."""
         with WebhookSender(self.port, events, rate=60) as sender:
             time.sleep(seconds)
         assert not sender.deliveries.unanswered

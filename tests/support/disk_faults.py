@@ -1,4 +1,4 @@
-"""Disks that are slow, failing, small or full, for tests; where the machine cannot have them, the test is skipped."""
+"""Provides slow, failing, small or full disks. Skips the test if the machine cannot have them."""
 
 import contextlib
 import os
@@ -12,14 +12,14 @@ from tests.support import requirements
 
 
 def build_shim(home: Path, disk: Path) -> DiskShim:
-    """A shim for the files below `disk`, healthy at first."""
+    """Build a shim for the files below `disk`. It injects no faults at first."""
     requirements.require("compiler")
     return DiskShim(home, disk)
 
 
 @contextlib.contextmanager
 def small_disk(folder: Path, size_bytes: int) -> Generator[Path]:
-    """A file system of its own on the folder, which is created."""
+    """Create the folder and mount a file system of its own on it."""
     folder.mkdir()
     if sys.platform != "linux" or os.geteuid() != 0:
         requirements.report_missing("a small disk of its own needs root on Linux, who may mount one")

@@ -22,17 +22,17 @@ class CommandBlock:
     tested_by: str | None
     """The path of the test that runs the block."""
     not_run_reason: str | None
-    """The reason that no test runs it."""
+    """The reason why no test runs it."""
 
 
 def documents() -> list[str]:
-    """The paths of all pages, from the root: those in docs/ and its folders, and in the root itself."""
+    """Return the paths of all pages in docs/, in its folders, and in the root of the repository."""
     paths = [*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")]
     return sorted(str(path.relative_to(ROOT)) for path in paths)
 
 
 def command_blocks(page: str) -> list[CommandBlock]:
-    """The shell blocks of a page, in order."""
+    """Return the shell blocks of a page in their order."""
     text = (ROOT / page).read_text()
     test_of_page = _ALL_TESTED_BY.search(text)
     blocks: list[CommandBlock] = []
@@ -47,5 +47,5 @@ def command_blocks(page: str) -> list[CommandBlock]:
 
 
 def tested_commands(page: str, test: str) -> str:
-    """The lines of a page that this test runs."""
+    """Return the lines of a page that this test runs."""
     return "".join(block.lines for block in command_blocks(page) if block.tested_by == test)

@@ -41,7 +41,7 @@ ERASED_WORDS = (
     *(ASHA, LID.partition("@")[0], "Asha Rao", "🦓", "striped label", "striped note"),
     *(f"zebra {number}" for number in ("one", "two", "three", "four", "five")),
 )
-"""Her addresses, her name, her words, and what users wrote about her."""
+"""Asha's addresses, her name, her words, and what users wrote about her."""
 SCENARIO_NUMBERS = itertools.count(1)
 
 
@@ -88,7 +88,7 @@ class ErasureScenario:
         self._writer = f"{next(SCENARIO_NUMBERS):032x}"
 
     def acknowledge(self, bodies: Sequence[bytes], received_at: int | None = None) -> contract.RawBatch:
-        """Return the events as a batch that ingest acknowledged and no worker has drained."""
+        """Return the events as a batch that ingest has acknowledged and no worker has drained."""
         at = now_ms() - 1000 if received_at is None else received_at
         self._number, self.received = self._number + 1, self.received + len(bodies)
         return generated_history_batches.make_batch(
@@ -96,7 +96,7 @@ class ErasureScenario:
         )
 
     def drain(self, batches: Iterable[contract.RawBatch], parse: FaultyParser | None = None) -> Counter[str]:
-        """Store batches as a worker does, or one with another parser."""
+        """Store batches as a worker does. `parse` may be another parser."""
         with connections.open(self.url, "worker") as connection:
             read = [decoding.batch(contract.to_fields(batch)) for batch in batches]
             if parse is not None:
@@ -156,7 +156,7 @@ class ErasureScenario:
         return [text for (text,) in self.fetch_rows("SELECT message_text FROM whatsapp_messages ORDER BY id")]
 
     def ledger_counts(self) -> dict[str, int]:
-        """Return the counts of the ledger; fails if events are lost."""
+        """Return the counts of the ledger. Fails if events are lost."""
         with connections.open(self.url, "ledger") as connection:
             read = ledger.read(connection)
         columns = ("stored", "duplicate", "noise", "ping", "parked", "forgotten")
@@ -183,14 +183,14 @@ class ErasureScenario:
 
 
 def store_asha_history(house: ErasureScenario) -> None:
-    """Store nine events about Asha, one for each kind of trace, and five about others."""
+    """Store nine events about Asha, one for each kind of trace, and five events about others."""
     house.receive(
         message_event("zebra one", 1, pushName="Asha Rao"),
         message_event("zebra two", 2, LID, from_lid=LID, from_number=f"+{ASHA}"),
         message_event("hello from ravi", 3, RAVI, pushName="Ravi"),
         group_message_event("zebra three", 4, pushName="Asha Rao"),
         group_message_event("ravi in the group", 5, RAVI),
-        # The gateway's own words quote her; the message is Ravi's.
+        # The gateway's error message quotes Asha, although the message is Ravi's.
         group_message_event(
             "see above", 6, RAVI, contextInfo={"participant": world.spell_jid(ASHA), "quoted": "zebra three"}
         ),

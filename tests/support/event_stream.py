@@ -1,4 +1,4 @@
-"""A client of server-sent events that counts bytes, not on luck."""
+"""Reads server-sent events. A chunk is read by its length, so that events split between chunks are complete."""
 
 import asyncio
 import json
@@ -14,13 +14,13 @@ from tests.support.history_writer import API_TOKEN
 class StreamEvent:
     id: str
     data: Any
-    """None for an event that only names a place."""
+    """None if the event has only an id."""
 
 
 async def read_events(
     url: str, last_event_id: str | None = None, token: str = API_TOKEN
 ) -> AsyncGenerator[StreamEvent]:
-    """What the stream sends until it ends; the connection ends with the generator."""
+    """Yield the events of the stream until it ends. The connection is closed with the generator."""
     parts = urlsplit(url)
     assert parts.port
     reader, writer = await asyncio.open_connection("127.0.0.1", parts.port, limit=1 << 24)

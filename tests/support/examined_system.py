@@ -34,7 +34,7 @@ class ExaminedSystem:
             "PATH": os.environ["PATH"],
         }
         self.data_dir = data_dir
-        # Untyped: what redis-py says of its replies are unions of which a test knows the one that comes.
+        # Untyped, because redis-py types replies as unions, and a test knows which type arrives.
         self.redis: Any = redis.Redis.from_url(valkey.url)  # pyright: ignore[reportUnknownMemberType] - **kwargs
 
     def execute(self, statement: str, *values: object) -> None:
@@ -47,7 +47,7 @@ class ExaminedSystem:
             stream_status.record(connection, stream_length=0, oldest_received_at=None, writers=())
 
     def findings(self, **environ: str) -> dict[str, Finding]:
-        """The findings by name, the last one of each; Redis is checked in this process."""
+        """Return the last finding of each name. Redis is checked in this process."""
         said = self.environ | environ
         all_ = [*checks.check_database(said), *doctor.examine(said), *checks.check_machine(said)]
         return {one.name: one for one in all_}
@@ -59,7 +59,7 @@ class ExaminedSystem:
         return preloaded_python.run("store", "doctor", *arguments, environment=self.environ | environ)
 
     def command_results(self, **environ: str) -> dict[str, str]:
-        """The same as `results`, by the command."""
+        """Return the severities that the command reports, by name. The command runs in a process of its own."""
         return {
             one["name"]: one["severity"] for one in json.loads(self.run_doctor("--json", **environ).stdout)["findings"]
         }

@@ -1,4 +1,4 @@
-"""What a test puts into its own database, so that PostgreSQL itself fails as it is to."""
+"""Defines triggers that make PostgreSQL fail in the test's own database."""
 
 CREATE_DEADLOCK_TRIGGER = """
     CREATE FUNCTION deadlock_once() RETURNS trigger LANGUAGE plpgsql AS $$

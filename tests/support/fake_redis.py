@@ -1,4 +1,4 @@
-"""What no real Redis does at the moment that a test wants it: answer with a given error, or not at all."""
+"""Imitates a Redis that answers with a given error, or does not answer, at a moment that the test chooses."""
 
 import socket
 import socketserver
@@ -16,7 +16,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 @contextmanager
 def fake_redis(answer: ReplyFunction) -> Generator[str]:
-    """A server for one command at a time: `answer` gets the command's first word and gives the reply; None: silence."""
+    """Serve one command at a time. `answer` returns the reply to the command's first word; None sends no reply."""
 
     class Conversation(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -38,7 +38,7 @@ def fake_redis(answer: ReplyFunction) -> Generator[str]:
 
 @contextmanager
 def blackholing_proxy(target: str, blackhole: threading.Event) -> Generator[str]:
-    """A TCP way to a Unix socket; while `swallow` is set, what goes there arrives and what comes back does not."""
+    """Forward TCP connections to a Unix socket. While `blackhole` is set, requests arrive and replies are discarded."""
 
     class Relay(socketserver.BaseRequestHandler):
         def handle(self) -> None:

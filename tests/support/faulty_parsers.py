@@ -1,4 +1,4 @@
-"""Parsers that misread: the real one with one deliberate mistake each, as versions before a fix would have made it."""
+"""Provides parsers with one deliberate mistake each, as in versions before a fix."""
 
 import hashlib
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ def parse_correctly(body: bytes) -> Outcome:
 
 
 def _is_selected(body: bytes, one_in: int) -> bool:
-    return hashlib.md5(body).digest()[0] % one_in == 0  # a die that falls the same way for every copy
+    return hashlib.md5(body).digest()[0] % one_in == 0  # Deterministic, so that all copies get the same result.
 
 
 def _change_facts(change: Callable[[Fact], Fact], many: int = 3) -> FaultyParser:
@@ -29,7 +29,7 @@ def _change_facts(change: Callable[[Fact], Fact], many: int = 3) -> FaultyParser
 
 
 def _shift_time(fact: Fact) -> Fact:
-    """A time zone misunderstood; believable before as after."""
+    """Return the fact in a wrong time zone. Its time is still plausible."""
     if fact.time is None or not world.BASE_TIME <= fact.time <= world.BASE_TIME + world.HOUR:
         return fact
     return replace(fact, time=fact.time + 3 * world.HOUR)
@@ -44,7 +44,7 @@ def _change_name(fact: Fact) -> Fact:
 
 
 def _change_chat(fact: Fact) -> Fact:
-    """A chat misunderstood: the message, and what is said about it, stand in another one."""
+    """Return the fact in a wrong chat. A message and its updates are in the same one."""
     if isinstance(fact, LidAlias | SessionReport) or fact.address is None:
         return fact
     return replace(fact, address="919899999999")
@@ -91,7 +91,7 @@ def _ignore_some(body: bytes) -> Outcome:
 
 
 def _invent_messages(body: bytes) -> Outcome:
-    """Noise and riddles shown as messages."""
+    """Return messages for events that are noise or cannot be understood."""
     outcome = parse_correctly(body)
     if outcome.kind not in ("noise", "parked"):
         return outcome

@@ -21,9 +21,9 @@ from dev.embedded.child_process import wait_until
 from tests.support import requirements
 
 TIMEOUT_SECONDS = 30.0
-"""For the start, for an answer, and for anything that is to appear."""
+"""The maximum time for the start, for a response, and until something appears, in seconds."""
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
-"""The key of the id of an element (W3C WebDriver)."""
+"""The key of an element's id (W3C WebDriver)."""
 _PREFERENCES = {
     "marionette.port": 0,
     "intl.accept_languages": "en-GB, en",
@@ -38,7 +38,7 @@ return [...document.querySelectorAll(arguments[0])].filter((one) => one.checkVis
 
 
 class Firefox:
-    """A window of a browser without a past."""
+    """A browser window with an empty profile."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -60,12 +60,12 @@ class Firefox:
         assert self.texts(selector) == [*texts], selector
 
     def click(self, selector: str) -> None:
-        """Click on the first of the elements, once there is one, as a mouse does."""
+        """Click on the first of the elements once it exists, as a mouse does."""
         wait_until(lambda: bool(self.texts(selector)), TIMEOUT_SECONDS)
         self._command("WebDriver:ElementClick", id=self._find(selector))
 
     def type(self, selector: str, text: str) -> None:
-        """Type into the element; a line break is the key Enter."""
+        """Type into the element. A line break presses the Enter key."""
         wait_until(lambda: bool(self.texts(selector)), TIMEOUT_SECONDS)
         self._command("WebDriver:ElementSendKeys", id=self._find(selector), text=text.replace("\n", "\ue007"))
 

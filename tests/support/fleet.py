@@ -1,4 +1,4 @@
-"""Several processes of each kind on servers that are given, kept alive as supervisors would."""
+"""Runs several processes of each kind on given servers, and restarts them as a supervisor does."""
 
 import socket
 import time
@@ -18,7 +18,7 @@ from tests.support.preloaded_python import PreloadedProcess
 
 
 class ProcessFleet:
-    """Its processes start when it is entered."""
+    """Processes that start when the block is entered."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class ProcessFleet:
         workers: int = 1,
         environment: dict[str, str] | None = None,
     ) -> None:
-        """`judged_at`: where the tests look at the database, if not where workers do."""
+        """`verdict_url` is the URL at which the tests read the database, if the workers use another one."""
         self.database_url = verdict_url or database_url
         self.ports: list[int] = []
         shared = {
@@ -70,7 +70,7 @@ class ProcessFleet:
         self._cleanup.close()
 
     def wait_until(self, condition: Callable[[], bool], seconds: float = 30.0) -> bool:
-        """Whether it came true in time; whatever ends meanwhile is started again."""
+        """Return whether the condition held in time. Processes that end in the meantime are restarted."""
         end = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > end:
@@ -87,7 +87,7 @@ class ProcessFleet:
             program.restart_if_ended()
 
     def read_metric(self, name: str, ingest: int = 0) -> float:
-        """A sample of an ingest's metrics; 0 if there is none."""
+        """Return a sample of an ingest's metrics; 0 if it does not exist."""
         text = requests.get(f"http://127.0.0.1:{self.ports[ingest]}/metrics", timeout=10).text
         found = [line for line in text.splitlines() if line.startswith(name + " ")]
         return float(found[0].rpartition(" ")[2]) if found else 0.0
@@ -96,7 +96,7 @@ class ProcessFleet:
         return sum(self.read_metric("sak_spool_events", number) for number in range(len(self.ports)))
 
     def find_problems(self, *records: DeliveryLog) -> str:
-        """What is wrong once all has come to rest; empty if nothing was refused, lost or doubled, and all adds up."""
+        """Return what is wrong once all events are drained; empty if none was refused, lost or duplicated."""
         refused = [f"{record.refusals} refused" for record in records if record.refused]
         acknowledged = [body for record in records for body in record.acknowledged]
         doubtful = [body for record in records for body in (*record.unanswered, *record.refused)]

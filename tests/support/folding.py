@@ -1,4 +1,4 @@
-"""A handful of events told in every order and cut, for the rules that decide what they amount to."""
+"""Stores a few events in every order and division into transactions, for tests of the rules that combine them."""
 
 import hashlib
 import json
@@ -23,13 +23,13 @@ BASE_TIME = world.BASE_TIME
 
 @dataclass(frozen=True, slots=True)
 class DeliveredEvent:
-    """One delivery of an event; the same facts again, received whenever, are a copy of it."""
+    """One delivery of an event. The same facts with another time of receipt are a copy of it."""
 
     facts: tuple[Fact, ...]
     received_at: int
     session: str
     tie_breaker: str
-    """Distinguishes events that say the same, and decides ties."""
+    """Distinguishes events with equal content, and decides ties."""
 
     @property
     def body(self) -> bytes:
@@ -77,17 +77,17 @@ def message_fact(
 
 
 def store_transactions(connection: Connection, numbers: Iterable[int], *transactions: Sequence[DeliveredEvent]) -> None:
-    """Each sequence as one transaction of one batch, the only one of its writer."""
+    """Store each sequence in one transaction as a batch of a writer of its own."""
     for number, events in zip(numbers, transactions, strict=False):
         batch = Batch(f"{number:032x}", 1, len(events), tuple(event.event(i) for i, event in enumerate(events)))
         apply.batches(connection, [batch])
 
 
 def assert_order_independent(memory: HistoryDatabase, *events: DeliveredEvent) -> snapshot.Snapshot:
-    """What the events amount to, in whatever order they come, together or one by one; fails where that differs."""
+    """Store the events in every order, together and separately. Return the result, which must always be the same."""
     first: snapshot.Snapshot | None = None
     for order in permutations(events):
-        # Of two events, the last two are the same.
+        # If there are two events, the last two divisions are the same.
         for transactions in ([order], [[event] for event in order], [order[:1], order[1:]])[: len(order)]:
             memory.clear()
             store_transactions(memory.connection, count(1), *transactions)
@@ -100,7 +100,7 @@ def assert_order_independent(memory: HistoryDatabase, *events: DeliveredEvent) -
 
 
 def visible_messages(memory: HistoryDatabase, message_id: str = "A") -> list[dict[str, Any]]:
-    """The rows that are shown under this id, with the chat that they are shown in."""
+    """Return the rows that are shown under this id, with the chat in which they are shown."""
     with memory.connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             """
@@ -116,13 +116,13 @@ def visible_messages(memory: HistoryDatabase, message_id: str = "A") -> list[dic
 
 
 def visible_message(memory: HistoryDatabase, message_id: str = "A") -> dict[str, Any]:
-    """The one row that is shown under this id."""
+    """Return the only row that is shown under this id."""
     (row,) = visible_messages(memory, message_id)
     return row
 
 
 def shown_reactions(memory: HistoryDatabase, message_id: str = "A") -> list[dict[str, Any]]:
-    """The reactions to the message that is shown under this id, as the API shows them."""
+    """Return the reactions to the message that is shown under this id, as the API shows them."""
     row = memory.connection.execute(
         f"""
         SELECT {json_views.MESSAGE_JSON}
@@ -138,12 +138,12 @@ def shown_reactions(memory: HistoryDatabase, message_id: str = "A") -> list[dict
 
 
 def visible_chats(memory: HistoryDatabase) -> dict[str, dict[str, Any]]:
-    """By address, the chats that a list shows."""
+    """Return the chats that a list shows, by address."""
     with memory.connection.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute("SELECT * FROM chats WHERE merged_into IS NULL AND last_timestamp IS NOT NULL").fetchall()
     return {row["address"]: row for row in rows}
 
 
 def text_of(event: DeliveredEvent) -> str | None:
-    """What the event's message says."""
+    """Return the text of the event's message."""
     return next(fact.text for fact in event.facts if isinstance(fact, Message))

@@ -1,6 +1,6 @@
-"""Inputs of strangers for fuzzing, and how many of them are tried.
+"""Generates hostile inputs for fuzzing, and decides how many of them are tried.
 
-FUZZ_EXAMPLES is the number of inputs for each test; those that once failed are explicit examples.
+FUZZ_EXAMPLES is the number of inputs for each test. Inputs that failed in the past are explicit examples.
 """
 
 import os
@@ -21,7 +21,7 @@ CORPUS = {
     "sak": [path.read_bytes() for path in sorted(PAYLOADS.rglob("*.json"))],
     **{path.stem: [each.body for each in sender_payloads.load(path.stem)] for path in PAYLOADS.glob("senders/*.jsonl")},
 }
-"""Bodies that gateways send, by the kind of sender."""
+"""Bodies that gateways send, by kind of sender."""
 CHARACTERS = st.one_of(
     st.characters(exclude_categories=["Cs"]),
     st.sampled_from("\0\t\r\n\x1b\x85\u200b\u202e\u2028\u2029\ufeff\ufdfa\u0301\u0316\U0001f600=+-@|,;\"'\\#"),
@@ -36,7 +36,7 @@ def fuzz(function: Callable[..., T]) -> Callable[..., T]:
 
 @st.composite
 def bodies(draw: st.DrawFn, kind: str) -> bytes:
-    """A body of a gateway, of which parts are cut out, repeated, moved or replaced."""
+    """Draw a body of a gateway with parts cut out, repeated, moved or replaced."""
     body = bytearray(draw(st.sampled_from(CORPUS[kind])))
     for _ in range(draw(st.integers(0, 6))):
         start = draw(st.integers(0, len(body)))

@@ -1,4 +1,4 @@
-"""One conversation in the words of each kind of sender: what a gateway of that kind posts about it, if it tells it."""
+"""Writes one conversation in the dialect of each kind of sender, as far as a gateway of that kind reports it."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -13,7 +13,7 @@ _OPENWA_SESSION: Final = "185ad6dc-6ba1-47a4-ab8f-309d8842f125"
 
 
 def sak(said: Said) -> dict[str, Any] | None:
-    """Neither own messages nor acknowledgements, edits and deletions."""
+    """Return the body of SAK, which does not report own messages, acknowledgements, edits and deletions."""
     if said.ours or said.what not in ("text", "image", "reaction"):
         return None
     told: dict[str, Any] = {"sessionId": SAK_SESSION, "from": jid(said.chat), "messageId": said.id}
@@ -27,7 +27,7 @@ def sak(said: Said) -> dict[str, Any] | None:
 
 
 def waha(said: Said) -> dict[str, Any]:
-    """With the engine NOWEB; an acknowledgement has the time of the envelope."""
+    """Return the body of WAHA with the engine NOWEB. An acknowledgement has the time of the envelope."""
     chat = jid(said.chat, "c.us")
 
     def serialized(message_id: str, *, ours: bool = said.ours) -> str:
@@ -58,7 +58,7 @@ _ACKS: Final = {"sent": "SERVER", "delivered": "DEVICE", "read": "READ"}
 
 
 def openwa(said: Said) -> dict[str, Any]:
-    """A reaction names its author only, and has the time of the envelope as an acknowledgement has."""
+    """Return the body of OpenWA. A reaction names only its author, and has the time of the envelope."""
     chat, author = jid(said.chat, "c.us"), jid(said.author, "c.us")
     told: dict[str, Any] = {"id": said.id, "chatId": chat, "timestamp": said.at, "fromMe": said.ours, "from": author}
     told |= {"to": chat if said.ours else jid(OURS, "c.us"), "isGroup": said.is_group}
@@ -82,7 +82,7 @@ def openwa(said: Said) -> dict[str, Any]:
 
 
 def gowa(said: Said) -> dict[str, Any] | None:
-    """Not the text of an edited caption."""
+    """Return the body of GOWA, which does not report the text of an edited caption."""
     told: dict[str, Any] = {"id": said.id, "chat_id": jid(said.chat), "from": jid(said.author)}
     told |= {"is_from_me": said.ours, "timestamp": said.iso}
     match said.what:
@@ -112,7 +112,7 @@ def gowa(said: Said) -> dict[str, Any] | None:
 
 
 def evolution(said: Said) -> dict[str, Any]:
-    """An edit has the key as its author sees it; acknowledgements and deletions have no time."""
+    """Return the body of Evolution. An edit has the key from its author's perspective. Some events have no time."""
     own_key = key(said, said.id)
     match said.what:
         case "edit":
@@ -134,7 +134,7 @@ def evolution(said: Said) -> dict[str, Any]:
 
 
 def wuzapi(said: Said) -> dict[str, Any] | None:
-    """Of receipts, those of devices and readers."""
+    """Return the body of wuzapi, which reports only receipts of delivery to a device and of reading."""
     if said.what == "ack":
         if said.text == "sent":
             return None
@@ -147,7 +147,7 @@ def wuzapi(said: Said) -> dict[str, Any] | None:
 
 
 def meta(said: Said) -> dict[str, Any]:
-    """Under ids of its own; own messages are those of the Business app."""
+    """Return the body of Meta, which has ids of its own. Own messages are those of the Business app."""
     item: dict[str, Any] = {"id": id_of("meta", said.id), "timestamp": str(said.at)}
     item |= {"from": said.author} | ({"to": said.chat} if said.ours and not said.is_group else {})
     item |= {"group_id": said.chat} if said.is_group else {}
@@ -194,16 +194,16 @@ SESSIONS: Final[Mapping[str, str]] = {
     "evolution": "evolution-shop:shop",
     "wuzapi": "wuzapi-shop:shop",
 }
-"""The session of each kind's events, where the sender is called KIND-shop."""
+"""The session of the events of each kind, if the sender is called KIND-shop."""
 
 
 def id_of(kind: str, message_id: str) -> str:
-    """The id under which a gateway of this kind tells of a message."""
+    """Return the id of a message in the reports of a gateway of this kind."""
     return f"wamid.{message_id}" if kind == "meta" else message_id
 
 
 def tell(kind: str, said: Said) -> bytes | None:
-    """The body that a gateway of this kind posts; None if it does not tell this."""
+    """Return the body that a gateway of this kind posts, or None if it does not report this."""
     told = TELLERS[kind](said)
     if told is None:
         return None
@@ -213,5 +213,5 @@ def tell(kind: str, said: Said) -> bytes | None:
 
 
 def sender(kind: str) -> str:
-    """The sender of these bodies, as batches name it."""
+    """Return the sender of these bodies as batches name it."""
     return "" if kind == "sak" else f"{kind}:{kind}-shop"

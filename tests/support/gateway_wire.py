@@ -1,4 +1,4 @@
-"""What the newest gateway put on the wire, and what a reader of the chats should see of it."""
+"""Compares the requests that the current gateway sent with what readers of the chats see of them."""
 
 import json
 from collections import Counter, defaultdict
@@ -12,12 +12,12 @@ PAYLOADS = ROOT / "tests" / "payloads"
 WIRE = [json.loads(line) for line in (PAYLOADS / "sak-wire-2.jsonl").read_text().split("\n") if line]
 EXPECTED = [json.loads(line) for line in (PAYLOADS / "sak-wire-2.expected.jsonl").read_text().split("\n") if line]
 GUESSES = "gateway of an older version"
-"""Kinds in which the gateway names the phone that it last wrote to as the sender."""
+"""The prefix of kinds in which the gateway names the phone that it last wrote to as the sender."""
 SHOWN = ("message_type", "raw_type", "content_state", "message_text", "unread")
 
 
 def require_expected(system: RunningSystem) -> None:
-    """Fail unless every kind is shown, set aside and counted as expected of it."""
+    """Fail unless every kind is shown, set aside and counted as expected."""
     outcomes = list(zip(WIRE, EXPECTED, strict=True))
     differing = [
         difference
@@ -34,7 +34,7 @@ def require_expected(system: RunningSystem) -> None:
 
 
 def is_stored(system: RunningSystem, count: int) -> bool:
-    """Whether all are stored, and the ledger adds up."""
+    """Return whether all events are stored and the sums of the ledger agree."""
     ledger = system.get_data("/api/ledger")
     return ledger["exact"] and ledger["received"] == count and ledger["waiting"] == 0
 
@@ -55,14 +55,14 @@ def differences(system: RunningSystem, body: dict[str, Any], expected: dict[str,
 
 
 def is_of(message: dict[str, Any], body: dict[str, Any]) -> bool:
-    """Whether the message is this body's, which may have no id."""
+    """Return whether the message is that of this body, which may have no id."""
     if "messageId" in body:
         return message["message_id"] == body["messageId"]
     return message["message_text"] == body["text"]
 
 
 def set_aside(system: RunningSystem) -> Counter[tuple[str, str]]:
-    """The number of parked events and of noise by reason, as counted and as listed."""
+    """Return the number of parked events and of noise by reason. The counts and the lists must agree."""
     counted = Counter(
         {(one["kind"], one["reason"]): one["count"] for one in system.get_data("/api/parked/reasons")["reasons"]}
     )

@@ -1,4 +1,4 @@
-"""Writes history the way the worker does, and asks the API the way a client does."""
+"""Writes history as the worker does, and reads the API as a client does."""
 
 import hashlib
 import itertools
@@ -16,14 +16,14 @@ from store.postgres import connections
 
 API_TOKEN = "made-up-token-of-the-tests"
 BASE_TIME = 1_750_000_000_000
-"""A moment, in ms."""
+"""The time of the first message, in ms."""
 SENDER_PHONE = "919811000001"
 SENDER_LID = "200000000000011@lid"
 
 
 @dataclass(slots=True)
 class ApiClient:
-    """Sessions of `requests` that bear a token."""
+    """An HTTP client with a token and persistent connections."""
 
     url: str
     http: requests.Session
@@ -37,7 +37,7 @@ class ApiClient:
         return answer.json()["data"]
 
     def current_cursor(self) -> str:
-        """The position in the change feed after everything that is committed."""
+        """Return the position in the change feed after all committed changes."""
         return self.get_data("/api/changes")["cursor"]
 
     def post(self, path: str, body: object = None, **parameters: str) -> requests.Response:
@@ -46,7 +46,7 @@ class ApiClient:
 
 @dataclass(slots=True)
 class HistoryWriter:
-    """Each call is one committed transaction."""
+    """A writer of history. Each call commits one transaction."""
 
     database_url: str
     writer: str = field(default_factory=lambda: uuid.uuid4().hex)
@@ -54,7 +54,7 @@ class HistoryWriter:
     event_count: int = 0
 
     def store(self, *facts: Fact, session: str = "s1", received_at: int | None = None) -> None:
-        """Each fact as an event of its own, together in one batch; received when the last of them happened."""
+        """Store each fact as an event of its own in one batch, which is received at the time of the last fact."""
         number = next(self.numbers)
         received_at = received_at or max([BASE_TIME, *(fact.time for fact in facts if fact.time is not None)])
         self.event_count += len(facts)
@@ -91,7 +91,7 @@ def message_fact(
     caption: str | None = None,
     sender: str | None = None,
 ) -> Message:
-    """A message `at` milliseconds after T0."""
+    """Return a message `at` milliseconds after BASE_TIME."""
     return Message(
         address=address,
         direction=direction,

@@ -1,4 +1,4 @@
-"""Bodies in which some values are replaced by hostile ones, for trying any parser."""
+"""Draws bodies with hostile values in place of some of their own, for tests of any parser."""
 
 import copy
 import json
@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 Path = tuple[Any, ...]
-"""Keys of objects and places in lists."""
+"""The keys of objects and the positions in lists that lead to a value."""
 
 _WORDS = [
     *("", " ", "\x00", "\ud800", "a\udfffb", "😀", "x" * 70_000, "9" * 5_000, "@", "x@lid", "+", "0", "-1", "NaN"),
@@ -26,7 +26,7 @@ _values: st.SearchStrategy[Any] = st.recursive(
 
 @st.composite
 def variants(draw: st.DrawFn, bodies: Sequence[bytes]) -> bytes:
-    """One of the bodies with up to six of its values replaced or dropped."""
+    """Draw one of the bodies with up to six of its values replaced or dropped."""
     document: Any = copy.deepcopy(json.loads(draw(st.sampled_from(bodies))))
     for _ in range(draw(st.integers(1, 6))):
         *way, key = draw(st.sampled_from(_paths(document)))
@@ -43,6 +43,6 @@ def variants(draw: st.DrawFn, bodies: Sequence[bytes]) -> bytes:
 
 
 def _paths(value: Any, above: Path = ()) -> list[Path]:  # noqa: ANN401 - JSON
-    """The way to each value inside a document."""
+    """Yield the path of each value in a document."""
     items: Any = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType, reportUnknownMemberType]
     return [path for key, inner in items for path in ((*above, key), *_paths(inner, (*above, key)))]

@@ -1,4 +1,4 @@
-"""Webhooks of every kind of sender with a stranger's worst messages, signed as the gateway signs them."""
+"""Builds webhooks of every kind of sender with hostile messages, signed as the gateway signs them."""
 
 import hashlib
 import hmac
@@ -14,7 +14,7 @@ from tests.support.running_system import message_webhook
 
 KEY = "a-key-made-up-for-tests-0123456789abcdef"
 SENDERS_TOML = "".join(f'[{kind}]\nkind = "{kind}"\nsecrets = ["{KEY}"]\n' for kind in KINDS)
-"""One sender of each kind, named as the kind."""
+"""One sender of each kind, named after the kind."""
 CUSTOMER = "919811000001"
 _MARK = "the text of this message"
 _MAX_BODY_BYTES = 1 << 20
@@ -37,11 +37,11 @@ _LITERALS = (
     "[" * 20_000 + "]" * 20_000,
     '{"contextInfo":{"quotedMessage":{"extendedTextMessage":' * 25 + "{}" + "}}}" * 25,
 )
-"""JSON in place of a message's text."""
+"""JSON to put in place of a message's text."""
 
 
 def headers(kind: str, body: bytes) -> dict[str, str]:
-    """The headers that authenticate the body."""
+    """Return the headers that authenticate the body."""
     scheme = KINDS[kind]
     if scheme.algorithm == "jwt":
         proof = jwt.encode({"exp": int(time.time()) + 600}, KEY, "HS256")  # pyright: ignore[reportUnknownMemberType] - partly typed
@@ -51,9 +51,9 @@ def headers(kind: str, body: bytes) -> dict[str, str]:
 
 
 def webhooks(kind: str) -> list[bytes]:
-    """A message for each of the literals, one from the end of time, and one that is as it should be.
+    """Return a webhook for each of the literals, one with a time in the far future, and an ordinary one.
 
-    Without those that are too large in this kind's form.
+    Webhooks that are too large in this kind's form are left out.
     """
     template, message_id = _template(kind)
     far = template.replace("1789000010", "253402300799").replace("2026-09-10T05:56:50", _FAR)
@@ -68,7 +68,7 @@ def webhooks(kind: str) -> list[bytes]:
 
 
 def _template(kind: str) -> tuple[str, str]:
-    """The JSON of a text message, with `_MARK` as its text, and its id."""
+    """Return the JSON of a text message with `_MARK` as its text, and the id of the message."""
     if kind == "sak":
         document = json.loads(message_webhook(CUSTOMER, 1, _MARK))
         return json.dumps(document), document["messageId"]

@@ -1,4 +1,4 @@
-"""HTTP conversations drawn at random: requests in the frames that HTTP/1.1 allows, and cuts of their bytes."""
+"""Draws HTTP conversations in the framings that HTTP/1.1 allows, and divisions of their bytes."""
 
 import itertools
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from tests.support.served_connection import DIRECT_PATH, EARLY_PATH, SeenRequest
 
 METHODS = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"]
 MAX_REQUESTS = 8
-"""Of one conversation: so many may wait at once."""
+"""The maximum number of requests in one conversation, all of which may be pipelined."""
 VALUES = st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), max_size=12)
 TRAILER = b"Trailer-Of-Ours"
 
@@ -22,7 +22,7 @@ class Conversation:
 
 @st.composite
 def conversations(draw: st.DrawFn) -> Conversation:
-    """Requests one after another on one connection."""
+    """Draw consecutive requests on one connection."""
     sent, expected = b"", list[SeenRequest]()
     for _ in range(draw(st.integers(1, MAX_REQUESTS))):
         sent += draw(st.sampled_from([b"", b"\r\n"]))
@@ -46,7 +46,7 @@ def conversations(draw: st.DrawFn) -> Conversation:
 
 @st.composite
 def chunked(draw: st.DrawFn, body: bytes) -> bytes:
-    """The body in chunks, some with an extension, and perhaps trailers."""
+    """Draw the body in chunks, some with an extension, possibly followed by trailers."""
     framed = b""
     extensions = st.sampled_from([b"", b";a", b';a="b"'])
     for start, end in draw(cuts(len(body))):
@@ -57,7 +57,7 @@ def chunked(draw: st.DrawFn, body: bytes) -> bytes:
 
 @st.composite
 def cuts(draw: st.DrawFn, length: int) -> list[tuple[int, int]]:
-    """Consecutive parts, none of them empty."""
+    """Draw consecutive slices, none of which is empty."""
     places = draw(st.sets(st.integers(1, max(1, length - 1)), max_size=8)) if length else set[int]()
     edges = sorted({0, *places, length})
     return list(itertools.pairwise(edges))
@@ -65,7 +65,7 @@ def cuts(draw: st.DrawFn, length: int) -> list[tuple[int, int]]:
 
 @st.composite
 def damaged(draw: st.DrawFn, corpus: list[bytes]) -> bytes:
-    """A conversation of the corpus, of which parts are cut out, repeated, moved or replaced."""
+    """Draw a conversation of the corpus with parts cut out, repeated, moved or replaced."""
     sent = bytearray(draw(st.sampled_from(corpus)))
     for _ in range(draw(st.integers(0, 5))):
         start = draw(st.integers(0, len(sent)))

@@ -1,4 +1,4 @@
-"""A small provider of OpenID Connect on the loopback interface, which signs in whom a test wants, or wrongly."""
+"""Runs a small OpenID Connect provider on the loopback interface, which can also sign in with wrong claims."""
 
 import base64
 import hashlib
@@ -25,32 +25,32 @@ ALLOW = "asha@shop.example=read+write,@office.example=read,group:admins=read+wri
 
 @dataclass(slots=True)
 class IdentityProvider:
-    """Answers at `issuer` while its block runs."""
+    """A provider that answers at `issuer` until its block ends."""
 
     person: dict[str, Any] = field(
         default_factory=lambda: {"sub": "u1", "email": "asha@shop.example", "email_verified": True}
     )
-    """The claims about whoever signs in now."""
+    """The claims of the person who signs in."""
     forged: dict[str, Any] = field(default_factory=dict[str, Any])
     """Claims that replace the right ones in the ID token."""
     algorithm: str = "RS256"
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])
-    """Fields that replace the right ones in the document."""
+    """Fields that replace the right ones in the metadata."""
     declines: bool = False
     token_status: int = 200
     key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "k1", "use": "sig"}))
     signs_with_another_key: bool = False
-    """Instead of the published one."""
+    """Whether it signs with a key other than the published one."""
     issuer: str = ""
     redirect_url: str = ""
-    """The only one that is registered."""
+    """The only registered redirect URL."""
     codes: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     _server: uvicorn.Server | None = None
     _thread: threading.Thread | None = None
     _listener: socket.socket | None = None
 
     def environ(self) -> dict[str, str]:
-        """The variables of an api that signs people in here; `{url}` is the api's own address."""
+        """Return the variables of an API that uses this provider. `{url}` stands for the URL of the API."""
         return {
             "OIDC_ISSUER": self.issuer,
             "OIDC_CLIENT_ID": CLIENT_ID,

@@ -1,4 +1,4 @@
-"""A running `python -m ingest` and what its clients see: real sockets, real processes."""
+"""Runs `python -m ingest` as a process, and its clients over real sockets."""
 
 import hashlib
 import hmac
@@ -37,7 +37,7 @@ class HttpResponse:
 
 
 class IngestProcess:
-    """A process of its own, which takes over a listening socket as the supervisor hands one over."""
+    """An ingest process that takes over a listening socket, as from the supervisor."""
 
     def __init__(self, redis_url: str, folder: Path, **environment: str) -> None:
         self._environment = {
@@ -72,7 +72,7 @@ class IngestProcess:
         return self._log.read_text()
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start the process and wait until it responds."""
         descriptor = self._listener.fileno()
         with self._log.open("ab") as log:
             self._process = preloaded_python.start(
@@ -84,18 +84,18 @@ class IngestProcess:
         assert self.get("/healthz").status == 200
 
     def kill(self) -> None:
-        """End it as the kernel would."""
+        """End the process with SIGKILL."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
 
     def stop(self) -> int:
-        """SIGTERM, and the exit code."""
+        """Send SIGTERM and return the exit code."""
         self.process.terminate()
         return self.process.wait(TIMEOUT_SECONDS)
 
     def post_webhook(self, body: bytes, headers: Mapping[str, str] | None = None) -> HttpResponse:
-        """Send a webhook over a connection of its own, signed unless it brings its own headers."""
+        """Post a webhook on a new connection. It is signed unless `headers` are given."""
         return self.request(
             "POST", WEBHOOK_PATH, body, {"X-Webhook-Signature": sign(body)} if headers is None else headers
         )
@@ -117,7 +117,7 @@ class IngestProcess:
         return socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT_SECONDS)
 
     def send_raw(self, *parts: bytes) -> bytes:
-        """Send bytes as they are, say that no more will come, and return all that comes back."""
+        """Send the bytes unchanged, close our half of the connection, and return everything that the server sends."""
         with self.connect() as connection:
             for part in parts:
                 connection.sendall(part)
@@ -125,7 +125,7 @@ class IngestProcess:
             return read_all(connection)
 
     def read_metric(self, name: str) -> float:
-        """A sample of /metrics, 0 if there is none by that name and those labels."""
+        """Return a sample of /metrics, or 0 if there is none with this name and these labels."""
         for line in self.get("/metrics").body.decode().splitlines():
             if line.startswith(name + " "):
                 return float(line.rpartition(" ")[2])
@@ -137,7 +137,7 @@ def sign(body: bytes, secret: str = WEBHOOK_SECRET) -> str:
 
 
 def encode_request(body: bytes = b"", *headers: str, method: str = "POST", path: str = WEBHOOK_PATH) -> bytes:
-    """A request's bytes: these headers and no others, then the body as it is."""
+    """Return the bytes of a request with exactly these headers and this body."""
     return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: ingest", *headers, "", ""]).encode("latin-1") + body
 
 
@@ -149,7 +149,7 @@ def read_all(connection: socket.socket) -> bytes:
 
 
 def read_response(connection: socket.socket) -> bytes:
-    """One answer, as far as its length says; whatever of it came if the connection ends before."""
+    """Read one response according to its length. Return what has arrived if the connection ends before."""
     received = b""
     while part := connection.recv(65536):
         received += part
@@ -161,7 +161,7 @@ def read_response(connection: socket.socket) -> bytes:
 
 
 def stream_batches(redis_url: str, *, delete: bool = False) -> list[contract.RawBatch]:
-    """Everything in the stream, in its order, copies included; `take` leaves the stream empty."""
+    """Return every batch in the stream in order, including copies. `delete` removes all entries."""
     with redis.Redis.from_url(redis_url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
         pipeline = client.pipeline()  # pyright: ignore[reportUnknownMemberType] - partly typed
         pipeline.xrange(contract.STREAM)
@@ -172,6 +172,6 @@ def stream_batches(redis_url: str, *, delete: bool = False) -> list[contract.Raw
 
 
 def stream_bodies(redis_url: str) -> list[bytes]:
-    """The bodies in the stream as a worker counts them: a batch that is there twice is one."""
+    """Return the bodies in the stream as a worker counts them, so a batch that occurs twice counts once."""
     once = {(batch.writer, batch.number): batch for batch in stream_batches(redis_url)}
     return [body for batch in once.values() for body in batch.bodies]

@@ -1,4 +1,4 @@
-"""A ledger whose times are in the test's hand."""
+"""Provides a ledger whose times the test controls."""
 
 from dataclasses import dataclass, field
 from typing import Any, LiteralString
@@ -23,21 +23,21 @@ AGE_STREAM: LiteralString = "UPDATE stream_status SET as_of = as_of - make_inter
 
 @dataclass(slots=True)
 class LedgerScene:
-    """What a worker stored and observed."""
+    """A database with the batches that a worker stored and the states of the stream that it observed."""
 
     connection: Connection
     writer: str = field(default_factory=lambda: uuid4().hex)
     beats: int = 0
 
     def store(self, number: int, *, events: int = 10) -> None:
-        """A batch of the writer, all of whose batches have that many events."""
+        """Store a batch of the writer, whose batches all have `events` events."""
         self.connection.execute(
             "INSERT INTO batches (writer, number, size, upto, stored) VALUES (%s, %s, %s, %s, %s)",
             [self.writer, number, events, number * events, events],
         )
 
     def observe(self, *heartbeats: Heartbeat, waiting: int = 0, oldest_ago: float | None = None, **more: Any) -> None:  # noqa: ANN401 - as record has them
-        """Record the stream with so many entries that wait, the oldest of them for so many seconds."""
+        """Record that `waiting` entries wait in the stream, the oldest of them for `oldest_ago` seconds."""
         row = self.connection.execute("SELECT extract(epoch FROM now())::float8").fetchone()
         assert row is not None
         oldest = None if oldest_ago is None else int((float(str(row[0])) - oldest_ago) * 1000)
@@ -51,12 +51,12 @@ class LedgerScene:
         )
 
     def heartbeat(self, number: int, *, spooled: int = 0, ended: bool = False, events: int = 10) -> Heartbeat:
-        """A new one of the writer."""
+        """Return a new heartbeat of the writer."""
         self.beats += 1
         return Heartbeat(self.writer, self.beats, number, number * events, spooled, "ingest-a", ended)
 
     def age(self, seconds: float) -> None:
-        """Let so many seconds pass."""
+        """Make everything `seconds` older."""
         for statement in (AGE_BATCHES, AGE_WRITERS, AGE_STREAM):
             self.connection.execute(statement, {"seconds": seconds})
 
@@ -64,7 +64,7 @@ class LedgerScene:
         return ledger.read(self.connection)
 
     def lost(self) -> list[tuple[int, int, int]]:
-        """First and last number, and events."""
+        """Return the first number, the last number and the number of events of each loss."""
         return [(gap.first, gap.last, gap.events) for gap in self.read().lost]
 
     def unknown(self) -> list[str]:

@@ -1,15 +1,15 @@
-"""A Valkey that loses its data."""
+"""Makes a Valkey lose its data."""
 
 import shutil
 
 from dev.embedded.valkey import EmbeddedValkey
 
 DATA = "appendonlydir"
-"""The folder in which Valkey has everything."""
+"""The folder that contains all data of Valkey."""
 
 
 def lose_everything(valkey: EmbeddedValkey) -> None:
-    """Kill it and start it empty."""
+    """Kill Valkey and start it empty."""
     valkey.kill()
     shutil.rmtree(valkey.folder / DATA)
     valkey.start()

@@ -1,4 +1,4 @@
-"""Packages of npm, fetched once into `var/`: never into the repository, and never into the product."""
+"""Fetches npm packages once into `var/`, and never into the repository or the product."""
 
 import subprocess
 
@@ -8,11 +8,11 @@ from tests.support import requirements
 
 QUICK_RETRIES = ("--fetch-retries=2", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
 _not_fetched: set[str] = set()
-"""What npm could not fetch is not asked for again in this process."""
+"""The packages that npm could not fetch. They are not requested again in this process."""
 
 
 def fetch(package: str, *arguments: str) -> None:
-    """Run npm with the arguments, which fetch the package; where that fails, the test is skipped."""
+    """Run npm to fetch the package. Skip the test if it fails."""
     if package not in _not_fetched:
         command = [*arguments, "--silent", *QUICK_RETRIES]
         if npm(command, return_completed_process=True, stdout=subprocess.DEVNULL).returncode == 0:

@@ -1,4 +1,4 @@
-"""Generates the spellings of a phone number that people, phones and programs produce, in bodies of every encoding."""
+"""Draws the spellings of a phone number that people, phones and programs produce, in bodies of every encoding."""
 
 import json
 import unicodedata
@@ -24,7 +24,7 @@ PREFIXES = ["", "+", "00", "0", "tel:+", "wa.me/", "+\u2060", "\uff0b", "whatsap
 
 @st.composite
 def spellings(draw: st.DrawFn, number: str, country_code: str) -> str:
-    """One spelling of a number, international or as in its own country, in the digits of any script."""
+    """Draw a spelling of the number, international or national, in the digits of any script."""
     form = draw(st.sampled_from(["international", "with trunk zero", "national"]))
     digits = number
     prefix = draw(st.sampled_from(PREFIXES))
@@ -72,14 +72,14 @@ ENCODINGS: dict[str, Callable[[str], bytes]] = {
 
 
 def _units(text: str) -> list[int]:
-    """The code units of UTF-16."""
+    """Return the code units of UTF-16."""
     encoded = text.encode("utf-16-be")
     return [int.from_bytes(encoded[n : n + 2], "big") for n in range(0, len(encoded), 2)]
 
 
 @st.composite
 def bodies(draw: st.DrawFn, number: str, country_code: str) -> bytes:
-    """A body that contains a spelling of the number within other text."""
+    """Draw a body that contains a spelling of the number within other text."""
     before = draw(st.sampled_from(["", "ask Ravi: ", "order 5 ", "x"]))
     after = draw(st.sampled_from(["", " please", ", 2 pieces", "@s.whatsapp.net", ":12@s.whatsapp.net", "."]))
     encode = ENCODINGS[draw(st.sampled_from(sorted(ENCODINGS)))]

@@ -1,4 +1,4 @@
-"""Ingest, worker and api on servers of their own, as Prometheus sees them."""
+"""Runs ingest, worker and API on servers of their own, as Prometheus sees them."""
 
 import re
 import urllib.error
@@ -50,7 +50,7 @@ class ObservedSystem:
         return "\n".join(program.output for program in self.programs.values())
 
     def get(self, name: str, path: str) -> tuple[int, str]:
-        """The status and body; status 0 where nothing listens yet."""
+        """Return the status and the body of a page. The status is 0 if nothing listens yet."""
         request = urllib.request.Request(self.urls[name] + path, headers={"Authorization": f"Bearer {API_TOKEN}"})
         try:
             with urllib.request.urlopen(request, timeout=10) as response:
@@ -62,7 +62,7 @@ class ObservedSystem:
             return 0, ""
 
     def post_webhook(self, body: bytes, signature: str | None = None) -> int:
-        """The status of a webhook."""
+        """Post a webhook and return the status."""
         headers = {"X-Webhook-Signature": signature or event_generator.sign(body), "Content-Type": "application/json"}
         request = urllib.request.Request(self.urls["ingest"] + "/whatsapp-webhook", data=body, headers=headers)
         try:
@@ -73,7 +73,7 @@ class ObservedSystem:
             return error.code
 
     def metric_samples(self) -> dict[str, float]:
-        """Every sample of all three processes: `name{labels}` to value."""
+        """Return every sample of all three processes, from `name{labels}` to its value."""
         samples: dict[str, float] = {}
         for name in self.urls:
             for line in self.get(name, "/metrics")[1].splitlines():
@@ -83,7 +83,7 @@ class ObservedSystem:
         return samples
 
     def metric_names(self) -> set[str]:
-        """Every metric name that a query may use."""
+        """Return every metric name that a query may use."""
         names: set[str] = set()
         for name in self.urls:
             for metric, kind in re.findall(r"^# TYPE (\S+) (\S+)$", self.get(name, "/metrics")[1], re.MULTILINE):

@@ -1,4 +1,4 @@
-"""A released version: its code from the git history, and the queue data that it wrote."""
+"""Runs the code of a released version from the git history, and provides the queue data that it wrote."""
 
 import itertools
 import json
@@ -29,12 +29,12 @@ class OldRelease:
         return [{name.encode(): queue_data.to_bytes(value) for name, value in entry.items()} for entry in entries]
 
     def restore_spool(self, path: Path) -> None:
-        """Make the spool file that its ingest left."""
+        """Write the spool file that its ingest left."""
         dump = json.loads((releases.RELEASES_FOLDER / self.version / "spool.json").read_text(encoding="utf-8"))
         queue_data.restore_spool(dump, path)
 
     def create_worker(self, pipeline: WorkerPipeline, folder: Path, **environment: str) -> ManagedProcess:
-        """Its worker on the servers of the pipeline, not started yet."""
+        """Create its worker on the servers of the pipeline, without starting it."""
         urls = {"DATABASE_URL": pipeline.database_url, "REDIS_URL": pipeline.redis_url}
         log_path = folder / f"worker-{self.version}-{next(LOG_NUMBERS)}.log"
         worker = ManagedProcess("worker", urls | environment, log_path, code_folder=self.code_folder)
@@ -42,11 +42,11 @@ class OldRelease:
         return worker
 
     def create_api(self, pipeline: WorkerPipeline, folder: Path, **environment: str) -> ManagedProcess:
-        """Its api on the database of the pipeline, not started yet."""
+        """Create its API on the database of the pipeline, without starting it."""
         settings = {"DATABASE_URL": pipeline.database_url, "DATA_DIR": str(folder)}
         log_path = folder / f"api-{self.version}.log"
         return ManagedProcess("api", settings | environment, log_path, code_folder=self.code_folder)
 
     def migrate(self, database_url: str) -> list[str]:
-        """Migrate the database to this release; returns the names of the applied migrations."""
+        """Migrate the database to this release. Return the names of the applied migrations."""
         return migrator.migrate(database_url, folder=self.migrations_folder)

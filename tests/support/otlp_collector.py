@@ -1,4 +1,4 @@
-"""What an OpenTelemetry collector is to its senders: OTLP over HTTP, decoded by the protocol's own messages."""
+"""Imitates an OpenTelemetry collector, which receives OTLP over HTTP and decodes it with the official messages."""
 
 import threading
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class CollectedSpan:
     span_id: str
     parent_id: str
     linked_span_ids: tuple[str, ...]
-    """The ids of spans."""
+    """The ids of the linked spans."""
     started_ns: int
     ended_ns: int
     attributes: dict[str, str]
@@ -27,7 +27,7 @@ class CollectedSpan:
 
 
 class OtlpCollector:
-    """Listens on loopback while entered."""
+    """A collector that listens on the loopback interface until its block ends."""
 
     def __init__(self) -> None:
         self.spans: list[CollectedSpan] = []
@@ -45,7 +45,7 @@ class OtlpCollector:
                 self.end_headers()
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's signature
-                """Say nothing."""
+                """Suppress the log."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Pages)
 

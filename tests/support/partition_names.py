@@ -1,10 +1,10 @@
-"""Monthly partitions of the raw events, by their distance from this month."""
+"""Names monthly partitions of the raw events by their distance from the current month."""
 
 from datetime import UTC, datetime
 
 
 def month_ms(ahead: int) -> int:
-    """The start of a month, in ms; 0 is this month, -1 the one before."""
+    """Return the start of a month in ms. 0 is the current month, -1 the previous one."""
     now = datetime.now(UTC)
     years, index = divmod(now.month - 1 + ahead, 12)
     return int(datetime(now.year + years, index + 1, 1, tzinfo=UTC).timestamp()) * 1000

@@ -1,4 +1,4 @@
-"""PgBouncer in transaction mode, Debian's own, before a PostgreSQL of the tests."""
+"""Runs Debian's PgBouncer in transaction mode in front of a PostgreSQL of the tests."""
 
 import socket
 import subprocess
@@ -31,7 +31,7 @@ ignore_startup_parameters = {ignored}
 def running(
     server: EmbeddedPostgres, folder: Path, *, pool_size: int = 4, ignored_parameters: str = ""
 ) -> Generator[int]:
-    """The port it listens on; `size` sessions of PostgreSQL's are all that its clients share."""
+    """Run PgBouncer and yield its port. Its clients share `pool_size` sessions of PostgreSQL."""
     requirements.require("pgbouncer")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = int(listener.getsockname()[1])

@@ -1,4 +1,4 @@
-"""A stream, workers and a database of their own, without ingest: what a test about the worker needs."""
+"""Provides a stream, workers and a database without ingest, for tests of the worker."""
 
 import time
 from collections.abc import Callable, Generator, Iterable
@@ -18,23 +18,23 @@ from worker.drain.stream import StreamConsumer
 
 
 class WorkerPipeline:
-    """Its workers are killed when the test ends."""
+    """A pipeline whose workers are killed when the test ends."""
 
     def __init__(self, database_url: str, redis_url: str, folder: Path) -> None:
         self.database_url = database_url
         self.worker_database_url = database_url
-        """Where workers are told to go, if not there: a proxy, for one."""
+        """The URL for the workers, which may be that of a proxy."""
         self.redis_url = redis_url
         self.redis: Any = connect(redis_url)
-        """Untyped: what redis-py says of its replies are unions of which a test knows the one that comes."""
+        """Untyped, because redis-py types replies as unions, and a test knows which type arrives."""
         self.feed = StreamWriter(self.redis)
         self.workers: list[ManagedProcess] = []
         self._folder = folder
 
     def create_worker(self, *, prelude: str | None = None, **environment: str) -> ManagedProcess:
-        """A worker that is not started yet; its environment names this pipeline unless told otherwise.
+        """Return a worker that is not started. By default, its environment names this pipeline.
 
-        With a prelude, even an empty one, it is a Python of its own.
+        With a prelude, even an empty one, it is a new Python process.
         """
         environment = {"DATABASE_URL": self.worker_database_url, "REDIS_URL": self.redis_url, **environment}
         log_path = self._folder / f"worker-{id(self)}-{len(self.workers)}.log"
@@ -52,7 +52,7 @@ class WorkerPipeline:
 
     @property
     def database_name(self) -> str:
-        """The database's."""
+        """The name of the database."""
         return urlsplit(self.database_url).path.strip("/")
 
     @property
@@ -69,17 +69,17 @@ class WorkerPipeline:
 
     @contextmanager
     def hold_session(self, statement: str) -> Generator[None]:
-        """A session that has run the statement and sits there."""
+        """Keep a session open that has executed the statement."""
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             connection.execute(statement)  # pyright: ignore[reportArgumentType, reportCallIssue] - a test's own
             yield
 
     def has_lock_waiter(self) -> bool:
-        """Whether a worker's session waits for a lock."""
+        """Return whether a session of a worker waits for a lock."""
         return self.count_lock_waiters() > 0
 
     def count_lock_waiters(self) -> int:
-        """How many workers' sessions wait for a lock."""
+        """Return the number of workers' sessions that wait for a lock."""
         query = """
             SELECT FROM pg_stat_activity
             WHERE application_name = 'worker' AND wait_event_type = 'Lock' AND datname = current_database()
@@ -87,20 +87,20 @@ class WorkerPipeline:
         return len(self.fetch_rows(query))
 
     def count_ledger_events(self) -> int:
-        """How many events the ledger has."""
+        """Return the number of events in the ledger."""
         return verdict.count_ledger_events(self.database_url)
 
     def count_entries(self) -> int:
-        """How many entries the stream has that are not committed."""
+        """Return the number of entries in the stream that are not committed."""
         return StreamConsumer(self.redis, "test").state().uncommitted
 
     def count_pending(self) -> int:
-        """How many entries some worker took and has not acknowledged."""
+        """Return the number of entries that a worker has claimed and not acknowledged."""
         groups: Any = self.redis.xinfo_groups(contract.STREAM) if self.redis.exists(contract.STREAM) else ()
         return sum(int(group["pending"]) for group in groups)
 
     def wait_until_drained(self, seconds: float = 20.0, *, restart_workers: bool = True) -> bool:
-        """Whether all that was fed is in the ledger, and acknowledged to the stream, before the time is over."""
+        """Return whether all events are in the ledger and acknowledged to the stream within `seconds`."""
         return self.wait_until(
             lambda: self.count_ledger_events() >= len(self.feed.written_bodies) and self.count_entries() == 0,
             seconds,
@@ -108,7 +108,7 @@ class WorkerPipeline:
         )
 
     def wait_until(self, condition: Callable[[], bool], seconds: float = 20.0, *, restart_workers: bool = True) -> bool:
-        """Whether it came true in time; meanwhile a worker that ends is started again, as a supervisor would."""
+        """Return whether the condition held in time. A worker that ends is restarted, as by a supervisor."""
         end = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > end:
@@ -120,5 +120,5 @@ class WorkerPipeline:
         return True
 
     def judge(self, acknowledged: Iterable[bytes] | None = None) -> verdict.Verdict:
-        """What the model says of the database, for what was fed."""
+        """Return the model's verdict on the database for these events."""
         return verdict.judge(self.database_url, self.feed.written_bodies if acknowledged is None else acknowledged)

@@ -1,7 +1,7 @@
-"""Runs `python -m MODULE` in a fork of a process that has imported our packages: it starts in a tenth of the time.
+"""Runs `python -m MODULE` in a fork of a process that has imported our packages, which is ten times as fast.
 
-The fork has the environment, the arguments, the files and the exit code of a process that is started anew. Nothing of
-ours happens on import, so there is nothing else in which they differ.
+The fork has the environment, the arguments, the files and the exit code of a new process. Nothing else differs, because
+our modules do nothing on import.
 """
 
 import atexit
@@ -31,24 +31,24 @@ from dev.embedded.managed_process import ManagedProcess
 
 PACKAGES = ("ingest", "worker", "store", "api")
 FIRST_FREE = 512
-"""Files are received at numbers from here on, so that none takes the number that another is meant to have."""
+"""The first descriptor number at which files are received, so that none takes the number that another must have."""
 READ_AT_START = ("LD_PRELOAD", "PYTHONPATH")
 
 
 @dataclass(slots=True)
 class ForkedProcess:
-    """The methods of `subprocess.Popen` that tests call."""
+    """A process with the methods of `subprocess.Popen` that tests call."""
 
     pid: int
     _status: socket.socket
-    """Receives the exit code."""
+    """The socket that receives the exit code."""
     returncode: int | None = field(default=None, init=False)
 
     def poll(self) -> int | None:
         return self._receive_exit_code(0)
 
     def wait(self, timeout: float | None = None) -> int:
-        """The exit code; raises subprocess.TimeoutExpired."""
+        """Return the exit code. Raises subprocess.TimeoutExpired."""
         code = self._receive_exit_code(timeout)
         if code is None:
             raise subprocess.TimeoutExpired(f"process {self.pid}", timeout or 0)
@@ -83,9 +83,9 @@ def start(
     pass_fds: Sequence[int] = (),
     cwd: Path = ROOT,
 ) -> AnyProcess:
-    """Start `python -m MODULE ARGUMENTS…` in a session of its own; `output` and `errors` are descriptors.
+    """Start `python -m MODULE ARGUMENTS…` in a session of its own. `output` and `errors` are descriptors.
 
-    With another value of a variable that is read before Python runs, it is started anew.
+    A new Python is started if the environment differs in a variable that Python reads at its start.
     """
     errors = output if errors is None else errors
     if any(environment.get(name) not in {None, os.environ.get(name)} for name in READ_AT_START):
@@ -121,7 +121,7 @@ def run(
     cwd: Path = ROOT,
     output_path: Path | None = None,
 ) -> "subprocess.CompletedProcess[str]":
-    """As `subprocess.run` with its output captured as text; a file or device in `output_path` takes it instead."""
+    """Run a module as `subprocess.run` with captured text, which goes to `output_path` if it is given."""
     with (
         output_path.open("w") if output_path else tempfile.TemporaryFile("w+") as output,
         tempfile.TemporaryFile("w+") as errors,
@@ -143,7 +143,7 @@ def run(
 
 @functools.cache
 def _connection() -> socket.socket:
-    """To the process that forks, which ends when this connection does."""
+    """Return the connection to the forking process, which ends when the connection is closed."""
     ours, theirs = socket.socketpair()
     with theirs:
         command = [sys.executable, "-m", __name__, str(theirs.fileno())]
@@ -160,7 +160,7 @@ def _connection() -> socket.socket:
 
 
 class PreloadedProcess(ManagedProcess):
-    """A managed process that is forked."""
+    """A managed process that is a fork."""
 
     def _start(self, log: IO[bytes], environment: Mapping[str, str]) -> AnyProcess:
         return start(self.module, environment=environment, output=log.fileno(), pass_fds=self._pass_fds)
@@ -175,7 +175,7 @@ def import_packages() -> None:
 
 
 def serve(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
-    """Fork for each request: returns the request and its files in the child, None in the parent after the last one."""
+    """Fork for each request. Return the request and its files in the child, and finally None in the parent."""
     children: dict[int, socket.socket] = {}
     woken, waking = socket.socketpair()
     waking.setblocking(False)  # noqa: FBT003 - its name says it
@@ -208,7 +208,7 @@ def serve(connection: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
 
 
 def _ignore(number: int, frame: object) -> None:
-    """The handler of a signal that only has to wake."""
+    """Handle a signal that only has to wake the process."""
 
 
 def _report_ended(children: dict[int, socket.socket]) -> None:
@@ -221,7 +221,7 @@ def _report_ended(children: dict[int, socket.socket]) -> None:
 
 
 def become(request: dict[str, Any], files: list[int]) -> None:
-    """Take on the environment of the request, as a process that is started anew has it."""
+    """Apply the environment of the request, as in a new process."""
     os.setsid()
     ctypes.CDLL(None).prctl(launcher.PR_SET_PDEATHSIG, signal.SIGTERM)
     moved = [fcntl.fcntl(file, fcntl.F_DUPFD, FIRST_FREE) for file in files]

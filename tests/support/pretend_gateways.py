@@ -1,4 +1,4 @@
-"""Gateways that page through a few chats as their documentation describes, for backfills."""
+"""Imitates gateways that return the messages of a few chats in pages, as their documentation says, for backfills."""
 
 import base64
 import json
@@ -12,31 +12,31 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 API_KEY = "user:pretend-key"
 SESSION = "919880000001"
-"""Its own number, after which GOWA names the session; the others take it as a name."""
+"""The gateway's own number. GOWA names the session after it; for the others it is the session's name."""
 
 
 @dataclass(frozen=True, slots=True)
 class PastMessage:
     chat: str
-    """The digits of a phone."""
+    """The digits of a phone number."""
     message_id: str
     text: str
     time: int
-    """In seconds."""
+    """The time of the message, in seconds."""
     is_from_me: bool = False
 
 
 @dataclass(slots=True)
 class PretendGateway:
-    """One gateway; its pages have at most `page_size` messages, whatever the client asks for."""
+    """A gateway whose pages have at most `page_size` messages, whatever limit the client requests."""
 
     kind: str
     messages: list[PastMessage]
     page_size: int = 100
     failures: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
-    """The statuses of the next answers, each with its Retry-After."""
+    """The statuses of the next responses, each with its Retry-After."""
     calls: list[str] = field(default_factory=list[str])
-    """The pages of messages that were asked for."""
+    """The pages of messages that were requested."""
     _server: ThreadingHTTPServer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -68,7 +68,7 @@ class PretendGateway:
                 self.wfile.write(content)
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-                """Says nothing."""
+                """Suppress the log."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         Thread(target=self._server.serve_forever, daemon=True).start()

@@ -1,4 +1,4 @@
-"""A push service on the loopback interface, and a device that decrypts what it is sent."""
+"""Runs a push service on the loopback interface, and imitates a device that decrypts notifications."""
 
 import json
 import os
@@ -23,13 +23,13 @@ KEY = encryption.SigningKey.derive(_SECRET)
 
 
 def push_variables() -> dict[str, str]:
-    """The variables of an API that notifies devices of a `PushService`."""
+    """Return the variables of an API that notifies devices of a `PushService`."""
     return {"PUSH_KEY": _SECRET, "PUSH_CONTACT": "mailto:me@example.org", "PUSH_HOSTS": "127.0.0.1"}
 
 
 @dataclass(slots=True)
 class Device:
-    """The keys that a browser makes when it subscribes."""
+    """A device with the keys that a browser generates when it subscribes."""
 
     endpoint: str
     key: ec.EllipticCurvePrivateKey = field(default_factory=lambda: ec.generate_private_key(_CURVE))
@@ -42,12 +42,12 @@ class Device:
         )
 
     def subscription(self, **more: object) -> dict[str, object]:
-        """The body of `POST /api/push`."""
+        """Return the body of `POST /api/push`."""
         keys = {"p256dh": encryption.encode(self.p256dh), "auth": encryption.encode(self.auth)}
         return {"endpoint": self.endpoint, **keys, **more}
 
     def decrypt(self, body: bytes) -> bytes:
-        """What the device's user is shown of a body (RFC 8188, RFC 8291)."""
+        """Return the content that the device shows for a body (RFC 8188, RFC 8291)."""
         salt, (size, length) = body[:16], struct.unpack("!IB", body[16:21])
         sender, sealed = body[21 : 21 + length], body[21 + length :]
         assert len(body) <= size
@@ -66,7 +66,7 @@ class PushRequest:
     body: bytes
 
     def claims(self, public_key: str, audience: str) -> dict[str, Any]:
-        """What the server claims of itself, once its signature is verified."""
+        """Return the claims of the server, after its signature is verified."""
         token, key = self.headers["authorization"].removeprefix("vapid t=").split(", k=")
         assert key == public_key
         point = ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, encryption.decode(key))
@@ -74,7 +74,7 @@ class PushRequest:
 
 
 class PushService:
-    """Answers 201, or `status` with `headers`, and remembers each request."""
+    """A push service that answers 201, or `status` with `headers`, and records each request."""
 
     def __init__(self) -> None:
         self.status = 201
@@ -105,7 +105,7 @@ class PushService:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def notifications(self, device: Device) -> list[dict[str, Any]]:
-        """What a device was told, in order."""
+        """Return the notifications of a device in order."""
         path = device.endpoint.removeprefix(self.url)
         return [json.loads(device.decrypt(request.body)) for request in self.requests if request.path == path]
 

@@ -1,4 +1,4 @@
-"""Messages of this moment, for what happens only to new ones."""
+"""Provides messages of the current time, for what happens only to new messages."""
 
 import dataclasses
 import time

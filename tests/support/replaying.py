@@ -1,4 +1,4 @@
-"""Replays as tests run them."""
+"""Runs replays, and provides the parsers and snapshots for their tests."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -36,14 +36,14 @@ def replay_parser(parse: FaultyParser) -> EventParser:
 def store_batches(
     database_url: str, batches: Sequence[RawBatch], parse: FaultyParser, *, batches_per_transaction: int = 6
 ) -> None:
-    """Keep the batches as a worker with this parser does."""
+    """Store the batches as a worker with this parser does."""
     with connections.open(database_url, "drain") as connection:
         for start in range(0, len(batches), batches_per_transaction):
             store_transaction(connection, batches[start : start + batches_per_transaction], parse)
 
 
 def store_transaction(connection: Connection, batches: Sequence[RawBatch], parse: FaultyParser) -> None:
-    """One transaction."""
+    """Store the batches in one transaction."""
     misread = [
         replace(batch, events=tuple(replace(event, outcome=parse(event.body)) for event in batch.events))
         for batch in generated_history_batches.parse_batches(batches)
@@ -78,7 +78,7 @@ def run_redrive(
 
 
 def comparable_snapshot(database_url: str) -> Snapshot:
-    """What the database says, but for what outlives a fix: chats without anything in them, and kinds of events seen."""
+    """Return the contents, without empty chats and known kinds of events, which a replay does not remove."""
     with connections.open(database_url, "history") as connection:
         said = dict(snapshot.read(connection))
         said["ledger"] = Counter(
@@ -137,7 +137,7 @@ def text_event(text: str, number: int = 1, **more: object) -> bytes:
 
 
 def parser_with_wrong_fields(**wrong: object) -> Callable[[bytes], Outcome]:
-    """A parser that is wrong about every message."""
+    """Return a parser that is wrong about every message."""
 
     def read(body: bytes) -> Outcome:
         outcome = parse_correctly(body)

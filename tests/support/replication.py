@@ -1,4 +1,4 @@
-"""PostgreSQL servers that follow each other."""
+"""Provides PostgreSQL servers that replicate each other."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ def running_primary(folder: Path) -> Generator[EmbeddedPostgres]:
 
 
 def create_standby(primary: EmbeddedPostgres, folder: Path) -> EmbeddedPostgres:
-    """A streaming standby that is not started yet."""
+    """Return a streaming standby that is not started."""
     return replication.create_standby(primary, folder, SERVER_SETTINGS)
 
 
@@ -32,7 +32,7 @@ def fetch_rows(server: EmbeddedPostgres, query: str, *values: object) -> list[tu
 
 
 def require_synchronous_commit(server: EmbeddedPostgres) -> None:
-    """Have it commit nothing from now on that no standby has."""
+    """Make the server wait for a standby with each commit."""
     fetch_rows(server, "ALTER SYSTEM SET synchronous_standby_names = '*'")
     fetch_rows(server, "SELECT pg_reload_conf()")
 
@@ -42,6 +42,6 @@ def promote(server: EmbeddedPostgres) -> None:
 
 
 def failover_url(*servers: EmbeddedPostgres) -> str:
-    """The URL that leads to whichever takes writes."""
+    """Return a URL that leads to the server that accepts writes."""
     folders = ",".join(str(server.socket_folder) for server in servers)
     return f"postgresql://app@/history?host={folders}&target_session_attrs=read-write"

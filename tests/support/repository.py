@@ -1,4 +1,4 @@
-"""The folders of the code and the format of documented tables."""
+"""Names the folders of the code, and defines the format of documented tables."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What tests need of the machine: without it a test is skipped, and in CI it fails."""
+"""Checks the requirements of tests. If one is missing, the test is skipped, and in CI it fails."""
 
 import os
 import shutil
@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 SETTING = "REQUIRE_PROGRAMS"
-"""`.ci/run` sets this variable: whatever is missing fails the tests that need it."""
+"""The variable that `.ci/run` sets so that tests fail if a requirement is missing."""
 HAS_NAMESPACES = sys.platform == "linux" and os.geteuid() == 0 and Path("/usr/bin/unshare").exists()
-"""True where a container can be imitated."""
+"""Whether this machine can imitate a container."""
 WHOLE_CHROMIUM = Path("/usr/bin/chromium")
 CHROMIUM = next((path for path in (Path("/usr/bin/chromium-headless-shell"), WHOLE_CHROMIUM) if path.exists()), None)
-"""The shell without windows takes a third of the processor time of the whole browser."""
+"""The path of Chromium. The shell without windows takes a third of the processor time of the whole browser."""
 FIREFOX = Path("/usr/bin/firefox-esr")
 PGBOUNCER = Path("/usr/sbin/pgbouncer")
 PROMETHEUS = Path("/usr/bin/prometheus")
@@ -44,14 +44,14 @@ _CHECKS = {
 
 
 def require(name: str) -> None:
-    """Return if the machine has it; otherwise skip the test, or fail it in CI."""
+    """Return if the machine has it. Otherwise skip the test, or fail it in CI."""
     found, sentence = _CHECKS[name]
     if not found:
         report_missing(sentence)
 
 
 def report_missing(sentence: str) -> None:
-    """Skip the test, or fail it in CI, because of what the sentence says."""
+    """Skip the test, or fail it in CI, with the sentence as the reason."""
     if os.environ.get(SETTING):
         pytest.fail(f"{sentence}, and {SETTING} is set.")
     pytest.skip(f"{sentence}.")

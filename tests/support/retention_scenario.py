@@ -1,4 +1,4 @@
-"""Old and new messages, and forgetting the old ones, as tests do it."""
+"""Stores old and new messages, and deletes the old ones as retention does."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -18,9 +18,9 @@ OLD_TIME = NOW_TIME - 800 * world.DAY
 CUTOFF_TIME = NOW_TIME - 730 * world.DAY
 SESSION_ID = world.SESSIONS[0]
 LID_WITH_PHONE: dict[str, Any] = {"from": world.LID_OF_ASHA, "senderPn": world.spell_jid(world.ASHA)}
-"""How Asha's messages come under her other address, with the evidence that it is hers."""
+"""The fields of messages under Asha's LID, with the evidence that it is hers."""
 LID_WITHOUT_PHONE: Mapping[str, Any] = {"from": world.LID_OF_ASHA}
-"""And without."""
+"""The same fields without the evidence."""
 
 
 def message_at(ms: int, text: str, number: int = 1, *, sender: str = world.ASHA, **more: object) -> bytes:
@@ -36,7 +36,7 @@ def update_event(event: str, number: int = 1, **more: object) -> bytes:
 def receive(
     database_url: str, *bodies: bytes, received_at: int = NOW_TIME, parse: Callable[[bytes], Outcome] = parse_correctly
 ) -> None:
-    """One batch, of a writer of its own."""
+    """Store one batch from a writer of its own."""
     store_batches(
         database_url, [batches.make_batch([(body, received_at) for body in bodies], writer=uuid4().hex)], parse
     )
@@ -50,7 +50,7 @@ def expire_messages(database_url: str, before: int = CUTOFF_TIME) -> DeletedMess
     total = DeletedMessages(
         *(sum(column) for column in zip(*((g.messages, g.updates, g.sends) for g in gone), strict=True))
     )
-    # Neither more nor less than a dry run said.
+    # The counts must equal those of the dry run.
     assert total == DeletedMessages(looked.messages, looked.updates, looked.sends)
     assert (again.messages, again.updates, again.sends) == (0, 0, 0)
     return total

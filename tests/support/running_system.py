@@ -1,4 +1,4 @@
-"""The whole system as `./run` starts it, and a client that signs webhooks as SAK does."""
+"""Runs the whole system as `./run` does, with a client that signs webhooks as SAK does."""
 
 import hashlib
 import hmac
@@ -14,7 +14,7 @@ import requests
 from dev.supervisor.stack import LocalStack
 
 WEBHOOK_SECRET = "5a4b0c0ffee00000000000000000000000000000000000000000000000000001"
-"""The secret that signed tests/payloads."""
+"""The secret with which tests/payloads is signed."""
 SESSION_ID = "11111111-2222-4333-8444-555555555555"
 START_SECONDS = 1_734_621_000
 CONNECTIONS = 16
@@ -22,7 +22,7 @@ CONNECTIONS = 16
 
 @dataclass(frozen=True)
 class RunningSystem:
-    """A running stack as seen by a gateway and a dashboard."""
+    """A running stack from the perspective of a gateway and of a dashboard."""
 
     stack: LocalStack
 
@@ -30,7 +30,7 @@ class RunningSystem:
         return requests.post(self.stack.webhook_url, data=body, headers=dict(headers), timeout=20).status_code
 
     def send_webhooks(self, bodies: list[bytes], *, connections: int = CONNECTIONS) -> float:
-        """Post signed webhooks over persistent connections; returns the seconds it took."""
+        """Post signed webhooks over persistent connections. Return the duration in seconds."""
 
         def post_share(number: int) -> None:
             with requests.Session() as session:
@@ -63,7 +63,7 @@ def signed_headers(body: bytes) -> dict[str, str]:
 
 
 def message_webhook(phone: str, number: int, text: str) -> bytes:
-    """A webhook as SAK sends it, with an id and a timestamp made from the number."""
+    """Return a webhook as SAK sends it, with an id and a timestamp derived from the number."""
     return json.dumps(
         {
             "event": "message.received",

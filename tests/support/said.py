@@ -1,4 +1,4 @@
-"""Things that are said in a chat, and the protobuf messages that WhatsApp makes of them."""
+"""Describes what happens in a chat, and encodes it in WhatsApp's protobuf messages."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,23 +10,23 @@ What: TypeAlias = Literal["text", "image", "reaction", "edit", "delete", "ack"]
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One thing that happened in a chat."""
+    """An event in a chat."""
 
     what: What
     id: str
     chat: str
     """A phone or a group."""
     at: int
-    """In seconds."""
+    """The time in seconds."""
     ours: bool = False
     sender: str | None = None
-    """In a group: the phone of another member."""
+    """The phone of another member, if the chat is a group."""
     text: str = ""
     """The text, the caption, the emoji, or the status of an acknowledgement."""
     target: str = ""
-    """The id of the message that it changes."""
+    """The id of the message that the event changes."""
     is_caption: bool = False
-    """The edited text is a caption."""
+    """Whether the edited text is a caption."""
 
     @property
     def is_group(self) -> bool:
@@ -46,7 +46,7 @@ def jid(address: str, server: str = "s.whatsapp.net") -> str:
 
 
 def key(said: Said, message_id: str, *, spelled_by_go: bool = False) -> dict[str, object]:
-    """Baileys' or whatsmeow's name for a message."""
+    """Return the key of a message in Baileys or whatsmeow."""
     names = ("remoteJID", "ID") if spelled_by_go else ("remoteJid", "id")
     named: dict[str, object] = {names[0]: jid(said.chat), "fromMe": said.ours, names[1]: message_id}
     return {**named, "participant": jid(said.author)} if said.is_group and not said.ours else named
@@ -58,13 +58,13 @@ def edit(said: Said, target: dict[str, object]) -> dict[str, object]:
 
 
 def file(said: Said) -> dict[str, object]:
-    """A picture, whose caption is absent if it is empty."""
+    """Return a picture. It has no caption if the text is empty."""
     caption = {"caption": said.text} if said.text else {}
     return {"imageMessage": {"mimetype": "image/jpeg", **caption}}
 
 
 def protobuf(said: Said, *, spelled_by_go: bool = False) -> dict[str, object]:
-    """The message as Baileys or whatsmeow spells it."""
+    """Return the message as Baileys or whatsmeow spells it."""
     target = key(said, said.target, spelled_by_go=spelled_by_go)
     match said.what:
         case "image":

@@ -1,4 +1,4 @@
-"""What PostgreSQL itself says of a schema, before and after a migration, and what is wrong with the difference."""
+"""Compares PostgreSQL's catalogs before and after a migration, and finds incompatible changes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,13 +35,13 @@ _CONSTRAINTS = """
 @dataclass(frozen=True, slots=True)
 class SchemaCatalog:
     tables: dict[int, tuple[str, int, str]]
-    """By number: name, file, kind."""
+    """By oid: name, file node, kind."""
     columns: dict[tuple[str, str], tuple[str, bool, bool]]
-    """By table and name: type, not null, filled by itself."""
+    """By table and name: type, whether it is NOT NULL, whether it has a default or is an identity."""
     indexes: dict[int, tuple[int, str, str, bool, str]]
-    """By number: table's number, name, table's name, unique, which columns."""
+    """By oid: oid of the table, name, name of the table, whether it is unique, key columns."""
     constraints: dict[int, tuple[int, str, bool]]
-    """Checks and references by number: table's number, name, validated."""
+    """Check and foreign key constraints by oid: oid of the table, name, whether it is validated."""
 
     @classmethod
     def read(cls, url: str) -> "SchemaCatalog":
@@ -59,7 +59,7 @@ class SchemaCatalog:
 
 
 def incompatibilities(before: SchemaCatalog, after: SchemaCatalog, *, outside_transaction: bool) -> Iterator[str]:
-    """Why old processes would fail or wait; `beside_writers`: the file ran outside a transaction."""
+    """Yield why old processes would fail or wait. `outside_transaction`: the file ran outside a transaction."""
     yield from _table_incompatibilities(before, after)
     yield from _column_incompatibilities(before, after)
     yield from _index_incompatibilities(before, after, beside_writers=outside_transaction)

@@ -1,6 +1,6 @@
-"""For schemathesis: values of the kinds that only the API can tell from others like them (`format` in the document).
+"""Extends schemathesis with values that only the API can distinguish from similar ones (`format` in the document).
 
-It loads this by SCHEMATHESIS_HOOKS; SAMPLES names a file with what the running API gave out.
+SCHEMATHESIS_HOOKS loads this module. SAMPLES names a file with values that the running API returned.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""Webhooks of every kind of sender with what each tells, and the comparison of both.
+"""Loads webhooks of every kind of sender with their meaning, and compares parsed events with it.
 
-A line of a file in tests/payloads/senders/ is a request as it comes over the wire, with made-up values, and `expect`.
+Each line of a file in tests/payloads/senders/ is an HTTP request with made-up values and its meaning as `expect`.
 """
 
 import json
@@ -31,15 +31,15 @@ _FIELDS = {
         )
     },
 }
-"""The keys of an expectation, and the fields of a fact; the other keys concern what no fact has."""
+"""The fact's fields for the keys of an expectation. The other keys have no such field."""
 _ABSENT_MEANS_NONE = {"text": "caption", "image": "text", "video": "text", "audio": "text", "document": "text"}
-"""Of each type, the field that a message has only if it is expected."""
+"""For each type, the field that is None if it is not expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class SenderPayload:
     kind: str
-    """Of the sender."""
+    """The kind of the sender."""
     name: str
     body: bytes
     expect: dict[str, Any]
@@ -50,7 +50,7 @@ class SenderPayload:
 
 @cache
 def load(kind: str) -> list[SenderPayload]:
-    """The events of one kind of sender that it signs as it should: neither handshakes nor rejected requests."""
+    """Return the events of one kind of sender with valid signatures, without handshakes and rejected requests."""
     lines = (FOLDER / f"{kind}.jsonl").read_text(encoding="utf-8").splitlines()
     payloads = [
         SenderPayload(kind, line["name"], line["body"].encode(), line["expect"]) for line in map(json.loads, lines)
@@ -59,7 +59,7 @@ def load(kind: str) -> list[SenderPayload]:
 
 
 def assert_told(outcome: Outcome, expect: dict[str, Any]) -> None:
-    """Raise unless the outcome is what the webhook tells, no more and no less."""
+    """Raises AssertionError unless the outcome has exactly the facts of the webhook."""
     if expect["kind"] in ("noise", "ping", "unknown", "poll_vote"):
         kinds = {"unknown": "parked", "poll_vote": "noise"}
         assert (outcome.kind, outcome.facts) == (kinds.get(expect["kind"], expect["kind"]), ())

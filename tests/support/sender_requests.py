@@ -1,4 +1,4 @@
-"""Requests of all kinds of senders, as they come over HTTP: the recorded ones, signed ones, and forgeries."""
+"""Provides HTTP requests of all kinds of senders: recorded, signed and forged."""
 
 import hashlib
 import hmac
@@ -52,7 +52,7 @@ def load_requests() -> Iterator[SenderRequest]:
 
 
 def write_senders(folder: Path) -> None:
-    """A sender per kind, with the secrets of its requests."""
+    """Write a sender of each kind with the secrets of its requests."""
     sections: list[str] = []
     for kind in SENDERS:
         secrets = dict.fromkeys(line["secret"] for line in lines_of(kind) if line["secret"] != _VERIFY_TOKEN)
@@ -64,7 +64,7 @@ def write_senders(folder: Path) -> None:
 
 
 def sign(kind: str, body: bytes, secret: str) -> dict[str, str]:
-    """The headers by which a sender of this kind authenticates a body."""
+    """Return the headers with which a sender of this kind authenticates a body."""
     scheme = KINDS[kind]
     if scheme.algorithm == "jwt":
         claims = {"iat": int(time.time()), "exp": int(time.time()) + 600}
@@ -81,7 +81,7 @@ def secret_of(kind: str) -> str:
 
 
 def forgeries(webhooks: Sequence[SenderRequest]) -> Iterator[SenderRequest]:
-    """Of each kind: without a signature, with that of another secret or body, or as another kind's."""
+    """Yield requests of each kind without a signature, with that of another secret or body, and with another kind's."""
     for kind in SENDERS:
         webhook = next(each for each in webhooks if each.kind == kind)
         headers = [{}, sign(kind, webhook.body, "made-up-and-wrong-0123456789abcdef")]
@@ -95,5 +95,5 @@ def forgeries(webhooks: Sequence[SenderRequest]) -> Iterator[SenderRequest]:
 
 
 def signed(kind: str, body: bytes) -> SenderRequest:
-    """A webhook of this kind with this body."""
+    """Return a webhook of this kind with this body."""
     return SenderRequest(kind, "", "POST", f"/webhooks/{kind}-shop", sign(kind, body, secret_of(kind)), body, {})

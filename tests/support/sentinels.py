@@ -1,4 +1,4 @@
-"""A Redis of two servers and the three Sentinels that watch over them."""
+"""Runs a Redis of two servers with three Sentinels."""
 
 import shutil
 import signal
@@ -27,7 +27,7 @@ def connect(port: int) -> Any:  # noqa: ANN401 - redis-py's replies are unions o
 
 
 class SentinelDeployment:
-    """`servers` by port; whoever is the primary is Sentinel's to say."""
+    """The servers by port. The Sentinels decide which one is the primary."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -60,7 +60,7 @@ class SentinelDeployment:
         wait_until(lambda: all(self._sees_all_servers(port) for port in self.sentinels))
 
     def start_server(self, port: int, *, primary_port: int | None = None) -> None:
-        """Start the server of a port, as the replica of another one or as a primary."""
+        """Start the server on a port, as a primary or as the replica of another server."""
         settings = {"port": str(port), "bind": "127.0.0.1", "repl-diskless-sync-delay": "0"}
         if primary_port is not None:
             settings["replicaof"] = f"127.0.0.1 {primary_port}"
@@ -69,7 +69,7 @@ class SentinelDeployment:
         self._stack.callback(server.stop)
 
     def fail_over(self) -> int:
-        """Have the replica take over from a primary that lives; the new primary's port, once it is one."""
+        """Make the replica take over from a running primary. Return the port of the new primary."""
         old = self.primary
         wait_until(lambda: self._request_failover(old))
         wait_until(lambda: self.primary not in {0, old} and self.is_primary(self.primary), 60)
@@ -93,7 +93,7 @@ class SentinelDeployment:
     def _request_failover(self, old: int) -> bool:
         try:
             connect(self.sentinels[0]).execute_command("SENTINEL FAILOVER " + PRIMARY_NAME)
-        except redis.RedisError:  # no good replica yet, or it is at it
+        except redis.RedisError:  # there is no suitable replica yet, or a failover is in progress
             return self.primary not in {0, old}
         return True
 

@@ -1,4 +1,4 @@
-"""One connection that is served in this process, and what its application, its client and the server saw of it."""
+"""Serves one connection in this process, and records what its application, its client and the server received."""
 
 import asyncio
 import hashlib
@@ -21,26 +21,26 @@ from http_server.server import BoundedServer
 
 DIRECT_PATH = "/direct"
 EARLY_PATH = "/early"
-"""Answered before the body is read."""
+"""The path of requests that are answered before the body is read."""
 BOUNDS = ConnectionBounds(4, 1 << 23, 1 << 20, body_seconds=10, answers_half_closed=True)
 END_SECONDS = 10.0
 RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER of a socket that is reset when it is closed."""
+"""The SO_LINGER of a socket that is reset when it is closed."""
 
 
 @dataclass(frozen=True)
 class SeenRequest:
-    """A whole request, as the application saw it."""
+    """A complete request as the application received it."""
 
     method: str
     path: str
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes | None
-    """None at EARLY_PATH."""
+    """None if the path is EARLY_PATH."""
 
     @property
     def digest(self) -> bytes:
-        """The content of its answer."""
+        """The content of the response."""
         return hashlib.sha256(repr(self).encode()).hexdigest().encode()
 
 
@@ -49,20 +49,20 @@ class ServedConnection:
     seen: list[SeenRequest] = field(default_factory=list[SeenRequest])
     answers: bytes = b""
     refusals: list[str] = field(default_factory=list[str])
-    """The codes of what the server refused."""
+    """The codes of refused requests."""
     errors: list[str] = field(default_factory=list[str])
-    """Exceptions that nobody handled."""
+    """Exceptions that were not handled."""
     left: tuple[int, int] = (0, 0)
-    """Connections that are still open in the end, and bytes that they are said to hold."""
+    """The number of connections that are open at the end, and of bytes that are counted as held."""
 
     @property
     def whole_requests(self) -> list[SeenRequest]:
-        """Those that were read to their end before they were answered."""
+        """The requests that were read to the end before they were answered."""
         return [request for request in self.seen if request.body is not None]
 
 
 def converse(pieces: Sequence[bytes], *, resets: bool = False) -> ServedConnection:
-    """Send the pieces one after another, close our half, and read to the end; or reset the connection instead."""
+    """Send the pieces one after another, close our half and read to the end. `resets` ends with a reset instead."""
     return uvloop.run(_converse(pieces, resets=resets))
 
 
@@ -71,7 +71,7 @@ async def _converse(pieces: Sequence[bytes], *, resets: bool) -> ServedConnectio
     loop = asyncio.get_running_loop()
 
     class Direct:
-        """Takes complete requests to DIRECT_PATH, and answers in a later turn."""
+        """A handler that takes complete requests to DIRECT_PATH and answers in a later iteration of the event loop."""
 
         def take(self, scope: HTTPScope, body: bytes, respond: Respond) -> bool:
             if scope["path"] != DIRECT_PATH:
@@ -127,7 +127,7 @@ async def _talk(client: socket.socket, pieces: Sequence[bytes], served: ServedCo
     try:
         for piece in pieces:
             await loop.sock_sendall(client, piece)
-            for _ in range(3):  # turns in which the server reads it
+            for _ in range(3):  # iterations in which the server reads it
                 await asyncio.sleep(0)
         if resets:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)

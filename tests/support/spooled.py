@@ -1,4 +1,4 @@
-"""Sends to an ingest whose spool is tested, and asks what waits there."""
+"""Sends webhooks to an ingest whose spool is tested, and reads the number of waiting events."""
 
 from tests.support.ingest_process import IngestProcess
 
@@ -8,7 +8,7 @@ def waiting(ingest: IngestProcess) -> int:
 
 
 def post(ingest: IngestProcess, bodies: list[bytes]) -> list[bytes]:
-    """The bodies that the spool took; the others must have been refused."""
+    """Return the bodies that the spool accepted. All others must have been refused."""
     taken: list[bytes] = []
     for body in bodies:
         answer = ingest.post_webhook(body)

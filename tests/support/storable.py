@@ -1,4 +1,4 @@
-"""What PostgreSQL can hold, and an index where it must."""
+"""Checks that PostgreSQL can store and index the values of an outcome."""
 
 from dataclasses import fields
 
@@ -7,7 +7,7 @@ from worker.senders.whatsapp import text, timestamps
 
 
 def assert_storable(outcome: Outcome) -> None:
-    """Raise unless every value can go into PostgreSQL's text, bigint and jsonb, and into an index where it must."""
+    """Raises AssertionError unless every value fits into text, bigint or jsonb, and into its index."""
     assert (outcome.reason is None) == (outcome.kind in {"stored", "ping"})
     assert (outcome.facts != ()) == (outcome.kind == "stored")
     assert outcome.time is None or 0 < outcome.time <= timestamps.MAX_MILLISECONDS

@@ -1,4 +1,4 @@
-"""Takes the part of workers that store what is in the stream."""
+"""Acknowledges the entries of the stream in place of workers."""
 
 import contextlib
 from typing import cast
@@ -9,7 +9,7 @@ from ingest.queue import contract
 
 
 def commit_all(client: redis.Redis) -> None:
-    """Acknowledge all entries that are new to the workers' group, which is created if it is missing."""
+    """Acknowledge all new entries of the workers' group, which is created if it is missing."""
     with contextlib.suppress(redis.ResponseError):
         client.xgroup_create(contract.STREAM, contract.CONSUMER_GROUP, id="0", mkstream=True)
     reply = client.xreadgroup(contract.CONSUMER_GROUP, "worker", {contract.STREAM: ">"})  # pyright: ignore[reportUnknownMemberType]

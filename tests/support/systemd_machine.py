@@ -1,4 +1,4 @@
-"""A machine that systemd starts: processes, mounts and control groups of its own, on a copy of this one's root."""
+"""Starts a machine with systemd and its own processes, mounts and control groups on a copy of this machine's root."""
 
 import os
 import subprocess
@@ -14,14 +14,14 @@ from tests.test_architecture import FOLDERS
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 MASKED_UNITS = ("systemd-sysctl", "systemd-modules-load", "systemd-binfmt", "systemd-udevd", "systemd-udev-trigger")
-"""What would reach for the kernel, which this machine shares with everything else."""
+"""The units that would change the kernel, which this machine shares with other systems."""
 TARGET_UNIT = "[Unit]\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n"
 
 
 class SystemdMachine:
-    """Has the checkout in /opt/sak-history, and folders of this machine under names of its own.
+    """A machine with the checkout in /opt/sak-history, and folders of this machine under other names.
 
-    The network is this machine's. Everything else is gone with its first process.
+    It uses the network of this machine. Everything else is deleted with its first process.
     """
 
     def __init__(self, folder: Path, volumes: Mapping[str, str]) -> None:
@@ -31,7 +31,7 @@ class SystemdMachine:
         self._first = ""
 
     def start(self) -> None:
-        """Return when systemd takes commands; fail with all that was said if it never does."""
+        """Return when systemd accepts commands. Fails with the complete output if it never does."""
         (self._folder / "root").mkdir()
         script = self._folder / "boot.sh"
         script.write_text("\n".join(self._boot_script()))
@@ -47,7 +47,7 @@ class SystemdMachine:
             child_process.kill_group(self._outer)
 
     def run(self, *command: str) -> tuple[int, str]:
-        """What a command on that machine says, as root."""
+        """Return the output of a command that root runs on the machine."""
         outside = {name: value for name, value in os.environ.items() if PASSED_VARIABLES.match(name)}
         entered = ["/usr/bin/nsenter", "-t", self._first, "--mount", "--pid", "--cgroup", "--root", "--wd"]
         done = subprocess.run(

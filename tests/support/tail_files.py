@@ -1,4 +1,4 @@
-"""Tail files, and the batches in them."""
+"""Reads tail files and their batches."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Conversations that several gateways tell, each with gaps, and what a reader should see of them."""
+"""Generates conversations that several gateways report with gaps, and the result that readers should see."""
 
 import itertools
 import random
@@ -10,16 +10,16 @@ from tests.support import gateway_dialects
 from tests.support.said import OURS, Said, What
 
 MEMBERS: Final = ("919811000002", "919811000003")
-"""Of a group."""
+"""The members of a group."""
 STATUSES: Final = ("sent", "delivered", "read")
 SHARE: Final = 0.7
-"""Of what a gateway can tell, how much it does."""
+"""The share of the reportable events that a gateway reports."""
 
 
 def tell(
     chance: random.Random, kinds: Sequence[str], chats: Sequence[str], start: int
 ) -> tuple[list[tuple[str, bytes]], list[Said]]:
-    """What gateways of these kinds post, each with its sender, and what that says; it begins at `start`, in seconds."""
+    """Return posts of these kinds of gateways with their senders, and their content, from `start` (in seconds) on."""
     said = [one for chat in chats for one in _conversation(chance, chat, start)]
     posts: list[tuple[str, bytes]] = []
     told: list[Said] = []
@@ -33,7 +33,7 @@ def tell(
 
 
 def _conversation(chance: random.Random, chat: str, start: int) -> list[Said]:
-    """A few messages of both sides, with reactions, edits, deletions and receipts, each at its own time."""
+    """Return a few messages of both sides, with reactions, edits, deletions and receipts at different times."""
     is_group = "@" in chat
     members = MEMBERS if is_group else (None,)
     said: list[Said] = []
@@ -65,7 +65,7 @@ def _conversation(chance: random.Random, chat: str, start: int) -> list[Said]:
 
 @dataclass
 class ShownMessage:
-    """What a reader sees of a message."""
+    """A message as a reader sees it."""
 
     text: str
     direction: str
@@ -75,7 +75,7 @@ class ShownMessage:
 
 
 def expected(told: Iterable[Said]) -> dict[str, ShownMessage]:
-    """The conversation, by what is told of it."""
+    """Return the conversation that results from these reports."""
     facts = sorted({replace(one, is_caption=False) for one in told}, key=lambda one: one.at)
     shown = {
         one.id: ShownMessage(one.text, "outgoing" if one.ours else "incoming", status="sent" if one.ours else None)
@@ -108,7 +108,7 @@ def expected(told: Iterable[Said]) -> dict[str, ShownMessage]:
 
 
 def as_shown(message: Mapping[str, Any]) -> ShownMessage:
-    """What the API's JSON of a message shows."""
+    """Return the message that the API's JSON describes."""
     reactions = [(each["emoji"], each["sender"]) for each in message["reactions"]]
     text = message["message_text"] or message["caption"] or ""
     return ShownMessage(text, message["direction"], message["status"], message["deleted"], sorted(reactions, key=str))

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
-    """Return as soon as the condition holds; fail the test when it does not within the time."""
+    """Return as soon as the condition holds. Fail the test if it does not hold in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"the condition did not hold within {seconds:g} seconds"
@@ -19,7 +19,7 @@ def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
 
 
 def retry_transient(work: Callable[[], T], attempts: int = 20) -> T:
-    """The result of the work, repeated after a deadlock as the worker does."""
+    """Return the result of the work, which is repeated after a deadlock as the worker does."""
     for _ in range(attempts):
         try:
             return work()

@@ -1,4 +1,4 @@
-"""Clients that keep posting while something else happens."""
+"""Runs clients that post webhooks while something else happens."""
 
 import http.client
 import itertools
@@ -13,13 +13,13 @@ from tests.support.ingest_process import WEBHOOK_PATH, IngestProcess, sign
 
 @dataclass
 class WebhookLoad:
-    """Posts from several connections, each event different, until the block ends."""
+    """Clients that post over several connections until the block ends. Each event is different."""
 
     ingest: IngestProcess
     clients: int = 8
     acknowledged: list[bytes] = field(default_factory=list[bytes])
     failures: list[str] = field(default_factory=list[str])
-    """What was not a 200: statuses, and the names of exceptions."""
+    """Statuses other than 200, and the names of exceptions."""
     latencies: list[float] = field(default_factory=list[float])
 
     def __post_init__(self) -> None:

@@ -1,11 +1,11 @@
-"""Somebody for the gateway to post webhooks to."""
+"""Receives the webhooks of the gateway."""
 
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import SimpleQueue
 
 
 class WebhookReceiver:
-    """Takes webhooks, answers 200, and keeps what came."""
+    """A server that answers webhooks with 200 and keeps them."""
 
     def __init__(self) -> None:
         self.events: SimpleQueue[tuple[dict[str, str], bytes]] = SimpleQueue()
@@ -21,7 +21,7 @@ class WebhookReceiver:
                 self.wfile.write(b"ok")
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002 -- http.server's name
-                """Says nothing."""
+                """Suppress the log."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/whatsapp-webhook"

@@ -9,7 +9,7 @@ _NAMESPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
 
 def rows(content: bytes, sheet: int = 1) -> list[dict[str, str]]:
-    """The rows of a sheet: the value of each cell by the letter of its column. A formula fails."""
+    """Return the rows of a sheet, each cell by the letter of its column. Fails if a cell has a formula."""
     with zipfile.ZipFile(io.BytesIO(content)) as book:
         assert book.testzip() is None
         root = ET.fromstring(book.read(f"xl/worksheets/sheet{sheet}.xml"))
@@ -25,5 +25,5 @@ def _value(cell: ET.Element) -> str:
 
 
 def unescape(value: str) -> str:
-    """The text of a cell as Excel shows it, in which `_xHHHH_` is a character."""
+    """Return the text of a cell as Excel shows it, where `_xHHHH_` is a character."""
     return re.sub("_x([0-9A-Fa-f]{4})_", lambda match: chr(int(match[1], 16)), value)

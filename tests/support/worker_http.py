@@ -1,4 +1,4 @@
-"""What a worker tells over HTTP."""
+"""Reads the pages of a worker's HTTP server."""
 
 import re
 import urllib.error
@@ -9,13 +9,13 @@ from dev.supervisor import listeners
 
 
 def free_port() -> str:
-    """For WORKER_PORT."""
+    """Return a port for WORKER_PORT."""
     with listeners.open_listener("127.0.0.1", 0, "WORKER_PORT") as free:
         return str(listeners.port_of(free))
 
 
 def fetch(worker: ManagedProcess, path: str) -> tuple[int, str]:
-    """The status and the body of a page; status 0 where nobody listens yet."""
+    """Return the status and the body of a page. The status is 0 if nothing listens yet."""
     url = f"http://127.0.0.1:{worker.environment['WORKER_PORT']}{path}"
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
@@ -28,6 +28,6 @@ def fetch(worker: ManagedProcess, path: str) -> tuple[int, str]:
 
 
 def read_metric(worker: ManagedProcess, name: str) -> float | None:
-    """The value of a metric without labels; None where it is not told."""
+    """Return the value of a metric without labels, or None if it does not exist."""
     found = re.search(rf"^{name} (\S+)$", fetch(worker, "/metrics")[1], re.MULTILINE)
     return float(found[1]) if found else None

@@ -1,4 +1,4 @@
-"""A worker is ready while events are being stored, and says why if they are not."""
+"""A worker is ready while events are being stored, and otherwise reports the reason."""
 
 import contextlib
 import json
@@ -37,7 +37,7 @@ def reasons(worker: ManagedProcess) -> str:
 def test_a_full_disk_of_postgresql_makes_it_unready_until_it_has_room(
     pipeline: WorkerPipeline, worker: ManagedProcess
 ) -> None:
-    """PostgreSQL answers, and stores nothing: that the worker can reach it says little."""
+    """PostgreSQL responds but stores nothing, so a successful connection is not enough."""
     assert pipeline.wait_until(lambda: is_ready(worker)), worker.output
     pipeline.execute(CREATE_DISK_FULL_TRIGGER)
     pipeline.feed.append(EventGenerator(141).take(10))
@@ -54,7 +54,7 @@ def test_a_full_disk_of_postgresql_makes_it_unready_until_it_has_room(
 @pytest.mark.long
 @pytest.mark.timeout(120)
 def test_a_locked_table_makes_it_unready_until_it_is_free(pipeline: WorkerPipeline, worker: ManagedProcess) -> None:
-    """A locked table stops storing, while the stream is still checked every second."""
+    """A locked table blocks storing, although the stream is still checked every second."""
     assert pipeline.wait_until(lambda: is_ready(worker)), worker.output
     with pipeline.hold_session("BEGIN; LOCK TABLE whatsapp_messages"):
         pipeline.feed.append(EventGenerator(142).take(30))
@@ -67,7 +67,7 @@ def test_a_locked_table_makes_it_unready_until_it_is_free(pipeline: WorkerPipeli
 @pytest.mark.long
 @pytest.mark.timeout(120)
 def test_a_batch_that_nobody_stores_makes_it_unready(pipeline: WorkerPipeline, worker: ManagedProcess) -> None:
-    """Another worker holds it and hangs, so that this one has nothing to fail at."""
+    """Another worker holds the batch and hangs, so this worker has no failure of its own."""
     assert pipeline.wait_until(lambda: is_ready(worker)), worker.output
     worker.kill()
     entry = pipeline.feed.append(EventGenerator(143).take(10))
@@ -86,7 +86,7 @@ def test_a_batch_that_nobody_stores_makes_it_unready(pipeline: WorkerPipeline, w
 
 @pytest.mark.long
 def test_a_crowd_of_silent_clients_keeps_no_probe_waiting(pipeline: WorkerPipeline, worker: ManagedProcess) -> None:
-    """A probe that finds no answer restarts the worker, and each connection would take a thread and a descriptor."""
+    """A probe without a response restarts the worker, and each connection would take a thread and a descriptor."""
     assert pipeline.wait_until(lambda: is_ready(worker)), worker.output
     descriptors = Path(f"/proc/{worker.pid}/fd")
     before = len(list(descriptors.iterdir()))

@@ -31,7 +31,7 @@ def worker(pipeline: WorkerPipeline) -> ManagedProcess:
 def test_every_other_job_in_redis_is_refused_and_counted(
     pipeline: WorkerPipeline, worker: ManagedProcess, tmp_path: Path
 ) -> None:
-    """Who can write to Redis must not thereby run programs here: RQ imports and calls any dotted path."""
+    """RQ imports and calls any dotted path, so everyone who can write to Redis could run programs here."""
     mark = tmp_path / "executed"
     touch = f"touch {mark}"
     enqueue(pipeline, "os.system", touch)
@@ -55,7 +55,7 @@ def test_every_other_job_in_redis_is_refused_and_counted(
 
 
 def test_a_malformed_job_does_not_stop_the_worker(pipeline: WorkerPipeline, worker: ManagedProcess) -> None:
-    """A hash that somebody else wrote, or half of one, costs a hint, which is worth nothing."""
+    """A hash that is incomplete or from another program makes the worker lose only a hint."""
     damaged: dict[str, dict[str, bytes]] = {
         "not-json": {"created_at": b"2025-01-01T00:00:00.000000Z", "data": b"\x80\x04pickle", "origin": b"drain"},
         "no-data": {"created_at": b"2025-01-01T00:00:00.000000Z", "origin": b"drain"},
@@ -77,7 +77,7 @@ def test_a_malformed_job_does_not_stop_the_worker(pipeline: WorkerPipeline, work
 
 
 def test_commands_in_redis_are_not_obeyed(pipeline: WorkerPipeline, worker: ManagedProcess) -> None:
-    """RQ's workers listen to a channel on which anybody may tell them to shut down."""
+    """RQ's workers subscribe to a channel on which anybody may order a shutdown."""
     worker.start()
     pipeline.feed.append(EventGenerator(34).take(10))
     assert pipeline.wait_until_drained(), worker.output
@@ -94,7 +94,7 @@ def test_commands_in_redis_are_not_obeyed(pipeline: WorkerPipeline, worker: Mana
 def test_a_job_that_a_dead_worker_took_does_not_block_other_workers(
     pipeline: WorkerPipeline, worker: ManagedProcess
 ) -> None:
-    """Killed between taking a hint and running it, RQ would find out after a minute, or never."""
+    """If a worker is killed between taking a hint and running it, RQ notices after a minute or never."""
     pipeline.redis.rpush(f"rq:queue:{contract.RQ_QUEUE}:intermediate", "lost")
     worker.start()
     pipeline.feed.append(EventGenerator(36).take(10))

@@ -1,4 +1,4 @@
-"""The name of a parser stands for all the code that decides what a replay writes."""
+"""The name of a parser identifies all the code that decides what a replay writes."""
 
 import grimp
 
@@ -7,7 +7,7 @@ from worker import parsers
 
 
 def test_every_module_that_parses_or_folds_is_part_of_the_parsers_name() -> None:
-    """A module outside the digest could change what a replay writes while an interrupted replay resumes as if not."""
+    """Without a module's code in the digest, a change of it would not make an interrupted replay start again."""
     graph = grimp.build_graph("worker", "store", "ingest", "telemetry", cache_dir=None)
     roots = ("worker.senders.sak.parser", "store.ingestion.apply", "store.replay.replay")
     modules = set(roots).union(*(graph.find_upstream_modules(root) for root in roots))

@@ -22,7 +22,7 @@ def overwrite(pipeline: WorkerPipeline, key: str) -> None:
 
 @pytest.mark.parametrize("key", sorted(queue_keys.RQ_TYPES))
 def test_an_overwritten_key_of_rq_delays_nothing(pipeline: WorkerPipeline, key: str) -> None:
-    """With a string as its queue RQ ended its loop again and again, nothing was stored, and the worker was ready."""
+    """With a string as its queue, RQ ended its loop repeatedly. Nothing was stored although the worker was ready."""
     worker = pipeline.create_worker(WORKER_PORT=worker_http.free_port()).start()
     pipeline.feed.append(EventGenerator(131).take(5))
     assert pipeline.wait_until_drained(), worker.output

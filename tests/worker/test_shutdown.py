@@ -1,4 +1,4 @@
-"""Signals end a worker soon, and leave no half-stored batch and no stranded job."""
+"""Signals end a worker soon, without a half-stored batch and without a stranded job."""
 
 import signal
 import time
@@ -13,7 +13,7 @@ BATCH = 40
 
 
 def stranded(pipeline: WorkerPipeline) -> list[str]:
-    """The jobs that a stopped worker left in Redis, taken but not run."""
+    """Return the jobs that a stopped worker left in Redis, taken but not run."""
     left = pipeline.redis.lrange(f"rq:queue:{contract.RQ_QUEUE}:intermediate", 0, -1)
     left += pipeline.redis.zrange(f"rq:wip:{contract.RQ_QUEUE}", 0, -1)
     return [str(name) for name in left]
@@ -22,7 +22,7 @@ def stranded(pipeline: WorkerPipeline) -> list[str]:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("times", [4, pytest.param(30, marks=pytest.mark.long)])
 def test_stopped_while_busy_it_leaves_nothing_behind(pipeline: WorkerPipeline, times: int) -> None:
-    """RQ's own worker loses a job in 5 of 30 such stops: its signal handler raises wherever Python happens to be."""
+    """RQ's own worker loses a job in 5 of 30 such stops, because its signal handler raises an exception anywhere."""
     story = EventGenerator(21)
     worker = pipeline.create_worker()
     for number in range(times):
@@ -49,7 +49,7 @@ def test_stopped_while_busy_it_leaves_nothing_behind(pipeline: WorkerPipeline, t
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_changes_nothing(pipeline: WorkerPipeline, number: signal.Signals) -> None:
-    """Supervisors and people send it twice; the second one must not break off what the first one lets finish."""
+    """Supervisors and people send a signal twice. The second one must not interrupt the current batch."""
     worker = pipeline.create_worker().start()
     with pipeline.hold_session("BEGIN; LOCK TABLE batches IN SHARE MODE"):
         pipeline.feed.append(EventGenerator(22).take(20))
@@ -67,7 +67,7 @@ def test_a_second_signal_changes_nothing(pipeline: WorkerPipeline, number: signa
 
 @pytest.mark.long
 def test_a_stop_ends_a_worker_whose_statement_hangs(pipeline: WorkerPipeline) -> None:
-    """Ten seconds is what supervisors give; PostgreSQL rolls back what was not committed, and the entry stays."""
+    """Supervisors give ten seconds. PostgreSQL rolls back an open transaction, and the entry stays in the stream."""
     worker = pipeline.create_worker().start()
     with pipeline.hold_session("BEGIN; LOCK TABLE batches IN SHARE MODE"):
         pipeline.feed.append(EventGenerator(23).take(20))
@@ -80,7 +80,7 @@ def test_a_stop_ends_a_worker_whose_statement_hangs(pipeline: WorkerPipeline) ->
 
 
 def test_it_stops_while_redis_is_away(pipeline: WorkerPipeline) -> None:
-    """A deployment during an outage must not wait for the outage's end."""
+    """A deployment during an outage must not wait for its end."""
     worker = pipeline.create_worker(REDIS_URL="redis://127.0.0.1:1/0").start()
     assert pipeline.wait_until(lambda: "retrying" in worker.output, restart_workers=False), worker.output
 
@@ -88,7 +88,7 @@ def test_it_stops_while_redis_is_away(pipeline: WorkerPipeline) -> None:
 
 
 def test_it_ends_by_itself_after_many_jobs_and_its_successor_goes_on(pipeline: WorkerPipeline) -> None:
-    """Small memory leaks are released when the supervisor starts a new process."""
+    """The memory of small leaks is released when the supervisor starts a new process."""
     worker = pipeline.create_worker(WORKER_MAX_JOBS="1").start()
     pipeline.feed.append(EventGenerator(24).take(20))
     assert worker.wait(15) == 0, worker.output

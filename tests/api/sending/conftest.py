@@ -13,7 +13,7 @@ from tests.support.sending_api import FAST_TIMEOUTS, ApiStarter
 
 @pytest.fixture
 def start_api(database_url: str, gateway: PretendGateway) -> Iterator[ApiStarter]:
-    """Start an API with timeouts and variables of the test, until the test ends."""
+    """A function that starts an API with the given timeouts and variables, which runs until the test ends."""
     with ExitStack() as running:
 
         def start(timeouts: Timeouts = FAST_TIMEOUTS, **variables: str) -> ApiClient:

@@ -1,4 +1,4 @@
-"""Two gateways tell one history, each with its own gaps, and their sessions join one account first, midway or last."""
+"""Tests that an account with two gateways is the same whether its sessions join first, midway or last."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,7 +11,7 @@ from tests.support.generated_history.histories import Delivery, DrawnHistory
 
 
 def tell(memory: HistoryDatabase, delivery: Delivery, joins_after: float) -> snapshot.Snapshot:
-    """The history after this delivery; its sessions join after this share of the transactions."""
+    """Return the history after this delivery. The sessions join after the share `joins_after` of the transactions."""
     memory.clear()
     connection = memory.connection
     numbers = database.ensure_sessions(connection)
@@ -30,7 +30,7 @@ def tell(memory: HistoryDatabase, delivery: Delivery, joins_after: float) -> sna
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("examples", [10, pytest.param(250, marks=pytest.mark.long)])
 def test_one_account_is_the_same_whenever_its_sessions_join(history_database: HistoryDatabase, examples: int) -> None:
-    """Evidence that two gateways serve one number comes before, amid or after their events, in any order and cut."""
+    """Evidence that two gateways serve one number may come before, between or after their events."""
 
     @settings(
         max_examples=examples,
@@ -41,7 +41,7 @@ def test_one_account_is_the_same_whenever_its_sessions_join(history_database: Hi
     )
     @given(st.data())
     def converges(data: st.DataObject) -> None:
-        # Drawn inside: hypothesis refuses to print the arguments of a long history.
+        # Drawn inside, because hypothesis refuses to print the arguments of a long history.
         history: DrawnHistory = data.draw(histories.draw_histories(sessions=2, max_events=100))
         shares = data.draw(st.tuples(st.floats(0, 1), st.floats(0, 1)))
         truths = [

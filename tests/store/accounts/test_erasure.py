@@ -1,4 +1,4 @@
-"""Whoever is forgotten in one session of an account is forgotten with the copies of all its sessions."""
+"""A person who is erased in one session of an account is erased in all of its sessions."""
 
 import json
 
@@ -47,7 +47,7 @@ def join(scenario: ErasureScenario) -> None:
 def test_an_erasure_in_one_session_reaches_all_of_its_account(
     erasure_scenario: ErasureScenario, session: str, joins: str
 ) -> None:
-    """Rows, raw and parked bodies of both, and what either tells later of then; not those of another business."""
+    """The rows and the raw and parked bodies of both sessions are erased, and later copies are dropped. Others stay."""
     if joins == "first":
         join(erasure_scenario)
     erasure_scenario.receive(
@@ -88,7 +88,7 @@ def test_an_erasure_in_one_session_reaches_all_of_its_account(
 
 @pytest.mark.parametrize("erased_in", [SESSION, TWIN])
 def test_a_session_that_joins_later_forgets_with_the_account(erasure_scenario: ErasureScenario, erased_in: str) -> None:
-    """Its history still tells of the person, in rows, in bodies and as the author in a group; none is merged first."""
+    """Its history still contains the person in rows, in bodies and as an author in a group. None is merged first."""
     erasure_scenario.receive(
         message_event("zebra one", 1), message_event("hello", 2, RAVI), group_message_event("zebra four", 4)
     )

@@ -1,4 +1,4 @@
-"""A session that is linked to another number: what it tells of the one is not silently joined with the other."""
+"""If a session is linked to another number, the histories of the two numbers are not joined silently."""
 
 from collections.abc import Iterable, Mapping
 
@@ -26,7 +26,7 @@ def store(memory: HistoryDatabase, *events: DeliveredEvent) -> None:
 
 
 def accounts(memory: HistoryDatabase, configured: Mapping[str, str] | None = None) -> dict[str, str | None]:
-    """The account of each session, once all that is due is joined."""
+    """Return the account of each session after all pending joins."""
     joining.join_due(memory.connection, configured)
     merging.merge_all(memory.connection)
     return {session.session_id: session.account for session in session_phones.read(memory.connection)}
@@ -39,7 +39,7 @@ def relinked(memory: HistoryDatabase) -> set[str]:
 def test_a_session_that_is_linked_to_another_number_does_not_bring_its_history(
     history_database: HistoryDatabase,
 ) -> None:
-    """Customers of one number must not appear among those of another, which nobody could undo."""
+    """The customers of one number must not appear among those of another, because nobody could undo it."""
     store(history_database, report(SAK, ONE, 0), report(WAHA, OTHER, 0), told(message_fact("A"), session=WAHA))
     assert accounts(history_database) == {SAK: None, WAHA: None}
 
@@ -47,7 +47,7 @@ def test_a_session_that_is_linked_to_another_number_does_not_bring_its_history(
     assert accounts(history_database) == {SAK: None, WAHA: None}
     assert relinked(history_database) == {WAHA}
 
-    # The owner states that both are one.
+    # The owner states that both belong together.
     assert accounts(history_database, {"shop": ONE}) == {SAK: ONE, WAHA: ONE}
     assert relinked(history_database) == set()
 
@@ -55,7 +55,7 @@ def test_a_session_that_is_linked_to_another_number_does_not_bring_its_history(
 def test_a_joined_session_that_is_linked_to_another_number_stays_and_is_reported(
     history_database: HistoryDatabase,
 ) -> None:
-    """Nor does its new number become an account with another session."""
+    """Its new number does not join an account with another session either."""
     store(history_database, report(SAK, ONE, 0), report(WAHA, ONE, 0))
     assert accounts(history_database) == {SAK: ONE, WAHA: ONE}
 
@@ -68,7 +68,7 @@ def test_a_joined_session_that_is_linked_to_another_number_stays_and_is_reported
 
 
 def test_what_a_session_reports_goes_before_the_configuration(history_database: HistoryDatabase) -> None:
-    """One gateway may serve several numbers, of which the configuration names one."""
+    """One gateway may serve several numbers, but the configuration names only one."""
     store(history_database, report(SAK, ONE, 0), report("shop:sales", OTHER, 0), told(message_fact("A"), session=WAHA))
 
     assert accounts(history_database, {"shop": ONE}) == {SAK: ONE, "shop:sales": None, WAHA: ONE}
@@ -78,7 +78,7 @@ def test_what_a_session_reports_goes_before_the_configuration(history_database: 
 def test_all_numbers_of_a_session_are_known_in_whatever_order_it_reports_them(
     history_database: HistoryDatabase, order: Iterable[int]
 ) -> None:
-    """Spellings of one number are one."""
+    """Different spellings of one number are the same number."""
     reports = [report(WAHA, OTHER, 1), report(WAHA, "5215512345678", 0), report(WAHA, "525512345678", 2)]
 
     for number in order:

@@ -1,4 +1,4 @@
-"""A replay of an account's events gives the rows and summaries that it has, whenever its sessions joined."""
+"""A replay of an account's events results in the stored rows and summaries, whenever its sessions joined."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ EVERYDAY = "of another session"
 def tell(
     database_url: str, batches: Sequence[RawBatch], parse: FaultyParser, joins_after: float, *, merges: bool = True
 ) -> None:
-    """Store the batches; the sessions join after this share of them."""
+    """Store the batches. The sessions join after the share `joins_after` of them."""
     with connections.open(database_url, "drain") as connection:
         numbers = database.ensure_sessions(connection)
         joins_at = round(joins_after * len(batches))
@@ -36,7 +36,7 @@ def tell(
     "joins_after", [pytest.param(0.0, marks=pytest.mark.long), 0.5, pytest.param(1.0, marks=pytest.mark.long)]
 )
 def test_a_replay_of_an_account_changes_nothing(database_url: str, joins_after: float) -> None:
-    """Every row stays as it is, with its version: what the sessions share is not divided or told again."""
+    """Every row keeps its version, because what the sessions share is neither divided nor written again."""
     tell(database_url, list(generated_history_batches.generate_batches(150)), parse_correctly, joins_after)
     with connections.open(database_url, "test") as connection:
         before = generated_history_batches.table_versions(connection)
@@ -51,7 +51,7 @@ def test_a_replay_of_an_account_changes_nothing(database_url: str, joins_after: 
     "mistake", [pytest.param(name, marks=() if name == EVERYDAY else pytest.mark.long) for name in FAULTY_PARSERS]
 )
 def test_a_fix_of_the_parser_reaches_both_sessions(mistake: str, database_url: str, second_database_url: str) -> None:
-    """The account becomes what it would be if the parser had been right from the first event."""
+    """The account becomes what it would be if the parser had been correct from the first event."""
     batches = list(generated_history_batches.generate_batches(150))
     tell(database_url, batches, FAULTY_PARSERS[mistake], 0.5)
     tell(second_database_url, batches, parse_correctly, 0.5)
@@ -63,7 +63,7 @@ def test_a_fix_of_the_parser_reaches_both_sessions(mistake: str, database_url: s
 
 @pytest.mark.long
 def test_a_replay_before_the_histories_are_merged_does_no_harm(database_url: str, second_database_url: str) -> None:
-    """It replaces keys as the merge would, which finishes afterwards."""
+    """The replay replaces keys as the merge would, and the merge finishes afterwards."""
     batches = list(generated_history_batches.generate_batches(150))
     tell(database_url, batches, parse_correctly, 0.7, merges=False)
     tell(second_database_url, batches, parse_correctly, 0.7)

@@ -1,4 +1,4 @@
-"""Any two gateways on one number tell one conversation, each with its own gaps: it is their union, without doubles."""
+"""Two gateways on one number, each with its own gaps, result in the union of their messages without duplicates."""
 
 import itertools
 import json
@@ -57,7 +57,7 @@ def join(memory: HistoryDatabase, kinds: Sequence[str]) -> None:
 def deliver(
     memory: HistoryDatabase, chance: random.Random, posts: Sequence[tuple[str, bytes]], kinds: Sequence[str]
 ) -> None:
-    """Post everything in any order and some of it twice, in transactions of a few; the sessions join at any time."""
+    """Post everything in random order and some of it twice. The sessions join after a random transaction."""
     memory.clear()
     deliveries = [*posts, *chance.sample(posts, len(posts) // 3)]
     chance.shuffle(deliveries)
@@ -79,7 +79,7 @@ def batch_of(number: int, step: Sequence[tuple[str, bytes]]) -> RawBatch:
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 4))])
 @pytest.mark.parametrize("kinds", PAIRS, ids="+".join)
 def test_two_gateways_give_the_union(history_database: HistoryDatabase, kinds: tuple[str, str], seed: int) -> None:
-    """Meta's ids are its own: its messages stand beside those of another gateway."""
+    """Meta has ids of its own, so its messages are stored in addition to those of another gateway."""
     chance = random.Random(f"{kinds} {seed}")
     posts, told = told_conversations.tell(chance, kinds, (world.ASHA, world.GROUP), START)
 

@@ -1,4 +1,4 @@
-"""Two gateways tell of one message: whether it is unread does not depend on whose copy comes first."""
+"""If two gateways report a message, its unread flag does not depend on the order of the copies."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ def event(fact: Message, session: str) -> DeliveredEvent:
 def test_a_copy_that_seemed_a_notice_does_not_mark_the_other_as_read(
     account_database: AccountDatabase, late: str, other: str
 ) -> None:
-    """One gateway could not tell a message from a notice at first, and the other told it well."""
+    """One gateway could not distinguish a message from a notice at first, but the other reported it correctly."""
     folding.assert_order_independent(
         account_database, event(NOTICE, late), told(TEXT, session=late), event(TEXT, other)
     )
@@ -41,7 +41,7 @@ def test_a_notice_of_both_gateways_is_not_unread(account_database: AccountDataba
 
 
 def test_a_copy_from_the_past_does_not_mark_the_other_as_read(account_database: AccountDatabase) -> None:
-    """A backfill of one gateway overtakes what both tell as new."""
+    """A backfill of one gateway may overtake the events that both gateways report as new."""
     folding.assert_order_independent(
         account_database, event(PAST, FIRST), told(TEXT, session=FIRST), event(TEXT, SECOND)
     )
@@ -49,7 +49,7 @@ def test_a_copy_from_the_past_does_not_mark_the_other_as_read(account_database: 
 
 
 def test_a_message_that_was_read_stays_read_when_the_other_gateway_tells_it(account_database: AccountDatabase) -> None:
-    """Also if that one takes it for a notice at first."""
+    """This also applies if the other gateway takes the message for a notice at first."""
     account_database.clear()
     numbers = iter(range(1, 9))
     folding.store_transactions(account_database.connection, numbers, [event(TEXT, FIRST)])

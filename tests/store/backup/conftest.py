@@ -11,7 +11,7 @@ from tests.support.generated_history import batches
 
 @pytest.fixture
 def empty_url(servers: EmbeddedServers) -> Iterator[str]:
-    """An empty database."""
+    """The URL of an empty database."""
     name = f"empty_{uuid.uuid4().hex}"
     run_admin(servers, "CREATE DATABASE {}", name)
     yield servers.postgres.url_of(name)
@@ -20,7 +20,7 @@ def empty_url(servers: EmbeddedServers) -> Iterator[str]:
 
 @pytest.fixture
 def populated_url(database_url: str) -> str:
-    """A database with a history."""
+    """The URL of a database with a history."""
     with connections.open(database_url, "test") as connection:
         for batch in batches.generate_batches(150):
             batches.store_batches(connection, [batch])

@@ -1,4 +1,4 @@
-"""The checksum at the end of a backup file."""
+"""Tests the checksum at the end of a backup file."""
 
 import tempfile
 from pathlib import Path
@@ -11,7 +11,7 @@ from store.backup import checksum
 
 @given(content=st.binary(min_size=1, max_size=2000), position=st.integers(0, 1999), change=st.integers(1, 255))
 def test_a_changed_byte_is_noticed(content: bytes, position: int, change: int) -> None:
-    """pg_restore takes a block header of zeros for the end of a table, and restores an empty one."""
+    """pg_restore takes a block header of zeros for the end of a table, and restores an empty table."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file"
         path.write_bytes(content)
@@ -25,7 +25,7 @@ def test_a_changed_byte_is_noticed(content: bytes, position: int, change: int) -
 
 
 def test_a_file_without_a_checksum_is_not_wrong(tmp_path: Path) -> None:
-    """pg_dump's own files can be restored, too."""
+    """Files of pg_dump itself can be restored, too."""
     (tmp_path / "file").write_bytes(b"PGDMP" + bytes(500))
 
     assert not checksum.is_wrong(tmp_path / "file")

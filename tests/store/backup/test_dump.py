@@ -53,7 +53,7 @@ def test_a_backup_is_one_snapshot_while_others_write(populated_url: str, empty_u
 
 
 def test_an_existing_file_is_never_overwritten(database_url: str, tmp_path: Path) -> None:
-    """The mistyped name may be that of the only backup."""
+    """A mistyped name may be that of the only backup."""
     file = tmp_path / "only"
     file.write_text("the only one")
 
@@ -65,7 +65,7 @@ def test_an_existing_file_is_never_overwritten(database_url: str, tmp_path: Path
 
 
 def test_a_failed_backup_leaves_no_file(empty_url: str, tmp_path: Path) -> None:
-    """Half a backup under its final name would pass for a complete one."""
+    """An incomplete backup under its final name would look like a complete one."""
     code, said = run_store_command("backup", tmp_path / "none", url=empty_url)
 
     assert code == 2, said
@@ -95,13 +95,13 @@ def test_a_terminated_backup_leaves_no_file_and_no_process(populated_url: str, t
 
 
 def test_programs_older_than_the_server_are_not_used() -> None:
-    """pg_dump only says that versions differ; our message says what to install."""
+    """pg_dump only reports that versions differ, whereas our message says what to install."""
     with pytest.raises(ProgramError, match="install pg_dump 99 or newer"):
         client_programs.find("pg_dump", 99)
 
 
 def test_no_password_is_on_a_command_line() -> None:
-    """Every user of a machine can read the arguments of all processes."""
+    """Every user of a machine can read the arguments of all its processes."""
     target = client_programs.connection_target(
         "postgresql://app:hunter2-made-up@db.example:5433/history?sslmode=require", "backup", {}
     )

@@ -1,4 +1,4 @@
-"""Moving to a newer PostgreSQL by backup and restore, and not back."""
+"""Tests that a backup can be restored into a newer PostgreSQL, but not into an older one."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ def major_of(url: str) -> int:
 
 @pytest.fixture
 def older(servers: EmbeddedServers, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedPostgres]:
-    """A server of an older version than the tests' own, if the system has one."""
+    """A server of an older version than that of the other tests, if the system has one."""
     ours = major_of(servers.postgres.url)
     found = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if int(path.parent.name) < ours]
     if not found:
@@ -54,7 +54,7 @@ def test_a_history_moves_to_a_newer_postgresql_and_not_back(
     assert (made.server_major, made.totals.received) == (major_of(older.url), restored.totals.received)
     assert made.server_major < major_of(database_url)
     assert restored.totals.received > 0
-    # An older pg_restore cannot read files of pg_dump 18, and we refuse to restore them into an older server.
+    # An older pg_restore cannot read files of pg_dump 18, and restores into an older server are refused.
     with pytest.raises(ProgramError, match="newer than"):
         restore.restore(older.url, down, os.environ, print, replace=True)
     with connections.open(older.url, "test") as connection, connection.transaction():

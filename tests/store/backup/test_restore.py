@@ -1,4 +1,4 @@
-"""A restore makes a usable database of a backup, or changes nothing."""
+"""A restore either creates a usable database from a backup or changes nothing."""
 
 import os
 import re
@@ -43,7 +43,7 @@ def test_a_restore_restores_everything(populated_url: str, empty_url: str, tmp_p
 def test_a_restore_works_on_a_server_with_lower_transaction_ids(
     populated_url: str, empty_url: str, tmp_path: Path
 ) -> None:
-    """A new server has been through a thousand transactions, the old one perhaps through a billion."""
+    """A new server has run about a thousand transactions, whereas the old one may have run a billion."""
     with connections.open(populated_url, "test") as connection:
         for statement in (
             "UPDATE changes SET xid = (xid::text::bigint + 1000000000000)::text::xid8",
@@ -63,7 +63,7 @@ def test_a_restore_works_on_a_server_with_lower_transaction_ids(
         assert len(page.entries) > 10
         while search_index.advance(connection, 1000):
             pass
-    # All of it: what the search had not taken in when it was backed up, and what came since.
+    # Everything can be found, including messages that were not indexed before the backup and those that came later.
     texts = "FROM whatsapp_messages WHERE deleted_at IS NULL AND concat_ws('', message_text, caption, file_name) <> ''"
     assert fetch_rows(empty_url, "SELECT id FROM search_index ORDER BY 1") == fetch_rows(
         empty_url, f"SELECT id {texts} ORDER BY 1"
@@ -74,7 +74,7 @@ def test_a_restore_works_on_a_server_with_lower_transaction_ids(
 
 
 def test_an_ordinary_role_that_owns_its_database_is_enough(servers: EmbeddedServers, tmp_path: Path) -> None:
-    """Managed servers give no superuser."""
+    """Managed servers do not grant superuser rights."""
     role = f"ordinary_{uuid.uuid4().hex}"
     names = [f"{role}_from", f"{role}_to"]
     run_admin(servers, "CREATE ROLE {} LOGIN", role)
@@ -100,7 +100,7 @@ def test_an_ordinary_role_that_owns_its_database_is_enough(servers: EmbeddedServ
 def test_a_database_with_tables_is_replaced_only_with_yes(
     populated_url: str, second_database_url: str, tmp_path: Path
 ) -> None:
-    """A restore into the wrong database is worse than what it was to repair."""
+    """A restore into the wrong database is worse than the problem that it was meant to solve."""
     backup_dump.create(populated_url, tmp_path / "file", os.environ, print)
     with connections.open(second_database_url, "test") as connection:
         batches.store_batches(connection, list(batches.generate_batches(40, seed=7)))
@@ -119,7 +119,7 @@ def test_a_database_with_tables_is_replaced_only_with_yes(
 
 
 def test_people_erased_after_the_backup_are_erased_again(populated_url: str, empty_url: str, tmp_path: Path) -> None:
-    """A backup remembers everybody; the list beside the key remembers who asked not to be."""
+    """A backup contains everybody, but the list beside the key contains those who asked for erasure."""
     [(address,)] = fetch_rows(
         populated_url, "SELECT address FROM chats WHERE kind = 'phone' AND last_id IS NOT NULL LIMIT 1"
     )
@@ -143,7 +143,7 @@ def test_people_erased_after_the_backup_are_erased_again(populated_url: str, emp
 def test_without_the_suppression_key_the_database_is_not_served(
     populated_url: str, empty_url: str, tmp_path: Path
 ) -> None:
-    """The backup says that people were forgotten, and nobody here can tell who: better no database than theirs."""
+    """The backup shows that people were erased, but without the key nobody can tell who they are."""
     [(address,)] = fetch_rows(
         populated_url, "SELECT address FROM chats WHERE kind = 'phone' AND last_id IS NOT NULL LIMIT 1"
     )
@@ -166,7 +166,7 @@ def test_without_the_suppression_key_the_database_is_not_served(
 
 @pytest.mark.parametrize("damage", ["cut", "other bytes", "no archive", "missing"])
 def test_a_damaged_file_is_refused_before_anything_is_dropped(populated_url: str, tmp_path: Path, damage: str) -> None:
-    """If the file is damaged, the current content of the database is all there is."""
+    """If the file is damaged, the current database is the only copy."""
     file = tmp_path / "file"
     backup_dump.create(populated_url, file, os.environ, print)
     whole = file.read_bytes()
@@ -224,7 +224,7 @@ def test_a_backup_from_a_newer_postgresql_is_refused(populated_url: str, tmp_pat
 
 
 def test_every_column_with_transaction_ids_is_replaced(database_url: str) -> None:
-    """On another server the same transaction id means another time, so store/backup/adopt.py must replace it."""
+    """A transaction id means another time on another server, so store/backup/adopt.py must replace it."""
     found = fetch_rows(
         database_url,
         """

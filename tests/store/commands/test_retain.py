@@ -145,7 +145,7 @@ def count(database_url: str, table: str) -> int:
 
 
 def whole(database_url: str) -> bool:
-    """Return whether every deleted message and event left its tombstone or mark, and the counts agree."""
+    """Return whether every deleted message and event left its tombstone or mark and the counts agree."""
     unread = fetch_rows(database_url, "SELECT sum(c.unread) = (SELECT count(*) FROM whatsapp_messages) FROM chats AS c")
     noted = fetch_rows(
         database_url,

@@ -19,7 +19,7 @@ DATABASE_NUMBERS = itertools.count(1)
 
 @pytest.fixture(scope="package")
 def doctor_servers() -> Iterator[tuple[EmbeddedPostgres, EmbeddedValkey]]:
-    """Servers with fsync, which the doctor requires."""
+    """The servers. They run with fsync, which the doctor requires."""
     folder = data_folder.create_temporary()
     with (
         EmbeddedPostgres(folder / "postgres", settings={"max_connections": "24"}) as postgres,

@@ -1,4 +1,4 @@
-"""Checks of the flow of events, on a real system."""
+"""Tests the doctor's checks of the flow of events on a real system."""
 
 import hashlib
 import time
@@ -17,14 +17,14 @@ from tests.support.examined_system import ExaminedSystem
 
 
 def tell(patient: ExaminedSystem, outcome: Outcome, received_at: int) -> None:
-    """Stores one event."""
+    """Store one event."""
     event = Event(0, received_at, b"{}", hashlib.sha256(uuid.uuid4().bytes).digest(), outcome)
     with connections.open(patient.environ["DATABASE_URL"], "test") as connection:
         apply.batches(connection, [Batch(uuid.uuid4().hex, 1, 1, (event,))])
 
 
 def test_a_system_without_a_worker_is_broken(examined_system: ExaminedSystem) -> None:
-    """Everything is acknowledged and nothing is stored, which looks healthy from outside."""
+    """Everything is acknowledged and nothing is stored, but the system looks healthy from outside."""
     examined_system.execute("UPDATE stream_status SET as_of = now() - interval '1 minute'")
     old = examined_system.results()
     examined_system.execute("DELETE FROM stream_status")
@@ -45,7 +45,7 @@ def test_events_that_wait_for_long_are_reported(examined_system: ExaminedSystem)
 
 
 def test_lost_events_are_reported(examined_system: ExaminedSystem) -> None:
-    """The one thing that must never happen, and the operator should be the first to know."""
+    """Losses must never happen, so the operator must learn of them immediately."""
     with connections.open(examined_system.environ["DATABASE_URL"], "test") as connection:
         stream_status.record(
             connection,
@@ -77,7 +77,7 @@ def test_a_spool_that_ingest_reports_is_reported(examined_system: ExaminedSystem
 
 
 def test_a_spool_file_is_reported_as_held_or_abandoned(examined_system: ExaminedSystem, tmp_path: Path) -> None:
-    """A file that ingest holds drains by itself; an abandoned one waits for an ingest."""
+    """A spool file that ingest holds is drained automatically, whereas an abandoned one needs an ingest."""
     (tmp_path / "spool").mkdir()
     file = SpoolFile.try_open(tmp_path / "spool" / "000000000001-aa.spool")
     assert file
@@ -100,7 +100,7 @@ def test_a_spool_that_may_outgrow_its_disk_is_reported(examined_system: Examined
 
 
 def test_recent_parked_events_are_reported_by_reason(examined_system: ExaminedSystem) -> None:
-    """Older parked events are known; a monitor that never turns green gets switched off."""
+    """Older parked events are known, and a monitor that never turns green gets switched off."""
     tell(examined_system, Outcome("parked", "unknown_event", "s1", "call.missed", None), 1_734_621_000_000)
     fresh = examined_system.findings()["events.parked"]
     examined_system.execute("UPDATE parked_events SET parked_at = now() - interval '3 days'")
@@ -111,7 +111,7 @@ def test_recent_parked_events_are_reported_by_reason(examined_system: ExaminedSy
 
 
 def test_missing_event_types_and_silent_sessions_are_reported(examined_system: ExaminedSystem) -> None:
-    """A webhook that is subscribed to the wrong events looks exactly like a quiet day."""
+    """A webhook that is subscribed to the wrong events looks the same as a quiet day."""
     now = time.time_ns() // 1_000_000
     tell(examined_system, Outcome("noise", None, "talks", "message.received", now), now)
     talks = examined_system.findings()["sessions"]
@@ -125,7 +125,7 @@ def test_missing_event_types_and_silent_sessions_are_reported(examined_system: E
 
 
 def test_a_set_up_that_waits_for_its_first_message_is_in_order(examined_system: ExaminedSystem) -> None:
-    """Whoever has just connected a gateway would look for a mistake; after a day there may be one."""
+    """After connecting a gateway, an operator would search for a mistake. After a day there may be one."""
     nothing = examined_system.findings()["sessions"]
     now = time.time_ns() // 1_000_000
     tell(examined_system, Outcome("ping", None, "new", "test", now), now)
@@ -138,7 +138,7 @@ def test_a_set_up_that_waits_for_its_first_message_is_in_order(examined_system: 
 
 
 def test_a_phone_that_several_lids_claim_is_reported(examined_system: ExaminedSystem) -> None:
-    """The gateway guesses, and one customer's words could be shown to another."""
+    """The gateway guesses, and the words of one customer could be shown to another."""
     before = examined_system.results()["identities.contradictions"]
     for number in (1, 2):
         alias = LidAlias(f"20000000000001{number}@lid", "919811000001", None)
@@ -150,7 +150,7 @@ def test_a_phone_that_several_lids_claim_is_reported(examined_system: ExaminedSy
 
 
 def test_a_session_that_is_linked_to_another_number_is_reported(examined_system: ExaminedSystem) -> None:
-    """Its conversations are those of two numbers, and only the owner can tell why."""
+    """The session has the conversations of two numbers, and only the owner knows the reason."""
     now = int(time.time() * 1000)
 
     def link(phone: str, at: int) -> str:

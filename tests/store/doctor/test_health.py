@@ -1,4 +1,4 @@
-"""The doctor command: its output, its exit code and its side effects."""
+"""Tests the doctor command: its output, its exit code and its side effects."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.support.examined_system import API_TOKEN, WEBHOOK_SECRET, ExaminedSys
 from tests.support.pipeline import WorkerPipeline
 
 DISKS = {"disk.data", "disk.spool", "disk.postgresql", "spool.bound"}
-"""These judge the machine that runs the tests."""
+"""The checks whose results depend on the machine that runs the tests."""
 
 
 def test_a_healthy_system_has_no_problem(examined_system: ExaminedSystem, tmp_path: Path) -> None:
@@ -34,7 +34,7 @@ def test_a_healthy_system_has_no_problem(examined_system: ExaminedSystem, tmp_pa
 
 
 def test_the_exit_code_is_that_of_the_worst_finding(examined_system: ExaminedSystem) -> None:
-    """Monitors read only the exit code: 0 fine, also before the first message, 1 warnings, 2 broken."""
+    """Monitors read only the exit code: 0 for healthy (also before the first message), 1 for warnings, 2 for broken."""
     fine = examined_system.run_doctor("--quiet")
     examined_system.record_stream_status()
     waiting = examined_system.run_doctor("--json")
@@ -50,7 +50,7 @@ def test_the_exit_code_is_that_of_the_worst_finding(examined_system: ExaminedSys
 
 
 def test_every_problem_has_a_remedy(examined_system: ExaminedSystem) -> None:
-    """The person on call may know little about the system."""
+    """The person on call may not know the system well."""
     examined_system.environ |= {
         "WEBHOOK_SECRETS": "",
         "DATABASE_URL": "postgresql://app@127.0.0.1:1/x",
@@ -81,7 +81,7 @@ def test_no_secret_is_ever_printed(examined_system: ExaminedSystem) -> None:
 
 
 def test_the_doctor_changes_nothing(examined_system: ExaminedSystem) -> None:
-    """It runs during incidents, so PostgreSQL refuses writes on its connection."""
+    """The doctor runs during incidents, so PostgreSQL refuses writes on its connection."""
     before = examined_system.redis.info("persistence")["rdb_changes_since_last_save"]
     examined_system.findings()
     after = examined_system.redis.info("persistence")["rdb_changes_since_last_save"]

@@ -1,4 +1,4 @@
-"""Checks of PostgreSQL, on a real server."""
+"""Tests the doctor's checks of PostgreSQL on a real server."""
 
 import contextlib
 import subprocess
@@ -22,7 +22,7 @@ LATER = """
         AS 'SELECT pg_catalog.clock_timestamp() + interval ''%s'''
 """
 SKEWED = "&options=-csearch_path%3Dskewed%2Cpg_catalog%2Cpublic"
-"""A PostgreSQL whose clock_timestamp() is another."""
+"""Options that replace clock_timestamp() with a wrong clock."""
 
 
 def test_an_unreachable_server_is_reported(examined_system: ExaminedSystem) -> None:
@@ -30,7 +30,7 @@ def test_an_unreachable_server_is_reported(examined_system: ExaminedSystem) -> N
 
 
 def test_missing_and_unknown_migrations_are_reported(examined_system: ExaminedSystem) -> None:
-    """A half-upgraded system is not ready; a downgraded one writes rows that the newer version does not expect."""
+    """A half-upgraded system is not ready. A downgraded one writes rows that the newer version does not expect."""
     last = migrator.available()[-1]
     examined_system.execute("INSERT INTO migrations (name) VALUES ('9999_of_tomorrow.sql')")
     ahead = examined_system.findings()["postgresql.migrations"]
@@ -45,7 +45,7 @@ def test_missing_and_unknown_migrations_are_reported(examined_system: ExaminedSy
 def test_an_empty_database_is_checked_as_far_as_possible(
     servers: EmbeddedServers, examined_system: ExaminedSystem
 ) -> None:
-    """On a new server the doctor is run before the migrations."""
+    """On a new server, the doctor runs before the migrations."""
     found = examined_system.findings(DATABASE_URL=servers.postgres.url_of("postgres"))
 
     assert found["postgresql.migrations"].severity == "broken"
@@ -61,7 +61,7 @@ def test_a_server_without_fsync_is_broken(servers: EmbeddedServers, examined_sys
 
 
 def test_a_setting_of_one_database_is_found(examined_system: ExaminedSystem) -> None:
-    """synchronous_commit may be off for one database or role and on in postgresql.conf."""
+    """synchronous_commit may be off for one database or role although it is on in postgresql.conf."""
     before = examined_system.results()["postgresql.synchronous_commit"]
     with psycopg.connect(examined_system.environ["DATABASE_URL"], autocommit=True) as connection:
         name = connection.info.dbname
@@ -105,7 +105,7 @@ def test_the_expected_indexes_are_read_from_the_migrations() -> None:
 
 @pytest.mark.parametrize(("ahead", "answer"), [("20 seconds", "warning"), ("-2 hours", "broken"), ("0", "ok")])
 def test_a_wrong_clock_is_reported(examined_system: ExaminedSystem, ahead: str, answer: str) -> None:
-    """PostgreSQL's clock dates the stream's status, and ingest's clock dates messages without a time."""
+    """PostgreSQL's clock dates the status of the stream, and ingest's clock dates messages without a time."""
     examined_system.execute(LATER % ahead)
 
     assert (
@@ -115,7 +115,7 @@ def test_a_wrong_clock_is_reported(examined_system: ExaminedSystem, ahead: str, 
 
 
 def test_an_old_transaction_is_reported_with_its_process(examined_system: ExaminedSystem) -> None:
-    """It holds back every reader of the feed. Its query is not printed, because it may contain a message."""
+    """It blocks every reader of the feed. Its query is not printed, because it may contain a message."""
     examined_system.execute(LATER % "5 minutes")
     with psycopg.connect(examined_system.environ["DATABASE_URL"], application_name="left open") as connection:
         connection.execute("SELECT 'words of a stranger'")
@@ -131,7 +131,7 @@ def test_an_old_transaction_is_reported_with_its_process(examined_system: Examin
 
 
 def test_an_idle_replication_slot_is_reported(examined_system: ExaminedSystem) -> None:
-    """It keeps the write-ahead log until the disk is full, and then PostgreSQL stops."""
+    """It retains the write-ahead log until the disk is full and PostgreSQL stops."""
     examined_system.execute("SELECT pg_create_physical_replication_slot('forgotten', true)")
     found = examined_system.findings()["postgresql.slots"]
     examined_system.execute("SELECT pg_drop_replication_slot('forgotten')")
@@ -151,7 +151,7 @@ def test_few_free_connections_are_reported(examined_system: ExaminedSystem) -> N
 
 
 def test_a_replica_that_is_promoted_or_unreachable_is_reported(examined_system: ExaminedSystem) -> None:
-    """Reads fall back to the primary silently, until it is overloaded."""
+    """Reads use the primary instead, without a warning, until it is overloaded."""
     none = replica.check(examined_system.environ)
     away, promoted = (
         {one.name: one.severity for one in replica.check(examined_system.environ | {"READ_DATABASE_URL": url})}
@@ -162,7 +162,7 @@ def test_a_replica_that_is_promoted_or_unreachable_is_reported(examined_system: 
 
 
 def test_a_month_without_a_partition_is_reported(examined_system: ExaminedSystem) -> None:
-    """Its raw events are in the default partition, which cannot be dropped."""
+    """The raw events of this month are in the default partition, which cannot be dropped."""
     with connections.open(examined_system.environ["DATABASE_URL"], "test") as connection:
         partitions.create_missing(connection)
         last = partitions.list_monthly(connection)[-1].name
@@ -173,7 +173,7 @@ def test_a_month_without_a_partition_is_reported(examined_system: ExaminedSystem
 
 
 def test_a_missing_suppression_key_is_reported(examined_system: ExaminedSystem, tmp_path: Path) -> None:
-    """Nothing is written without it, and a restored machine may lack it."""
+    """Without the key nothing is written, and a restored machine may lack it."""
     kept = examined_system.environ | {"DATA_DIR": str(tmp_path / "old")}
     done = subprocess.run(
         [sys.executable, "-m", "store", "forget", "919811000001", "--yes"],
@@ -190,7 +190,7 @@ def test_a_missing_suppression_key_is_reported(examined_system: ExaminedSystem, 
 
 
 def test_a_check_without_permission_is_reported(examined_system: ExaminedSystem) -> None:
-    """A check that failed to run has not passed."""
+    """A check that could not run has not passed."""
     examined_system.execute("REVOKE EXECUTE ON FUNCTION pg_current_xact_id() FROM PUBLIC")
     examined_system.execute("ALTER TABLE parked_events RENAME TO elsewhere")
     found = examined_system.findings()

@@ -1,4 +1,4 @@
-"""Checks of Redis, on a real server."""
+"""Tests the doctor's checks of Redis on a real server."""
 
 import time
 from pathlib import Path
@@ -22,7 +22,7 @@ from tests.support.examined_system import ExaminedSystem
 def test_a_setting_that_loses_events_is_reported(
     examined_system: ExaminedSystem, setting: str, value: str, name: str, answer: str
 ) -> None:
-    """A Redis made for a cache deletes or forgets; it takes acknowledged events as willingly."""
+    """A Redis that is configured as a cache deletes or loses data, but it accepts acknowledged events as well."""
     before = examined_system.redis.config_get(setting)[setting]
     examined_system.redis.config_set(setting, value)
     try:
@@ -35,7 +35,7 @@ def test_a_setting_that_loses_events_is_reported(
 
 
 def test_a_redis_that_is_nearly_full_is_reported(examined_system: ExaminedSystem) -> None:
-    """Above the limit new events go to the spool without a visible reason."""
+    """Above the limit, new events go to the spool without a visible reason."""
     before = examined_system.redis.config_get("maxmemory")["maxmemory"]
     examined_system.redis.config_set("maxmemory", int(examined_system.redis.info("memory")["used_memory"] * 1.1))
     try:
@@ -57,7 +57,7 @@ def test_an_unreachable_redis_is_reported(examined_system: ExaminedSystem, url: 
 
 
 def test_a_redis_replica_is_broken(examined_system: ExaminedSystem) -> None:
-    """After a failover REDIS_URL may name yesterday's primary."""
+    """After a failover, REDIS_URL may name the former primary."""
     examined_system.redis.replicaof("127.0.0.1", "1")
     try:
         answer = examined_system.results()["redis.role"]
@@ -72,14 +72,14 @@ def test_too_few_replicas_are_reported(examined_system: ExaminedSystem) -> None:
 
 
 def test_unreadable_entries_are_reported(examined_system: ExaminedSystem) -> None:
-    """They are acknowledged events that only a newer worker can read."""
+    """Unreadable entries are acknowledged events that only a newer worker can read."""
     examined_system.redis.xadd(f"{contract.STREAM}:unreadable", {"head": "{}"})
 
     assert examined_system.results()["queue.unreadable"] == "broken"
 
 
 def test_this_machines_clock_is_compared_with_both_servers(examined_system: ExaminedSystem, tmp_path: Path) -> None:
-    """Ingest dates every event by it."""
+    """Ingest dates every event by the clock of this machine."""
     (tmp_path / "sitecustomize.py").write_text("import time\nreal = time.time\ntime.time = lambda: real() + 90\n")
     found = examined_system.command_results(PYTHONPATH=str(tmp_path))
 
@@ -87,7 +87,7 @@ def test_this_machines_clock_is_compared_with_both_servers(examined_system: Exam
 
 
 def test_a_hidden_configuration_is_a_warning(examined_system: ExaminedSystem) -> None:
-    """Managed Redis forbids CONFIG, so the operator must check it there."""
+    """A managed Redis forbids CONFIG, so the operator must check its settings there."""
     examined_system.redis.acl_setuser(
         "limited", enabled=True, passwords=["+made-up-1"], commands=["+@all", "-config"], keys=["*"], channels=["*"]
     )
@@ -101,7 +101,7 @@ def test_a_hidden_configuration_is_a_warning(examined_system: ExaminedSystem) ->
 
 
 def test_signed_webhooks_that_were_refused_are_reported_for_a_week(examined_system: ExaminedSystem) -> None:
-    """A picture larger than MAX_BODY_BYTES is gone, and only its sender's log knows."""
+    """A picture larger than MAX_BODY_BYTES is lost, and only the log of its sender shows it."""
     client, now = examined_system.redis, time.time() * 1000
     try:
         client.hset(

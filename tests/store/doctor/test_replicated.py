@@ -1,4 +1,4 @@
-"""The doctor with sentinels and replicas."""
+"""Tests the doctor with sentinels and replicas."""
 
 import shutil
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def answers(url: str, **environ: str) -> dict[str, str]:
 
 @pytest.mark.long
 def test_redis_is_found_through_its_sentinels_before_and_after_a_failover(folder: Path) -> None:
-    """The named primary is checked, and whether it has the replicas that acknowledgements wait for."""
+    """The doctor checks the current primary, and whether it has the replicas for which acknowledgements wait."""
     with sentinels.running_sentinels(folder) as redis:
         old = redis.primary
         wait_until(lambda: answers(redis.url, REDIS_MIN_REPLICAS="1").get("redis.role") == "ok")

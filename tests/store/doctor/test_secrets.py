@@ -1,4 +1,4 @@
-"""Missing, weak and exposed secrets."""
+"""Tests the doctor's checks for missing, weak and exposed secrets."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ UNSET = {"WEBHOOK_SECRETS": "", "API_TOKEN": ""}
 
 
 def test_missing_secrets_are_reported(examined_system: ExaminedSystem) -> None:
-    """Ingest and api do not start without them."""
+    """Ingest and the API do not start without them."""
     found = examined_system.results(**UNSET)
 
     assert (found["secrets.webhook"], found["secrets.api"]) == ("broken", "broken")
@@ -40,7 +40,7 @@ def test_a_weak_secret_is_reported_and_not_shown(examined_system: ExaminedSystem
 
 
 def test_unsigned_webhooks_are_a_warning(examined_system: ExaminedSystem) -> None:
-    """The setting is for trials and easily forgotten."""
+    """The setting is meant for trials and is easily forgotten."""
     found = examined_system.results(WEBHOOK_ALLOW_UNSIGNED="1", WEBHOOK_SECRETS="")
 
     assert found["secrets.unsigned"] == "warning"
@@ -48,7 +48,7 @@ def test_unsigned_webhooks_are_a_warning(examined_system: ExaminedSystem) -> Non
 
 
 def test_webhooks_in_quarantine_are_reported(examined_system: ExaminedSystem) -> None:
-    """Every webhook gets 401, and only the gateway's log knows: its secret is missing here."""
+    """Every webhook gets 401 because the gateway's secret is missing here, and only the gateway's log shows it."""
     folder = examined_system.data_dir / "spool"
     folder.mkdir(exist_ok=True)
     file = QuarantineFile(folder / FILE_NAME)

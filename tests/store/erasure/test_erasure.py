@@ -1,4 +1,4 @@
-"""An erasure leaves no trace of a person, nothing comes back, and the rest stays."""
+"""An erasure leaves no trace of a person, later copies are dropped, and everything else stays."""
 
 import uuid
 
@@ -28,7 +28,7 @@ from tests.support.generated_history import world
 
 
 def test_no_trace_of_an_erased_person_is_left_in_the_database(erasure_scenario: ErasureScenario) -> None:
-    """An auditor's check: a dump of every table, with raw bytes, contains neither the number nor the words."""
+    """An auditor would check that a dump of every table, with raw bytes, has neither the number nor the words."""
     store_asha_history(erasure_scenario)
     before = erasure_scenario.ledger_counts()
     assert erasure_scenario.find_words(*ERASED_WORDS) == list(ERASED_WORDS)
@@ -52,7 +52,7 @@ def test_no_trace_of_an_erased_person_is_left_in_the_database(erasure_scenario: 
 
 
 def test_a_name_of_a_session_with_the_number_of_an_erased_person_goes(erasure_scenario: ErasureScenario) -> None:
-    """People write what they like into it; names that do not mention the person stay, as do colours."""
+    """A session's name is free text. Names that do not mention the person stay, and so do colours."""
     store_asha_history(erasure_scenario)
     with psycopg.connect(erasure_scenario.url, autocommit=True) as connection:
         connection.execute("INSERT INTO sessions (session_id) VALUES ('another')")
@@ -111,7 +111,7 @@ def test_messages_of_others_stay(erasure_scenario: ErasureScenario) -> None:
 
 @pytest.mark.parametrize("parked", [False, True])
 def test_a_replay_restores_nothing(erasure_scenario: ErasureScenario, *, parked: bool) -> None:
-    """A replay folds all stored events and repairs differences; none may be about an erased person."""
+    """A replay folds all stored events and repairs differences, none of which may be about an erased person."""
     store_asha_history(erasure_scenario)
     erasure_scenario.erase_person(ASHA)
     before = erasure_scenario.ledger_counts()
@@ -139,7 +139,7 @@ def test_readers_of_the_feed_must_reload(erasure_scenario: ErasureScenario) -> N
 def test_a_send_whose_recipient_was_erased_before_the_answer_stays_erased(
     erasure_scenario: ErasureScenario,
 ) -> None:
-    """The gateway takes seconds, and what it says then must not be written under a name that is gone."""
+    """The gateway takes seconds to answer, and the answer must not be stored under a name that is erased."""
     with connections.open(erasure_scenario.url, "api") as connection:
         made = SendDraft(uuid.uuid4(), SESSION, ASHA, "text", "zebra one", now_ms() - 500, "token", "api")
         sends.record(connection, made)
@@ -153,7 +153,7 @@ def test_a_send_whose_recipient_was_erased_before_the_answer_stays_erased(
 
 
 def test_the_own_number_in_the_gateways_status_is_refused(erasure_scenario: ErasureScenario, database_url: str) -> None:
-    """Gateways send no event that names it."""
+    """Gateways send no event that contains it."""
     with connections.open(database_url, "test") as connection:
         outages.record_check(connection, SESSION, ConnectionCheck(world.BASE_TIME, None, phone=ASHA))
 

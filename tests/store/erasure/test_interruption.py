@@ -1,4 +1,4 @@
-"""Erasures that are killed, run beside workers, and are repeated after a restore."""
+"""Erasures can be killed, run beside workers, and are repeated after a restore."""
 
 import os
 import subprocess
@@ -42,7 +42,7 @@ def environment(scenario: ErasureScenario) -> dict[str, str]:
 
 
 def test_the_command_counts_and_erases_only_with_yes(erasure_scenario: ErasureScenario) -> None:
-    """A mistyped number would erase a stranger, so the command prints counts first, and no content."""
+    """A mistyped number would erase a stranger, so the command prints counts first, without any content."""
     store_asha_history(erasure_scenario)
 
     spelled = f"+{ASHA[:2]} {ASHA[2:7]}-{ASHA[7:]}"
@@ -89,7 +89,7 @@ def test_the_documented_commands_work(erasure_scenario: ErasureScenario) -> None
 
 
 def test_a_killed_erasure_resumes(erasure_scenario: ErasureScenario) -> None:
-    """After kill -9 at any step no message is half erased, and the next run or a worker erases the rest."""
+    """After kill -9 at any step, no message is half erased, and the next run or a worker erases the rest."""
     store_asha_history(erasure_scenario)
     erasure_scenario.receive(*(message_event(f"zebra one {number}", number) for number in range(100, 700)))
     before = erasure_scenario.ledger_counts()
@@ -126,7 +126,7 @@ def test_a_killed_erasure_resumes(erasure_scenario: ErasureScenario) -> None:
 
 @pytest.mark.long
 def test_workers_write_during_an_erasure(erasure_scenario: ErasureScenario) -> None:
-    """Events of others are stored during an erasure, and earlier events of the person are not."""
+    """Events of others are stored during an erasure, but earlier events of the person are not."""
     store_asha_history(erasure_scenario)
     at = now_ms() - 1
     hers = [
@@ -169,7 +169,7 @@ def test_workers_write_during_an_erasure(erasure_scenario: ErasureScenario) -> N
 def test_a_person_is_erased_again_after_a_restore_from_an_older_backup(
     erasure_scenario: ErasureScenario, servers: EmbeddedServers, database_url: str
 ) -> None:
-    """The backup contains neither the erasure nor the LID evidence; the list beside the key does."""
+    """The backup contains neither the erasure nor the LID evidence, but the list beside the key does."""
     store_asha_history(erasure_scenario)
     erasure_scenario.receive(message_event("zebra two", 30, world.LID_OF_RAVI))
     copy = sql.Identifier(f"{database_url.rpartition('/')[2].partition('?')[0]}_restored")
@@ -187,7 +187,7 @@ def test_a_person_is_erased_again_after_a_restore_from_an_older_backup(
         assert restored.find_words(*ERASED_WORDS) == list(ERASED_WORDS)
 
         with connections.open(restored.url, "restore") as connection:
-            # Three addresses, and the phone as dialled in its own country.
+            # Three addresses, and the phone as dialled within its own country.
             assert requests.reapply(connection, restored.environ) == 4
             assert requests.reapply(connection, restored.environ) == 4
 
@@ -202,7 +202,7 @@ def test_a_person_is_erased_again_after_a_restore_from_an_older_backup(
 
 
 def test_two_processes_share_the_erasures(erasure_scenario: ErasureScenario) -> None:
-    """A worker and the command erase concurrently; neither repeats the other's steps."""
+    """A worker and the command erase concurrently, and neither repeats steps of the other."""
     store_asha_history(erasure_scenario)
     erasure_scenario.record_request(ASHA)
     erasure_scenario.record_request(LID, SESSION)

@@ -1,4 +1,4 @@
-"""A number is found in a body in every spelling, and no other number is."""
+"""A number is found in a body in every spelling, and no other number is found."""
 
 import json
 
@@ -15,7 +15,7 @@ OTHERS = ["919811000127", "9198110001260", "2919811000126", "200000000000011@lid
 
 @given(number_spellings.bodies(ASHA, "91"))
 def test_a_number_is_found_in_any_spelling(body: bytes) -> None:
-    """Both erasure, which knows the number, and the filter, which knows only hashes, find it."""
+    """The erasure, which knows the number, and the filter, which knows only hashes, both find it."""
     national = mentions.national_spelling(ASHA)
 
     assert mentions.occurs(mentions.pattern([ASHA]), body)
@@ -73,7 +73,7 @@ def test_values_of_different_fields_are_not_one_number() -> None:
     "part", [b"1 ", b"12345 ", b"9-", b"\\u0301", b"%41", b"&#49;", "\u0301".encode(), b"0", b"=3"]
 )
 def test_the_work_for_one_body_is_bounded(part: bytes) -> None:
-    """A mebibyte that a stranger sent: some 20,000 numbers are looked up."""
+    """A mebibyte from a stranger can contain some 20,000 numbers to look up."""
     body = part * ((1 << 20) // len(part))
 
     assert not mentions.occurs(mentions.pattern([ASHA]), body)

@@ -1,4 +1,4 @@
-"""An erasure also reaches webhooks that ingest keeps because their signature fits no secret."""
+"""An erasure also reaches webhooks that ingest keeps because their signature matches no secret."""
 
 import os
 import subprocess
@@ -53,7 +53,7 @@ def forget(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProc
 @settings(
     max_examples=20,
     deadline=None,
-    # A counterexample is one of these bodies; finding a smaller one would take minutes.
+    # A counterexample is one of these bodies, and shrinking it would take minutes.
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
@@ -76,7 +76,7 @@ def test_no_spelling_of_the_number_is_left_in_the_quarantine(tmp_path: Path, dat
 
 
 def test_rows_that_were_deleted_before_leave_no_bytes(tmp_path: Path) -> None:
-    """SQLite copies rows within its pages: what ingest has removed, and stored, may still be in the file."""
+    """SQLite copies rows within its pages, so webhooks that ingest removed may still be in the file."""
     file = keep(tmp_path, [b"trace-%03d " % n * (1 + n * n % 97) for n in range(300)])
     for start in range(1, 300, 20):
         file.remove(range(start, start + 19))
@@ -89,7 +89,7 @@ def test_rows_that_were_deleted_before_leave_no_bytes(tmp_path: Path) -> None:
 
 
 def test_the_command_counts_and_erases_every_address_of_the_person(erasure_scenario: ErasureScenario) -> None:
-    """A webhook of a LID does not contain the phone, and after the erasure nobody knows the pair."""
+    """A webhook of a LID does not contain the phone, and after the erasure nobody knows that they belong together."""
     store_asha_history(erasure_scenario)
     file = keep(quarantine.spool_dir(erasure_scenario.environ), [*ABOUT_ASHA, *ABOUT_RAVI])
 
@@ -106,7 +106,7 @@ def test_the_command_counts_and_erases_every_address_of_the_person(erasure_scena
 
 
 def test_another_host_erases_in_its_quarantine_without_a_database(tmp_path: Path) -> None:
-    """Hosts with an ingest alone have no access to PostgreSQL."""
+    """Hosts that run only ingest have no access to PostgreSQL."""
     file = keep(tmp_path, [*ABOUT_ASHA, *ABOUT_RAVI])
     environ = {"SPOOL_DIR": str(tmp_path), "DATA_DIR": str(tmp_path / "data"), "DATABASE_URL": "", "SAK_PHONE": RAVI}
 
@@ -126,7 +126,7 @@ def test_another_host_erases_in_its_quarantine_without_a_database(tmp_path: Path
 def test_a_webhook_left_on_another_host_is_not_stored_after_the_erasure(
     pipeline: WorkerPipeline, tmp_path: Path
 ) -> None:
-    """Its receipt tells that it came before: a later one would begin a new history of the erased person."""
+    """Its receipt shows that it came before the erasure. A later one would begin a new history of the person."""
     host, secrets = tmp_path / "host", tmp_path / "secrets"
     host.mkdir()
     environ = {"DATABASE_URL": pipeline.database_url, "DATA_DIR": str(tmp_path / "data")}
@@ -193,7 +193,7 @@ def test_a_damaged_quarantine_does_not_stop_the_erasure(erasure_scenario: Erasur
 def test_ingest_keeps_webhooks_during_the_erasure(
     erasure_scenario: ErasureScenario, redis_url: str, tmp_path: Path
 ) -> None:
-    """Also those that it has in memory when the command starts; and it loses none of others."""
+    """The erasure also reaches webhooks that ingest has in memory when the command starts. None of others is lost."""
     file = QuarantineFile(quarantine.path(erasure_scenario.environ))
     stopping = threading.Event()
     sent = list(ABOUT_RAVI)

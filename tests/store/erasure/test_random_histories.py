@@ -26,7 +26,7 @@ def test_any_person_can_be_erased_and_the_rest_stays_consistent(erasure_scenario
     erasure_scenario.erase()
     assert erasure_scenario.ledger_counts() == counted
     assert erasure_scenario.replay(dry=True) == {}
-    # All of it was acknowledged before.
+    # All events were acknowledged before the erasure.
     erasure_scenario.drain(after)
     erasure_scenario.erase()
 
@@ -34,13 +34,13 @@ def test_any_person_can_be_erased_and_the_rest_stays_consistent(erasure_scenario
     erasure_scenario.ledger_counts()
     assert known_and_forgotten(erasure_scenario) == []
     assert erasure_scenario.replay(dry=True) == {}
-    # A newsletter may have the digits of a phone: those are not the person's.
+    # A newsletter may have the digits of a phone, but these do not belong to the person.
     others = {str(address).partition("@")[0] for (address,) in erasure_scenario.fetch_rows("SELECT address FROM chats")}
     assert erasure_scenario.find_words(*{address.partition("@")[0] for address in person.addresses} - others) == []
 
 
 def known_and_forgotten(scenario: ErasureScenario) -> list[str]:
-    """The addresses of erased people that the history still contains."""
+    """Return the addresses of erased people that the history still contains."""
     key, forgotten = scenario.key_store.find_key(), scenario.key_store.read_suppressions()
     assert key is not None
     found = scenario.fetch_rows(

@@ -1,4 +1,4 @@
-"""One body tells of several people: an erasure takes one person's part, and the others keep theirs."""
+"""If a body contains data of several people, an erasure removes one person's part and keeps the others."""
 
 import json
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ NAMES = {ASHA: "Asha Rao", RAVI: "Ravi Kumar"}
 
 
 def meta_body(*messages: Mapping[str, object], read: tuple[tuple[str, str], ...] = ()) -> bytes:
-    """One request with these messages, and with statuses of messages to people, as (id, phone)."""
+    """Return a request with these messages, and with statuses of messages to people as pairs of id and phone."""
     when = str(world.BASE_TIME // 1000)
     value = {
         "messaging_product": "whatsapp",
@@ -45,7 +45,7 @@ def meta_body(*messages: Mapping[str, object], read: tuple[tuple[str, str], ...]
 
 
 def meta_change(field: str, value: Mapping[str, object]) -> bytes:
-    """One request with this change."""
+    """Return a request with this change."""
     metadata = {"display_phone_number": "919800000000", "phone_number_id": "105000000000072"}
     change = {"value": {"metadata": metadata, **value}, "field": field}
     return json.dumps({"object": "whatsapp_business_account", "entry": [{"id": "104", "changes": [change]}]}).encode()
@@ -56,7 +56,7 @@ def acknowledge(scenario: ErasureScenario, *bodies: bytes, received_at: int | No
 
 
 def echo(number: int, to: str) -> bytes:
-    """A message of ours."""
+    """Return a message of ours."""
     message = {
         "id": f"wamid.E{number}",
         "from": "919800000000",
@@ -87,7 +87,7 @@ def test_the_part_of_an_erased_person_goes_and_the_rest_stays(
     erasure_scenario: ErasureScenario,
     is_stored: bool,  # noqa: FBT001
 ) -> None:
-    """The raw body, which tells of both, is stored no more."""
+    """The raw body, which contains data of both, is no longer stored."""
     erasure_scenario.drain([acknowledge(erasure_scenario, echo(1, ASHA), echo(2, RAVI))])
     both = acknowledge(erasure_scenario, meta_body(ASHAS, RAVIS, read=(("wamid.E1", ASHA), ("wamid.E2", RAVI))))
     if is_stored:
@@ -101,7 +101,7 @@ def test_the_part_of_an_erased_person_goes_and_the_rest_stays(
 
 
 def test_a_late_copy_of_an_erased_message_takes_no_other_with_it(erasure_scenario: ErasureScenario) -> None:
-    """The gateway repeats it in one body with a new message of somebody else."""
+    """The gateway repeats it in one body together with a new message of another person."""
     erasure_scenario.drain([acknowledge(erasure_scenario, meta_body(ASHAS))])
     erasure_scenario.erase_person(ASHA)
     later = now_ms() + 60_000
@@ -116,7 +116,7 @@ def test_a_late_copy_of_an_erased_message_takes_no_other_with_it(erasure_scenari
 
 
 def test_what_does_not_say_whose_it_is_goes_with_an_erased_person(erasure_scenario: ErasureScenario) -> None:
-    """A message under a LID that the same body links with the person, and a group's without a sender."""
+    """A message under a LID that the body links to the person is erased, and so is a group message without a sender."""
     bodies = {
         b"linked": [message_event("zebra one", 1, LID, from_lid=LID, from_number=f"+{ASHA}")],
         b"mixed": [
@@ -140,7 +140,7 @@ def test_what_does_not_say_whose_it_is_goes_with_an_erased_person(erasure_scenar
 
 
 def test_a_parked_body_that_a_newer_parser_reads_loses_its_erased_part(erasure_scenario: ErasureScenario) -> None:
-    """Its body did not show the number; now it is known, and the body may not stay."""
+    """The body did not show the number. Now that the number is known, the body must be removed."""
     hidden = world.encode_event({"event": "new.dialect", "sessionId": world.SESSIONS[0]})
     erasure_scenario.receive(hidden)
     erasure_scenario.erase_person(ASHA)
@@ -158,7 +158,7 @@ def test_a_parked_body_that_a_newer_parser_reads_loses_its_erased_part(erasure_s
 
 
 def test_the_reaction_of_an_erased_person_goes_and_that_of_another_stays(erasure_scenario: ErasureScenario) -> None:
-    """Both are to one message, and in one body."""
+    """Both reactions apply to one message and are in one body."""
     group = {"group_id": GROUP, "type": "reaction"}
     reactions = [
         {"id": f"wamid.{who}", "from": who, **group, "reaction": {"message_id": "wamid.G1", "emoji": emoji}}
@@ -181,7 +181,7 @@ def test_a_person_known_by_meta_s_id_only_is_erased_from_every_body(
     erasure_scenario: ErasureScenario,
     is_stored: bool,  # noqa: FBT001
 ) -> None:
-    """Also from those of which no row tells: preferences, calls, and what is not understood yet."""
+    """This includes bodies without any row: preferences, calls, and events that are not understood yet."""
     hidden = {"from": None, "from_user_id": META_ID}
     bodies = [
         meta_body({**ASHAS, **hidden}),
@@ -202,7 +202,7 @@ def test_a_person_known_by_meta_s_id_only_is_erased_from_every_body(
 
 
 def test_meta_s_id_of_an_erased_phone_is_the_same_person(erasure_scenario: ErasureScenario) -> None:
-    """An event has named both; later ones name the id only, and one of them is still on its way."""
+    """One event named both. Later events name only the id, and one of them has not arrived yet."""
     told = [{**ASHAS, "from_user_id": META_ID}, {**ASHAS, "id": "wamid.A2", "from": None, "from_user_id": META_ID}]
     waiting = acknowledge(erasure_scenario, meta_body({**told[1], "id": "wamid.A3", "text": {"body": "zebra three"}}))
     erasure_scenario.drain([acknowledge(erasure_scenario, meta_body(*told), meta_body(RAVIS))])

@@ -17,13 +17,13 @@ NUMBERS = itertools.count(1000)
 @settings(
     max_examples=4,
     deadline=None,
-    # A counterexample is one of these bodies; finding a smaller one would take minutes of database time.
+    # A counterexample is one of these bodies, and shrinking it would take minutes of database time.
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.data())
 def test_no_spelling_of_an_erased_number_is_left(erasure_scenario: ErasureScenario, data: st.DataObject) -> None:
-    """The number is in no message of others, no parked event, and no entry of the spool or the stream."""
+    """The number is in no message of others, in no parked event and in no entry of the spool or the stream."""
     person = str(data.draw(st.integers(919811010000, 919811999999)))
     mentioning = [data.draw(mention_events(person, next(NUMBERS))) for _ in range(20)]
     others = [message_event("call 98110 00999 or +91 98110 00998", next(NUMBERS), RAVI), parked_event("no number")]
@@ -44,7 +44,7 @@ def test_no_spelling_of_an_erased_number_is_left(erasure_scenario: ErasureScenar
 
 @st.composite
 def mention_events(draw: st.DrawFn, person: str, number: int) -> bytes:
-    """A message of another person or an unknown event that mentions the number."""
+    """Return a message of another person or an unknown event that mentions the number."""
     if draw(st.booleans()):
         body = draw(number_spellings.bodies(person, "91"))
         return body + b" " * number

@@ -1,4 +1,4 @@
-"""Events that arrive after an erasure: late, again, under another address, or without the key."""
+"""Events that arrive after an erasure stay suppressed: late, repeated, under another address, or without the key."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from tests.support.generated_history import world
 
 
 def test_late_copies_count_as_duplicates_or_forgotten(erasure_scenario: ErasureScenario) -> None:
-    """After a reconnect the gateway sends old messages again, with the same bytes or other bytes and the same id."""
+    """After a reconnect the gateway sends old messages again, with the same id and possibly other bytes."""
     erasure_scenario.receive(message_event("zebra one", 1), group_message_event("zebra three", 4))
     erasure_scenario.erase_person(ASHA)
 
@@ -48,7 +48,7 @@ def test_late_copies_count_as_duplicates_or_forgotten(erasure_scenario: ErasureS
 
 
 def test_waiting_events_count_as_forgotten_and_are_not_stored(erasure_scenario: ErasureScenario) -> None:
-    """The spool and the stream contain events that were acknowledged before the erasure and are drained after it."""
+    """The spool and the stream may contain events that were acknowledged before the erasure and are not stored yet."""
     waiting = erasure_scenario.acknowledge(
         [
             message_event("zebra one", 1),
@@ -70,7 +70,7 @@ def test_waiting_events_count_as_forgotten_and_are_not_stored(erasure_scenario: 
 
 
 def test_a_later_message_starts_a_new_history(erasure_scenario: ErasureScenario) -> None:
-    """An erasure does not block a person: the next message is stored, without the old history."""
+    """An erasure does not block a person, so the next message is stored, without the old history."""
     store_asha_history(erasure_scenario)
     erasure_scenario.erase_person(ASHA)
 
@@ -87,7 +87,7 @@ def test_a_later_message_starts_a_new_history(erasure_scenario: ErasureScenario)
 
 @pytest.mark.parametrize("forgotten", [ASHA, LID])
 def test_an_alias_that_becomes_known_later_is_erased_too(erasure_scenario: ErasureScenario, forgotten: str) -> None:
-    """A person erased by one address has a history under another, and the evidence arrives later."""
+    """A person who is erased by one address may have a history under another, and the evidence arrives later."""
     other = LID if forgotten == ASHA else ASHA
     erasure_scenario.receive(
         message_event("zebra one", 1, ASHA), message_event("zebra two", 2, LID), message_event("hello", 3, RAVI)
@@ -110,7 +110,7 @@ def test_an_alias_that_becomes_known_later_is_erased_too(erasure_scenario: Erasu
 
 
 def test_an_erasure_can_be_limited_to_a_session(erasure_scenario: ErasureScenario) -> None:
-    """Two sessions may be two businesses; a request to one does not concern the other."""
+    """Two sessions may be two businesses, and a request to one does not concern the other."""
     erasure_scenario.receive(message_event("zebra one", 1), message_event("still here", 1, sessionId=OTHER_SESSION))
     waiting = erasure_scenario.acknowledge(
         [message_event("zebra two", 2), message_event("still here, too", 2, sessionId=OTHER_SESSION)]
@@ -127,7 +127,7 @@ def test_an_erasure_can_be_limited_to_a_session(erasure_scenario: ErasureScenari
 def test_an_event_that_a_newer_parser_attributes_to_an_erased_person_is_dropped(
     erasure_scenario: ErasureScenario,
 ) -> None:
-    """A parked event that only the next parser can read moves from parked to forgotten."""
+    """A parked event that only the next parser can read changes its outcome from parked to forgotten."""
     erasure_scenario.receive(
         world.encode_event({"event": "new.dialect", "sessionId": SESSION, "who": "her", "x": "zebra one"})
     )
@@ -147,7 +147,7 @@ def test_an_event_that_a_newer_parser_attributes_to_an_erased_person_is_dropped(
 def test_a_process_without_the_suppression_key_writes_nothing(
     erasure_scenario: ErasureScenario, tmp_path: Path
 ) -> None:
-    """A process without the key, or with another one, would store suppressed events; it waits instead."""
+    """A process without the key, or with another one, would store suppressed events, so it waits."""
     waiting = erasure_scenario.acknowledge([message_event("zebra one", 1)])
     erasure_scenario.erase_person(ASHA)
     another = tmp_path / "another"
@@ -182,7 +182,7 @@ def test_expired_messages_of_an_erased_person_do_not_return(erasure_scenario: Er
 
 
 def test_nothing_is_erased_if_the_list_cannot_be_written(erasure_scenario: ErasureScenario, tmp_path: Path) -> None:
-    """A restore would bring back people missing in the list. A worker that finds an alias continues regardless."""
+    """A restore would bring back people that are missing in the list. A worker that finds an alias continues anyway."""
     erasure_scenario.receive(message_event("zebra one", 1), message_event("zebra two", 2, LID))
     (tmp_path / "file").touch()
     unwritable = ErasureScenario(erasure_scenario.url, tmp_path / "file" / "data")
@@ -198,7 +198,7 @@ def test_nothing_is_erased_if_the_list_cannot_be_written(erasure_scenario: Erasu
         jobs.run_all(connection, SuppressionKeyStore(tmp_path / "file" / "data", key), lambda _: None)
 
     assert erasure_scenario.message_texts() == ["it is me"]
-    # A phone has two: as an address, and as dialled in its own country.
+    # A phone has two spellings: as an address, and as dialled within its own country.
     assert len(erasure_scenario.key_store.read_suppressions()) == 2
     erasure_scenario.record_request(RAVI)
     assert len(erasure_scenario.key_store.read_suppressions()) == 5

@@ -1,4 +1,4 @@
-"""Pruning of the change feed."""
+"""Tests the pruning of the change feed."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ OLD = "INSERT INTO changes (kind, changed_at) SELECT 'message', now() - interval
 
 
 def test_each_call_prunes_at_most_the_limit(database_url: str) -> None:
-    """A long transaction would hold younger changes back from readers of the feed."""
+    """A long transaction would hide newer changes from readers of the feed."""
     with connections.open(database_url, "test") as connection:
         connection.execute(OLD)
         connection.execute("INSERT INTO changes (kind) VALUES ('message')")
@@ -26,7 +26,7 @@ def test_each_call_prunes_at_most_the_limit(database_url: str) -> None:
 
 
 def test_pruning_deletes_the_oldest_changes_and_a_reader_learns_that_it_missed_them(database_url: str) -> None:
-    """A feed kept for ever outgrows the history; a reader that far behind must load everything again."""
+    """A feed that is kept forever outgrows the history, so a reader that is far behind must load everything again."""
     with connections.open(database_url, "test") as connection:
         for age in ("3 days", "2 days", "1 hour"):
             connection.execute("INSERT INTO changes (kind, changed_at) VALUES ('session', now() - %s::interval)", [age])
@@ -49,7 +49,7 @@ def test_pruning_keeps_changes_that_the_search_index_lacks(database_url: str) ->
 
 
 def test_horizon_lag_is_the_age_of_the_oldest_held_back_change(database_url: str) -> None:
-    """A transaction that never ends stops every reader of the feed, so it must be visible."""
+    """A transaction that never ends blocks every reader of the feed, so it must be visible."""
     with connections.open(database_url, "test") as connection, psycopg.connect(database_url) as slow:
         before = pruning.horizon_lag(connection)
         slow.execute("SELECT pg_current_xact_id()")

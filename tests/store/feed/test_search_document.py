@@ -15,7 +15,7 @@ ZEROS = [chr(code) for code in range(0x80, 0x20000) if unicodedata.decimal(chr(c
 
 
 def finds(query: str, text: str) -> bool:
-    """Whether the document has every word of the query, as the search compares them."""
+    """Return whether the document has every word of the query, as the search compares them."""
     document = search_document.build(text)
     words = search_document.split_query(query)
     return bool(words) and all(word in document for word in words)
@@ -39,7 +39,7 @@ def test_a_code_is_found_in_any_spelling(query: str, found: int | None) -> None:
 
 @given(PARTS, st.data())
 def test_separators_and_scripts_of_a_code_do_not_matter(parts: list[str], data: st.DataObject) -> None:
-    """The text and the query each have separators of their own; one of the parts has a digit."""
+    """The text and the query have different separators. One of the parts contains a digit."""
     parts[0] += "7"
     text = parts[0] + "".join(data.draw(SEPARATORS) + part + "7" for part in parts[1:])
     code = parts[0] + "".join(part + "7" for part in parts[1:])
@@ -88,5 +88,5 @@ def test_scripts_case_accents_and_joiners_do_not_matter(query: str, text: str) -
     "text", ["\ufdfa" * 65_536, "1 " * 40_000, "a-" * 40_000, "好" * 70_000, "z" + "\u0301" * 70_000]
 )
 def test_a_document_is_bounded(text: str) -> None:
-    """Whatever somebody sends, the index has a bounded number of groups of characters for it."""
+    """Whatever anybody sends, its document in the index has a bounded length."""
     assert len(search_document.build(text)) <= 6 * search_document.MAX_LENGTH

@@ -1,4 +1,4 @@
-"""Documents that another version of the program wrote are spelled again."""
+"""Documents that another version of the program wrote are normalised again."""
 
 import pytest
 
@@ -18,12 +18,12 @@ INDEX_AS_1_0 = """
     WHERE m.deleted_at IS NULL
     ON CONFLICT (id) DO UPDATE SET text = excluded.text || ' '
 """
-"""What a worker of 1.0 does with every message; the space makes an update of what is there."""
+"""The statement with which a worker of 1.0 indexes every message. The space updates existing documents."""
 TEXTS = ["ઓર્ડર ૧૨૩૪૫", "PO-88/2231-X", "plain words", "ऑर्\u200dडर"]
 
 
 def advance(url: str, limit: int = 1000) -> int:
-    """Indexes everything; returns the number of transactions."""
+    """Index all changes. Return the number of transactions."""
     with connections.open(url, "test") as connection:
         steps = 1
         while search_index.advance(connection, limit):
@@ -37,7 +37,7 @@ def find(url: str, query: str) -> SearchPage:
 
 
 def test_documents_of_an_earlier_version_are_spelled_again(history: HistoryWriter, database_url: str) -> None:
-    """In small transactions, and after them nothing is left to do."""
+    """The transactions are small, and after them nothing is left to do."""
     history.store(*(message_fact(text, n) for n, text in enumerate(TEXTS)))
     history.execute("UPDATE search_index_position SET xid = '9000000000'")
     history.execute(INDEX_AS_1_0)
@@ -61,7 +61,7 @@ def test_documents_of_an_earlier_version_are_spelled_again(history: HistoryWrite
 def test_documents_that_an_earlier_worker_writes_later_are_spelled_again(
     history: HistoryWriter, database_url: str
 ) -> None:
-    """During an upgrade both versions index, in any order, for as long as the operator likes."""
+    """During an upgrade both versions index, in any order and for any time."""
     history.store(*(message_fact(text, n) for n, text in enumerate(TEXTS)))
     advance(database_url)
     history.execute(INDEX_AS_1_0)
@@ -90,7 +90,7 @@ def test_a_message_without_words_has_no_document(
 
 
 def test_a_hostile_message_is_indexed_like_any_other(history: HistoryWriter, database_url: str) -> None:
-    """64,000 marks in a row took longer than a statement may, so nothing after them was indexed any more."""
+    """64,000 combining marks in a row exceeded the statement timeout, so later messages were not indexed."""
     history.store(message_fact("z" + "\u0301\u0316" * 32_000), message_fact("after", 1))
 
     advance(database_url)
@@ -99,7 +99,7 @@ def test_a_hostile_message_is_indexed_like_any_other(history: HistoryWriter, dat
 
 
 def test_large_texts_are_indexed_in_small_transactions(history: HistoryWriter, database_url: str) -> None:
-    """250 messages of 65,000 characters took a minute, longer than a statement may."""
+    """250 messages of 65,000 characters took a minute, which exceeds the statement timeout."""
     history.store(*(message_fact("x" * 60_000, n) for n in range(6)))
 
     assert advance(database_url) == 2

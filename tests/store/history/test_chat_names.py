@@ -1,4 +1,4 @@
-"""The name of a chat: per address the greatest by (quality, newest time, digest)."""
+"""Tests the choice of a chat's name. Per address, the greatest by (quality, newest time, digest) wins."""
 
 from store.model.facts import DisplayName, LidAlias
 from tests.support import folding
@@ -10,7 +10,7 @@ ASHA, LID, GROUP = world.ASHA, world.LID_OF_ASHA, world.GROUP
 
 
 def test_the_newest_push_name_wins(history_database: HistoryDatabase) -> None:
-    """People change what they call themselves; an older message that comes late does not change it back."""
+    """People change their push names. An older message that arrives late does not change the name back."""
     names = [told(message_fact(), DisplayName(ASHA, name, 1, BASE_TIME + i)) for i, name in enumerate(("Old", "New"))]
 
     folding.assert_order_independent(history_database, *names)
@@ -18,7 +18,7 @@ def test_the_newest_push_name_wins(history_database: HistoryDatabase) -> None:
 
 
 def test_a_contacts_name_beats_any_push_name(history_database: HistoryDatabase) -> None:
-    """The owner's address book knows better than the bearer, however old it is."""
+    """The name in the owner's address book is better than the person's own, even if it is older."""
     contact = told(DisplayName(ASHA, "Asha Rao", 2, BASE_TIME))
     day_later = BASE_TIME + world.DAY
     push = told(message_fact(), DisplayName(ASHA, "asha ✨", 1, day_later), received_at=day_later)
@@ -28,7 +28,7 @@ def test_a_contacts_name_beats_any_push_name(history_database: HistoryDatabase) 
 
 
 def test_names_of_the_same_second_are_told_apart_by_their_digest(history_database: HistoryDatabase) -> None:
-    """SAK tells seconds: ties are common, and must not depend on who came first."""
+    """SAK reports seconds, so ties are common and must not depend on the order of arrival."""
     names = [told(message_fact(), DisplayName(ASHA, name, 1, BASE_TIME)) for name in ("One", "Two", "Three")]
 
     folding.assert_order_independent(history_database, *names)
@@ -37,7 +37,7 @@ def test_names_of_the_same_second_are_told_apart_by_their_digest(history_databas
 
 
 def test_a_name_without_a_time_is_as_new_as_its_newest_receipt(history_database: HistoryDatabase) -> None:
-    """Copies arrive in any order; the name is computed from all of them."""
+    """Copies arrive in any order, and the name is computed from all of them."""
     undated = [told(DisplayName(ASHA, "Undated", 1, None), received_at=BASE_TIME + i * world.HOUR) for i in (0, 2)]
     hour_later = BASE_TIME + world.HOUR
     dated = told(message_fact(), DisplayName(ASHA, "Dated", 1, hour_later), received_at=hour_later)
@@ -47,7 +47,7 @@ def test_a_name_without_a_time_is_as_new_as_its_newest_receipt(history_database:
 
 
 def test_in_a_group_the_push_name_names_the_speaker_and_not_the_group(history_database: HistoryDatabase) -> None:
-    """Otherwise a group is called after whoever spoke last."""
+    """Otherwise a group would be named after its last speaker."""
     said = told(
         message_fact(address=GROUP, sender=world.RAVI, sender_name="Ravi"),
         DisplayName(world.RAVI, "Ravi", 1, BASE_TIME),
@@ -60,7 +60,7 @@ def test_in_a_group_the_push_name_names_the_speaker_and_not_the_group(history_da
 
 
 def test_a_chat_of_two_addresses_has_the_better_of_their_names(history_database: HistoryDatabase) -> None:
-    """After a split the LID's chat has its own name again."""
+    """If the addresses are separated again, the LID's chat has its own name again."""
     events = [
         told(message_fact(), DisplayName(ASHA, "Phone", 1, BASE_TIME)),
         told(message_fact("B", address=LID), DisplayName(LID, "Lid", 1, BASE_TIME + 1)),

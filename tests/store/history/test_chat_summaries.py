@@ -1,4 +1,4 @@
-"""The summary of a chat is the same whether it is updated step by step or computed anew."""
+"""The summary of a chat is the same whether it is updated step by step or recomputed."""
 
 import hashlib
 import itertools
@@ -30,7 +30,7 @@ def message(address: str, direction: Direction, number: int, time: int) -> Messa
 
 
 def something(chance: random.Random) -> Fact:
-    """Few seconds and few people, so that all that is rare happens often."""
+    """Return a random fact. Times and people are few, so that rare cases occur often."""
     kind, time = chance.random(), T0 + 1000 * chance.randrange(5)
     address = chance.choice((PHONE, PHONE, PHONE, LID, "120363041234567890@g.us"))
     if kind < 0.15:
@@ -44,13 +44,13 @@ def something(chance: random.Random) -> Fact:
 
 @pytest.mark.parametrize("worlds", [30, pytest.param(300, marks=pytest.mark.long)])
 def test_incremental_summaries_equal_recomputed_ones(history_database: HistoryDatabase, worlds: int) -> None:
-    """The quick way is taken by nearly every message: where it is wrong, the inbox stays wrong."""
+    """Nearly every message takes the incremental way. If it is wrong, the inbox stays wrong."""
     connection = history_database.connection
     for seed in range(worlds):
         chance = random.Random(seed)
         history_database.clear()
         for number in range(chance.randint(2, 8)):
-            # Some arrive in one millisecond and at one place of their batches: only their ids order them.
+            # Some have the same millisecond and the same position in their batches, so only their ids order them.
             events = tuple(
                 Event(index // 2, T0 + 10_000 + number // 3, b"", digest(), outcome(something(chance)))
                 for index in range(chance.randint(1, 3))
@@ -75,7 +75,7 @@ def digest() -> bytes:
 def test_growing_asks_for_a_look_where_since_when_somebody_waits_is_not_known(
     database_url: str, *, answered: bool
 ) -> None:
-    """A message that comes late may lie before or after the answer; nobody knows without looking."""
+    """A message that arrives late may be before or after the answer, so the time must be recomputed."""
     with connections.open(database_url, "test") as connection:
         messages = [message(PHONE, "incoming", 1, T0 + 5000)]
         messages += [message(PHONE, "outgoing", 2, T0 + 9000)] if answered else []
@@ -105,7 +105,7 @@ def test_growing_asks_for_a_look_where_since_when_somebody_waits_is_not_known(
     ],
 )
 def test_nobody_who_addresses_everybody_waits_for_an_answer(database_url: str, address: str, *, waits: bool) -> None:
-    """A channel would be on top of those who wait for ever, and hide the customer below it."""
+    """Otherwise a channel would always be at the top of the waiting chats, above every customer."""
     with connections.open(database_url, "test") as connection:
         events = (Event(0, T0, b"", digest(), outcome(message(address, "incoming", 1, T0))),)
         apply.batches(connection, [Batch(uuid.uuid4().hex, 1, 1, events)])

@@ -1,7 +1,7 @@
-"""Two overlapping transactions give the same result as one after the other.
+"""Two overlapping transactions have the same result as one after the other.
 
-Each was seen to go wrong in a store that looks before it locks: neither transaction sees what the other is about to
-commit, and the ack waits for a message that is already there, for ever.
+Each pair failed in a store that reads before it locks. Neither transaction sees what the other is about to commit, so
+that for example an ack waits forever for a message that is already stored.
 """
 
 import time
@@ -33,7 +33,7 @@ PAIRS: dict[str, tuple[Sequence[DeliveredEvent], DeliveredEvent, DeliveredEvent]
     "an ack and its message": ((), told(Ack("A", "read", ASHA, LATER)), OURS),
     "an ack without a chat and its message": ((), told(Ack("A", "read", None, LATER)), OURS),
     "a second ack without a chat and its message": (
-        # Nothing but the key is common to the two, and it is there already.
+        # The two have only the key in common, and it exists already.
         (told(Ack("A", "delivered", None, LATER)),),
         told(Ack("A", "read", None, LATER)),
         OURS,
@@ -103,7 +103,7 @@ def _alone(memory: HistoryDatabase, before: Sequence[DeliveredEvent], *after: De
 
 
 def _until_waiting_or_done(observer: Connection, second: Connection, work: Future[None] | Future[bool]) -> bool:
-    """Whether the second transaction waits for a lock of the first; False if it is through already."""
+    """Return whether the second transaction waits for a lock of the first, or False if it is already done."""
     pid = second.info.backend_pid
     while not work.done():
         if observer.execute("SELECT cardinality(pg_blocking_pids(%s)) > 0", [pid]).fetchone() == (True,):

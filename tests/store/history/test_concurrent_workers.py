@@ -1,4 +1,4 @@
-"""Several concurrent workers give the same rows as one."""
+"""Several concurrent workers write the same rows as one."""
 
 import queue
 from collections import Counter
@@ -24,7 +24,7 @@ WRITERS = 4
 
 
 def _write(connection: Connection, steps: "queue.SimpleQueue[Sequence[RawBatch]]", retries: Counter[str]) -> None:
-    """Take steps until there are none, each again after a deadlock, as the worker does."""
+    """Apply steps until there are none. Repeat each after a deadlock, as the worker does."""
 
     def again() -> None:
         retries["again"] += 1
@@ -84,7 +84,7 @@ def _check(
 def test_four_writers_at_once_find_what_one_alone_finds(
     history_database: HistoryDatabase, database_url: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Workers scale by number: what they write side by side must not depend on who waits for whom."""
+    """Users add workers for throughput, so the result must not depend on which one waits for which."""
     shares = DrawStatistics()
     retries = Counter[str]()
     try:
@@ -102,7 +102,7 @@ def test_four_writers_at_once_find_what_one_alone_finds(
 def test_four_writers_find_what_one_finds_in_many_histories(
     history_database: HistoryDatabase, database_url: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """The same on 400 histories: what is rare among threads needs chances."""
+    """This runs the previous test on 400 histories, because some interleavings of threads are rare."""
     shares = DrawStatistics()
     retries = Counter[str]()
     try:

@@ -1,4 +1,4 @@
-"""Message ids are chosen by senders: one that a stranger copies touches nothing outside the stranger's chat."""
+"""Senders choose message ids. An id that a stranger copies affects nothing outside the stranger's chat."""
 
 import pytest
 
@@ -32,7 +32,7 @@ def test_updates_of_another_chat_with_the_same_id_change_nothing(
 
 
 def test_the_same_id_in_both_directions_is_two_messages(history_database: HistoryDatabase) -> None:
-    """The other side copies an id of ours: our message stays what we wrote."""
+    """If the other side copies an id of ours, our message stays unchanged."""
     ours, theirs = (
         message_fact(direction="outgoing", text="Ours", status="sent"),
         message_fact(text="Theirs", time=BASE_TIME - 1),
@@ -46,7 +46,7 @@ def test_the_same_id_in_both_directions_is_two_messages(history_database: Histor
 
 
 def test_the_same_id_in_another_session_is_another_message(history_database: HistoryDatabase) -> None:
-    """Sessions are other people's phones."""
+    """Sessions are the phones of different people."""
     elsewhere = told(message_fact(text="Elsewhere"), session=world.SESSIONS[1])
 
     folding.assert_order_independent(history_database, told(message_fact()), elsewhere)
@@ -54,7 +54,7 @@ def test_the_same_id_in_another_session_is_another_message(history_database: His
 
 
 def _shown_to_asha(memory: HistoryDatabase) -> object:
-    """Asha's chat, and her message with everything that was said about it there."""
+    """Return Asha's chat and her message with all its updates."""
     varying = {
         "id",
         "key_id",

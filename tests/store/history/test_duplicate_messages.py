@@ -1,4 +1,4 @@
-"""Copies of a message within the batch that creates it."""
+"""Tests copies of a message within the batch that creates it."""
 
 from collections.abc import Iterator
 
@@ -19,8 +19,7 @@ def memory(database_url: str) -> Iterator[HistoryDatabase]:
 
 
 def test_the_status_of_a_second_copy_counts_in_the_batch_that_makes_the_message(memory: HistoryDatabase) -> None:
-    """`message.sent` twice, the second time as delivered, in one batch: nobody looked at the message again, and it
-    stayed at sent."""
+    """`message.sent` came twice in one batch, the second time as delivered, and the message stayed at sent."""
     plain = told(message_fact(direction="outgoing"))
     delivered = told(message_fact(direction="outgoing", status="delivered"))
 
@@ -29,7 +28,7 @@ def test_the_status_of_a_second_copy_counts_in_the_batch_that_makes_the_message(
 
 
 def test_a_message_that_comes_under_both_addresses_of_one_person_at_once_is_shown_once(memory: HistoryDatabase) -> None:
-    """Its first two copies in one batch, when it was long known whose LID that is."""
+    """The first two copies are in one batch, and the LID was already known."""
     known = told(LidAlias(world.LID_OF_ASHA, world.ASHA, folding.BASE_TIME))
     under_phone = told(message_fact(address=world.ASHA))
     under_lid = told(message_fact(address=world.LID_OF_ASHA))
@@ -40,7 +39,7 @@ def test_a_message_that_comes_under_both_addresses_of_one_person_at_once_is_show
 
 
 def test_a_group_messages_number_is_known_whichever_copy_tells_it(memory: HistoryDatabase) -> None:
-    """SAK does not tell who spoke, another dialect does: `from_number` stayed empty if the silent copy came first."""
+    """SAK does not name the sender, but another dialect does. `from_number` stayed empty if SAK's copy came first."""
     silent = told(message_fact(address=world.GROUP))
     telling = told(message_fact(address=world.GROUP, sender=world.RAVI, sender_name="Ravi"))
 

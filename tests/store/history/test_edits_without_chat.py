@@ -1,4 +1,4 @@
-"""An edit whose event names neither the chat nor the editor changes the one message that has the id."""
+"""An edit without a chat and without an editor changes the message with its id, if there is only one."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ def edit(direction: Direction | None, address: str | None = None) -> Edit:
 def test_the_text_is_replaced_before_and_after_the_message_comes(
     history_database: HistoryDatabase, direction: Direction | None
 ) -> None:
-    """Evolution passes on the edit as the editor sees it, without the chat."""
+    """Evolution forwards the edit from the editor's perspective, without the chat."""
     folding.assert_order_independent(history_database, told(message_fact()), told(edit(direction)))
 
     assert folding.visible_message(history_database)["message_text"] == "Hello again"
@@ -29,14 +29,14 @@ def test_the_text_is_replaced_before_and_after_the_message_comes(
 def test_an_edit_by_another_or_in_another_chat_changes_nothing(
     history_database: HistoryDatabase, address: str | None, direction: Direction | None
 ) -> None:
-    """What the event does say counts."""
+    """Whatever the event does contain must match."""
     folding.assert_order_independent(history_database, told(message_fact()), told(edit(direction, address)))
 
     assert folding.visible_message(history_database)["message_text"] == "Hello"
 
 
 def test_an_edit_that_may_mean_two_messages_changes_neither(history_database: HistoryDatabase) -> None:
-    """Anybody can send a message with the id of another."""
+    """Anybody can send a message with the id of another message."""
     copied = replace(message_fact(), address=world.RAVI)
 
     folding.assert_order_independent(history_database, told(message_fact()), told(copied), told(edit(None)))

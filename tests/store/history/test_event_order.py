@@ -1,6 +1,6 @@
-"""One history, delivered in different orders, batches and numbers of copies, gives the same rows.
+"""One history results in the same rows for every order, division into batches and number of copies.
 
-A failing history is printed as small as hypothesis finds it, with a line to reproduce it.
+hypothesis shrinks a failing history and prints it with a line that reproduces it.
 """
 
 import pytest
@@ -53,7 +53,7 @@ def _written(history: DrawnHistory) -> str:
 def test_a_history_is_the_same_however_it_is_told(
     history_database: HistoryDatabase, capfd: pytest.CaptureFixture[str], examples: int
 ) -> None:
-    """Events come late, twice, out of order and from several workers: what a person reads must not depend on it."""
+    """Events arrive late, twice, out of order and from several workers, and readers must always see the same."""
     shares = DrawStatistics()
     try:
         _check(history_database, examples, shares)
@@ -69,7 +69,7 @@ def test_a_history_is_the_same_however_it_is_told(
 def test_thousands_of_histories_are_the_same_however_they_are_told(
     history_database: HistoryDatabase, capfd: pytest.CaptureFixture[str], quarter: int
 ) -> None:
-    """The same on 5,000 histories."""
+    """This runs the previous test on 5,000 histories."""
     shares = DrawStatistics()
     try:
         _check(history_database, 1_250, shares)

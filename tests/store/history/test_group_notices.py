@@ -14,7 +14,7 @@ def notice(message_id: str = "A", address: str = GROUP, time: int = BASE_TIME) -
 
 
 def test_a_groups_notice_is_neither_unread_nor_waited_for(history_database: HistoryDatabase) -> None:
-    """Somebody who joined a group asked nothing."""
+    """A person who joined a group did not ask anything."""
     folding.assert_order_independent(history_database, told(notice("A")), told(notice("B", time=BASE_TIME + 1)))
 
     chat = folding.visible_chats(history_database)[GROUP]
@@ -22,7 +22,7 @@ def test_a_groups_notice_is_neither_unread_nor_waited_for(history_database: Hist
 
 
 def test_members_wait_from_their_own_messages_on(history_database: HistoryDatabase) -> None:
-    """A notice before, between and after what was asked changes nothing of it."""
+    """A notice before, between or after the questions changes nothing."""
     asked = told(message_fact("B", GROUP, time=BASE_TIME + 1))
 
     folding.assert_order_independent(history_database, told(notice("A")), asked, told(notice("C", time=BASE_TIME + 2)))
@@ -31,7 +31,7 @@ def test_members_wait_from_their_own_messages_on(history_database: HistoryDataba
 
 
 def test_what_was_taken_for_a_notice_is_unread_once_it_is_known(history_database: HistoryDatabase) -> None:
-    """The gateway names neither: only the shape of the time tells a notice from what was not decrypted."""
+    """The gateway names neither. Only the form of the time distinguishes a notice from an undecrypted message."""
     undecrypted = message_fact("A", GROUP, text=None, message_type="unknown", state="undecrypted")
 
     folding.assert_order_independent(
@@ -50,7 +50,7 @@ def test_what_seemed_undecrypted_and_is_a_notice_is_not_unread(history_database:
 
 
 def test_a_missed_call_is_unread_and_waited_for(history_database: HistoryDatabase) -> None:
-    """Whoever called wants to be called back."""
+    """A caller expects to be called back."""
     folding.assert_order_independent(history_database, told(notice("A", world.ASHA)))
 
     chat = folding.visible_chats(history_database)[world.ASHA]

@@ -1,4 +1,4 @@
-"""One person under several addresses: which addresses are merged, and whose updates apply."""
+"""Tests persons with several addresses: which addresses are merged, and whose updates apply."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ def in_group(sender: str | None) -> DeliveredEvent:
 def test_an_author_may_be_a_phone_today_and_a_lid_tomorrow(
     history_database: HistoryDatabase, author: str, editor: str
 ) -> None:
-    """WhatsApp names one member of a group by either, and changes its mind between a message and its edit."""
+    """WhatsApp names a member of a group by phone or LID, and may change between a message and its edit."""
     edit = told(Edit("A", GROUP, "incoming", editor, "After", BASE_TIME + 1))
 
     folding.assert_order_independent(history_database, in_group(author), edit, LID_IS_ASHA)
@@ -34,7 +34,7 @@ def test_an_author_may_be_a_phone_today_and_a_lid_tomorrow(
 
 
 def test_an_edit_by_another_member_does_not_count(history_database: HistoryDatabase) -> None:
-    """Not even if the editor's LID becomes known, or turns out to be somebody else's."""
+    """This also applies if the editor's LID becomes known or turns out to belong to another person."""
     edit = told(Edit("A", GROUP, "incoming", LID, "Forged", BASE_TIME + 1))
 
     folding.assert_order_independent(history_database, in_group(RAVI), edit, LID_IS_ASHA)
@@ -45,7 +45,7 @@ def test_an_edit_by_another_member_does_not_count(history_database: HistoryDatab
 
 
 def test_one_person_has_one_reaction_to_a_message(history_database: HistoryDatabase) -> None:
-    """Under the phone and the LID it would count twice."""
+    """If phone and LID counted separately, the person would have two reactions."""
     first = told(Reaction("A", GROUP, "incoming", ASHA, "👍", BASE_TIME + 1))
     second = told(Reaction("A", GROUP, "incoming", LID, "❤️", BASE_TIME + 2))
 
@@ -61,7 +61,7 @@ def test_one_person_has_one_reaction_to_a_message(history_database: HistoryDatab
 def test_a_groups_admin_deletes_any_message_and_elsewhere_only_the_author_does(
     history_database: HistoryDatabase, address: str, deleter: str | None, *, is_deleted: bool
 ) -> None:
-    """WhatsApp passes on the deletion of another member's message only from admins."""
+    """WhatsApp forwards the deletion of another member's message only from admins."""
     message = in_group(ASHA) if address == GROUP else told(message_fact("A", address))
     direction, sender = ("outgoing", None) if deleter == "we" else ("incoming", deleter)
 
@@ -72,7 +72,7 @@ def test_a_groups_admin_deletes_any_message_and_elsewhere_only_the_author_does(
 
 
 def test_a_second_lid_that_claims_a_phone_is_a_contradiction(history_database: HistoryDatabase) -> None:
-    """An older gateway gives whoever answers the last number that was written to: two strangers would be one."""
+    """An older gateway gives everyone who answers the last number that was written to. The two are strangers."""
     under_phone = told(message_fact("A", text="I am Asha"))
     kamal, lata = (
         told(message_fact(name, lid, text=f"I am {name}"), LidAlias(lid, ASHA, BASE_TIME + number))
@@ -86,7 +86,7 @@ def test_a_second_lid_that_claims_a_phone_is_a_contradiction(history_database: H
 
 
 def test_a_contradiction_ends_when_one_lid_turns_out_to_be_somebody_elses(history_database: HistoryDatabase) -> None:
-    """Then the other claim stands alone."""
+    """Then only the other claim is left."""
     under_lid = told(message_fact("B", LID))
     wrong, right = (told(LidAlias(OTHER_LID, phone, BASE_TIME + at)) for at, phone in enumerate((ASHA, RAVI)))
 
@@ -122,7 +122,7 @@ def test_national_spellings_of_a_phone_are_one_chat_once_there_is_evidence(
 
 
 def test_a_lid_of_a_variant_is_in_the_chat_of_the_standard_spelling(history_database: HistoryDatabase) -> None:
-    """Merges form no chains: every address points to the chat that is shown."""
+    """Merges do not form chains, so every address refers to the chat that is shown."""
     under_lid = told(message_fact("A", LID))
     lid, variant = told(LidAlias(LID, MOBILE_AS_BEFORE, BASE_TIME)), told(LidAlias(MOBILE_AS_BEFORE, MOBILE, BASE_TIME))
 
@@ -157,7 +157,7 @@ UPDATES: Sequence[Fact] = (
 def test_evidence_gives_one_history_in_any_order(
     history_database: HistoryDatabase, evidence: list[LidAlias], author: str, data: st.DataObject
 ) -> None:
-    """Guesses, corrections, contradictions and variants come before, between and after what they are about."""
+    """Guesses, corrections, contradictions and variants may come before, between or after the messages."""
     group: Message = message_fact("G", GROUP, text="Before", sender=author)
     events = [
         *map(told, evidence),

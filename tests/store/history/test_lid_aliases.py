@@ -1,4 +1,4 @@
-"""LIDs and phones: evidence that merges their chats, evidence that separates them, and what counts as none."""
+"""Tests LIDs and phones: evidence that merges their chats, evidence that separates them, and what is no evidence."""
 
 import pytest
 
@@ -16,7 +16,7 @@ EVIDENCE = told(LidAlias(LID, ASHA, BASE_TIME))
 
 
 def test_evidence_brings_together_what_came_before_it(history_database: HistoryDatabase) -> None:
-    """Months of messages under the LID are in the phone's chat from the moment that somebody tells whose it is."""
+    """Months of messages under the LID move into the phone's chat when an event shows that they belong together."""
     folding.assert_order_independent(history_database, UNDER_PHONE, UNDER_LID, EVIDENCE)
 
     assert {address: chat["unread"] for address, chat in folding.visible_chats(history_database).items()} == {ASHA: 2}
@@ -24,7 +24,7 @@ def test_evidence_brings_together_what_came_before_it(history_database: HistoryD
 
 
 def test_the_newest_evidence_wins(history_database: HistoryDatabase) -> None:
-    """A number that changed hands, told in any order."""
+    """A number may change hands, and the events may arrive in any order."""
     newer = told(LidAlias(LID, RAVI, BASE_TIME + 1))
 
     folding.assert_order_independent(history_database, UNDER_PHONE, UNDER_LID, EVIDENCE, newer)
@@ -34,7 +34,7 @@ def test_the_newest_evidence_wins(history_database: HistoryDatabase) -> None:
 
 
 def test_evidence_of_one_second_is_told_apart_by_its_digest(history_database: HistoryDatabase) -> None:
-    """Two phones in one second: either may be wrong, but every order finds the same."""
+    """If one second has two phones, either may be wrong, but every order has the same result."""
     evidence = [told(LidAlias(LID, phone, BASE_TIME)) for phone in (ASHA, RAVI)]
 
     folding.assert_order_independent(history_database, UNDER_LID, *evidence)
@@ -43,7 +43,7 @@ def test_evidence_of_one_second_is_told_apart_by_its_digest(history_database: Hi
 
 
 def test_phones_never_merge_with_phones(history_database: HistoryDatabase) -> None:
-    """Two phones of one LID are two chats: a wrong merge would show one customer's words to another."""
+    """Two phones of one LID are two chats, because a wrong merge would show one customer's words to another."""
     under_ravi = told(message_fact("C", address=RAVI))
 
     folding.assert_order_independent(
@@ -61,7 +61,7 @@ def test_phones_never_merge_with_phones(history_database: HistoryDatabase) -> No
 
 
 def test_a_lid_is_never_shown_as_a_phone_number(history_database: HistoryDatabase) -> None:
-    """Somebody would call it: a stranger answers, or nobody."""
+    """Somebody would call the number and reach a stranger or nobody."""
     outgoing = told(message_fact("C", address=LID, direction="outgoing"))
 
     folding.assert_order_independent(history_database, UNDER_LID, outgoing, told(DisplayName(LID, "M.", 1, BASE_TIME)))
@@ -91,7 +91,7 @@ def test_groups_newsletters_and_broadcasts_are_kinds_of_their_own(
 def test_one_message_under_both_addresses_is_shown_once_and_two_again_when_they_part(
     history_database: HistoryDatabase,
 ) -> None:
-    """The LID turns out to be somebody else's: then each chat keeps its message."""
+    """If the LID turns out to belong to another person, each chat keeps its message."""
     under_lid = told(message_fact("A", address=LID, text="The same"))
 
     folding.assert_order_independent(history_database, UNDER_PHONE, under_lid, EVIDENCE)

@@ -1,4 +1,4 @@
-"""Content is one tuple, from the best copy, never mixed from two; edits and deletes lie above it."""
+"""The content of a message is that of its best copy, never a mixture of two. Edits and deletes apply on top of it."""
 
 from dataclasses import replace
 
@@ -16,17 +16,17 @@ def edit(text: str, time: int = BASE_TIME + 1) -> DeliveredEvent:
 
 
 def test_content_replaces_emptiness_and_never_the_other_way_round(history_database: HistoryDatabase) -> None:
-    """A message that could not be decrypted comes empty; its resend has the same id, and may be overtaken."""
+    """A message that could not be decrypted arrives empty. Its resend has the same id and may arrive first."""
     empty = told(message_fact(text=None, state="undecrypted", time=BASE_TIME - world.HOUR))
 
     folding.assert_order_independent(history_database, empty, told(message_fact()))
     row = folding.visible_message(history_database)
     assert (row["message_text"], row["content_state"]) == ("Hello", "complete")
-    assert row["timestamp"] == BASE_TIME - world.HOUR  # the time is not content: the least of both
+    assert row["timestamp"] == BASE_TIME - world.HOUR  # the time is not part of the content, and the earliest one wins
 
 
 def test_a_known_type_replaces_an_unknown_one(history_database: HistoryDatabase) -> None:
-    """The first field of a message may hide what it is; a resend may name it, earlier or later."""
+    """The first field of a message may hide its type. A resend may name it, earlier or later."""
     hidden = told(message_fact(text=None, message_type="unknown", state="media_missing", time=BASE_TIME - 1))
     image = told(replace(message_fact(text=None, message_type="image", state="media_missing"), raw_type="imageMessage"))
     guessed = told(message_fact(text=None, message_type="system"))
@@ -37,7 +37,7 @@ def test_a_known_type_replaces_an_unknown_one(history_database: HistoryDatabase)
 
 
 def test_content_is_never_mixed_from_two_copies(history_database: HistoryDatabase) -> None:
-    """A caption from one and a link from the other would be a message that nobody wrote."""
+    """A caption from one copy and a link from the other would be a message that nobody wrote."""
     linked = message_fact(text=None, message_type="image", media_url="https://media.example/1")
     captioned = message_fact(text=None, message_type="image", state="media_missing", caption="Look")
     other = message_fact(text="Something else", time=BASE_TIME + 1)
@@ -54,7 +54,7 @@ def test_content_is_never_mixed_from_two_copies(history_database: HistoryDatabas
 
 
 def test_of_equally_complete_copies_the_earlier_wins(history_database: HistoryDatabase) -> None:
-    """A second body under a known id is a conflict, not news."""
+    """A second body with a known id is a conflict, not new content."""
     folding.assert_order_independent(
         history_database, told(message_fact(text="First")), told(message_fact(text="Second", time=BASE_TIME + 1))
     )
@@ -63,7 +63,7 @@ def test_of_equally_complete_copies_the_earlier_wins(history_database: HistoryDa
 
 
 def test_of_copies_of_the_same_second_the_smaller_digest_wins(history_database: HistoryDatabase) -> None:
-    """Nothing else tells them apart; what matters is that every order finds the same."""
+    """Nothing else distinguishes them, and every order must have the same result."""
     copies = [told(message_fact(text=text)) for text in ("One", "Two", "Three")]
 
     folding.assert_order_independent(history_database, *copies)
@@ -72,7 +72,7 @@ def test_of_copies_of_the_same_second_the_smaller_digest_wins(history_database: 
 
 
 def test_the_newest_edit_is_shown_and_the_original_kept(history_database: HistoryDatabase) -> None:
-    """Edits overtake each other and the message."""
+    """Edits may arrive before each other and before the message."""
     folding.assert_order_independent(
         history_database, told(message_fact()), edit("Second", BASE_TIME + 2), edit("First", BASE_TIME + 1)
     )
@@ -82,7 +82,7 @@ def test_the_newest_edit_is_shown_and_the_original_kept(history_database: Histor
 
 
 def test_of_edits_of_the_same_second_the_greater_digest_wins(history_database: HistoryDatabase) -> None:
-    """Nothing else tells them apart, as with messages."""
+    """Nothing else distinguishes them, as with messages."""
     edits = [edit(text) for text in ("One", "Two", "Three")]
 
     folding.assert_order_independent(history_database, told(message_fact()), *edits)
@@ -91,7 +91,7 @@ def test_of_edits_of_the_same_second_the_greater_digest_wins(history_database: H
 
 
 def test_an_edit_survives_better_content(history_database: HistoryDatabase) -> None:
-    """The message was empty when it was edited: its content belongs below the edit."""
+    """The message was empty when it was edited, so its later content must not replace the edit."""
     empty = told(message_fact(text=None, state="undecrypted"))
 
     folding.assert_order_independent(history_database, empty, told(message_fact()), edit("Edited"))
@@ -100,7 +100,7 @@ def test_an_edit_survives_better_content(history_database: HistoryDatabase) -> N
 
 
 def test_the_edit_of_media_is_its_caption(history_database: HistoryDatabase) -> None:
-    """It stays the caption when a better copy arrives, or one that calls the message a text."""
+    """The caption stays if a better copy arrives, or one with the type text."""
     poor = told(message_fact(text=None, message_type="image", state="media_missing"))
     rich = told(message_fact(text=None, message_type="image", caption="Old", media_url="https://media.example/1"))
 
@@ -110,7 +110,7 @@ def test_the_edit_of_media_is_its_caption(history_database: HistoryDatabase) -> 
 
 
 def test_only_the_author_edits(history_database: HistoryDatabase) -> None:
-    """The other side cannot put words into our mouth, nor a group's member into another's."""
+    """The other side cannot edit our messages, and members of a group cannot edit those of others."""
     ours = told(message_fact(direction="outgoing"))
 
     folding.assert_order_independent(history_database, ours, edit("Not by us"))
@@ -132,7 +132,7 @@ def test_a_delete_leaves_a_tombstone_and_what_was_said(history_database: History
 
 
 def test_only_the_author_deletes(history_database: HistoryDatabase) -> None:
-    """Otherwise anybody could remove what another wrote."""
+    """Otherwise anybody could delete the messages of others."""
     folding.assert_order_independent(
         history_database,
         told(message_fact(direction="outgoing")),
@@ -143,7 +143,7 @@ def test_only_the_author_deletes(history_database: HistoryDatabase) -> None:
 
 
 def test_every_reaction_is_kept_for_whoever_looks_for_the_newest(history_database: HistoryDatabase) -> None:
-    """Given, changed and taken back, in any order: a set that only grows."""
+    """Reactions are added, changed and removed in any order, and stored as a set that only grows."""
     reactions = [
         told(Reaction("A", ASHA, "incoming", None, emoji, BASE_TIME + i)) for i, emoji in enumerate(("👍", "😂", ""), 1)
     ]
@@ -157,7 +157,7 @@ def test_every_reaction_is_kept_for_whoever_looks_for_the_newest(history_databas
 
 
 def test_messages_without_id_are_one_if_they_say_the_same_and_two_if_not(history_database: HistoryDatabase) -> None:
-    """The guide's own sample has no id: then the content is the identity, for however many dialects tell it."""
+    """The guide's own sample has no id. Then the content is the identity, whatever dialects report it."""
     same = [told(message_fact(None), seed=str(i)) for i in range(2)]
     other = told(message_fact(None, text="Something else"))
 

@@ -16,13 +16,13 @@ OURS = message_fact(direction="outgoing", status="pending")
 
 
 def test_the_order_names_every_status() -> None:
-    """A status that the order forgets would win or lose by accident."""
+    """A status that is missing in the order would win or lose by accident."""
     assert set(ORDER) == set(get_args(Status))
 
 
 @pytest.mark.parametrize(("lower", "higher"), list(combinations(ORDER, 2)))
 def test_of_two_acks_the_higher_stays(history_database: HistoryDatabase, lower: Status, higher: Status) -> None:
-    """Acks overtake each other, also when the later one is the lower: a message that was read stays read."""
+    """Acks may arrive in any order, and a message that was read stays read."""
     folding.assert_order_independent(
         history_database,
         told(OURS),
@@ -34,14 +34,14 @@ def test_of_two_acks_the_higher_stays(history_database: HistoryDatabase, lower: 
 
 
 def test_an_ack_without_a_chat_counts_where_one_message_has_the_id(history_database: HistoryDatabase) -> None:
-    """WhatsApp's own acks name only the id."""
+    """WhatsApp's own acks contain only the id."""
     folding.assert_order_independent(history_database, told(OURS), told(Ack("A", "read", None, BASE_TIME)))
 
     assert folding.visible_message(history_database)["status"] == "read"
 
 
 def test_an_ack_without_a_chat_counts_nowhere_when_two_messages_have_the_id(history_database: HistoryDatabase) -> None:
-    """Ids are chosen by senders: it may mean either, and a wrong tick is worse than a missing one."""
+    """Senders choose ids, so the ack may mean either message, and a wrong tick is worse than a missing one."""
     elsewhere = message_fact(address=world.RAVI, direction="outgoing", status="pending")
 
     folding.assert_order_independent(
@@ -51,7 +51,7 @@ def test_an_ack_without_a_chat_counts_nowhere_when_two_messages_have_the_id(hist
 
 
 def test_an_ack_without_a_chat_never_leaves_its_session(history_database: HistoryDatabase) -> None:
-    """Two sessions, two phones: the same id in both is unique in each."""
+    """The same id in two sessions is unique in each of them."""
     other = told(OURS, session=world.SESSIONS[1])
 
     folding.assert_order_independent(history_database, told(OURS), other, told(Ack("A", "read", None, BASE_TIME)))
@@ -61,7 +61,7 @@ def test_an_ack_without_a_chat_never_leaves_its_session(history_database: Histor
 def test_an_ack_without_a_chat_counts_once_two_addresses_prove_to_be_one_chat(
     history_database: HistoryDatabase,
 ) -> None:
-    """Then its two messages are one."""
+    """Then the two messages become one."""
     under_lid = message_fact(address=world.LID_OF_ASHA, direction="outgoing", status="pending")
     evidence = told(LidAlias(world.LID_OF_ASHA, world.ASHA, BASE_TIME))
 
@@ -85,7 +85,7 @@ def test_an_ack_reaches_only_the_chat_that_it_names(history_database: HistoryDat
 
 
 def test_an_ack_under_the_lid_reaches_the_message_under_the_phone(history_database: HistoryDatabase) -> None:
-    """Once they are known to be one person, however late that is."""
+    """This applies as soon as both are known to be one person, however late that is."""
     ack = told(Ack("A", "read", world.LID_OF_ASHA, BASE_TIME))
     evidence = told(LidAlias(world.LID_OF_ASHA, world.ASHA, BASE_TIME))
 
@@ -94,7 +94,7 @@ def test_an_ack_under_the_lid_reaches_the_message_under_the_phone(history_databa
 
 
 def test_our_own_copy_of_a_sent_message_is_the_same_row(history_database: HistoryDatabase) -> None:
-    """The answer to a send and its `message.sent` event are one message, with the greater status."""
+    """The answer to a send and its `message.sent` event result in one message with the greater status."""
     folding.assert_order_independent(
         history_database, told(OURS), told(message_fact(direction="outgoing", status="delivered"))
     )

@@ -1,4 +1,4 @@
-"""Outages of a session, as its checks show them."""
+"""Tests the outages of a session that its checks reveal."""
 
 from store.history import outages
 from store.history.outages import ConnectionCheck, Outage
@@ -19,7 +19,7 @@ def away(at: int) -> ConnectionCheck:
 
 
 def test_an_outage_lies_between_the_last_good_look_and_the_next(database_url: str) -> None:
-    """It began after somebody saw the session connected, and nobody knows when: both ends are evidence."""
+    """It began after a check that saw the session connected. As the exact time is unknown, both ends are stored."""
     (found,) = looked(
         database_url,
         ConnectionCheck(100, None),
@@ -33,7 +33,7 @@ def test_an_outage_lies_between_the_last_good_look_and_the_next(database_url: st
 
 
 def test_a_gateway_that_does_not_answer_is_another_kind_of_outage(database_url: str) -> None:
-    """The session may be fine while we cannot see it."""
+    """The session may work although the gateway is unreachable."""
     found = looked(database_url, ConnectionCheck(100, "unreachable", "no answer"), away(200))
 
     assert [(one.kind, one.connected_at, one.ended_at) for one in found] == [
@@ -43,14 +43,14 @@ def test_a_gateway_that_does_not_answer_is_another_kind_of_outage(database_url: 
 
 
 def test_an_outage_ends_when_the_gateway_says_that_the_session_connected(database_url: str) -> None:
-    """A check finds it up to 15 minutes later, and messages of those minutes are not missing."""
+    """A check notices it up to 15 minutes later, but messages of those minutes are not missing."""
     (found,) = looked(database_url, away(300), away(500), ConnectionCheck(900, None, last_connected_at=510))
 
     assert (found.last_at, found.ended_at) == (500, 510)
 
 
 def test_a_session_that_never_left_whatsapp_is_no_proof_of_when_the_gateway_answered_again(database_url: str) -> None:
-    """The gateway was unreachable, and its session stayed connected: only the check itself ends that outage."""
+    """The gateway was unreachable while its session stayed connected, so only the check itself ends that outage."""
     (found,) = looked(
         database_url,
         ConnectionCheck(300, "unreachable", "no answer"),
@@ -61,7 +61,7 @@ def test_a_session_that_never_left_whatsapp_is_no_proof_of_when_the_gateway_answ
 
 
 def test_a_session_that_connected_between_two_checks_and_left_again_had_two_outages(database_url: str) -> None:
-    """Both checks find it away; the messages of the time between arrived."""
+    """Both checks find it disconnected, but the messages of the time between have arrived."""
     first, second = looked(database_url, away(300), ConnectionCheck(900, "disconnected", "away", last_connected_at=400))
 
     assert (first.first_at, first.ended_at) == (300, 400)
@@ -69,14 +69,14 @@ def test_a_session_that_connected_between_two_checks_and_left_again_had_two_outa
 
 
 def test_a_first_check_that_finds_it_away_knows_when_it_last_connected(database_url: str) -> None:
-    """A process that starts during an outage has seen nothing itself."""
+    """A process that starts during an outage has no earlier checks of its own."""
     (found,) = looked(database_url, ConnectionCheck(900, "disconnected", "away", last_connected_at=400))
 
     assert (found.connected_at, found.first_at) == (400, 900)
 
 
 def test_exactly_the_outages_that_overlap_a_period_are_found(database_url: str) -> None:
-    """A page of a conversation asks for its own time."""
+    """A page of a conversation requests its own period."""
     looked(database_url, ConnectionCheck(100, None), away(200), ConnectionCheck(300, None), away(5000))
     with connections.open(database_url, "test") as connection:
         found = [len(outages.between(connection, None, *span)) for span in ((0, 99), (0, 100), (300, 400), (301, 400))]
@@ -89,7 +89,7 @@ def test_exactly_the_outages_that_overlap_a_period_are_found(database_url: str) 
 
 
 def test_one_process_looks_for_all(database_url: str) -> None:
-    """SAK counts requests by address, and so do we."""
+    """SAK limits requests by IP address, so one process is enough."""
     with connections.open(database_url, "test") as connection:
         claims = [outages.claim_check(connection, S, 60) for _ in range(3)]
         outages.postpone_check(connection, S, 0)
@@ -99,7 +99,7 @@ def test_one_process_looks_for_all(database_url: str) -> None:
 
 
 def test_readers_are_told_when_an_outage_begins_and_ends(database_url: str) -> None:
-    """A change is recorded when the first check finds it, and not again at each later check."""
+    """A change is recorded when the first check finds it, but not again at later checks."""
     looked(
         database_url,
         ConnectionCheck(1, None),

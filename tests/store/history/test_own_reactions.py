@@ -1,4 +1,4 @@
-"""Our own reactions: some gateways tell them as those of a member who has our number."""
+"""Some gateways report our own reactions as those of a member with our number."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def reactions(memory: HistoryDatabase) -> list[tuple[str, str, str | None]]:
 
 @pytest.mark.parametrize("reactor", [OURS, OUR_LID])
 def test_a_reaction_of_our_number_is_ours_and_counts_once(history_database: HistoryDatabase, reactor: str) -> None:
-    """Whenever our number becomes known, and also when another gateway tells the reaction as ours."""
+    """This applies whenever our number becomes known, and if another gateway reports the reaction as ours."""
     number: list[Fact] = [SessionReport("connected", OURS, BASE_TIME), LidAlias(OUR_LID, OURS, BASE_TIME)]
     events = (
         told(message_fact(address=GROUP, sender=ASHA)),
@@ -35,7 +35,7 @@ def test_a_reaction_of_our_number_is_ours_and_counts_once(history_database: Hist
 def test_an_author_beside_a_chat_with_one_person_is_we_or_that_person(
     history_database: HistoryDatabase, reactor: str, direction: str
 ) -> None:
-    """A LID and a phone may be one person; only our number says that it is not."""
+    """A LID and a phone may be one person, and only our number excludes that."""
     events = (
         told(message_fact(address=LID)),
         told(SessionReport("connected", OURS, BASE_TIME)),

@@ -1,4 +1,4 @@
-"""Messages that a gateway tells from its own history are not unread, and leave the newest message where it is."""
+"""Messages from a gateway's own history are not unread, and do not change the newest message of a chat."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ def past(message_id: str = "A", address: str = world.ASHA, time: int = BASE_TIME
 
 
 def test_a_message_of_the_past_is_not_unread(history_database: HistoryDatabase) -> None:
-    """A first backfill brings years; nobody could read them all."""
+    """The first backfill may bring years of messages, which nobody could read."""
     folding.assert_order_independent(history_database, told(past("A")), told(past("B", time=BASE_TIME + 1)))
 
     chat = folding.visible_chats(history_database)[world.ASHA]
@@ -24,7 +24,7 @@ def test_a_message_of_the_past_is_not_unread(history_database: HistoryDatabase) 
 
 
 def test_the_past_never_moves_a_chat_back(history_database: HistoryDatabase) -> None:
-    """The list of chats is sorted by the newest message, whenever the older ones come."""
+    """The list of chats is sorted by the newest message, whenever older ones arrive."""
     new = told(message_fact("B", time=BASE_TIME + 1))
 
     folding.assert_order_independent(history_database, told(past("A")), new)
@@ -33,7 +33,7 @@ def test_the_past_never_moves_a_chat_back(history_database: HistoryDatabase) -> 
 
 
 def test_a_message_that_is_also_reported_as_new_is_unread(history_database: HistoryDatabase) -> None:
-    """A backfill can overtake the event of a message that has just arrived."""
+    """A backfill may overtake the event of a message that has just arrived."""
     folding.assert_order_independent(history_database, told(past("A"), seed="1"), told(message_fact("A")))
 
     assert folding.visible_chats(history_database)[world.ASHA]["unread"] == 1
@@ -42,7 +42,7 @@ def test_a_message_that_is_also_reported_as_new_is_unread(history_database: Hist
 def test_a_copy_from_the_past_under_the_other_address_does_not_mark_as_read(
     history_database: HistoryDatabase,
 ) -> None:
-    """The gateway's history names the LID, its event the phone: the two rows are one message."""
+    """The gateway's history names the LID and its event the phone, so the two rows are one message."""
     alias = LidAlias(LID, world.ASHA, BASE_TIME)
 
     folding.assert_order_independent(history_database, told(past("A", LID), alias), told(message_fact("A")))

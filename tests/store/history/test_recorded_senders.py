@@ -1,4 +1,4 @@
-"""The recorded requests of all kinds of senders give one history, in any order, number and batches."""
+"""The recorded requests of all kinds of senders result in one history, in any order, number and batches."""
 
 import random
 
@@ -10,15 +10,15 @@ from tests.support.generated_history.snapshot import Snapshot
 from tests.support.sender_requests import SENDERS
 
 SHOWN = ("messages", "marks", "evidence", "chats", "sessions")
-"""What readers see. An event without an id or a time is named by its place in its batch."""
+"""The tables that readers see. An event without an id or a time is named by its position in its batch."""
 PER_BATCH = 10
 RECEIVED = 1_790_000_000_000
-"""After everything that the requests report."""
+"""A time after everything that the requests report."""
 POSTS = [(f"{kind}:{kind}-shop", payload.body) for kind in SENDERS for payload in sender_payloads.load(kind)]
 
 
 def told(memory: HistoryDatabase, seed: int) -> Snapshot:
-    """The history after each request has come twice, in an order of its own."""
+    """Return the history after each request has arrived twice in a random order."""
     posts = [(RECEIVED + number, *post) for number, post in enumerate(POSTS)] * 2
     random.Random(seed).shuffle(posts)
     memory.clear()
@@ -31,7 +31,7 @@ def told(memory: HistoryDatabase, seed: int) -> Snapshot:
 
 
 def test_recorded_requests_give_one_history_in_any_order(history_database: HistoryDatabase) -> None:
-    """Acknowledgements, edits, deletions and reactions come before their messages as well as after them."""
+    """Acknowledgements, edits, deletions and reactions may come before or after their messages."""
     first, *others = (told(history_database, seed) for seed in range(3))
 
     assert [snapshot.differences(first, other) for other in others] == [[], []]

@@ -1,4 +1,4 @@
-"""What PostgreSQL cannot store fails as a permanent error, so that a worker searches for the event and parks it."""
+"""A value that PostgreSQL cannot store fails as a permanent error, so that a worker finds the event and parks it."""
 
 import pytest
 
@@ -20,7 +20,7 @@ from tests.support.generated_history.database import HistoryDatabase
 def test_a_value_without_room_in_its_column_is_refused(
     history_database: HistoryDatabase, refused: folding.DeliveredEvent, *, is_known: bool
 ) -> None:
-    """The rows of new messages are copied, those of known ones are inserted or merged."""
+    """Rows of new messages are copied, whereas those of known ones are inserted or merged."""
     history_database.clear()
     if is_known:
         folding.store_transactions(history_database.connection, [1], [told(message_fact(text="known"), seed="known")])

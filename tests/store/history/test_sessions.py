@@ -1,4 +1,4 @@
-"""The newest report of a session counts, in whatever order the reports arrive."""
+"""The newest report of a session wins, in whatever order the reports arrive."""
 
 from store.model.facts import SessionReport
 from tests.support import folding
@@ -11,7 +11,7 @@ def _session(memory: HistoryDatabase) -> object:
 
 
 def test_the_newest_report_of_a_session_wins(history_database: HistoryDatabase) -> None:
-    """A disconnection that comes late must not hide that the session is back."""
+    """A disconnection that arrives late must not hide that the session is connected again."""
     reports = [
         told(SessionReport(state, None, BASE_TIME + i))
         for i, state in enumerate(("connected", "disconnected", "connected"))
@@ -22,7 +22,7 @@ def test_the_newest_report_of_a_session_wins(history_database: HistoryDatabase) 
 
 
 def test_a_report_that_names_no_phone_does_not_take_it_away(history_database: HistoryDatabase) -> None:
-    """Most dialects tell only the state: the two are apart."""
+    """Most dialects report only the state, so state and phone are separate."""
     folding.assert_order_independent(
         history_database,
         told(SessionReport("connected", "919811000090", BASE_TIME)),
@@ -43,7 +43,7 @@ def test_a_phone_that_is_reported_with_every_event_changes_the_session_once(hist
 
 
 def test_reports_of_the_same_second_are_told_apart_by_their_digest(history_database: HistoryDatabase) -> None:
-    """Gateways report a reconnect within one second: either may be the truth, but every order finds the same."""
+    """Gateways report a reconnect within one second. Either report may be right, but the order must not matter."""
     reports = [
         told(SessionReport("connected", "919811000090", BASE_TIME)),
         told(SessionReport("disconnected", "919811000091", BASE_TIME)),

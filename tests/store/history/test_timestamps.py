@@ -1,4 +1,4 @@
-"""The times of messages: which clock is believed, and how messages are ordered."""
+"""Tests the times of messages: which clock is believed, and how messages are ordered."""
 
 import pytest
 
@@ -31,7 +31,7 @@ AHEAD = 10 * 60_000
 def test_a_time_counts_between_2009_and_ten_minutes_after_receipt(
     history_database: HistoryDatabase, claimed: int | None, effective: int, source: str
 ) -> None:
-    """Beyond, the sender's clock or zone is wrong, and only our receipt tells anything."""
+    """Outside of these limits, the sender's clock or time zone is wrong, and only the time of receipt is reliable."""
     folding.assert_order_independent(history_database, told(message_fact(time=claimed)))
 
     row = folding.visible_message(history_database)
@@ -39,7 +39,7 @@ def test_a_time_counts_between_2009_and_ten_minutes_after_receipt(
 
 
 def test_over_copies_the_least_time_counts(history_database: HistoryDatabase) -> None:
-    """A message that names no time is as old as its first receipt, whichever copy is stored first."""
+    """A message without a time is as old as its first receipt, whichever copy is stored first."""
     copies = [told(message_fact(time=None), received_at=BASE_TIME + i * world.HOUR) for i in range(3)]
 
     folding.assert_order_independent(history_database, *copies)
@@ -47,7 +47,7 @@ def test_over_copies_the_least_time_counts(history_database: HistoryDatabase) ->
 
 
 def test_a_time_that_only_a_later_copy_makes_believable_is_not_believed(history_database: HistoryDatabase) -> None:
-    """Received twice, three days apart: by the first receipt the clock was broken."""
+    """The message is received twice, three days apart. According to the first receipt, its clock was wrong."""
     copies = [told(message_fact(time=BASE_TIME + 2 * world.DAY), received_at=BASE_TIME + i * world.DAY) for i in (0, 3)]
 
     folding.assert_order_independent(history_database, *copies)
@@ -56,7 +56,7 @@ def test_a_time_that_only_a_later_copy_makes_believable_is_not_believed(history_
 
 
 def test_marks_are_dated_like_messages(history_database: HistoryDatabase) -> None:
-    """An edit from the year 3000 must not beat every later one."""
+    """An edit from the year 3000 must not win over every later one."""
     broken = told(Edit("A", ASHA, "incoming", None, "From 3000", YEAR_3000), received_at=BASE_TIME + 1)
     sound = told(Edit("A", ASHA, "incoming", None, "Sound", BASE_TIME + 2), received_at=BASE_TIME + 2)
 
@@ -65,7 +65,7 @@ def test_marks_are_dated_like_messages(history_database: HistoryDatabase) -> Non
 
 
 def test_a_mark_without_a_time_is_as_old_as_its_first_receipt(history_database: HistoryDatabase) -> None:
-    """A copy that comes late does not make an old edit the newest."""
+    """A copy that arrives late does not make an old edit the newest."""
     undated = [
         told(Edit("A", ASHA, "incoming", None, "Undated", None), received_at=BASE_TIME + i * world.HOUR) for i in (0, 2)
     ]
@@ -78,7 +78,7 @@ def test_a_mark_without_a_time_is_as_old_as_its_first_receipt(history_database: 
 
 @pytest.mark.parametrize("claimed", [5_000, YEAR_3000, None, BASE_TIME + 5 * world.HOUR])
 def test_a_broken_clock_cannot_take_the_top_of_the_list(history_database: HistoryDatabase, claimed: int | None) -> None:
-    """One phone with a wrong year would be on top for a thousand years."""
+    """One phone with a wrong year would be at the top for a thousand years."""
     broken = told(message_fact(time=claimed), received_at=BASE_TIME)
     sound = told(message_fact("B", address=RAVI, time=BASE_TIME + world.HOUR), received_at=BASE_TIME + world.HOUR)
 
@@ -106,7 +106,7 @@ def test_the_last_message_is_the_last_by_time_and_not_by_arrival(history_databas
 
 
 def test_in_one_second_the_receipt_decides_whatever_was_stored_first(history_database: HistoryDatabase) -> None:
-    """SAK's seconds have ties; a later transaction may hold the earlier receipt."""
+    """SAK's seconds have ties, and a later transaction may have the earlier receipt."""
     first, second = (
         told(message_fact("Z"), received_at=BASE_TIME + 1),
         told(message_fact("Y"), received_at=BASE_TIME + 2),
@@ -119,7 +119,7 @@ def test_in_one_second_the_receipt_decides_whatever_was_stored_first(history_dat
 
 
 def test_somebody_waits_since_the_first_message_after_the_last_answer(history_database: HistoryDatabase) -> None:
-    """Not since the last message, and not since before the answer."""
+    """The chat waits neither since the last message nor since a time before the answer."""
     before, answer = told(message_fact("A")), told(message_fact("B", direction="outgoing", time=BASE_TIME + 1_000))
     after = [told(message_fact(f"C{i}", time=BASE_TIME + i * 2_000)) for i in (1, 2)]
 
@@ -128,7 +128,7 @@ def test_somebody_waits_since_the_first_message_after_the_last_answer(history_da
 
 
 def test_an_answer_that_failed_is_no_answer(history_database: HistoryDatabase) -> None:
-    """Until it turns out that it was delivered after all: status only grows."""
+    """If the answer is delivered after all, it counts, because a status only increases."""
     question = told(message_fact("A"))
     answer = told(message_fact("B", direction="outgoing", time=BASE_TIME + 1_000, status="pending"))
     failed, delivered = told(Ack("B", "failed", ASHA, BASE_TIME)), told(Ack("B", "delivered", ASHA, BASE_TIME))

@@ -1,4 +1,4 @@
-"""One body tells several updates of a message, as a gateway's batch does: the last word counts."""
+"""If one body has several updates of a message, as a batch of a gateway may, the newest counts."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def test_the_greatest_of_its_statuses_counts(history_database: HistoryDatabase, 
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_the_newest_of_its_edits_and_reactions_counts(history_database: HistoryDatabase, first: int) -> None:
-    """Whatever their order in the body."""
+    """Their order in the body does not matter."""
     edits: list[Fact] = [Edit("A", ASHA, "incoming", None, f"edit {i}", BASE_TIME + i) for i in range(2)]
     reactions: list[Fact] = [
         Reaction("A", ASHA, "incoming", None, emoji, BASE_TIME + i) for i, emoji in enumerate("👍👎")
@@ -38,7 +38,7 @@ def test_the_newest_of_its_edits_and_reactions_counts(history_database: HistoryD
 
 
 def test_the_reactions_of_all_its_people_count(history_database: HistoryDatabase) -> None:
-    """Of each person the newest, and who is told twice takes nobody's place."""
+    """The newest reaction of each person counts, and a repeated person displaces no other."""
     said = [(ASHA, "👍", 1), (RAVI, "👎", 2), (ASHA, "❤", 3), (None, "🎉", 4)]
     reactions: list[Fact] = [Reaction("A", GROUP, "incoming", who, emoji, BASE_TIME + at) for who, emoji, at in said]
     ours = Reaction("A", GROUP, "outgoing", None, "🙏", BASE_TIME)
@@ -50,7 +50,7 @@ def test_the_reactions_of_all_its_people_count(history_database: HistoryDatabase
 
 
 def test_a_deletion_and_an_edit_of_several_people_reach_each_message(history_database: HistoryDatabase) -> None:
-    """Two chats may have a message with one id, as copies of one broadcast have."""
+    """Two chats may have a message with the same id, such as copies of one broadcast."""
     messages = [message_fact(address=who) for who in (ASHA, RAVI)]
     edits: list[Fact] = [Edit("A", who, "incoming", None, f"edited by {who}", BASE_TIME) for who in (ASHA, RAVI)]
     deletions: list[Fact] = [Delete("A", who, "incoming", None, BASE_TIME) for who in (ASHA, RAVI)]

@@ -1,4 +1,4 @@
-"""A body that tells of several sessions: one event in the ledger, and facts in the history of each session."""
+"""A body about several sessions is one event in the ledger, and its facts are in the history of each session."""
 
 from dataclasses import replace
 
@@ -21,7 +21,7 @@ def parse_first(body: bytes) -> Outcome:
 
 
 def test_each_session_gets_its_facts_and_the_event_counts_once(erasure_scenario: ErasureScenario) -> None:
-    """Meta batches the numbers of a business in one body; an id names one message per session."""
+    """Meta batches the numbers of a business in one body, and one id means one message per session."""
     counts = erasure_scenario.receive(BODY, BODY, parse=parse_both)
 
     assert counts == {"stored": 1, "duplicate": 1}
@@ -32,7 +32,7 @@ def test_each_session_gets_its_facts_and_the_event_counts_once(erasure_scenario:
 
 
 def test_a_replay_finds_a_session_that_an_older_parser_missed(erasure_scenario: ErasureScenario) -> None:
-    """The event's link to a message exists per session, and goes where the parser no longer finds one."""
+    """The link from event to message exists per session, and is removed if the parser no longer finds a message."""
     erasure_scenario.receive(BODY, parse=parse_first)
 
     erasure_scenario.replay(parse_both)
@@ -44,7 +44,7 @@ def test_a_replay_finds_a_session_that_an_older_parser_missed(erasure_scenario: 
 
 
 def test_an_erased_person_of_one_session_takes_nothing_from_the_other(erasure_scenario: ErasureScenario) -> None:
-    """The other's message is stored without the raw body, which also contains the erased person's."""
+    """The message of the other session is stored without the raw body, which also contains the erased person's."""
     waiting = erasure_scenario.acknowledge([BODY])
     erasure_scenario.erase_person(world.RAVI, SECOND)
 
@@ -53,7 +53,7 @@ def test_an_erased_person_of_one_session_takes_nothing_from_the_other(erasure_sc
 
 
 def told(scenario: ErasureScenario) -> list[tuple[object, ...]]:
-    """(session, chat, text, linked events) of each message."""
+    """Return (session, chat, text, linked events) of each message."""
     return scenario.fetch_rows(
         """
         SELECT m.session_id, c.address, m.message_text, (

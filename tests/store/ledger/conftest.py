@@ -1,4 +1,4 @@
-"""A ledger on a database of its own."""
+"""Provides a ledger in a database of its own."""
 
 from collections.abc import Iterator
 

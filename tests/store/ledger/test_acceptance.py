@@ -1,4 +1,4 @@
-"""A loss that a person has read and accepted stays visible, and no longer raises an alarm."""
+"""A loss that a person has accepted stays visible, but no longer raises an alarm."""
 
 import getpass
 import json
@@ -61,7 +61,7 @@ def test_the_next_loss_behind_an_accepted_one_is_named_alone(scene: LedgerScene)
 
 
 def test_an_accepted_batch_that_comes_after_all_counts_as_what_it_is(scene: LedgerScene) -> None:
-    """A disk is found years later: nothing is counted twice, and the decision stays on record."""
+    """A disk may be found years later. Nothing is counted twice, and the decision stays recorded."""
     lose_two_of_five(scene)
     accept(scene, 3, 4)
     scene.store(3)
@@ -72,7 +72,7 @@ def test_an_accepted_batch_that_comes_after_all_counts_as_what_it_is(scene: Ledg
 
 
 def test_what_is_not_lost_cannot_be_accepted(scene: LedgerScene) -> None:
-    """Half of a loss, a stored batch, one on its way, or anything while no worker knows the stream."""
+    """This includes half of a loss, a stored or waiting batch, and anything while no worker observes the stream."""
     lose_two_of_five(scene)
     for first, last in ((3, 3), (2, 4), (1, 1), (6, 6)):
         with pytest.raises(NotAcceptableError, match=f"lost: {scene.writer}:3-4"):
@@ -85,7 +85,7 @@ def test_what_is_not_lost_cannot_be_accepted(scene: LedgerScene) -> None:
 
 
 def test_the_end_of_a_silent_writer_can_be_accepted_and_then_the_loss(scene: LedgerScene) -> None:
-    """A machine burns with the spool on it: first nobody waits for it any more, then its missing batches are lost."""
+    """If a machine is destroyed with its spool, its writer is accepted as ended first, and then its batches as lost."""
     scene.store(1)
     scene.store(3)
     scene.observe(scene.heartbeat(4, spooled=10))
@@ -114,7 +114,7 @@ def run(database_url: str, capsys: pytest.CaptureFixture[str], *arguments: str) 
 def test_the_command_names_the_loss_accepts_it_and_is_green_again(
     scene: LedgerScene, database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What it prints can be pasted as its argument; a monitor that watches the exit code is quiet afterwards."""
+    """The printed loss is a valid argument, and a monitor that checks the exit code is green afterwards."""
     lose_two_of_five(scene)
     name = f"{scene.writer}:3-4"
     code, printed = run(database_url, capsys)

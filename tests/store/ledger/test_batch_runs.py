@@ -1,4 +1,4 @@
-"""Batch runs: the ledger's sums of completed batches, beside the batches not yet summed."""
+"""Tests batch runs, which are the ledger's sums of completed batches, and the batches that are not in a run yet."""
 
 import json
 import random
@@ -43,7 +43,7 @@ def keep(connection: Connection, writer: uuid.UUID, number: int) -> None:
 
 
 def agree(connection: Connection) -> None:
-    """Assert that in this snapshot the ledger is what its batches add up to."""
+    """Assert that in this snapshot the ledger equals the sum of its batches."""
     told = ledger.read_in_transaction(connection)
     size, stored, duplicate, parked = connection.execute(ALL).fetchall()[0]
     assert (told.stored, told.duplicate, told.parked) == (stored, duplicate, parked)
@@ -52,7 +52,7 @@ def agree(connection: Connection) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_ledger_is_the_same_with_and_without_runs(database_url: str, seed: int) -> None:
-    """Batches come late, out of order and with holes; a sum that was taken too early must not hide any of them."""
+    """Batches arrive late, out of order and with gaps. A run that was created too early must not hide any of them."""
     chance = random.Random(seed)
     writers = [uuid.UUID(int=chance.getrandbits(128)) for _ in range(3)]
     coming = [(writer, number) for writer in writers for number in range(1, 41) if chance.random() < 0.9]
@@ -65,7 +65,7 @@ def test_the_ledger_is_the_same_with_and_without_runs(database_url: str, seed: i
                 batch_runs.extend(connection, 1)
             agree(connection)
         missing = connection.execute(MISSING).fetchall()
-        connection.execute(IDLE)  # losses are found while the stream was observed lately
+        connection.execute(IDLE)  # losses require a recent observation of the stream
         lost = ledger.read(connection).lost
         batch_runs.extend(connection, 1)
         told = connection.execute("SELECT sum(last - first + 1)::bigint FROM batch_runs").fetchone()
@@ -76,7 +76,7 @@ def test_the_ledger_is_the_same_with_and_without_runs(database_url: str, seed: i
 
 
 def write(database_url: str, writer: uuid.UUID) -> None:
-    """Writes batches as workers do: neighbouring batches overtake each other."""
+    """Write batches as workers do. Neighbouring batches overtake each other."""
     numbers = [number for at in range(1, 151, 3) for number in (at + 2, at + 1, at)]
     with connections.open(database_url, "test") as connection:
         for number in numbers:
@@ -90,7 +90,7 @@ def take_sums(database_url: str, done: threading.Event) -> None:
 
 
 def test_every_snapshot_adds_up_while_workers_write_and_sums_are_taken(database_url: str) -> None:
-    """Dashboards poll the ledger all the time: one wrong number among thousands is the one that somebody sees."""
+    """Dashboards poll the ledger all the time, so a single wrong number among thousands would be noticed."""
     done = threading.Event()
     with ThreadPoolExecutor(6) as pool, connections.open(database_url, "test") as reader:
         writing = [pool.submit(write, database_url, uuid.uuid4()) for _ in range(4)]
@@ -111,7 +111,7 @@ def test_every_snapshot_adds_up_while_workers_write_and_sums_are_taken(database_
 
 
 def test_the_ledger_reads_no_batch_that_was_added_up(database_url: str) -> None:
-    """A year of a busy gateway is millions of batches, and the dashboard asks every few seconds."""
+    """A year of a busy gateway has millions of batches, and the dashboard polls every few seconds."""
     with connections.open(database_url, "test", overrides={"enable_seqscan": "off"}) as connection:
         connection.execute(
             """

@@ -1,4 +1,4 @@
-"""Which batches are lost, and when the ledger can be certain of it."""
+"""Tests which batches the ledger counts as lost, and when it can be certain."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.support.ledger_scene import LedgerScene
 
 
 def test_a_loss_is_named_while_load_goes_on(scene: LedgerScene) -> None:
-    """A busy system is never idle: that its stream was never empty hid every loss for as long as events came."""
+    """A busy system is never idle. A check that required an empty stream hid losses as long as events arrived."""
     for number in (1, 2, 5):
         scene.store(number)
     scene.observe(scene.heartbeat(5))
@@ -22,7 +22,7 @@ def test_a_loss_is_named_while_load_goes_on(scene: LedgerScene) -> None:
 
 @pytest.mark.parametrize("oldest_ago", [LOST_AFTER + 1.0, 60.0])
 def test_what_may_wait_in_the_stream_is_not_lost(scene: LedgerScene, oldest_ago: float) -> None:
-    """The oldest entry that waits is older than the proof, so the missing batch may be one of those behind it."""
+    """The oldest waiting entry is older than the evidence, so the missing batch may be behind it."""
     for number in (1, 3):
         scene.store(number)
     scene.age(LOST_AFTER + 2)
@@ -33,7 +33,7 @@ def test_what_may_wait_in_the_stream_is_not_lost(scene: LedgerScene, oldest_ago:
 
 
 def test_a_successor_that_was_stored_just_now_proves_nothing(scene: LedgerScene) -> None:
-    """Two workers store at once: one holds the batch, the other has already stored the next."""
+    """If two workers store at once, one may still hold the batch when the other has stored the next one."""
     scene.store(1)
     scene.store(3)
     scene.observe(scene.heartbeat(3))
@@ -42,7 +42,7 @@ def test_a_successor_that_was_stored_just_now_proves_nothing(scene: LedgerScene)
 
 
 def test_the_last_batches_of_a_writer_are_lost_a_while_after_it_named_them(scene: LedgerScene) -> None:
-    """Redis forgot the end of the stream, and nothing comes after it that would show a gap."""
+    """Redis lost the end of the stream, and no later batch shows the gap."""
     scene.store(1)
     scene.observe(scene.heartbeat(4))
     early = scene.lost()
@@ -54,7 +54,7 @@ def test_the_last_batches_of_a_writer_are_lost_a_while_after_it_named_them(scene
 
 
 def test_what_a_spool_may_hold_is_not_lost_until_the_spool_was_empty_for_a_while(scene: LedgerScene) -> None:
-    """Spooled batches enter the stream later than their successors, some of them at the last moment."""
+    """Spooled batches enter the stream later than their successors, some at the last moment."""
     scene.store(1)
     scene.store(3)
     scene.age(60)
@@ -70,7 +70,7 @@ def test_what_a_spool_may_hold_is_not_lost_until_the_spool_was_empty_for_a_while
 
 
 def test_what_is_missing_of_a_silent_writer_is_unknown_until_it_ended(scene: LedgerScene) -> None:
-    """Its files may hold the batches: a process that adopts them, or a person, has the last word."""
+    """Its files may contain the batches. A process that adopts the files, or a person, decides."""
     scene.store(1)
     scene.store(3)
     scene.observe(scene.heartbeat(3))

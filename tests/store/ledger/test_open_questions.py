@@ -1,4 +1,4 @@
-"""The ledger is exact only if every writer has reported."""
+"""Tests that the ledger is exact only if every writer has reported."""
 
 from store.ledger import stream_status
 from store.ledger.losses import SILENT_AFTER
@@ -15,7 +15,7 @@ def test_a_writer_that_reports_needs_no_question_even_with_a_spool(scene: Ledger
 
 
 def test_a_silent_writer_makes_the_ledger_inexact_and_is_named(scene: LedgerScene) -> None:
-    """19,853 acknowledged events were in the spool of a dead process, and the ledger called itself exact."""
+    """19,853 acknowledged events were in the spool of a dead process while the ledger claimed to be exact."""
     scene.store(1)
     scene.observe(scene.heartbeat(1, spooled=7))
     scene.age(SILENT_AFTER + 1)
@@ -56,7 +56,7 @@ def test_a_redis_that_lost_the_end_of_a_writer_does_not_take_it_back(scene: Ledg
 
 
 def test_a_heartbeat_that_stands_still_is_silence(scene: LedgerScene) -> None:
-    """A dead writer's last report stays in Redis; only one that changes was made by something alive."""
+    """The last report of a dead writer stays in Redis. Only a report that changes shows that the writer is alive."""
     last = scene.heartbeat(1)
     scene.store(1)
     scene.observe(last)
@@ -79,7 +79,7 @@ def test_a_paused_writer_that_reports_again_is_known_again(scene: LedgerScene) -
 
 
 def test_an_older_ingest_is_asked_by_its_last_entry(scene: LedgerScene) -> None:
-    """It sends no heartbeats, so its silence means nothing; that its spool was not empty means something."""
+    """It sends no heartbeats, so its silence means nothing, but its last entry shows whether the spool was empty."""
     for spooled, expected in ((3, ["spooled_events"]), (0, [])):
         stream_status.record(
             scene.connection,

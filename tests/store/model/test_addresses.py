@@ -1,4 +1,4 @@
-"""Every spelling of an address means one chat; text that is no address means none."""
+"""Every spelling of an address means one chat, and text that is not an address means none."""
 
 import re
 
@@ -17,12 +17,12 @@ MOBILES = tuple(
     if (number := phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE))
 )
 DECIMAL_ZEROS = (0x30, 0x660, 0x6F0, 0x966, 0x9E6, 0xAE6, 0xBE6, 0xC66, 0xFF10)
-"""The zeros of ASCII, Arabic, Persian, Devanagari, Bengali, Gujarati, Tamil, Telugu and wide digits."""
+"""The code points of zero in ASCII, Arabic, Persian, Devanagari, Bengali, Gujarati, Tamil, Telugu and fullwidth."""
 
 
 @st.composite
 def spellings(draw: st.DrawFn) -> tuple[str, str]:
-    """A number as people and gateways write it, and its address."""
+    """Draw a spelling of a number by people or gateways, and its address."""
     digits = draw(st.sampled_from(MOBILES))
     if draw(st.booleans()):
         agent = draw(st.sampled_from(["", ".0", ".1", "_1"]))
@@ -46,7 +46,7 @@ def spellings(draw: st.DrawFn) -> tuple[str, str]:
 @example(("+39 06 1234567", "39061234567"))
 @example(("919811000001.0:22", "919811000001"))
 def test_one_number_has_one_address_however_it_is_written(spelling: tuple[str, str]) -> None:
-    """Two spellings kept apart would split a conversation in two."""
+    """Two spellings that are kept apart would split a conversation in two."""
     written, digits = spelling
 
     assert addresses.parse(written) == digits
@@ -73,7 +73,7 @@ def test_one_number_has_one_address_however_it_is_written(spelling: tuple[str, s
     ],
 )
 def test_agent_device_and_server_are_no_part_of_a_person(written: object, address: str) -> None:
-    """One customer's phone, computer and business provider are one customer."""
+    """A customer's phone, computer and business provider are one customer."""
     assert addresses.parse(written) == address
 
 
@@ -88,7 +88,7 @@ def test_agent_device_and_server_are_no_part_of_a_person(written: object, addres
     ],
 )
 def test_an_invalid_address_is_none(written: object) -> None:
-    """An address made up from nonsense would be a chat that nobody has."""
+    """An address made from nonsense would be a chat that does not exist."""
     assert addresses.parse(written) is None
 
 
@@ -115,7 +115,7 @@ def test_a_normalised_address_means_itself(text: str) -> None:
     ],
 )
 def test_an_address_tells_the_kind_of_its_chat(address: str, kind: ChatKind) -> None:
-    """The list, the summaries and the dashboard go by it."""
+    """The list, the summaries and the dashboard depend on it."""
     assert addresses.kind_of(address) == kind
 
 
@@ -124,13 +124,13 @@ def test_an_address_tells_the_kind_of_its_chat(address: str, kind: ChatKind) -> 
     ["+919811000001", " +91 98110 00001", "919811000001@s.whatsapp.net", "919811000001:2@c.us", "+९१9811000001"],
 )
 def test_a_jid_and_a_number_with_plus_are_trusted(value: object) -> None:
-    """These are the two ways in which the gateway says that it knows the phone."""
+    """These are the two forms in which the gateway states that it knows the phone."""
     assert addresses.parse_unambiguous_phone(value) == "919811000001"
 
 
 @pytest.mark.parametrize("value", ["919811000001", 919811000001, "200000000000011", "200000000000011@lid", "+", None])
 def test_bare_digits_are_not_trusted(value: object) -> None:
-    """In the chat of a LID the gateway puts the LID's digits there: trusted, they would merge it with a stranger."""
+    """In the chat of a LID, the gateway puts the LID's digits there. They would merge the chat with a stranger's."""
     assert addresses.parse_unambiguous_phone(value) is None
 
 
@@ -153,7 +153,7 @@ def test_bare_digits_are_not_trusted(value: object) -> None:
     ],
 )
 def test_a_number_becomes_what_sak_dials(to: str, digits: str) -> None:
-    """Ten digits that begin with 91 stay ten: surprising, and what SAK does."""
+    """Ten digits that begin with 91 are not changed, because SAK does the same."""
     assert addresses.dialled(to) == digits == state.normalize_phone(digits)
 
 
@@ -177,7 +177,7 @@ def test_a_number_becomes_what_sak_dials(to: str, digits: str) -> None:
     ],
 )
 def test_a_number_that_sak_cannot_dial_is_refused_with_the_reason(to: str, says: str) -> None:
-    """SAK would say that it was sent, and it would reach nobody, or a stranger."""
+    """SAK would report success, but the message would reach nobody or a stranger."""
     with pytest.raises(addresses.RecipientError, match=re.escape(says)):
         addresses.dialled(to)
 

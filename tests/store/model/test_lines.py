@@ -1,4 +1,4 @@
-"""No character that a stranger sends ends a line or hides in one."""
+"""No character from a stranger ends a line or hides in it."""
 
 import json
 import unicodedata

@@ -1,4 +1,4 @@
-"""One spelling for what reads alike, in any script, and a bounded time for whatever strangers write."""
+"""Texts that read alike have one spelling in any script, and normalising takes a bounded time for any text."""
 
 import sys
 import unicodedata
@@ -48,7 +48,7 @@ def test_ascii_is_spelled_alike_alone_and_beside_another_script() -> None:
 
 
 def test_the_digits_of_every_script_are_digits() -> None:
-    """Unicode has more than sixty rows of them, and each of its versions adds some."""
+    """Unicode has more than sixty sets of them, and new versions add some."""
     assert len(DIGITS) > 600
     assert [spelling.normalize(digit) for digit in DIGITS] == [str(unicodedata.decimal(digit)) for digit in DIGITS]
 
@@ -79,7 +79,7 @@ def test_normalising_a_text_again_changes_nothing(text: str) -> None:
 
 @given(st.text())
 def test_canonically_equivalent_texts_have_one_spelling(text: str) -> None:
-    """WhatsApp for macOS sends decomposed text, other senders composed text."""
+    """WhatsApp for macOS sends decomposed text, whereas other senders send composed text."""
     assert spelling.normalize(unicodedata.normalize("NFD", text)) == spelling.normalize(text)
 
 
@@ -98,7 +98,7 @@ def test_offsets_refer_to_the_composed_text(text: str) -> None:
     "marks", ["\u0301", "\u0301\u0316", "\u0316\u0301\u093c\u094d", "\u3099\u0e38", "\u20dd", "\ufe0f"]
 )
 def test_runs_of_marks_are_cut_before_they_cost_anything(marks: str) -> None:
-    """Sorting a run of n marks takes up to n² steps; 64,000 of them held the search index up for 23 seconds."""
+    """Sorting a run of n marks takes up to n² steps. 64,000 marks delayed the search index by 23 seconds."""
     text = "|" + marks * (64_000 // len(marks)) + "|" + marks * 3
 
     composed = spelling.compose(text)

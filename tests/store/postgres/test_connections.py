@@ -1,4 +1,4 @@
-"""The URL of PostgreSQL: its password is never quoted."""
+"""No error quotes the password in PostgreSQL's URL."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -38,7 +38,7 @@ from store.postgres.connections import DatabaseUrlError
 def test_a_url_that_is_none_is_named_and_not_quoted(
     url: str, variable: str, read: Callable[[Mapping[str, str]], str | None]
 ) -> None:
-    """A bare @ makes a host of half the password, and a connection error would log it."""
+    """With an unescaped @, half of the password becomes the host, which a connection error would log."""
     with pytest.raises(DatabaseUrlError, match=rf"^{variable} must look like .* written %40") as error:
         read({variable: url})
     assert "private" not in str(error.value)
@@ -61,7 +61,7 @@ def test_a_url_of_libpq_is_passed_on(url: str) -> None:
 
 @given(st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=3, max_size=12))
 def test_no_password_becomes_a_part_of_a_host(password: str) -> None:
-    """Either it is read as written, or the URL is refused."""
+    """The password is either read as written, or the URL is refused."""
     try:
         url = connections.url({"DATABASE_URL": f"postgresql://app:{password}@db.example:5432/history"})
     except DatabaseUrlError:
@@ -71,6 +71,6 @@ def test_no_password_becomes_a_part_of_a_host(password: str) -> None:
 
 
 def test_without_a_url_the_error_names_the_folder_that_was_searched(tmp_path: Path) -> None:
-    """The command was started in another folder than ./run."""
+    """The command was started in another folder than that of ./run."""
     with pytest.raises(DatabaseUrlError, match=rf"DATA_DIR \({tmp_path}\)"):
         connections.url({"DATA_DIR": str(tmp_path)})

@@ -1,4 +1,4 @@
-"""Which errors of PostgreSQL are permanent, because the data causes them, and which are transient."""
+"""Tests which errors of PostgreSQL are permanent, because the data causes them, and which are transient."""
 
 import psycopg
 import pytest
@@ -19,12 +19,12 @@ from store.postgres import errors
     ],
 )
 def test_only_what_the_data_causes_is_permanent(sqlstate: str | None, *, permanent: bool) -> None:
-    """Whatever is not known to be the data's fault is tried again: parking for a bad day would be a loss."""
+    """Any other error is retried, because parking an event on account of an outage would be a loss."""
     assert errors.is_permanent(sqlstate) is permanent
 
 
 def test_every_code_that_postgresql_knows_has_a_verdict() -> None:
-    """psycopg lists the codes; each class is on one side, but for 54, of which only some name a limit of values."""
+    """psycopg lists the codes. All codes of a class are on one side, except in 54, where only some limit values."""
     by_class: dict[str, set[bool]] = {}
     for name in dir(psycopg.errors):
         code: object = getattr(getattr(psycopg.errors, name), "sqlstate", None)

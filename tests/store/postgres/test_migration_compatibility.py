@@ -1,4 +1,4 @@
-"""Every migration after 1.0.0 leaves old processes able to work and blocks nobody (docs/upgrading.md)."""
+"""Every migration after 1.0.0 lets old processes work and blocks nobody (docs/upgrading.md)."""
 
 import shutil
 import uuid
@@ -14,7 +14,7 @@ from tests.support.databases import run_admin
 from tests.support.schema_catalog import SchemaCatalog, incompatibilities
 
 FIRST_SCHEMA_END = "0011_access.sql"
-"""Migrations up to this one create the first schema, which no process used before."""
+"""The last of the migrations that create the first schema, which no process used before."""
 EXCEPTIONS: dict[tuple[str, str], str] = {}
 """Migrations that may break a rule, each with the reason."""
 
@@ -29,7 +29,7 @@ def url(servers: EmbeddedServers) -> Iterator[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The migrations of 1.0.0."""
+    """A folder with the migrations of 1.0.0."""
     for name in migrator.available():
         if name <= FIRST_SCHEMA_END:
             shutil.copy(migrator.MIGRATIONS_FOLDER / name, tmp_path)
@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def found_in(name: str, script: bytes, url: str, folder: Path) -> list[str]:
-    """The violations of the rules by one more migration."""
+    """Return the rules that one more migration violates."""
     before = SchemaCatalog.read(url)
     (folder / name).write_bytes(script)
     assert migrator.migrate(url, folder=folder) == [name]
@@ -46,7 +46,7 @@ def found_in(name: str, script: bytes, url: str, folder: Path) -> list[str]:
 
 
 def test_old_processes_survive_every_migration_and_wait_for_none(url: str, folder: Path) -> None:
-    """While a deployment goes on, or after it was taken back, the code of before works on the schema of after."""
+    """During a deployment, and after a rollback, the previous code works on the new schema."""
     migrator.migrate(url, folder=folder)
     found = [
         (name, problem)

@@ -1,4 +1,4 @@
-"""Migrations run while others read and write: they give way, wait for each other, and can be repeated."""
+"""Migrations run while others read and write. They give way, wait for each other, and can be repeated."""
 
 import threading
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ INDEX = "-- outside a transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS thing
 
 @pytest.fixture
 def empty_url(servers: EmbeddedServers) -> Iterator[str]:
-    """A database without any table but `things`."""
+    """The URL of a database without any table but `things`."""
     run_admin(servers, "CREATE DATABASE {}", "to_migrate")
     url = servers.postgres.url_of("to_migrate")
     rows(url, "CREATE TABLE things AS SELECT n AS size FROM generate_series(1, 1000) AS n")
@@ -40,7 +40,7 @@ def rows(url: str, query: str) -> list[tuple[Any, ...]]:
 
 
 class Migrating:
-    """A migrator in a thread."""
+    """A migrator that runs in a thread."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self.applied: list[str] | None = None
@@ -60,7 +60,7 @@ class Migrating:
 
 
 def waits(url: str) -> bool:
-    """Whether a migrator waits for a lock inside PostgreSQL."""
+    """Return whether a migrator waits for a lock in PostgreSQL."""
     return bool(
         rows(url, "SELECT 1 FROM pg_stat_activity WHERE application_name = 'migrate' AND wait_event_type = 'Lock'")
     )
@@ -74,7 +74,7 @@ def indexes(url: str) -> list[tuple[Any, ...]]:
 
 
 def test_a_migration_gives_way_and_tries_again(empty_url: str, folder: Path) -> None:
-    """All writers wait behind a pending exclusive lock, so one long report would stop them."""
+    """All writers wait behind a pending exclusive lock, so one long report would block them."""
     (folder / "0001_colour.sql").write_text(COLUMN)
     with psycopg.connect(empty_url) as reader:
         reader.execute("SELECT 1 FROM things")
@@ -99,7 +99,7 @@ def test_a_migration_that_never_gets_its_lock_says_so_and_leaves_nothing(empty_u
 
 
 def test_a_second_migrator_waits_for_an_index_that_is_built_beside_writers(empty_url: str, folder: Path) -> None:
-    """A migrator that waited inside PostgreSQL would be waited for by the index in turn: a deadlock, seen elsewhere."""
+    """If a migrator waited inside PostgreSQL, the index would wait for it in turn, which is a deadlock."""
     (folder / "0001_index.sql").write_text(INDEX)
     with psycopg.connect(empty_url) as writer:
         writer.execute("INSERT INTO things VALUES (0)")
@@ -118,7 +118,7 @@ def test_a_second_migrator_waits_for_an_index_that_is_built_beside_writers(empty
 
 
 def test_an_index_whose_building_was_interrupted_is_built_anew(empty_url: str, folder: Path) -> None:
-    """An invalid index is updated by every writer and used by no reader."""
+    """Every writer updates an invalid index, but no query uses it."""
     (folder / "0001_index.sql").write_text(INDEX)
     with psycopg.connect(empty_url) as writer:
         writer.execute("INSERT INTO things VALUES (0)")

@@ -1,4 +1,4 @@
-"""Reading the change feed."""
+"""Tests reading the change feed."""
 
 import shutil
 
@@ -10,7 +10,7 @@ from store.reading import change_feed
 
 
 def test_a_transaction_id_that_is_reused_after_a_crash_is_not_skipped() -> None:
-    """Transactions rolled back just before a crash leave no trace on disk, and their ids are assigned again."""
+    """Transactions that were rolled back just before a crash leave no trace on disk, so their ids are reused."""
     folder = data_folder.create_temporary()
     lazy = {"wal_writer_delay": "10s", "autovacuum": "off"}
     with EmbeddedPostgres(folder / "postgres", ephemeral=True, settings=POSTGRES_SETTINGS | lazy) as server:

@@ -1,4 +1,4 @@
-"""The index of chats' names and addresses."""
+"""Tests the index of chats' names and addresses."""
 
 import json
 
@@ -15,7 +15,7 @@ DIFFERENT = """
 
 
 def test_chat_names_follow_every_change_of_chats(database_url: str) -> None:
-    """A name missing in the index is never found; one that only the index has would survive an erasure."""
+    """A name that is missing in the index is never found. One that only the index has would survive an erasure."""
     history = HistoryWriter(database_url)
     history.store(
         message_fact(),
@@ -37,7 +37,7 @@ def test_chat_names_follow_every_change_of_chats(database_url: str) -> None:
 
 
 def test_a_batch_that_changes_no_name_writes_none(database_url: str) -> None:
-    """Chats change with every message and names rarely do, so most batches must not write any."""
+    """Chats change with every message but names rarely do, so most batches must not write any."""
     history = HistoryWriter(database_url)
     history.store(message_fact(), name_fact("John"))
     before = history.rows("SELECT xmin::text FROM chat_names")
@@ -65,7 +65,7 @@ SPELLINGS = {
 
 
 def test_a_name_is_found_in_every_spelling(database_url: str) -> None:
-    """Nobody knows with which separators, digits or accents a name was saved."""
+    """Users do not know the separators, digits or accents with which a name was saved."""
     history = HistoryWriter(database_url)
     addresses = {name: f"9198110000{number:02}" for number, name in enumerate(SPELLINGS, 10)}
     history.store(*(message_fact(address=address) for address in addresses.values()))
@@ -80,7 +80,7 @@ def test_a_name_is_found_in_every_spelling(database_url: str) -> None:
 
 
 def test_a_changed_name_is_spelled_again_and_an_erased_one_is_gone(database_url: str) -> None:
-    """A worker of another version changes names without spelling them."""
+    """A worker of another version changes names without normalising them."""
     history = HistoryWriter(database_url)
     history.store(message_fact(), name_fact("Ravi-Kumar"))
     with connections.open(database_url, "test") as connection:

@@ -1,4 +1,4 @@
-"""News are the newest unread messages of chats, each told once."""
+"""News are the newest unread messages of chats, each delivered once."""
 
 import dataclasses
 
@@ -19,12 +19,12 @@ def take(history: HistoryWriter) -> list[str | None]:
 
 
 def test_a_message_is_news_once_although_it_changes_again(history: HistoryWriter) -> None:
-    """As when a second gateway on the same number tells of it, too."""
+    """For example, a second gateway on the same number may report it, too."""
     with connections.open(history.database_url, "test") as connection:
         news.begin(connection)
     history.store(message_now("older", age_ms=5000), message_now("newer"), message_now("of another", "919811000002"))
     first: list[str | None] = []
-    # Changes are read when no older transaction of the server runs, those of other tests included.
+    # Changes are visible only if no older transaction runs on the server, including those of other tests.
     wait_until(lambda: first.extend(take(history)) or len(first) == 2)
     history.execute("UPDATE push_position SET xid = '3', change_id = 0")
 
@@ -48,7 +48,7 @@ def test_two_processes_never_read_the_same_news(history: HistoryWriter) -> None:
 
 
 def test_a_device_keeps_what_it_muted_and_makes_room_for_others(history: HistoryWriter) -> None:
-    """An erased chat takes its rows along."""
+    """Deleting a chat removes only that chat from what the devices have muted."""
     history.store(message_fact("hello"), message_fact("hello", address="919811000002"))
     (chat_id,) = history.rows("SELECT chat_id FROM chats WHERE address = %s", SENDER_PHONE)[0]
     device = Subscription("https://example.org/0", b"k" * 65, b"a" * 16, None, None, shows_text=False, has_sound=False)

@@ -1,4 +1,4 @@
-"""The query plans of the most frequent requests of a dashboard."""
+"""Tests the query plans of the most frequent requests of a dashboard."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -89,7 +89,7 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture(scope="module")
 def explained(servers: Any, template_database: str) -> Iterator[Callable[[Callable[[Connection], object]], list[Any]]]:  # noqa: ANN401 - dev's
-    """Runs a query on a filled database; returns the plans that PostgreSQL executed."""
+    """A function that runs a query on a filled database and returns the plans that PostgreSQL executed."""
     admin = servers.postgres.url_of("postgres")
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE plans TEMPLATE {template_database}")  # pyright: ignore[reportArgumentType, reportCallIssue] - our own name
@@ -128,7 +128,7 @@ def nodes(plan: Any) -> Iterator[Any]:  # noqa: ANN401 - JSON
 def test_a_frequent_query_reads_indexes_and_sorts_at_most_a_page(
     explained: Callable[[Callable[[Connection], object]], list[Any]], name: str
 ) -> None:
-    """A query that scans or sorts a table is fast on a laptop and slow with ten million messages."""
+    """A query that scans or sorts a table is fast on a laptop but slow with ten million messages."""
     plans = explained(QUERIES[name])
 
     assert plans

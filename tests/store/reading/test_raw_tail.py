@@ -1,4 +1,4 @@
-"""`python -m store raw`."""
+"""Tests `python -m store raw`."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def keep(database_url: str, number: int, bodies: Sequence[bytes]) -> None:
 
 
 def test_the_latest_events_are_printed_unchanged(database_url: str) -> None:
-    """While connecting a gateway, an operator needs the exact events and their outcomes."""
+    """An operator who connects a gateway needs the exact events and their outcomes."""
     keep(database_url, 1, [text_event(f"text {number}", number) for number in range(12)])
     keep(database_url, 2, [b"\x1b[31m not JSON"])
 
@@ -47,7 +47,7 @@ def test_the_latest_events_are_printed_unchanged(database_url: str) -> None:
 
 
 def test_follow_prints_each_event_when_it_arrives(database_url: str) -> None:
-    """The guide uses a web page for this; here it is a command."""
+    """SAK's guide uses a web page for this, but here it is a command."""
     keep(database_url, 1, [text_event("before", 1)])
     process = command(database_url, "--follow", "--json", "--last", "1")
     assert process.stdout is not None
@@ -64,7 +64,7 @@ def test_follow_prints_each_event_when_it_arrives(database_url: str) -> None:
 
 
 def test_an_event_that_becomes_visible_late_is_not_skipped(database_url: str) -> None:
-    """Two workers commit in another order than their events are numbered, so a growing cursor would miss one."""
+    """Two workers may commit in another order than their events are numbered, so a growing cursor would miss one."""
     digests = "INSERT INTO event_digests (digest, received_at, outcome) VALUES (%s, 0, 'noise')"
     events = "INSERT INTO raw_events (digest, received_at, body) VALUES (%s, 0, %s)"
     with connections.open(database_url, "test") as reader, psycopg.connect(database_url) as slow:

@@ -1,4 +1,4 @@
-"""Replays that are interrupted, resumed or started twice, and that run while events arrive."""
+"""Tests replays that are interrupted, resumed or started twice, and that run while events arrive."""
 
 import threading
 from dataclasses import replace
@@ -18,7 +18,7 @@ from tests.support.waiting import retry_transient
 
 
 def test_an_interrupted_replay_goes_on_where_it_was(database_url: str, second_database_url: str) -> None:
-    """Ten million events take their time: a deployment in between must not mean to begin again."""
+    """Ten million events take long, so a deployment during a replay must not make it start again."""
     batches = list(generated_history_batches.generate_batches(300, seed=5))
     store_batches(database_url, batches, FAULTY_PARSERS["wrong names"])
     store_batches(second_database_url, batches, parse_correctly)
@@ -26,7 +26,7 @@ def test_an_interrupted_replay_goes_on_where_it_was(database_url: str, second_da
     steps: list[int] = []
     read, more = 0, True
     while more:
-        # Each connection dies after two steps, wherever the replay is.
+        # Each connection fails after two steps, at any point of the replay.
         with replay.open_connection(database_url) as connection:
             job = Replay(connection, plan)
             steps.append(job.progress.last_event_id)
@@ -41,7 +41,7 @@ def test_an_interrupted_replay_goes_on_where_it_was(database_url: str, second_da
 
 
 def test_a_replay_with_another_parser_begins_anew(database_url: str) -> None:
-    """Events that another version read must be read again by this one."""
+    """Events that another version has read must be read again by this one."""
     store_batches(database_url, list(generated_history_batches.generate_batches(100)), parse_correctly)
     first = ReplayPlan(replay_parser(parse_correctly), batch_size=20)
     with replay.open_connection(database_url) as connection:
@@ -55,14 +55,14 @@ def test_a_replay_with_another_parser_begins_anew(database_url: str) -> None:
 
 
 def test_there_is_one_replay_at_a_time(database_url: str) -> None:
-    """Two would each undo what the other has not reached yet."""
+    """Two replays would undo each other's changes."""
     with replay.open_connection(database_url), pytest.raises(progress.ReplayRunningError):
         replay.open_connection(database_url)
 
 
 @pytest.mark.parametrize("mistake", ["wrong chats", pytest.param("wrong evidence", marks=pytest.mark.long)])
 def test_new_events_go_on_arriving(mistake: str, database_url: str, second_database_url: str) -> None:
-    """Nobody stops a system to repair its past: what four workers write meanwhile is neither lost nor hurt."""
+    """Nobody stops a system for a replay, so events that four workers store meanwhile are neither lost nor changed."""
     batches = list(generated_history_batches.generate_batches(600, seed=7, batch_size=10))
     store_batches(database_url, batches[: len(batches) // 2], FAULTY_PARSERS[mistake])
     store_batches(second_database_url, batches, parse_correctly)

@@ -1,4 +1,4 @@
-"""Noise is kept with its reason, and events classified as noise by mistake can be restored."""
+"""Noise is kept with its reason, and events that were classified as noise by mistake can be restored."""
 
 import json
 
@@ -18,7 +18,7 @@ FROM batches AS b
 
 
 def parse_as_before(body: bytes) -> Outcome:
-    """The parser that took the first field of a message for its type."""
+    """Parse the body as an earlier parser, which took the first field of a message for its type."""
     fields = json.loads(body)
     if fields.get("type") in ("messageContextInfo", "senderKeyDistributionMessage"):
         return Outcome("noise", "context_only", fields["sessionId"], fields["event"], None)
@@ -30,7 +30,7 @@ def event(number: int) -> tuple[bytes, int]:
 
 
 def hidden(number: int) -> tuple[bytes, int]:
-    """A message whose first field is its context."""
+    """Return a message whose first field is its context."""
     return text_event("", number, type="messageContextInfo"), world.BASE_TIME
 
 
@@ -39,7 +39,7 @@ def vote(number: int) -> tuple[bytes, int]:
 
 
 def test_noise_is_kept_with_its_reason(database_url: str) -> None:
-    """Whether something was lost can be decided only while the event and the reason are there."""
+    """Whether something was lost can only be decided from the event and its reason."""
     store_batches(database_url, [batches.make_batch([event(1), vote(2), vote(2), vote(3)])], parse_correctly)
 
     assert fetch_rows(database_url, REASONS) == [("poll_vote", 2)]
@@ -48,7 +48,7 @@ def test_noise_is_kept_with_its_reason(database_url: str) -> None:
 
 
 def test_a_replay_brings_back_what_was_taken_for_noise(database_url: str) -> None:
-    """The database of the release before: noise without a list, and messages in it."""
+    """The database is that of the previous release, with noise that has no list and contains messages."""
     events = [event(1), hidden(2), hidden(3), vote(4), event(5)]
     store_batches(database_url, [batches.make_batch(events)], parse_as_before)
     fetch_rows(database_url, "TRUNCATE noise_events")
@@ -71,7 +71,7 @@ def test_a_replay_brings_back_what_was_taken_for_noise(database_url: str) -> Non
 
 
 def test_noise_is_retried_alone(database_url: str) -> None:
-    """One reason of noise is understood better now; nobody should read a whole history for it."""
+    """If only one reason of noise is understood better, the whole history need not be read."""
     events = [event(1), hidden(2), vote(3), (b"not JSON", world.BASE_TIME)]
     store_batches(database_url, [batches.make_batch(events)], lambda body: parked(body) or parse_as_before(body))
 

@@ -1,4 +1,4 @@
-"""Replays of parked events: rejected ones, ones that kill a worker, and those that can be parsed now."""
+"""Tests replays of parked events that were rejected, that kill a worker, and that can be parsed now."""
 
 from store.ledger import ledger
 from store.model.facts import Outcome
@@ -18,7 +18,7 @@ from tests.support.replaying import (
 
 
 def test_an_event_that_the_store_refuses_is_parked_and_taken_as_soon_as_it_fits(database_url: str) -> None:
-    """A parser that lets through what PostgreSQL cannot hold stops neither the replay nor the event's neighbours."""
+    """A parser that returns values that PostgreSQL cannot store stops neither the replay nor other events."""
     store_batches(
         database_url,
         [
@@ -49,7 +49,7 @@ def test_an_event_that_the_store_refuses_is_parked_and_taken_as_soon_as_it_fits(
 
 
 def test_parked_events_are_retried_alone(database_url: str, second_database_url: str) -> None:
-    """The everyday case: a dialect was learnt, and what waited for it is taken off the list, once, with a trace."""
+    """The usual case is that a parser learns a dialect. Its events leave the list once, and the ledger records it."""
     batches = list(generated_history_batches.generate_batches(250, seed=3))
     store_batches(database_url, batches, FAULTY_PARSERS["not understood"])
     store_batches(second_database_url, batches, parse_correctly)
@@ -67,7 +67,7 @@ def test_parked_events_are_retried_alone(database_url: str, second_database_url:
 
 
 def test_an_event_that_kills_its_reader_is_left_alone(database_url: str) -> None:
-    """It was parked unread because three workers died of it; a replay must not be the fourth."""
+    """The event was parked unread because three workers died of it, and a replay must not be the fourth."""
     store_batches(
         database_url, [generated_history_batches.make_batch([(text_event("deadly"), world.BASE_TIME)])], killed
     )

@@ -22,7 +22,7 @@ from tests.support.replaying import fetch_rows, parser_with_wrong_fields, run_re
 
 
 def test_read_flags_and_stars_follow_their_messages(database_url: str) -> None:
-    """A fix that moves a message to its right chat, or under its right id, must not show it as new again."""
+    """A fix that moves a message to its right chat, or to its right id, must not show it as new again."""
     store_batches(
         database_url,
         [
@@ -57,7 +57,7 @@ def test_read_flags_and_stars_follow_their_messages(database_url: str) -> None:
 
 @pytest.mark.parametrize("mistake", [{"address": "7"}, {"message_id": "…"}, {"address": "7", "direction": "outgoing"}])
 def test_messages_of_one_body_keep_their_ids(database_url: str, mistake: dict[str, str]) -> None:
-    """Stars, links and pages name a message by its id; a fixed parser may read them in another order."""
+    """Stars, links and pages name a message by its id, but a fixed parser may read the messages in another order."""
     bodies = {b"batch": [text_event(f"text {number}", number) for number in range(1, 6)]}
 
     def read(body: bytes) -> Outcome:
@@ -85,7 +85,7 @@ def _with_own_id(fact: Message, mistake: dict[str, str]) -> dict[str, Any]:
 
 
 def test_a_read_message_that_becomes_two_is_read_twice(database_url: str) -> None:
-    """Two messages that were mistaken for one were both on the page that was read."""
+    """Two messages that were mistaken for one were both on the page that the user read."""
     one_id = parser_with_wrong_fields(message_id="SAME")
     store_batches(
         database_url,
@@ -108,7 +108,7 @@ def test_a_read_message_that_becomes_two_is_read_twice(database_url: str) -> Non
 
 
 def test_readers_are_told_of_every_message_and_chat_that_changed(database_url: str) -> None:
-    """A dashboard that is open while a fix is replayed shows the fix without being reloaded."""
+    """An open dashboard shows the result of a replay without being reloaded."""
     store_batches(
         database_url,
         [generated_history_batches.make_batch([(text_event("one"), world.BASE_TIME)])],
@@ -126,7 +126,7 @@ def test_readers_are_told_of_every_message_and_chat_that_changed(database_url: s
 
 
 def test_our_sends_are_sources_too(database_url: str) -> None:
-    """A message that we sent is known from our own record, whatever the gateway says of it, or never says."""
+    """A message that we sent is known from our own record, whatever the gateway reports about it."""
     with connections.open(database_url, "test") as connection:
         for number, text in ((1, "alone"), (2, "confirmed")):
             draft = SendDraft(uuid4(), world.SESSIONS[0], world.ASHA, "text", text, world.BASE_TIME, "t", "o")
@@ -157,7 +157,7 @@ def test_our_sends_are_sources_too(database_url: str) -> None:
 
 
 def test_a_row_without_its_source_is_extended_and_never_emptied(database_url: str) -> None:
-    """Bodies are pruned by age: what only they said is all there is, while what can be read again is repaired."""
+    """Bodies are pruned by age, so facts that only they contained are kept, while all other facts are repaired."""
     copies = [
         (text_event("one"), world.BASE_TIME),
         (text_event("two", 2), world.BASE_TIME),
@@ -185,7 +185,7 @@ def test_a_row_without_its_source_is_extended_and_never_emptied(database_url: st
 
 
 def test_the_search_index_follows(database_url: str) -> None:
-    """A message that turned out to be another session's must not be found by readers of the wrong one."""
+    """A message that turned out to belong to another session must not be found by readers of the wrong one."""
 
     def of_the_wrong_session(body: bytes) -> Outcome:
         return replace(parse_correctly(body), session_id=world.SESSIONS[1])

@@ -1,4 +1,4 @@
-"""A replay makes the stored rows equal to those of this version, and changes nothing else."""
+"""A replay makes the stored rows equal to those of this version and changes nothing else."""
 
 import pytest
 
@@ -11,7 +11,7 @@ from tests.support.replaying import comparable_snapshot, parser_with_wrong_field
 
 
 def test_an_up_to_date_history_is_not_written_to(database_url: str) -> None:
-    """A replay costs reading and nothing else: no feed for dashboards to follow, no locks, no bloat."""
+    """A replay only reads then. It writes no changes to the feed, takes no locks and leaves no dead rows."""
     store_batches(database_url, list(generated_history_batches.generate_batches(400)), parse_correctly)
     with connections.open(database_url, "test") as connection:
         before = generated_history_batches.table_versions(connection)
@@ -24,7 +24,7 @@ def test_an_up_to_date_history_is_not_written_to(database_url: str) -> None:
 
 @pytest.mark.parametrize("mistake", FAULTY_PARSERS)
 def test_a_fix_of_the_parser_reaches_what_is_kept(mistake: str, database_url: str, second_database_url: str) -> None:
-    """The history becomes what it would be if the parser had been right from the first event."""
+    """The history becomes what it would be if the parser had been correct from the first event."""
     batches = list(generated_history_batches.generate_batches(150))
     store_batches(database_url, batches, FAULTY_PARSERS[mistake])
     store_batches(second_database_url, batches, parse_correctly)
@@ -46,7 +46,7 @@ def of_events(report: ReplayReport) -> dict[str, int]:
 
 
 def test_the_report_says_what_was_and_what_is_now(database_url: str) -> None:
-    """An operator wants to see examples of the changes before running a replay."""
+    """An operator needs examples of the changes before running a replay."""
     store_batches(
         database_url,
         [generated_history_batches.make_batch([(text_event("hello"), world.BASE_TIME)])],

@@ -1,4 +1,4 @@
-"""Wrong names, LID evidence and session reports are replaced, and removed where no event states the subject."""
+"""Wrong names, LID evidence and session reports are replaced, or removed if no event states the subject."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ NAMES = "SELECT own_name FROM chats WHERE address = %s"
 
 
 def parse_with_invented_name(body: bytes) -> Outcome:
-    """Takes a word of the newest message for a name."""
+    """Parse the body as a parser that takes a word of the newest message for a name."""
     outcome = parse_correctly(body)
     if b"newest" not in body:
         return outcome
@@ -46,7 +46,7 @@ def test_a_wrong_name_gives_way_to_an_older_right_one_or_to_none(
 
 
 def test_a_wrong_name_is_visible_until_it_is_replaced(database_url: str) -> None:
-    """A replay takes hours: readers see the old name or the new one, and an interruption does not leave none."""
+    """A replay takes hours. Readers see the old name or the new one, and never none, even after an interruption."""
     store_two_messages(database_url, pushName="Asha")
     plan = ReplayPlan(replay_parser(parse_correctly), batch_size=1)
     names: list[object] = []
@@ -62,7 +62,7 @@ def test_a_wrong_name_is_visible_until_it_is_replaced(database_url: str) -> None
 
 
 def test_a_name_whose_event_was_pruned_stays(database_url: str) -> None:
-    """No event that is left can say whether it was right."""
+    """No remaining event shows whether it was right."""
     store_two_messages(database_url)
     fetch_rows(database_url, "UPDATE message_keys SET has_pruned_sources = true")
     fetch_rows(database_url, "DELETE FROM raw_events WHERE event_id = 2")
@@ -90,7 +90,7 @@ def test_wrong_evidence_is_removed_and_its_lid_is_a_chat_again(database_url: str
 
 
 def test_a_name_that_postgresql_rejects_parks_its_event(database_url: str) -> None:
-    """A careless parser must not stop the replay while it looks for wrong facts, either."""
+    """A wrong parser must not stop the replay while it searches for wrong facts."""
     store_two_messages(database_url)
 
     def careless(body: bytes) -> Outcome:

@@ -19,7 +19,7 @@ NOW = datetime(2024, 3, 31, 12, tzinfo=UTC)
     ],
 )
 def test_an_age_is_what_the_calendar_says(written: str, then: datetime) -> None:
-    """A month ends where its last day is, and two years are not 730 days."""
+    """A month ends on its last day, and two years are not 730 days."""
     age = ages.parse(written)
 
     assert (str(age), age.before(NOW)) == (written, then)
@@ -29,6 +29,6 @@ def test_an_age_is_what_the_calendar_says(written: str, then: datetime) -> None:
     "written", ["", "90", "d", "0d", "-1d", "1.5y", "90 d", "90D", "2years", "101y", "99999d", "1h", "٩d", "1d "]
 )
 def test_an_invalid_age_is_refused_with_a_sentence(written: str) -> None:
-    """A slip of the finger must not delete anything."""
+    """A typing error must not delete anything."""
     with pytest.raises(AgeError, match="is not an age: write a number of days, weeks, months or years, such as 90d"):
         ages.parse(written)

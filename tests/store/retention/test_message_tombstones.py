@@ -1,4 +1,4 @@
-"""Expired messages never return, and their tombstones suppress no other message."""
+"""Expired messages never return, and their tombstones suppress no other messages."""
 
 import pytest
 
@@ -34,7 +34,7 @@ from worker.senders.sak import parser as sak
 
 
 def test_nothing_brings_it_back(database_url: str) -> None:
-    """Gateways send again, other events tell of the same message, acks come late, replays read what is still there."""
+    """Gateways resend messages, other events contain them, acks arrive late, and replays read the remaining events."""
     undated = text_event("undated", 2, timestamp=None)
     receive(database_url, undated, received_at=OLD_TIME)
     receive(database_url, message_at(OLD_TIME, "one"), message_at(NOW_TIME, "new", 9, **LID_WITH_PHONE))
@@ -65,7 +65,7 @@ def test_nothing_brings_it_back(database_url: str) -> None:
 
 
 def test_a_strangers_message_with_the_same_id_is_another_one(database_url: str) -> None:
-    """Ids are the senders' choice: what was retired in one chat says nothing of another."""
+    """Senders choose ids, so a deleted message in one chat has no effect on another chat."""
     receive(database_url, message_at(OLD_TIME, "one"))
     expire_messages(database_url)
 
@@ -78,7 +78,7 @@ def test_a_strangers_message_with_the_same_id_is_another_one(database_url: str) 
 
 
 def test_it_stays_away_when_the_addresses_of_its_chat_part(database_url: str) -> None:
-    """A copy came under the LID while that was the same chat; newer evidence moves the LID to another phone."""
+    """A copy came under the LID while it was the same chat, but newer evidence moves the LID to another phone."""
     receive(database_url, message_at(OLD_TIME, "one"), message_at(NOW_TIME, "new", 9, **LID_WITH_PHONE))
     expire_messages(database_url)
     receive(database_url, message_at(OLD_TIME, "one", **LID_WITH_PHONE))
@@ -90,7 +90,7 @@ def test_it_stays_away_when_the_addresses_of_its_chat_part(database_url: str) ->
 
 
 def test_it_takes_nothing_along_when_its_chat_turns_out_to_be_another(database_url: str) -> None:
-    """A LID's message was retired before anybody knew whose LID it is: her younger message with that id stays."""
+    """A message of the LID expired before its phone was known. A newer message with the same id stays."""
     receive(database_url, message_at(OLD_TIME, "one", **LID_WITHOUT_PHONE), message_at(NOW_TIME, "younger"))
     assert expire_messages(database_url).messages == 1
     receive(database_url, message_at(NOW_TIME, "new", 9, **LID_WITH_PHONE))
@@ -101,7 +101,7 @@ def test_it_takes_nothing_along_when_its_chat_turns_out_to_be_another(database_u
 
 
 def test_a_replay_beside_it_does_not_undo_it(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It compared the message with its sources a moment before the message went, and repairs a moment after."""
+    """The replay compares the message with its sources before the message is deleted, and repairs it afterwards."""
     misread = parser_with_wrong_fields(type="image")
     receive(
         database_url,
@@ -125,7 +125,7 @@ def test_a_replay_beside_it_does_not_undo_it(database_url: str, monkeypatch: pyt
 
 
 def test_a_long_mixed_history_goes_without_a_trace_and_stays_away(database_url: str) -> None:
-    """Whatever was told in whatever way: told again in full, and replayed, none of it is there."""
+    """After every event is delivered again and replayed, nothing of the history is stored."""
     batches = list(generated_history_batches.generate_batches(400))
     store_batches(database_url, batches, parse_correctly)
     end = 10**14
@@ -139,7 +139,7 @@ def test_a_long_mixed_history_goes_without_a_trace_and_stays_away(database_url: 
     assert [
         kind for kind in run_replay(database_url, parse_correctly).difference_counts if kind.startswith("message")
     ] == []
-    # What does not identify itself is known again only as the batch that it came in.
+    # An event that does not identify itself is recognised only as part of its batch.
     self_identifying = [body for batch in batches for body in batch.bodies if sak.parse(body).is_self_identifying]
     receive(database_url, *self_identifying)
     receive(database_url, *self_identifying, received_at=world.BASE_TIME - world.DAY)
@@ -150,7 +150,7 @@ def test_a_long_mixed_history_goes_without_a_trace_and_stays_away(database_url: 
 
 @pytest.mark.parametrize("seed", [5, 8])
 def test_the_rest_of_a_mixed_history_stays_unchanged(database_url: str, seed: int) -> None:
-    """A cut through everything: a replay finds nothing to change, copies of all that was told bring nothing back."""
+    """Some messages expire. A replay then finds nothing to change, and copies of all events restore nothing."""
     batches = list(generated_history_batches.generate_batches(150, seed))
     store_batches(database_url, batches, parse_correctly)
     expire_messages(database_url, world.BASE_TIME + seed * 9 * world.SECOND)
@@ -159,7 +159,7 @@ def test_the_rest_of_a_mixed_history_stays_unchanged(database_url: str, seed: in
     assert run_replay(database_url, parse_correctly).difference_counts == {}
     assert comparable_snapshot(database_url) == left
     messages = message_ids(database_url)
-    # Told by other events: but for those whose messages have no id, which are then other messages.
+    # Other events contain them, except for messages without an id, which are then other messages.
     receive(database_url, *(body + b" " for one in batches for body in one.bodies if b"ID" in body))
 
     assert [one for one in message_ids(database_url) if not str(one).startswith("~")] == [

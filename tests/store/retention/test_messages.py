@@ -28,7 +28,7 @@ from tests.support.retention_scenario import (
 
 
 def test_old_messages_are_deleted_with_their_updates(database_url: str) -> None:
-    """A message that is gone but for its text in the search, its first version or a reaction is not gone."""
+    """Nothing of a deleted message may remain: no text in the search, no earlier version and no reaction."""
     receive(database_url, message_at(OLD_TIME, "mango"), message_at(NOW_TIME, "lemon", 2))
     receive(database_url, update_event("message.ack", status="read"))
     for kind in ("edit", "reaction", "delete"):
@@ -75,7 +75,7 @@ def test_chats_show_what_is_left_and_readers_are_told(database_url: str) -> None
 
 
 def test_the_ledger_counts_what_it_counted(database_url: str) -> None:
-    """Forgetting by age is no way for an event to go missing."""
+    """Retention must not make events look lost."""
     receive(database_url, message_at(OLD_TIME, "one"), message_at(NOW_TIME, "two", 2))
     expire_messages(database_url)
     receive(database_url, message_at(OLD_TIME, "one"), message_at(OLD_TIME, "one", pushName="Asha"))
@@ -86,7 +86,7 @@ def test_the_ledger_counts_what_it_counted(database_url: str) -> None:
 
 
 def test_a_message_is_as_old_as_its_youngest_copy(database_url: str) -> None:
-    """Two addresses of one chat told of it at two times: it goes whole or not at all."""
+    """Two addresses of one chat have copies with different times, and the message is deleted only as a whole."""
     receive(database_url, message_at(OLD_TIME, "one"), message_at(CUTOFF_TIME + 1000, "one", **LID_WITH_PHONE))
 
     assert expire_messages(database_url) == DeletedMessages(0, 0, 0)
@@ -95,7 +95,7 @@ def test_a_message_is_as_old_as_its_youngest_copy(database_url: str) -> None:
 
 
 def test_old_updates_without_a_message_are_deleted(database_url: str) -> None:
-    """An edit has a text, with or without the message that it changed; an ack alone says nothing."""
+    """An edit has a text, with or without the message that it changed, whereas an ack contains nothing."""
     receive(
         database_url,
         message_at(OLD_TIME, "one"),
@@ -116,7 +116,7 @@ def test_old_updates_without_a_message_are_deleted(database_url: str) -> None:
 
 
 def test_it_goes_on_wherever_it_was_interrupted(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each step is a transaction, and what is left to do is what is left in the tables."""
+    """Each step is a transaction, and the tables show what is left to do."""
     monkeypatch.setattr(expired_messages, "BATCH_SIZE", 2)
     monkeypatch.setattr(orphans, "BATCH_SIZE", 1)
     receive(

@@ -1,4 +1,4 @@
-"""Monthly partitions of raw bodies: created in time, and read by index."""
+"""Tests the monthly partitions of raw bodies, which are created in time and read by index."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -27,7 +27,7 @@ def write(connection: connections.Connection, *receipts: int) -> None:
 
 
 def test_coming_months_have_partitions_and_any_worker_makes_them(database_url: str) -> None:
-    """Several workers see the same month missing in the same second."""
+    """Several workers may notice in the same second that a month is missing."""
 
     def make(number: int) -> list[str]:
         with connections.open(database_url, f"worker {number}") as connection:
@@ -51,7 +51,7 @@ def test_coming_months_have_partitions_and_any_worker_makes_them(database_url: s
 
 
 def test_rows_received_before_their_partition_move_into_it(database_url: str) -> None:
-    """No event waits for a partition; and when there is one, the month can be dropped whole some day."""
+    """No event waits for a partition, and once it exists, the month can be dropped as a whole."""
     with connections.open(database_url, "test") as connection:
         write(connection, month_ms(2), month_ms(2) + 1, month_ms(9))
 
@@ -64,7 +64,7 @@ def test_rows_received_before_their_partition_move_into_it(database_url: str) ->
 
 
 def test_a_month_with_many_strays_stays_among_the_rest(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Readers wait while bodies are moved, so they are not moved by the million."""
+    """Readers wait while bodies are moved, so millions of bodies are not moved."""
     monkeypatch.setattr(partitions, "MAX_STRAYS", 2)
     with connections.open(database_url, "test") as connection:
         write(connection, month_ms(2), month_ms(2) + 1, month_ms(2) + 2)
@@ -74,7 +74,7 @@ def test_a_month_with_many_strays_stays_among_the_rest(database_url: str, monkey
 
 
 def test_readers_are_waited_for_only_briefly(database_url: str) -> None:
-    """A dump reads all tables for an hour: until it is over, events of a new month are kept among the rest."""
+    """A dump reads all tables for an hour. Until then, events of a new month stay in the default partition."""
     with connections.open(database_url, "test") as connection, psycopg.connect(database_url) as dump:
         dump.execute("SELECT FROM raw_events LIMIT 1")
 
@@ -86,7 +86,7 @@ def test_readers_are_waited_for_only_briefly(database_url: str) -> None:
 
 
 def test_no_reader_of_bodies_reads_them_all(database_url: str) -> None:
-    """With a partition a month, one query without an index is a scan of years."""
+    """With one partition per month, a query without an index scans years."""
     with connections.open(database_url, "test") as connection:
         partitions.create_missing(connection)
         connection.execute(

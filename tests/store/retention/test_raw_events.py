@@ -1,4 +1,4 @@
-"""Raw bodies expire by age; counts, messages and parked events stay."""
+"""Raw bodies expire by age, but counts, messages and parked events stay."""
 
 import threading
 from collections.abc import Iterator
@@ -28,12 +28,12 @@ from tests.support.replaying import (
 )
 
 BEFORE = month_ms(3) + 5 * world.DAY
-"""Three partitions are older as a whole, the next one is in part."""
+"""An age at which three partitions are older as a whole, and the next one in part."""
 POLICY = RetentionPolicy(BEFORE, include_parked=False)
 RECEIPTS = (*map(month_ms, range(3)), month_ms(2) + world.DAY, month_ms(3), BEFORE - 1, BEFORE, month_ms(4))
 OLD_MONTHS = [partition_name(0), partition_name(1), partition_name(2)]
 OLD = 6
-"""How many of them are before."""
+"""The number of bodies before BEFORE."""
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def prune(database_url: str, *, parked: bool = False, before: int = BEFORE) -> l
         looked = expired_events.preview(connection, wish)
         gone = list(expired_events.prune(connection, wish))
         again = expired_events.preview(connection, wish)
-    # Neither more nor less than a dry run said.
+    # The counts must equal those of the dry run.
     assert (sum(one.bodies for one in gone), sum(one.size for one in gone)) == (looked.bodies, looked.size)
     assert tuple(one.dropped_partition for one in gone if one.dropped_partition) == looked.partitions
     assert (again.bodies, again.partitions, again.parked) == (0, (), looked.parked)
@@ -75,7 +75,7 @@ def counted(database_url: str) -> object:
 
 
 def test_exactly_the_old_bodies_are_deleted(kept: str) -> None:
-    """Whole months at once, the rest of the age one by one; digests, counts and messages are not touched."""
+    """Whole months are dropped, and other bodies deleted one by one. Digests, counts and messages do not change."""
     before = comparable_snapshot(kept)
 
     gone = prune(kept)
@@ -88,7 +88,7 @@ def test_exactly_the_old_bodies_are_deleted(kept: str) -> None:
 
 
 def test_late_copies_stay_duplicates(kept: str) -> None:
-    """The identity of an event outlives its body, or everything that is sent again would be counted as new."""
+    """The identity of an event outlives its body, because otherwise a resent event would be counted as new."""
     before = comparable_snapshot(kept)
     prune(kept)
 
@@ -101,7 +101,7 @@ def test_late_copies_stay_duplicates(kept: str) -> None:
 
 
 def test_replays_keep_what_only_pruned_bodies_said(kept: str) -> None:
-    """A replay takes what is there for all there was, unless it knows that something is missing."""
+    """A replay would take the remaining events for all events if it did not know that some are missing."""
     before = comparable_snapshot(kept)
     prune(kept)
 
@@ -110,7 +110,7 @@ def test_replays_keep_what_only_pruned_bodies_said(kept: str) -> None:
 
 
 def test_parked_events_keep_their_bodies(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pruning it would make it unreadable for ever: it leaves its month, and can be retried as before."""
+    """Without its body, a parked event could never be read. It moves out of its month and can be retried as before."""
     monkeypatch.setattr(partitions, "MONTHS_AHEAD", 2)
     with connections.open(database_url, "test") as connection:
         partitions.create_missing(connection)
@@ -137,7 +137,7 @@ def test_parked_events_keep_their_bodies(database_url: str, monkeypatch: pytest.
 
 
 def test_parked_events_are_deleted_on_request(database_url: str) -> None:
-    """Then it can never be replayed; it stays on the list, and in the ledger, as what it is."""
+    """Then the event can never be replayed, but it stays in the list and in the ledger with its outcome."""
     store_batches(
         database_url,
         [batches.make_batch([(text_event("one"), month_ms(0)), (text_event("two", 2), month_ms(2))])],
@@ -153,7 +153,7 @@ def test_parked_events_are_deleted_on_request(database_url: str) -> None:
 
 
 def test_a_long_mixed_history_loses_its_sources_and_nothing_else(database_url: str) -> None:
-    """Events that tell of several messages, moved LIDs, acks and edits: a replay of nothing changes nothing."""
+    """The history has events with several messages, moved LIDs, acks and edits. A replay afterwards changes nothing."""
     store_batches(database_url, list(batches.generate_batches(400)), parse_correctly)
     before = comparable_snapshot(database_url)
     prune(database_url, parked=True, before=10**15)
@@ -165,7 +165,7 @@ def test_a_long_mixed_history_loses_its_sources_and_nothing_else(database_url: s
 
 
 def test_it_goes_on_wherever_it_was_interrupted(kept: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each step is a transaction, and what is left to do is what is left in the tables."""
+    """Each step is a transaction, and the tables show what is left to do."""
     monkeypatch.setattr(expired_events, "BATCH_SIZE", 1)
     monkeypatch.setattr(partition_drop, "PAGE_SIZE", 1)
     steps = 0
@@ -180,7 +180,7 @@ def test_it_goes_on_wherever_it_was_interrupted(kept: str, monkeypatch: pytest.M
 def test_a_month_that_is_being_read_is_emptied_and_dropped_the_next_time(
     kept: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A dump that runs for hours keeps no body alive, and retention keeps no writer waiting for it."""
+    """A dump that runs for hours keeps no body alive, and retention blocks no writer."""
     monkeypatch.setattr(lock_retry, "LOCK_WAIT", 1)
     with psycopg.connect(kept) as dump, connections.open(kept, "retain") as connection:
         dump.execute("SELECT FROM raw_events LIMIT 1")
@@ -195,7 +195,7 @@ def test_a_month_that_is_being_read_is_emptied_and_dropped_the_next_time(
 
 
 def test_writers_go_on_beside_it(kept: str) -> None:
-    """Events of an old spool come while their month is dropped: none is refused, and none is lost but by age."""
+    """Events of an old spool arrive while their month is dropped. None is refused, and none is lost unless expired."""
     over = threading.Event()
     written: list[int] = []
 
@@ -225,7 +225,7 @@ def test_writers_go_on_beside_it(kept: str) -> None:
 
 
 def test_a_replay_goes_on_beside_it(kept: str) -> None:
-    """Bodies that the replay has not read yet are deleted meanwhile, and no message with them."""
+    """Bodies that the replay has not read yet are deleted meanwhile, but no messages."""
     before = comparable_snapshot(kept)
     for _ in interleaved(kept):
         pass
@@ -234,7 +234,7 @@ def test_a_replay_goes_on_beside_it(kept: str) -> None:
 
 
 def interleaved(database_url: str) -> Iterator[None]:
-    """Steps of a replay and of retention in turns."""
+    """Run steps of a replay and of retention in turns."""
     plan = ReplayPlan(replay_parser(parse_correctly), batch_size=2)
     with replay.open_connection(database_url) as ours, connections.open(database_url, "retain") as connection:
         job = Replay(ours, plan)

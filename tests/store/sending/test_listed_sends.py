@@ -1,4 +1,4 @@
-"""Sends of other programs, which only the gateway's list contains."""
+"""Tests sends of other programs, which only the gateway's list contains."""
 
 import hashlib
 import itertools
@@ -54,7 +54,7 @@ def messages(url: str) -> list[tuple[Any, ...]]:
 
 
 def test_a_listed_send_is_a_message_without_its_text_and_answers_who_waits(database_url: str) -> None:
-    """The shop answered with another program, so nobody waits; the list does not have the text."""
+    """The shop answered with another program, so nobody waits, but the list does not have the text."""
     receive(database_url, ASKED, 1)
     waiting = rows(database_url, "SELECT waiting_since FROM chats")
     ledger = rows(database_url, "SELECT count(*) FROM event_digests")
@@ -91,7 +91,7 @@ def test_answer_event_and_list_make_one_row_and_one_send_in_any_order(
 
 
 def test_an_entry_that_may_be_our_own_send_is_no_second_message(database_url: str) -> None:
-    """A crash lost the answer: the send is shown already, as unknown, and reconciling pairs the two."""
+    """A crash lost the answer. The send is already shown as unknown, and the reconciliation matches the two."""
     with connections.open(database_url, "test") as connection:
         sends.record(connection, DRAFT)
         sends.complete(connection, DRAFT.send_id, SendResult("unknown"))
@@ -106,7 +106,7 @@ def test_an_entry_that_may_be_our_own_send_is_no_second_message(database_url: st
 
 
 def test_a_replay_keeps_what_only_the_list_has(database_url: str) -> None:
-    """No stored event has it, so a replay that looked at events alone would take it away."""
+    """No stored event contains it, so a replay that reads only events would delete it."""
     receive(database_url, ASKED, 1)
     list_sends(database_url, ENTRY)
     before = messages(database_url)
@@ -118,7 +118,7 @@ def test_a_replay_keeps_what_only_the_list_has(database_url: str) -> None:
 
 
 def test_an_expired_message_does_not_come_back_from_the_list(database_url: str) -> None:
-    """Its tombstone outlives it, and neither a message nor a send with the number is left."""
+    """Its tombstone remains, so neither a message nor a send with the number is stored."""
     list_sends(database_url, ENTRY)
     with psycopg.connect(database_url) as connection:
         connection.execute(
@@ -134,7 +134,7 @@ def test_an_expired_message_does_not_come_back_from_the_list(database_url: str) 
 
 
 def test_a_forgotten_person_does_not_come_back_from_the_list(database_url: str, tmp_path: Path) -> None:
-    """The list goes on to name the number; what is sent to the person later is a new history."""
+    """The list still contains the number, but a later send to the person is a new history."""
     scenario = ErasureScenario(database_url, tmp_path)
     before = ListedSend("WA1", PHONE, "text", now_ms() - 5000)
     list_sends(database_url, before)

@@ -1,4 +1,4 @@
-"""Sends, the gateway's answers and its webhooks."""
+"""Tests sends, the gateway's answers and its webhooks."""
 
 import hashlib
 import itertools
@@ -71,7 +71,7 @@ def test_a_late_answer_replaces_unknown(database_url: str) -> None:
         given_up_by_age = unsettled.mark_interrupted(connection, "sends nobody else")
         answered = sends.complete(connection, DRAFT.send_id, SendResult("sent", "WA1"))
 
-    # A process that does not see itself among the living judges by age alone.
+    # A process that does not find itself among the live ones decides by age alone.
     assert (given_up, given_up_by_age) == ([], [DRAFT.send_id])
     assert (answered.state, answered.message_id) == ("sent", "WA1")
     assert rows(database_url, "SELECT count(*) FROM whatsapp_messages") == [(1,)]
@@ -101,7 +101,7 @@ def test_only_sends_of_dead_processes_become_unknown(database_url: str) -> None:
 
 
 def test_a_chat_waits_until_an_answer_is_certainly_sent(database_url: str) -> None:
-    """A chat that waits needlessly costs a glance; a missing one costs a customer."""
+    """A chat that waits needlessly costs a glance, whereas a chat that is missing costs a customer."""
     asked = Message(PHONE, "incoming", "Q", T0 - 60_000, "text", None, "complete", "in stock?")
     receive(database_url, asked, 1)
     waiting: list[Any] = []
@@ -118,7 +118,7 @@ def test_a_chat_waits_until_an_answer_is_certainly_sent(database_url: str) -> No
 
 
 def test_a_send_is_a_source_of_its_message(database_url: str) -> None:
-    """Replay folds a message from all its sources; without a webhook the send is the only one."""
+    """A replay folds a message from all its sources, and without a webhook the send is the only one."""
     with connections.open(database_url, "test") as connection:
         sends.record(connection, DRAFT)
         send = sends.complete(connection, DRAFT.send_id, SendResult("sent", "WA1"))
@@ -132,7 +132,7 @@ def test_a_send_is_a_source_of_its_message(database_url: str) -> None:
 
 
 def test_a_concurrent_copy_of_a_request_causes_no_deadlock(database_url: str) -> None:
-    """`complete` locks the send and then its chat; a copy must not hold the chat while it waits for the send."""
+    """`complete` locks the send before its chat, so a copy must not hold the chat while it waits for the send."""
     draft = replace(DRAFT, idempotency_key="k", fingerprint=b"f")
     copies: list[tuple[sends.Send, bool]] = []
 
@@ -158,7 +158,7 @@ def test_a_concurrent_copy_of_a_request_causes_no_deadlock(database_url: str) ->
 
 
 def test_a_send_is_not_queued_for_ever(database_url: str) -> None:
-    """The gateway's queue drops a message after about 20 s and tells nobody: it may have been sent."""
+    """The gateway's queue drops a message after about 20 s without a report, and the message may have been sent."""
     with connections.open(database_url, "test") as connection:
         for number in (1, 2):
             sends.record(connection, replace(DRAFT, send_id=uuid.UUID(int=number)))

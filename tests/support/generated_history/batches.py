@@ -1,4 +1,4 @@
-"""Long mixed histories: many of the small worlds in which convergence is tested, side by side."""
+"""Generates long mixed histories from many small worlds side by side."""
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,14 +15,14 @@ from worker.drain import decoding
 from worker.senders.sak import parser
 
 BodyReceipt = tuple[bytes, int]
-"""A body and its receipt."""
+"""A body and its time of receipt."""
 
 EVENTS_PER_WORLD: Final = 100
-"""Events in one small world."""
+"""The number of events in one small world."""
 
 
 def generate_batches(events: int, seed: int = 1, *, batch_size: int = 40) -> Iterator[RawBatch]:
-    """Batches of about `together` events as ingest makes them; in all `events` events and their further copies."""
+    """Yield batches of about `batch_size` events as ingest makes them, for `events` events and their further copies."""
     chance = random.Random(seed)
     waiting: list[BodyReceipt] = []
     number = upto = 0
@@ -43,12 +43,12 @@ def make_batch(
 
 
 def parse_batches(batches: Sequence[RawBatch]) -> list[Kept]:
-    """The batches as the worker reads them."""
+    """Return the batches as the worker decodes them."""
     return [decoding.batch(contract.to_fields(one)) for one in batches]
 
 
 def store_batches(connection: Connection, batches: Sequence[RawBatch]) -> None:
-    """One transaction, as the worker makes it."""
+    """Store the batches in one transaction, as the worker does."""
     apply.batches(connection, parse_batches(batches))
 
 
@@ -87,7 +87,7 @@ _TABLES: Final[tuple[LiteralString, ...]] = (
 
 
 def table_versions(connection: Connection) -> Mapping[str, list[tuple[Any, ...]]]:
-    """Every row of every table with the place and the transaction of its version: equal only if nobody wrote."""
+    """Return each row of each table with its version's position and transaction, which change with every write."""
     return {
         table: connection.execute(f"SELECT t.ctid, t.xmin, t::text FROM {table} AS t ORDER BY t.ctid").fetchall()
         for table in _TABLES

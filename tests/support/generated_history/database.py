@@ -1,4 +1,4 @@
-"""A database that a history is told to and read back from, again and again."""
+"""Provides a database to which histories are written repeatedly, and from which they are read."""
 
 from collections.abc import Sequence
 from typing import Final, LiteralString
@@ -26,11 +26,11 @@ _EMPTIED_TABLES: Final[tuple[LiteralString, ...]] = (
         "message_keys",
     ),
 )
-"""A table comes after those that refer to it."""
+"""The tables in an order in which each comes after those that refer to it."""
 _DELETE_ALL: Final[LiteralString] = "; ".join(f"DELETE FROM {table}" for table in _EMPTIED_TABLES)
 _TRUNCATE_ALL: Final[LiteralString] = "TRUNCATE " + ", ".join(_EMPTIED_TABLES) + " CASCADE"
 _TRUNCATE_EVERY = 40
-"""Emptying leaves dead rows behind; truncating does not, and takes as long as telling a short history."""
+"""The number of histories between two truncations. A DELETE leaves dead rows; a TRUNCATE takes longer."""
 
 
 class HistoryDatabase:
@@ -49,7 +49,7 @@ class HistoryDatabase:
 
 
 class AccountDatabase(HistoryDatabase):
-    """One in which the sessions of the world are one account from the beginning."""
+    """A database in which the sessions of the world belong to one account from the beginning."""
 
     def clear(self) -> None:
         super().clear()
@@ -59,7 +59,7 @@ class AccountDatabase(HistoryDatabase):
 
 
 def ensure_sessions(connection: Connection) -> list[int]:
-    """The numbers of the world's sessions, which are seen first in their order."""
+    """Return the numbers of the world's sessions, which are assigned in order."""
     return [sessions.ensure(connection, {session_id})[session_id] for session_id in world.SESSIONS]
 
 

@@ -1,4 +1,4 @@
-"""The shapes that gateways put an event into, filled from dice."""
+"""Builds events in the shapes that gateways use, from drawn bytes."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from tests.support.generated_history.world import JsonFields
 
 @dataclass(frozen=True, slots=True)
 class EventChoices:
-    """What decides one event, each 0 to 255; zeros are the plainest event, towards which hypothesis shrinks."""
+    """The bytes that decide one event, 0 to 255 each. Zeros are the simplest event, to which hypothesis shrinks."""
 
     kind: int
     chat: int
@@ -22,15 +22,15 @@ class EventChoices:
 
 @dataclass(frozen=True, slots=True)
 class EventDraft:
-    """The dice as the world understands them."""
+    """The event that the bytes mean in the world."""
 
     session_id: str
     address: str
-    """The chat."""
+    """The address of the chat."""
     message_id: str
     number: int
     is_outgoing: bool
-    """Whether the message is one that we wrote."""
+    """Whether it is our message."""
     time: int | None
     dialect: int
     detail: int
@@ -38,18 +38,18 @@ class EventDraft:
 
     @property
     def participant(self) -> str:
-        """In a group, who speaks."""
+        """The sender of a message in a group."""
         return world.PEOPLE[self.number % len(world.PEOPLE)]
 
     def with_time(self, fields: JsonFields, key: str = "timestamp") -> JsonFields:
-        """The fields with the time, where there is one."""
+        """Return the fields with the time, if there is one."""
         return fields if self.time is None else {**fields, key: world.spell_time(self.time, self.dialect >> 3)}
 
     def envelope(self, name: str, fields: JsonFields) -> JsonFields:
         return {"event": name, "sessionId": self.session_id, **fields}
 
     def flat(self, fields: JsonFields, *, ours: bool | None = None) -> JsonFields:
-        """SAK's flat `message.received`; `from` is the chat, whoever wrote."""
+        """Return SAK's flat `message.received`. `from` is the chat, whoever wrote the message."""
         chat = world.spell_jid(self.address, self.dialect >> 5)
         said: JsonFields = {"from": chat, "from_jid": chat, "messageId": self.message_id, **fields}
         user = self.address.partition("@")[0]
@@ -66,7 +66,7 @@ class EventDraft:
         return self.envelope("message.received", self.with_time(said))
 
     def baileys_key(self, message_id: str, *, ours: bool) -> JsonFields:
-        """A message's name in Baileys."""
+        """Return a message's key in Baileys."""
         key: JsonFields = {"remoteJid": world.spell_jid(self.address), "fromMe": ours, "id": message_id}
         if self.address == world.GROUP and not ours:
             key["participant"] = world.spell_jid(self.participant)
@@ -79,7 +79,7 @@ class EventDraft:
         return self.envelope("message.received", {"data": self.with_time(data, "messageTimestamp")})
 
     def nested(self, message: JsonFields, beside: JsonFields | None = None) -> JsonFields:
-        """The guides' shape, `message.sent` for ours."""
+        """Return the nested shape of the guides, which is `message.sent` for our messages."""
         said = self.with_time(message)
         if self.is_outgoing:
             return self.envelope("message.sent", {"data": {"to": self.address, "message": said, **(beside or {})}})

@@ -1,4 +1,4 @@
-"""The kinds of events that histories are drawn from, each in several dialects."""
+"""Builds the kinds of events of which generated histories consist, each in several dialects."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -9,7 +9,7 @@ from tests.support.generated_history.world import JsonFields
 
 
 def _text(number: int, detail: int) -> str:
-    """Mostly the same for one message; a second body under one id happens."""
+    """Return mostly the same text for one message. Some bodies with the same id have another text."""
     return f"नमस्ते {number}" if detail % 8 < 6 else f"another {number}.{detail % 5} 😀"
 
 
@@ -61,7 +61,7 @@ def _media(drawn: EventDraft) -> JsonFields:
 
 
 def _alias_evidence(drawn: EventDraft) -> JsonFields:
-    """A message that tells that a LID and a phone are one person: mostly the same phone, sometimes two."""
+    """Build a message with evidence for the phone of a LID, mostly the same phone, sometimes another."""
     lid = (world.LID_OF_ASHA, world.LID_OF_RAVI)[drawn.detail & 1]
     phones = (world.ASHA, world.RAVI) if lid == world.LID_OF_ASHA else (world.RAVI, world.MEENA)
     phone = phones[drawn.detail % 5 == 0]
@@ -142,13 +142,13 @@ EVENT_KINDS: Final[Mapping[str, tuple[int, _EventBuilder]]] = {
     "noise": (4, _noise),
     "unknown": (6, _unknown),
 }
-"""By name: how many of 256 are drawn, and what makes it."""
+"""By name, the number of 256 events that are of this kind, and its builder."""
 _KIND_BY_BYTE: Final = tuple((name, maker) for name, (share, maker) in EVENT_KINDS.items() for _ in range(share))
 assert len(_KIND_BY_BYTE) == 256
 
 
 def build_event(choices: EventChoices, *, sessions: int, ids: int) -> tuple[str, bytes]:
-    """The name of the event's kind, and its body."""
+    """Return the name of the event's kind and its body."""
     name, maker = _KIND_BY_BYTE[choices.kind]
     number = (choices.number & 0x7F) % ids
     received_at = first_received_at(choices)
@@ -168,7 +168,7 @@ def build_event(choices: EventChoices, *, sessions: int, ids: int) -> tuple[str,
 
 
 def _choose_address(number: int, die: int) -> str:
-    """Mostly the chat where the id is at home; or its person's other address; or any chat, as ids are not unique."""
+    """Return mostly the chat of the id, or the other address of its person, or any chat, as ids are not unique."""
     home = world.HOME_CHATS[number % 8]
     if die < 128:
         return home
@@ -176,5 +176,5 @@ def _choose_address(number: int, die: int) -> str:
 
 
 def first_received_at(choices: EventChoices) -> int:
-    """When the event's first copy was received, in ms."""
+    """Return the time at which the event's first copy was received, in ms."""
     return world.BASE_TIME + choices.received * 30 * world.SECOND

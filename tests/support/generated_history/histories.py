@@ -1,4 +1,4 @@
-"""Histories drawn by hypothesis, and the ways to tell one: in which order, how often, cut into batches how."""
+"""Draws histories with hypothesis, and the order, copies and transactions in which they are delivered."""
 
 import random
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,18 +12,19 @@ from tests.support.generated_history.dialects import EventChoices
 from worker.senders.sak import parser
 
 _CHOICE_BYTES = 12
-"""Bytes that decide an event: Dice has eight, the rest is how its copies come."""
+"""The number of bytes that decide an event: eight for EventChoices, the others for its copies."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveredCopy:
-    """One delivery of an event; its receipt belongs to it wherever it comes in a telling."""
+    """One delivery of an event. It keeps its time of receipt in whatever order it is delivered."""
 
     body: bytes
     received_at: int
     place: int | None
-    """Of an event that does not identify itself: the number of its own batch, since its place is its identity. Such a
-    batch may be delivered again, but there are no further copies: equal bytes elsewhere are another event."""
+    """The number of the batch that contains the event, if the event does not identify itself; None for other events.
+    Its position is its identity, so the batch may be delivered again, but equal bytes in another batch are another
+    event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +33,23 @@ class DrawnEvent:
     copies: tuple[DeliveredCopy, ...]
     first_delay: int
     second_delay: int
-    """How long the event is held up in the first and in the second telling, 0 to 255."""
+    """The delays of the event in the first and in the second delivery, 0 to 255."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class DrawnHistory:
     events: tuple[DrawnEvent, ...]
     batch_granularity: tuple[int, int]
-    """How finely each telling is cut, 0 (one batch) to 3."""
+    """The granularity of each delivery's division, from 0 (one batch) to 3."""
     seed: int
-    """Of what is left to chance: where the cuts are, and which batches come twice."""
+    """The seed for the division and for the batches that are delivered twice."""
 
     def __repr__(self) -> str:
-        """Short: hypothesis prints what a history was made from, and refuses to print all of a long one."""
+        """Return a short text, because hypothesis prints it and refuses to print all of a long history."""
         return f"<{len(self.events)} events>"
 
     def two_deliveries(self) -> "tuple[Delivery, Delivery]":
-        """The same history told twice, differently."""
+        """Return two deliveries of the same history."""
         first = _order_copies((event.first_delay, event) for event in self.events)
         second = _order_copies((event.second_delay, event) for event in reversed(self.events))
         return self._deliver(first, 0), self._deliver(second, 1)
@@ -59,14 +60,14 @@ class DrawnHistory:
 
 
 Delivery = tuple[Sequence[RawBatch], ...]
-"""Transactions of batches."""
+"""Transactions, which contain batches."""
 
 
 def draw_histories(
     *, min_events: int = 20, max_events: int = 200, sessions: int | None = None
 ) -> st.SearchStrategy[DrawnHistory]:
-    """Histories of `least` to `most` events in three or more chats of one or two sessions, or of `sessions`."""
-    # Lists of at least 20 have about 40, of at least 150 about 175.
+    """Draw histories of `min_events` to `max_events` events in three or more chats. By default, one or two sessions."""
+    # Lists with a minimum of 20 have about 40 elements, those with a minimum of 150 about 175.
     sizes = [min_events, *(size for size in (20, 20, 40, 150) if min_events <= size < max_events)]
     return st.builds(
         _history,
@@ -82,7 +83,7 @@ def draw_histories(
 
 
 def _history(rolls: Sequence[bytes], width: tuple[int, int], cuts: tuple[int, int], seed: int) -> DrawnHistory:
-    """`width` is how many sessions and how many message ids there are."""
+    """Build a history. `width` is the number of sessions and the number of message ids."""
     events = tuple(_event(i, roll, *width) for i, roll in enumerate(rolls))
     return DrawnHistory(events, cuts, seed)
 
@@ -90,7 +91,7 @@ def _history(rolls: Sequence[bytes], width: tuple[int, int], cuts: tuple[int, in
 def _event(index: int, roll: bytes, sessions: int, ids: int) -> DrawnEvent:
     dice = EventChoices(*roll[:8])
     if index < 3:
-        # Three messages in three chats, whatever else comes.
+        # Every history has three messages in three chats.
         dice = EventChoices(0, 0, index, *roll[3:8])
     kind, body = event_kinds.build_event(dice, sessions=sessions, ids=ids)
     copies, early, late, _ = roll[8:]
@@ -106,7 +107,7 @@ def _event(index: int, roll: bytes, sessions: int, ids: int) -> DrawnEvent:
 
 
 def _order_copies(held_up: Iterable[tuple[int, DrawnEvent]]) -> list[DeliveredCopy]:
-    """Every copy, in the order in which the events come when they are held up so; copies lag behind each other."""
+    """Return every copy in the order of the delayed events. Each further copy of an event is delayed more."""
     timed = [
         (number + delay + lag * 31, copy)
         for number, (delay, event) in enumerate(held_up)
@@ -118,9 +119,9 @@ def _order_copies(held_up: Iterable[tuple[int, DrawnEvent]]) -> list[DeliveredCo
 def _cut_into_transactions(
     copies: Sequence[DeliveredCopy], fineness: int, rng: random.Random
 ) -> list[tuple[RawBatch, ...]]:
-    """The copies as transactions of batches, some of which come again."""
+    """Return the copies as transactions of batches, some of which are repeated."""
     copies = list(_repeat_some(copies, rng))
-    # About 1, 3, 6 or 12 transactions of about as many batches each.
+    # About 1, 3, 6 or 12 transactions, with about as many batches each.
     in_transaction = max(1, 2 * len(copies) // (1, 3, 6, 12)[fineness])
     in_batch = max(1, 2 * in_transaction // (1, 2, 3, 4)[fineness])
     transactions: list[tuple[RawBatch, ...]] = []
@@ -139,13 +140,13 @@ def _cut_into_transactions(
                 batches.append(_queue_batch("f" * 32, number, upto, identified))
         transactions.append(tuple(batches))
         if rng.random() < 0.2:
-            # A worker died after COMMIT: the same batches come again.
+            # If a worker dies after COMMIT, the same batches are delivered again.
             transactions.append(tuple(batches[: rng.randint(0, len(batches))]))
     return transactions
 
 
 def _repeat_some(copies: Sequence[DeliveredCopy], rng: random.Random) -> Iterator[DeliveredCopy]:
-    """Some copies are told twice: spooled and streamed, the same bytes with the same receipt."""
+    """Repeat some copies with the same bytes and receipt, as if they were spooled and streamed."""
     for copy in copies:
         yield copy
         if copy.place is None and rng.random() < 0.1:

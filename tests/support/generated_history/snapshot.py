@@ -1,4 +1,4 @@
-"""What the database says, without what may differ between two tellings of one history."""
+"""Reads the contents of a database, without what may differ between two deliveries of one history."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -7,10 +7,10 @@ from typing import Final, LiteralString, TypeAlias
 from store.postgres.connections import Connection
 
 Snapshot: TypeAlias = Mapping[str, Counter[tuple[object, ...]]]
-"""By name, the rows; each as often as it is there."""
+"""By name, the rows, each with the number of its occurrences."""
 
 _QUERIES: Final[Mapping[str, LiteralString]] = {
-    # Our own side's number is what the session had reported when the row was made: not compared.
+    # Our number is not compared, because it depends on what the session had reported when the row was created.
     "messages": """
         SELECT m.session_id, m.direction, c.address AS peer, m.message_id, shown.address AS shown_in, m.message_type,
             m.raw_type, m.message_text, m.caption, m.media_url, m.mime_type, m.file_name, m.content_state, m.status,
@@ -21,7 +21,7 @@ _QUERIES: Final[Mapping[str, LiteralString]] = {
         JOIN chats AS c USING (chat_id)
         JOIN chats AS shown ON shown.chat_id = c.canonical_chat_id
     """,
-    # Acks, edits (the versions), deletes and reactions, whether or not their message is there.
+    # Acks, edits with their versions, deletes and reactions, with or without their message.
     "marks": """
         SELECT s.session_id, k.message_id, m.kind, c.address, m.direction, m.sender, m.occurred_at, m.status, m.text,
             encode(m.digest, 'hex')
@@ -53,7 +53,7 @@ _QUERIES: Final[Mapping[str, LiteralString]] = {
     """,
     "parked": "SELECT encode(digest, 'hex'), reason, session_id, event FROM parked_events",
     "noise": "SELECT encode(digest, 'hex'), reason, session_id, event FROM noise_events",
-    # Copies differ in number between tellings, so duplicates do; but what is counted is what came.
+    # The number of copies differs between deliveries, so duplicates differ, but not the events that are counted once.
     "ledger": """
         SELECT sum(stored), sum(noise), sum(ping), sum(parked), sum(forgotten),
             sum(size) = (SELECT sum(upto) FROM (SELECT max(upto) AS upto FROM batches GROUP BY writer) AS w)
@@ -63,14 +63,14 @@ _QUERIES: Final[Mapping[str, LiteralString]] = {
 
 
 def read(connection: Connection) -> Snapshot:
-    """All that has to be equal, whatever the telling."""
+    """Return everything that must be equal for every delivery."""
     with connection.pipeline():
         asked = {name: connection.execute(query) for name, query in _QUERIES.items()}
     return {name: Counter(answer.fetchall()) for name, answer in asked.items()}
 
 
 def differences(first: Snapshot, second: Snapshot) -> list[str]:
-    """What only one of them says, a line each."""
+    """Return the rows that only one of the snapshots contains, one per line."""
     return [
         f"{name}: only {whose}: {row}"
         for name in first

@@ -1,4 +1,4 @@
-"""What the drawn histories were made of, so that one can see what a passing test has seen."""
+"""Counts the contents of the drawn histories, so that the coverage of a passing test is visible."""
 
 import sys
 from collections import Counter
@@ -29,7 +29,7 @@ class DrawStatistics:
         self.transactions += sum(map(len, history.two_deliveries()))
 
     def print_summary(self, capfd: pytest.CaptureFixture[str], title: str) -> None:
-        """Past pytest, to where the terminal is: parallel workers have only their standard error there."""
+        """Print to the terminal itself. Parallel workers of pytest have only its standard error."""
         events = self.kinds.total() or 1
         told = (
             f"{title}: {self.histories} histories, {events} events in {self.copies} copies, told twice in"

@@ -1,4 +1,4 @@
-"""What is said about a message apart from it, each kind in several dialects: acks, edits, deletes, reactions."""
+"""Builds events that update a message, in several dialects: acks, edits, deletes and reactions."""
 
 from dataclasses import replace
 from typing import Final
@@ -40,7 +40,7 @@ def ack(drawn: EventDraft) -> JsonFields:
 
 
 def _actor_fields(drawn: EventDraft) -> JsonFields:
-    """The chat in an event about a message, which tells who acts: `to` we, `from` the other side."""
+    """Return the field with the chat. It says who acts: `to` means us, `from` the other side."""
     if drawn.is_outgoing:
         return {"to": drawn.address}
     participant: JsonFields = (
@@ -116,5 +116,5 @@ def reaction(drawn: EventDraft) -> JsonFields:
 
 
 def _with_own_id(drawn: EventDraft, offset: int) -> EventDraft:
-    """The same with the id of the message that carries a change."""
+    """Return the event with the id of the message that contains the change."""
     return replace(drawn, message_id=f"ID{offset + drawn.detail}")

@@ -1,4 +1,4 @@
-"""The small world that drawn histories play in: few people, chats, ids and times, so that everything meets."""
+"""Defines the small world of the generated histories. It has few people, chats, ids and times, so that they collide."""
 
 import json
 from datetime import UTC, datetime
@@ -17,14 +17,14 @@ STATUS_BROADCAST: Final = "status@broadcast"
 
 CHATS: Final = (ASHA, GROUP, RAVI, LID_OF_ASHA, LID_OF_RAVI, MEENA, NEWSLETTER, STATUS_BROADCAST)
 HOME_CHATS: Final = (ASHA, GROUP, RAVI, LID_OF_ASHA, MEENA, LID_OF_RAVI, ASHA, NEWSLETTER)
-"""Where each message id is mostly used, by its number: the first three are three chats."""
+"""The chat in which each message id is mostly used, by its number. The first three are three chats."""
 OTHER_ADDRESSES: Final = {ASHA: LID_OF_ASHA, LID_OF_ASHA: ASHA, RAVI: LID_OF_RAVI, LID_OF_RAVI: RAVI}
-"""One person's other address, as most evidence has it."""
+"""The other address of each person, according to most of the evidence."""
 PEOPLE: Final = (ASHA, RAVI, LID_OF_ASHA, MEENA, LID_OF_RAVI)
 NAMES: Final = ("Asha", "रवि", "M.", "Asha 😀")
 
 BASE_TIME: Final = 1_734_621_000_000
-"""Around when everything happens and is received, in ms."""
+"""The time around which events happen and are received, in ms."""
 SECOND: Final = 1_000
 HOUR: Final = 3_600 * SECOND
 DAY: Final = 24 * HOUR
@@ -33,7 +33,7 @@ JsonFields = dict[str, object]
 
 
 def spell_jid(address: str, spelling: int = 0) -> str:
-    """An address as gateways spell it; 0 is what SAK does."""
+    """Return an address as a gateway spells it. Spelling 0 is SAK's."""
     if "@" in address:
         user, _, server = address.partition("@")
         return f"{user}:{spelling % 4}@{server}" if spelling % 3 == 1 and server == "lid" else address
@@ -45,23 +45,23 @@ def encode_event(fields: JsonFields) -> bytes:
 
 
 def event_time(choice: int, received_at: int) -> int | None:
-    """When something happened, in ms: mostly near T0 with ties, sometimes by a clock that cannot be believed."""
+    """Return the time of an event in ms: mostly near BASE_TIME with ties, sometimes from a wrong clock."""
     near = BASE_TIME + choice % 25 * 7 * SECOND
     for below, time in (
         (200, near),
         (208, None),
         (214, 5 * SECOND),  # 1970
         (220, 32_503_680_000_000),  # 3000
-        (232, received_at + 600 * SECOND + (choice - 226) * SECOND),  # around where we stop to believe
+        (232, received_at + 600 * SECOND + (choice - 226) * SECOND),  # around the last time that is believed
         (236, 1_230_768_000_000 + (choice - 234) * SECOND),  # around WhatsApp's first day
     ):
         if choice < below:
             return time
-    return near + 1  # finer than seconds
+    return near + 1  # more precise than seconds
 
 
 def spell_time(time: int, spelling: int) -> object:
-    """A time as gateways spell it; 0 is what SAK does, where that is exact."""
+    """Return a time as a gateway spells it. Spelling 0 is SAK's, if that is exact."""
     if time % SECOND or spelling % 7 == 1:
         return time
     forms: tuple[object, ...] = (

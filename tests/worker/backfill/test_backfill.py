@@ -1,4 +1,4 @@
-"""Backfills from gateways that page as they document it: each message once, none unread, resumed where they stopped."""
+"""Backfills from gateways with documented paging store each message once, mark none as unread, and can be resumed."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -73,7 +73,7 @@ def scene(request: pytest.FixtureRequest, database_url: str, monkeypatch: pytest
 
 
 def test_every_message_is_stored_once_and_none_is_unread(scene: Scene) -> None:
-    """Raw events name the sender; a second run finds only what it has."""
+    """Raw events name the sender, and a second run finds only known messages."""
     assert scene.run()
 
     chats = scene.rows("SELECT address, unread, last_timestamp FROM chats ORDER BY address")
@@ -89,7 +89,7 @@ def test_every_message_is_stored_once_and_none_is_unread(scene: Scene) -> None:
 
 
 def test_an_interrupted_backfill_goes_on_where_it_stopped(scene: Scene) -> None:
-    """Every stop costs at most one page that is read again."""
+    """After a stop, at most one page is read again."""
     done = False
     for _ in range(20):
         asked = iter((False, False, True))
@@ -111,7 +111,7 @@ def test_only_messages_from_a_time_on_are_read(scene: Scene) -> None:
 
 @pytest.mark.parametrize("scene", ["waha"], indirect=True)
 def test_a_message_that_came_live_is_the_same_message(scene: Scene) -> None:
-    """It stays unread, and the chat's newest message stays in its place."""
+    """The message stays unread, and the chat's newest message stays the same."""
     newest = replace(MESSAGES[88], text="message 88")
     payload = {"id": f"false_{newest.chat}@c.us_{newest.message_id}", "timestamp": newest.time, "body": newest.text}
     live = json.dumps({"event": "message", "session": SESSION, "payload": payload}).encode()
@@ -131,7 +131,7 @@ def test_a_message_that_came_live_is_the_same_message(scene: Scene) -> None:
 
 @pytest.mark.parametrize("scene", ["waha"], indirect=True)
 def test_a_busy_gateway_is_asked_again_and_a_wrong_key_is_not(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A gateway that starts up, or limits its callers, is no reason to fail."""
+    """A gateway that is starting, or that limits its clients, must not make the backfill fail."""
     monkeypatch.setattr("worker.backfill.http_client.MAX_WAIT_SECONDS", 0.01)
     scene.gateway.failures = [(503, ""), (429, "1"), (500, "")]
     assert scene.run()

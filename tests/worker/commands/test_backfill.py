@@ -1,4 +1,4 @@
-"""`python -m worker backfill` as an operator runs it."""
+"""Tests `python -m worker backfill` as an operator runs it."""
 
 import os
 from pathlib import Path
@@ -21,7 +21,7 @@ def run(database_url: str, folder: Path, senders: str, *arguments: str) -> tuple
 
 
 def test_the_command_says_what_it_has_read(database_url: str, tmp_path: Path) -> None:
-    """It needs no more than the sender's section."""
+    """The command needs only the section of the sender."""
     gateway = PretendGateway("waha", MESSAGES)
     senders = f'[shop]\nkind = "waha"\nsecrets = ["k3yk3yk3y"]\nbase_url = "{gateway.url}"\napi_key = "{API_KEY}"\n'
 

@@ -1,4 +1,4 @@
-"""`python -m worker replay` as an operator runs it: exit codes, reports, interruptions."""
+"""Tests the exit codes, the reports and the interruption of `python -m worker replay`."""
 
 import json
 import os
@@ -39,7 +39,7 @@ def run(database_url: str, *arguments: str) -> tuple[int, str, str]:
 
 
 def test_the_exit_code_says_whether_anything_differs(database_url: str) -> None:
-    """A deployment can ask after every upgrade, and wake somebody only if there is something to decide."""
+    """A deployment can check after every upgrade, and alert somebody only if a decision is needed."""
     replaying.store_batches(
         database_url, list(generated_history_batches.generate_batches(100)), FAULTY_PARSERS["wrong times"]
     )
@@ -50,7 +50,7 @@ def test_the_exit_code_says_whether_anything_differs(database_url: str) -> None:
 
 
 def test_the_report_can_be_read_by_people_and_machines(database_url: str) -> None:
-    """Both say the same: what kinds of differences, how many, and a few of them."""
+    """Both formats have the kinds of differences, their numbers, and a few examples."""
     replaying.store_batches(
         database_url, list(generated_history_batches.generate_batches(100)), FAULTY_PARSERS["wrong types"]
     )
@@ -70,12 +70,12 @@ def test_the_report_can_be_read_by_people_and_machines(database_url: str) -> Non
     [(["--batch", "0"], 2), (["--reason", "x"], 2), (["--nonsense"], 2)],
 )
 def test_invalid_arguments_are_refused(arguments: Sequence[str], code: int, database_url: str) -> None:
-    """Before anything is touched."""
+    """Arguments are checked before anything else happens."""
     assert run(database_url, *arguments)[0] == code
 
 
 def test_a_missing_database_is_reported() -> None:
-    """In a sentence, not with a traceback."""
+    """The error is a sentence, not a traceback."""
     code, _, err = run("postgresql://app@127.0.0.1:1/history")
 
     assert code == replay.FAILED
@@ -85,7 +85,7 @@ def test_a_missing_database_is_reported() -> None:
 
 @pytest.mark.long
 def test_a_killed_replay_leaves_no_partial_step_and_resumes(database_url: str) -> None:
-    """Whenever it dies, each message is either as it was or as it should be, and the next run finishes the rest."""
+    """Each message is either unchanged or fully corrected, and the next run finishes the rest."""
     batches = list(generated_history_batches.generate_batches(400, seed=11))
     replaying.store_batches(database_url, batches, FAULTY_PARSERS["not understood"])
 
@@ -112,7 +112,7 @@ def test_a_killed_replay_leaves_no_partial_step_and_resumes(database_url: str) -
 
 
 def test_a_stopped_replay_reports_that_it_resumes(database_url: str) -> None:
-    """SIGTERM is how a deployment ends a process: the batch in hand is finished, and its exit code tells."""
+    """A deployment ends a process with SIGTERM. The current batch is finished, and the exit code shows it."""
     replaying.store_batches(database_url, list(generated_history_batches.generate_batches(400)), parse_correctly)
 
     process = command(database_url, "--batch", "2")
@@ -125,7 +125,7 @@ def test_a_stopped_replay_reports_that_it_resumes(database_url: str) -> None:
 
 
 def wait_for_progress(database_url: str, *, above: int) -> int:
-    """How far the replay is once it is that far."""
+    """Return the progress of the replay once it is beyond `above`."""
     deadline = time.monotonic() + 30
     with psycopg.connect(database_url, autocommit=True) as connection:
         while time.monotonic() < deadline:
@@ -141,14 +141,14 @@ def wait_for_progress(database_url: str, *, above: int) -> int:
 def test_replaying_a_hundred_thousand_events_changes_nothing_and_is_no_slower_than_a_tenth_of_the_drain(
     database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The promises about replays, tested with a large history."""
+    """This tests the guarantees for replays on a large history."""
     batches = list(generated_history_batches.generate_batches(102_000, seed=2))
     with connections.open(database_url, "test") as connection:
         taken = [batches[start : start + 12] for start in range(0, len(batches), 12)]
         drained = 0.0
         for number, some in enumerate(taken):
             if number % 10 == 0:
-                # As autovacuum does once a minute: the drain is measured against a history that grew in days.
+                # Autovacuum does this once a minute. The drain is measured on a history that normally grows over days.
                 connection.execute("ANALYZE")
             began = time.monotonic()
             generated_history_batches.store_batches(connection, some)

@@ -1,4 +1,4 @@
-"""The worker's log lines about a transaction."""
+"""Tests the worker's log lines about a transaction."""
 
 import json
 import uuid
@@ -10,7 +10,7 @@ from worker.drain import batch_log
 
 
 def test_consecutive_batches_are_logged_as_one_range() -> None:
-    """A line a transaction, however many batches are in it."""
+    """A transaction has one line, however many batches it contains."""
     one, other = uuid.uuid4().hex, uuid.uuid4().hex
     batches = [Batch(one, number, 0, ()) for number in (4, 2, 3, 9, 7)] + [Batch(other, 1, 0, ())]
 
@@ -18,7 +18,7 @@ def test_consecutive_batches_are_logged_as_one_range() -> None:
 
 
 def test_an_event_is_followed_from_its_answer_to_its_row(database_url: str, redis_url: str, tmp_path: Path) -> None:
-    """`writer:number:index` is in the answer to the webhook, in the worker's line, and in the ledger."""
+    """`writer:number:index` is in the response to the webhook, in the worker's line and in the ledger."""
     pipeline = WorkerPipeline(database_url, redis_url, tmp_path)
     odd = b'{"event":"call.missed","sessionId":"s1","from":"919811000001@s.whatsapp.net"}'
     pipeline.feed.append([b'{"event":"x","test":true,"sessionId":"s1"}', odd])

@@ -1,4 +1,4 @@
-"""The database of a stream: another one is refused, and a copy takes over when no other copy is in use."""
+"""A stream rejects another database, and accepts a copy of its database if no other copy is in use."""
 
 import json
 import time
@@ -37,7 +37,7 @@ def environ(pipeline: WorkerPipeline) -> dict[str, str]:
 def test_a_second_database_on_one_redis_is_refused_until_it_is_adopted(
     make_pipeline: Callable[[], WorkerPipeline], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Two systems on one Redis would share the events between them, and each would lose half, in silence."""
+    """Two systems on one Redis would share the events, and each would silently lose half of them."""
     first, second = make_pipeline(), make_pipeline()
     second.execute("UPDATE database_identity SET database_id = gen_random_uuid()")
     second.redis_url = first.redis_url
@@ -72,7 +72,7 @@ def test_a_new_database_is_taken_without_a_warning(pipeline: WorkerPipeline) -> 
 
 
 def test_entries_are_applied_again_once_after_commits_were_lost(pipeline: WorkerPipeline) -> None:
-    """Every worker notices; those that come second leave the group where it is by then."""
+    """Every worker notices the loss. Later workers leave the group at its new position."""
     workers = [pipeline.create_worker().start() for _ in range(3)]
     pipeline.feed.append_all(EventGenerator(74).take(300), events_per_batch=3)
     assert pipeline.wait_until_drained(), pipeline.worker_output
@@ -89,7 +89,7 @@ def test_entries_are_applied_again_once_after_commits_were_lost(pipeline: Worker
 def test_the_commits_of_the_last_second_are_missed_on_a_new_connection(
     pipeline: WorkerPipeline, connection: Connection
 ) -> None:
-    """The marker is a second old: a copy of the data folder that is put back within that second is not behind it."""
+    """The marker is up to a second old, so a copy of the data folder from within that second is not behind it."""
     one = marker(pipeline)
     pipeline.feed.append_all(EventGenerator(75).take(20), events_per_batch=5)
     worker = pipeline.create_worker().start()
@@ -111,7 +111,7 @@ def test_ids_are_not_given_out_again_and_readers_start_anew(pipeline: WorkerPipe
     pipeline.execute("SELECT setval('whatsapp_messages_id_seq', 5000), setval('sessions_session_number_seq', 7)")
     one.verify(connection)
     state = pipeline.redis.hgetall(contract.DATABASE)
-    # As of an older snapshot: its log ends earlier, and its ids too.
+    # As in an older snapshot, its log ends earlier and its ids are lower.
     pipeline.redis.hset(contract.DATABASE, "lsn", int(state[b"lsn"]) + (1 << 40))
     pipeline.execute("SELECT setval('whatsapp_messages_id_seq', 4000), setval('sessions_session_number_seq', 2)")
     pipeline.feed.append(EventGenerator(76).take(1))
@@ -129,7 +129,7 @@ def test_ids_are_not_given_out_again_and_readers_start_anew(pipeline: WorkerPipe
 def test_a_copy_waits_until_workers_no_longer_use_the_other(
     pipeline: WorkerPipeline, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two copies of one database, a clone or an old primary that returned, must not both get events."""
+    """Two copies of one database, such as a clone or an old primary that returns, must not both receive events."""
     monkeypatch.setattr(database_marker, "IN_USE_MS", 1_000)
     pipeline.feed.append(EventGenerator(77).take(1))
     one, two = marker(pipeline, "one"), marker(pipeline, "two")
@@ -146,7 +146,7 @@ def test_a_copy_waits_until_workers_no_longer_use_the_other(
 def test_a_primary_that_was_left_behind_is_refused_until_it_is_adopted(
     pipeline: WorkerPipeline, connection: Connection
 ) -> None:
-    """It returns after its standby was promoted, and lacks all that came since."""
+    """The old primary returns after its standby was promoted, and lacks everything since then."""
     pipeline.feed.append(EventGenerator(78).take(1))
     one = marker(pipeline)
     one.verify(connection)
@@ -170,7 +170,7 @@ def test_a_marker_that_another_program_wrote_is_replaced(pipeline: WorkerPipelin
 
 
 def test_a_server_that_hides_its_position_is_known_by_its_generation(pipeline: WorkerPipeline) -> None:
-    """Some managed servers do; a restore is then noticed, and a promotion is not."""
+    """Some managed servers hide it. Then a restore is noticed, but a promotion is not."""
     role = f"managed_{time.time_ns()}"
     pipeline.execute(f"CREATE ROLE {role} LOGIN")
     pipeline.execute("REVOKE EXECUTE ON FUNCTION pg_current_wal_flush_lsn() FROM PUBLIC")

@@ -1,4 +1,4 @@
-"""Receipts by a wrong clock of ingest, which must not date messages."""
+"""Receipts from a wrong clock of ingest must not date messages."""
 
 import json
 import time
@@ -33,7 +33,7 @@ def receipts(entry: dict[bytes, bytes], appended_at: int) -> list[int]:
 
 
 def test_messages_of_batches_with_one_receipt_are_shown_in_order(pipeline: WorkerPipeline) -> None:
-    """Ingest stores several batches a millisecond; the order within each says nothing about that between them."""
+    """Ingest stores several batches per millisecond. Their events must not be interleaved by their indexes."""
     batches = [(body(1, sent_at=NOW), body(2, sent_at=NOW)), (body(3, sent_at=NOW),)]
     pipeline.redis.xadd(contract.STREAM, contract.to_fields(contract.RawBatch("a" * 32, 1, 2, (NOW, NOW), batches[0])))
     second = contract.RawBatch("a" * 32, 2, 3, (NOW,), batches[1], first_order=2)
@@ -46,7 +46,7 @@ def test_messages_of_batches_with_one_receipt_are_shown_in_order(pipeline: Worke
 
 
 def test_right_receipts_are_kept_however_long_the_spool_had_them() -> None:
-    """An outage of Redis takes hours, and then the receipt is the only time of some events."""
+    """An outage of Redis may take hours, and the receipt is the only time of some events."""
     entry = fields(body(1, sent_at=NOW), body(2, sent_at=None), received_at=NOW)
 
     assert receipts(entry, NOW + 30 * HOUR) == [NOW, NOW + 1]
@@ -60,14 +60,14 @@ def test_receipts_of_a_fast_clock_are_bound_by_the_append_and_keep_their_order()
 
 
 def test_a_receipt_of_a_slow_clock_does_not_make_a_right_time_wrong() -> None:
-    """Claimed 26 hours after the receipt and in time for the append: the receipt is what is wrong."""
+    """The time is 26 hours after the receipt, but matches the time of the append, so the receipt is wrong."""
     entry = fields(body(1, sent_at=NOW), body(2, sent_at=NOW + 48 * HOUR), received_at=NOW - 26 * HOUR)
 
     assert receipts(entry, NOW) == [NOW, NOW - 26 * HOUR + 1]
 
 
 def test_messages_of_an_ingest_with_a_wrong_clock_keep_their_times(pipeline: WorkerPipeline) -> None:
-    """26 hours off, it replaced thousands of right times by wrong ones."""
+    """A clock that was 26 hours off replaced thousands of correct times by wrong ones."""
     now = int(time.time()) * 1000
     sent = {number: now - number * 60_000 for number in range(20)}
     for number, sent_at in sent.items():

@@ -1,4 +1,4 @@
-"""Limits of the drain: a job's time, slow batches, and more work than fits into one transaction."""
+"""Tests the limits of the drain: the time of a job, slow batches, and more work than fits into one transaction."""
 
 import time
 
@@ -24,7 +24,7 @@ IMPATIENT = "from worker.drain import entry_store; entry_store.TRANSACTION_DEADL
 
 @pytest.mark.long
 def test_a_job_past_its_timeout_ends_despite_retries(pipeline: WorkerPipeline) -> None:
-    """RQ's time-out is an exception like any other: a retry that catches everything ran a 1 s job for 4 s."""
+    """RQ's timeout is an ordinary exception. A retry that caught everything ran a job with 1 s for 4 s."""
     worker = pipeline.create_worker().start()
     with pipeline.hold_session(LOCK):
         pipeline.feed.append(EventGenerator(101).take(20))
@@ -44,7 +44,7 @@ def test_a_job_past_its_timeout_ends_despite_retries(pipeline: WorkerPipeline) -
 
 @pytest.mark.long
 def test_a_slow_batch_is_not_claimed_by_another_worker(pipeline: WorkerPipeline) -> None:
-    """A worker refreshes its claim every other second; otherwise two workers would do the same work twice."""
+    """A worker renews its claim every two seconds, because otherwise two workers would do the same work."""
     for _ in range(2):
         pipeline.create_worker().start()
     with pipeline.hold_session(LOCK):
@@ -53,7 +53,7 @@ def test_a_slow_batch_is_not_claimed_by_another_worker(pipeline: WorkerPipeline)
             pipeline.worker_output
         )
         [before] = pipeline.redis.xpending_range(contract.STREAM, contract.CONSUMER_GROUP, "-", "+", 10)
-        time.sleep(7)  # longer than it takes to be called dead
+        time.sleep(7)  # longer than the time after which a worker counts as dead
         [after] = pipeline.redis.xpending_range(contract.STREAM, contract.CONSUMER_GROUP, "-", "+", 10)
 
     assert after["consumer"] == before["consumer"]
@@ -65,7 +65,7 @@ def test_a_slow_batch_is_not_claimed_by_another_worker(pipeline: WorkerPipeline)
 @pytest.mark.long
 @pytest.mark.timeout(300)
 def test_entries_too_large_for_one_transaction_are_stored_in_smaller_ones(pipeline: WorkerPipeline) -> None:
-    """How much is taken at a time follows from what came before: large entries after small ones must not block."""
+    """The number of entries depends on the earlier ones, so large entries after small ones must not block."""
     pipeline.execute(SLOW)
     pipeline.feed.append_all(EventGenerator(103).take(400), events_per_batch=2)
     worker = pipeline.create_worker(prelude=IMPATIENT).start()

@@ -55,7 +55,7 @@ def kept_ids(consumer: StreamConsumer) -> list[bytes]:
 
 
 def test_a_stored_batch_stays_in_the_stream_and_does_not_wait(pipeline: WorkerPipeline) -> None:
-    """A standby that is promoted may lack it; but nobody waits for it, so no depth, age or hint counts it."""
+    """A promoted standby may lack the batch. As nobody waits for it, no depth, age or hint counts it."""
     worker = pipeline.create_worker().start()
     pipeline.feed.append_all(EventGenerator(61).take(40), events_per_batch=4)
     assert pipeline.wait_until_drained(), worker.output
@@ -76,7 +76,7 @@ def test_it_is_removed_when_its_time_is_over(pipeline: WorkerPipeline) -> None:
 
 
 def test_its_time_begins_when_it_is_stored(consumer: StreamConsumer) -> None:
-    """After an outage of PostgreSQL entries are old when they are stored, and the standby lacks them all the same."""
+    """After an outage of PostgreSQL, entries are old when they are stored, but a standby may lack them all the same."""
     clock = Clock()
     kept = KeptEntries(consumer.redis, 120, None, monotonic=clock)
     waited = append(consumer, 3)
@@ -95,7 +95,7 @@ def test_its_time_begins_when_it_is_stored(consumer: StreamConsumer) -> None:
 
 
 def test_nothing_is_removed_beyond_the_first_entry_that_is_not_stored(consumer: StreamConsumer) -> None:
-    """A worker may hold an early entry while others store late ones, for longer than anything is kept."""
+    """A worker may hold an early entry for longer than the retention time while others store later entries."""
     clock = Clock()
     kept = KeptEntries(consumer.redis, 120, 0, monotonic=clock)
     ids = append(consumer, 10)
@@ -139,7 +139,7 @@ def test_without_a_setting_they_take_an_eighth_of_maxmemory_at_most(consumer: St
 
 
 def test_where_redis_fills_up_they_give_way_to_what_waits(consumer: StreamConsumer) -> None:
-    """Ingest would send new events to the spool on account of entries that nobody may ever need."""
+    """Otherwise ingest would spool new events because of entries that may never be needed."""
     kept = KeptEntries(consumer.redis, 120, 64 << 20)
     append(consumer, 500)
     commit(consumer, 500)
@@ -155,7 +155,7 @@ def test_where_redis_fills_up_they_give_way_to_what_waits(consumer: StreamConsum
 
 
 def test_what_waits_is_counted_where_redis_does_not_tell(consumer: StreamConsumer) -> None:
-    """Redis gives no lag behind which an entry was deleted, and none at all before 7.0."""
+    """Redis returns no lag if an entry behind the group's position was deleted, and never before version 7.0."""
     ids = append(consumer, 20)
     commit(consumer, 20)
     consumer.redis.xdel(contract.STREAM, ids[10])
@@ -168,7 +168,7 @@ def test_what_waits_is_counted_where_redis_does_not_tell(consumer: StreamConsume
 
 
 def test_a_worker_says_how_far_back_it_keeps(pipeline: WorkerPipeline) -> None:
-    """An operator who promotes a standby should know whether the stream covers its lag."""
+    """An operator who promotes a standby must know whether the stream covers its lag."""
     worker = pipeline.create_worker(WORKER_PORT=worker_http.free_port(), STREAM_KEEP_BYTES="1000").start()
     pipeline.feed.append_all(EventGenerator(63).take(400), events_per_batch=4)
     assert pipeline.wait_until_drained(), worker.output

@@ -1,4 +1,4 @@
-"""Faults while the stream is read: lost jobs, lost groups, several drains, unreadable entries."""
+"""Tests faults while the stream is read: lost jobs, lost groups, several drains and unreadable entries."""
 
 import signal
 import time
@@ -15,17 +15,17 @@ FOREIGN = {b"something": b"else"}
 
 
 def test_a_lost_drain_job_is_replaced_by_any_running_worker(pipeline: WorkerPipeline) -> None:
-    """The hint is worth nothing: losing it must cost seconds, never an event."""
+    """A hint may be lost at any time, which must delay events by seconds and never lose them."""
     worker = pipeline.create_worker().start()
     assert pipeline.wait_until(lambda: pipeline.redis.scard("rq:workers") == 1), worker.output
     pipeline.feed.append(EventGenerator(41).take(10))
 
-    # A lost hint is noticed within 3 s; the rest is for a machine that has other things to do.
+    # A lost hint is noticed within 3 s. The rest allows for a busy machine.
     assert pipeline.wait_until_drained(3 + 5), worker.output
 
 
 def test_four_drains_at_once_store_each_event_once(pipeline: WorkerPipeline) -> None:
-    """Several workers are the way to scale; they see the same stream, chats and keys."""
+    """Systems scale with the number of workers, which share the stream, the chats and the keys."""
     pipeline.feed.append_all(EventGenerator(42).take(1_500), events_per_batch=3)
     for _ in range(4):
         pipeline.create_worker().start()
@@ -38,7 +38,7 @@ def test_four_drains_at_once_store_each_event_once(pipeline: WorkerPipeline) -> 
 
 
 def test_two_workers_that_hold_the_same_entry_store_it_once(pipeline: WorkerPipeline) -> None:
-    """A worker that was frozen for long wakes up and goes on with what another has taken over meanwhile."""
+    """A worker that was suspended for long continues with an entry that another worker has claimed meanwhile."""
     first = pipeline.create_worker().start()
     with pipeline.hold_session("BEGIN; LOCK TABLE batches IN SHARE MODE"):
         pipeline.feed.append(EventGenerator(43).take(20))
@@ -57,14 +57,14 @@ def test_two_workers_that_hold_the_same_entry_store_it_once(pipeline: WorkerPipe
 
 
 def ids(redis: Any) -> list[bytes]:  # noqa: ANN401 - see Pipeline.redis
-    """The entries that a consumer has not acknowledged."""
+    """Return the entries that a consumer has not acknowledged."""
     return [
         entry["message_id"] for entry in redis.xpending_range(contract.STREAM, contract.CONSUMER_GROUP, "-", "+", 100)
     ]
 
 
 def test_a_batch_that_is_in_the_stream_twice_is_counted_once(pipeline: WorkerPipeline) -> None:
-    """Its confirmation was lost, so it went through the spool as well; both copies may come in one hand."""
+    """The confirmation was lost, so the batch went through the spool, too. Both copies may be read together."""
     pipeline.feed.append(EventGenerator(54).take(20))
     [(_, fields)] = pipeline.redis.xrange(contract.STREAM)
     pipeline.feed.append_fields(fields)
@@ -76,7 +76,7 @@ def test_a_batch_that_is_in_the_stream_twice_is_counted_once(pipeline: WorkerPip
 
 
 def test_a_redis_that_comes_back_empty_is_used_again(pipeline: WorkerPipeline) -> None:
-    """A flush, a replica that knew nothing, a new machine: group and keys are made again without a restart."""
+    """After a flush, a failover to an empty replica or a new machine, workers recreate group and keys."""
     worker = pipeline.create_worker().start()
     pipeline.feed.append(EventGenerator(44).take(10))
     assert pipeline.wait_until_drained(), worker.output
@@ -90,7 +90,7 @@ def test_a_redis_that_comes_back_empty_is_used_again(pipeline: WorkerPipeline) -
 
 
 def test_an_unreadable_entry_is_set_aside_and_blocks_no_other(pipeline: WorkerPipeline) -> None:
-    """During a rollout a newer ingest may write what an older worker does not know; it must stay, and wait."""
+    """During an upgrade, a newer ingest may write entries that an older worker cannot read. They must be kept."""
     pipeline.feed.append_fields(NEWER)
     pipeline.feed.append(EventGenerator(46).take(10))
     pipeline.feed.append_fields(FOREIGN)
@@ -105,7 +105,7 @@ def test_an_unreadable_entry_is_set_aside_and_blocks_no_other(pipeline: WorkerPi
 
 
 def test_an_unreadable_newest_entry_blocks_no_other(pipeline: WorkerPipeline) -> None:
-    """The newest entries are looked at every second for the ledger, so a strange one there meets another eye first."""
+    """The newest entries are also read every second for the ledger, by other code."""
     worker = pipeline.create_worker().start()
     pipeline.feed.append(EventGenerator(46).take(10))
     assert pipeline.wait_until_drained(), worker.output
@@ -122,7 +122,7 @@ def test_an_unreadable_newest_entry_blocks_no_other(pipeline: WorkerPipeline) ->
 
 
 def test_unreadable_entries_are_requeued_once_by_workers_that_start_together(pipeline: WorkerPipeline) -> None:
-    """Every start gives it another chance; if each of many workers gave it back, it would multiply."""
+    """Every start requeues the entry. If each of many workers did, it would multiply."""
     for number in range(40):
         pipeline.redis.xadd(stream.UNREADABLE_STREAM, {**NEWER, b"number": str(number).encode()})
     for _ in range(3):
@@ -136,7 +136,7 @@ def test_unreadable_entries_are_requeued_once_by_workers_that_start_together(pip
 
 
 def test_unreadable_entries_are_requeued_however_many_there_are(pipeline: WorkerPipeline) -> None:
-    """An older worker may have set aside for hours what a newer ingest wrote."""
+    """An older worker may have set aside the entries of a newer ingest for hours."""
     batches = EventGenerator(50).take(2_500)
     writer = "c" * 32
     for number, body in enumerate(batches, 1):
@@ -150,7 +150,7 @@ def test_unreadable_entries_are_requeued_however_many_there_are(pipeline: Worker
 
 
 def test_consumers_of_dead_workers_are_removed(pipeline: WorkerPipeline) -> None:
-    """A killed worker cannot remove its consumer; its pending entries must survive the removal by another."""
+    """A killed worker cannot remove its consumer, whose pending entries must survive the removal by another worker."""
     pipeline.create_worker().start()
     pipeline.feed.append(EventGenerator(52).take(5))
     assert pipeline.wait_until_drained(), pipeline.worker_output

@@ -1,4 +1,4 @@
-"""Workers drop events of erased people, and finish interrupted erasures."""
+"""Workers drop events of erased people and finish interrupted erasures."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def keeping(tmp_path: Path) -> SuppressionKeyStore:
 
 
 def ledger(pipeline: WorkerPipeline) -> tuple[int, ...]:
-    """The numbers of stored, duplicate and forgotten events; all other outcomes must be 0."""
+    """Return the numbers of stored, duplicate and forgotten events. All other outcomes must be 0."""
     columns = "sum(stored), sum(duplicate), sum(forgotten), sum(size) - sum(stored + duplicate + forgotten)"
     counted = pipeline.fetch_rows(f"SELECT {columns} FROM batches")[0]
     assert pipeline.fetch_rows("SELECT count(*) FROM ledger_corrections") == [(0,)]
@@ -27,7 +27,7 @@ def ledger(pipeline: WorkerPipeline) -> tuple[int, ...]:
 
 
 def record(pipeline: WorkerPipeline, keeping: SuppressionKeyStore, address: str) -> None:
-    """Does what the command does before it is killed, ahead of the first deletion."""
+    """Do what the command does before its first deletion, where it is killed."""
     with connections.open(pipeline.database_url, "forget") as connection:
         requests.record(connection, keeping, address)
 
@@ -68,7 +68,7 @@ def test_queued_events_of_an_erased_person_are_counted_forgotten_and_the_rest_is
 def test_a_lid_that_proves_to_be_an_erased_persons_is_erased_by_the_worker(
     pipeline: WorkerPipeline, keeping: SuppressionKeyStore
 ) -> None:
-    """Nobody runs a command then: the evidence comes with a message, years later perhaps."""
+    """Nobody runs a command then, because the evidence may arrive with a message years later."""
     pipeline.feed.append(
         [message_event("zebra one", 1), message_event("zebra two", 2, LID), message_event("hello", 3, RAVI)]
     )
@@ -91,7 +91,7 @@ def test_a_lid_that_proves_to_be_an_erased_persons_is_erased_by_the_worker(
 def test_a_worker_without_the_key_is_not_ready_and_stores_nothing(
     pipeline: WorkerPipeline, keeping: SuppressionKeyStore
 ) -> None:
-    """It cannot tell who is forgotten, so that the stream keeps what comes until somebody gives it the key."""
+    """The worker cannot know who is erased, so the stream keeps its entries until the key is provided."""
     record(pipeline, keeping, ASHA)
     pipeline.feed.append([message_event("zebra one", 1), message_event("hello", 2, RAVI)])
 
@@ -106,6 +106,6 @@ def test_a_worker_without_the_key_is_not_ready_and_stores_nothing(
         FORGET_KEY=keeping.key_file.read_text().strip(), DATA_DIR=str(keeping.directory / "elsewhere")
     ).start()
     assert pipeline.wait_until_drained()
-    # Received after she was forgotten: a new history.
+    # Received after the erasure, so this is a new history.
     assert words(pipeline) == ["zebra one", "hello"]
     assert world.ASHA not in pipeline.worker_output

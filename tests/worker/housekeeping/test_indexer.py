@@ -32,7 +32,7 @@ def test_a_stored_message_can_be_searched_within_seconds(history: HistoryWriter)
 def test_indexing_continues_after_its_connection_was_lost(
     history: HistoryWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PostgreSQL restarts while a worker lives."""
+    """PostgreSQL may restart while a worker runs."""
     monkeypatch.setattr(indexer, "ERROR_SECONDS", 0.1)
     connected = (
         "SELECT count(*) FROM pg_stat_activity WHERE (application_name, datname) = ('indexer', current_database())"
@@ -71,7 +71,7 @@ INDEXED = "SELECT text FROM search_index ORDER BY timestamp"
 
 @pytest.mark.usefixtures("running_indexer")
 def test_a_message_that_cannot_be_indexed_holds_up_no_other(history: HistoryWriter, database_url: str) -> None:
-    """It is noted for the doctor, and indexed an hour later if that is possible by then."""
+    """The message is recorded for the doctor, and indexed an hour later if that is possible then."""
     history.execute(REJECT_POISON)
 
     history.store(*(message_fact(f"{'poison' if n == 5 else 'good'} {n}", n) for n in range(12)))

@@ -1,4 +1,4 @@
-"""The worker's observations of each second, and their use in the ledger."""
+"""Tests the observations that the worker makes every second, and their use in the ledger."""
 
 import time
 
@@ -25,7 +25,7 @@ def writers(pipeline: WorkerPipeline) -> list[tuple[object, ...]]:
 
 
 def test_heartbeats_of_writers_reach_the_ledger(pipeline: WorkerPipeline) -> None:
-    """Also of one whose batches never reached Redis, and with something strange in the same hash."""
+    """This includes a writer without any batch in Redis, and a hash that also has an invalid value."""
     pipeline.redis.hset(contract.WRITERS, "someone", b"else")
     report(pipeline, spooled=70)
     worker = pipeline.create_worker().start()
@@ -36,7 +36,7 @@ def test_heartbeats_of_writers_reach_the_ledger(pipeline: WorkerPipeline) -> Non
 
 
 def test_the_last_report_of_a_writer_leaves_redis_an_hour_after_its_end(pipeline: WorkerPipeline) -> None:
-    """Otherwise the hash would grow by a field with each start of an ingest."""
+    """Otherwise the hash would grow by one field with each start of an ingest."""
     other = "cd" * 16
     for writer, hours in ((WRITER, 2), (other, 0)):
         report(pipeline, ended=True, writer=writer)
@@ -60,7 +60,7 @@ def test_a_hash_of_another_type_does_not_stop_the_worker(pipeline: WorkerPipelin
 
 
 def test_an_entry_that_is_set_aside_is_counted_everywhere(pipeline: WorkerPipeline) -> None:
-    """Its events are acknowledged and not stored: 7,232 of them once waited there while the ledger was exact."""
+    """Its events are acknowledged and not stored. Once, 7,232 of them waited there while the ledger was exact."""
     worker = pipeline.create_worker(WORKER_PORT=worker_http.free_port()).start()
     pipeline.feed.append_fields({b"head": b'{"v":99}', b"bodies": b""})
     pipeline.feed.append(EventGenerator(122).take(10))

@@ -1,4 +1,4 @@
-"""Retention beside real workers: both take locks in the same order, and both finish."""
+"""Retention and workers run at the same time, take locks in the same order, and both finish."""
 
 from collections.abc import Callable
 
@@ -10,11 +10,11 @@ from tests.support.pipeline import WorkerPipeline
 
 EVENTS = 1_200
 ALL = 10**15
-"""A moment before which everything is."""
+"""A time after every message."""
 
 
 def test_workers_and_retention_do_not_stop_each_other(make_pipeline: Callable[[], WorkerPipeline]) -> None:
-    """Whatever arrives meanwhile is counted once; and nothing that was retired comes back by what drains behind it."""
+    """Events that arrive meanwhile are counted once, and a drain restores nothing that was deleted."""
     pipeline = make_pipeline()
     bodies = EventGenerator(31).take(EVENTS)
     workers = [pipeline.create_worker().start() for _ in range(2)]
@@ -29,7 +29,7 @@ def test_workers_and_retention_do_not_stop_each_other(make_pipeline: Callable[[]
 
         pipeline.feed.append_all(bodies, events_per_batch=5)
         assert pipeline.wait_until(forget, 60), pipeline.worker_output
-        # Every event once more, while what is left of it goes.
+        # Deliver every event again while the rest is being deleted.
         pipeline.feed.append_all(bodies, events_per_batch=5)
         assert pipeline.wait_until(forget, 60), pipeline.worker_output
         assert pipeline.wait_until_drained(60), pipeline.worker_output

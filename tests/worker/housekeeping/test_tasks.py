@@ -1,10 +1,10 @@
-"""The tasks of a worker besides draining."""
+"""Tests the tasks of a worker besides draining."""
 
 from tests.support.pipeline import WorkerPipeline
 
 
 def test_a_worker_prunes_expired_changes(pipeline: WorkerPipeline) -> None:
-    """With or without an API: the feed must not outgrow the history."""
+    """The feed must not outgrow the history, with or without an API."""
     pipeline.execute("INSERT INTO changes (kind, changed_at) VALUES ('session', now() - interval '49 hours')")
     pipeline.execute("INSERT INTO changes (kind, changed_at) VALUES ('session', now() - interval '25 hours')")
     pipeline.create_worker(FEED_DAYS="2").start()
@@ -23,7 +23,7 @@ def test_feed_days_must_be_a_number_of_days(pipeline: WorkerPipeline) -> None:
 
 
 def test_a_worker_creates_partitions_for_the_coming_months(pipeline: WorkerPipeline) -> None:
-    """Nobody is to remember that raw events need a partition in time."""
+    """Nobody should have to create the partitions in time."""
     made = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'raw_events'::regclass"
     before = pipeline.fetch_rows(made)
     pipeline.create_worker().start()

@@ -1,4 +1,4 @@
-"""Events are parsed by the kind of their sender, and stored with it."""
+"""Events are parsed according to the kind of their sender, and stored with the sender."""
 
 from ingest.queue import contract
 from store.ingestion import apply
@@ -17,7 +17,7 @@ from worker.senders.sak import parser as sak
 
 
 def test_events_of_one_batch_are_parsed_by_the_kinds_of_their_senders(database_url: str) -> None:
-    """A kind that no parser knows is parked with its sender, and a redrive gives the sender to the newer parser."""
+    """An event of an unknown kind is parked with its sender, and a redrive passes the sender to the newer parser."""
     bodies = (text_event("default", 1), text_event("named", 2), text_event("newer", 3))
     senders = ("", "sak:second", "newer:shop")
     raw = contract.RawBatch("b" * 32, 1, 3, (1_790_000_000_000,) * 3, bodies, senders=senders)

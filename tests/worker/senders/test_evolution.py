@@ -1,4 +1,4 @@
-"""What Evolution's events tell beyond the recorded ones: lists, edits of either side, notices, its token."""
+"""Tests Evolution's events beyond the recorded ones: lists, edits of either side, notices and the token."""
 
 import json
 
@@ -27,7 +27,7 @@ def facts(event: str, data: object) -> tuple[Fact, ...]:
 
 
 def test_history_tells_many_messages_that_are_not_unread() -> None:
-    """One that cannot be read holds up no other."""
+    """A message that cannot be read does not affect the others."""
     odd = {**TEXT, "key": {"id": "3A02"}}
     notice = {**TEXT, "key": {**KEY, "id": "3A03"}, "message": None, "messageStubType": 40}
 
@@ -52,7 +52,7 @@ def test_history_tells_many_messages_that_are_not_unread() -> None:
     ],
 )
 def test_an_edit_is_told_as_its_editor_sees_it(key: dict[str, object], edit: Edit) -> None:
-    """Our own number in the key means that the other side edits."""
+    """Our own number in the key means that the other side made the edit."""
     protocol = {"key": {**key, "id": "3A01"}, "type": 14, "timestampMs": "1789000020000"}
 
     assert facts("messages.edited", protocol | {"editedMessage": {"conversation": "Hello"}}) == (edit,)
@@ -60,7 +60,7 @@ def test_an_edit_is_told_as_its_editor_sees_it(key: dict[str, object], edit: Edi
 
 @pytest.mark.parametrize("type_", ["REVOKE", 0, "EPHEMERAL_SETTING", 3])
 def test_a_protocol_message_that_is_no_edit_blanks_no_text(type_: object) -> None:
-    """`messages.edited` comes for every protocol message; a delete comes as its own event, with the chat."""
+    """`messages.edited` is sent for every protocol message. A delete is an event of its own, with the chat."""
     outcome = parser.parse(body("messages.edited", {"key": KEY, "type": type_})).outcome
 
     assert (outcome.kind, outcome.reason) == ("noise", "protocol_message")
@@ -114,7 +114,7 @@ def test_a_connection_that_the_phone_removed_is_logged_out() -> None:
 
 
 def test_the_token_is_taken_out_and_nothing_else() -> None:
-    """It is live, and raw bodies are kept for months."""
+    """The token is valid, and raw bodies are kept for months."""
     said = body("messages.upsert", TEXT | {"message": {"conversation": 'my "apikey":"T0" here'}})
 
     redacted = redaction.redact(said)

@@ -1,4 +1,4 @@
-"""What GOWA's events tell beyond the recorded ones: LIDs, other people's perspective, receipts of our own."""
+"""Tests GOWA's events beyond the recorded ones: LIDs, the perspective of other people and our own receipts."""
 
 import json
 
@@ -30,7 +30,7 @@ def message_of(payload: dict[str, object]) -> Message:
 
 
 def test_a_lid_stands_beside_the_phone_that_gowa_knows() -> None:
-    """Receipts name the LID alone: without the alias they find no message."""
+    """Receipts contain only the LID, so they would find no message without the alias."""
     lids: dict[str, object] = {"chat_lid": "200000000000011@lid", "from_lid": "200000000000011@lid"}
 
     _, _, facts = outcome_of("message", TEXT | lids)
@@ -51,13 +51,13 @@ def test_a_group_s_lid_is_the_sender_s() -> None:
 
 
 def test_our_own_number_as_the_chat_of_an_incoming_message_is_not_the_chat() -> None:
-    """GOWA's documentation shows it so; a note to oneself is our own message."""
+    """GOWA's documentation has such an event. A note to oneself is an outgoing message."""
     assert message_of(TEXT | {"chat_id": OWN}).address == "919811000011"
     assert message_of(TEXT | {"chat_id": OWN, "from": OWN, "is_from_me": True}).address == "919880000001"
 
 
 def test_who_deletes_is_the_sender_of_the_deletion() -> None:
-    """`revoked_from_me` and `revoked_chat` are as the other side sees them."""
+    """`revoked_from_me` and `revoked_chat` are from the perspective of the other side."""
     payload = TEXT | {"revoked_message_id": "3A00", "revoked_from_me": True, "revoked_chat": OWN}
 
     deleted = outcome_of("message.revoked", payload)[2][0]
@@ -79,7 +79,7 @@ def test_what_tells_nothing_of_the_history_is_noise(event: str, payload: dict[st
 
 
 def test_a_played_receipt_counts_for_each_message_that_it_lists() -> None:
-    """A receipt may list many."""
+    """A receipt may list many messages."""
     facts = outcome_of("message.ack", {"ids": ["3A01", "3A02"], "receipt_type": "played", "chat_id": ASHA})[2]
 
     assert [(fact.message_id, fact.status) for fact in facts if isinstance(fact, Ack)] == [
@@ -98,7 +98,7 @@ def test_a_played_receipt_counts_for_each_message_that_it_lists() -> None:
     ],
 )
 def test_each_content_has_its_type_and_its_words(content: dict[str, object], type_: str, text: str | None) -> None:
-    """GOWA names no type: the key of the content is it."""
+    """GOWA sends no type, so it is derived from the key of the content."""
     message = message_of({name: value for name, value in TEXT.items() if name != "body"} | content)
 
     assert (message.type, message.text) == (type_, text)

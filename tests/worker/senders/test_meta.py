@@ -1,4 +1,4 @@
-"""What Meta's requests tell beyond the recorded ones: many numbers, usernames, groups, history."""
+"""Tests Meta's requests beyond the recorded ones: several numbers, usernames, groups and history."""
 
 import json
 from typing import Any
@@ -48,14 +48,14 @@ def test_a_request_tells_of_several_numbers() -> None:
 
 
 def test_an_item_that_cannot_be_read_holds_up_no_other() -> None:
-    """A request with one odd item among a thousand must not be parked as a whole."""
+    """A request with one invalid item among a thousand must not be parked as a whole."""
     outcome = parser.parse(body(change({"messages": [{"type": "text"}, TEXT, 7]}), {"field": "unheard_of"})).outcome
 
     assert [fact.message_id for fact in outcome.facts if isinstance(fact, Message)] == ["wamid.A"]
 
 
 def test_a_person_who_hides_the_phone_has_a_chat_under_meta_s_id() -> None:
-    """People with a username have no phone in any request."""
+    """Requests contain no phone of people with a username."""
     message = {**TEXT, "from": None, "from_user_id": "IN.16480000000013"}
     contact = {"profile": {"name": "Bala"}, "user_id": "IN.16480000000013"}
 
@@ -67,7 +67,7 @@ def test_a_person_who_hides_the_phone_has_a_chat_under_meta_s_id() -> None:
 
 
 def test_an_item_that_names_a_phone_and_meta_s_id_links_them() -> None:
-    """Whoever takes a username later keeps one conversation, and is forgotten under both."""
+    """A person who takes a username later keeps one conversation, and is erased under both."""
     message = {**TEXT, "from_user_id": "IN.16480000000011"}
     echo = {**TEXT, "from": "919880000001", "to": "919811000011", "to_user_id": "IN.16480000000011"}
     status = {"id": "wamid.B", "status": "read", "timestamp": "1789000010", "recipient_id": "919811000011"}
@@ -96,7 +96,7 @@ def test_a_group_is_found_in_its_encoded_id() -> None:
 
 
 def test_history_tells_both_directions_and_files_that_come_later() -> None:
-    """The chats of before the Business app was linked come in chunks."""
+    """The chats before the Business app was linked arrive in chunks."""
     own = {**TEXT, "from": "919880000001", "id": "wamid.C", "history_context": {"status": "READ"}}
     file = {**TEXT, "id": "wamid.D", "type": "media_placeholder"}
     thread = {"id": "919811000011", "messages": [TEXT, own, file]}
@@ -130,14 +130,14 @@ def test_history_tells_both_directions_and_files_that_come_later() -> None:
     ],
 )
 def test_what_is_no_fact_has_a_reason(changes: list[object], kind: str, reason: str) -> None:
-    """Noise is understood, and what is parked is tried again by a parser that learns it."""
+    """Noise is understood, and a parked event is retried by a parser that learns it."""
     outcome = parser.parse(body(*changes)).outcome
 
     assert (outcome.kind, outcome.reason) == (kind, reason)
 
 
 def test_the_sample_of_meta_s_dashboard_is_a_ping() -> None:
-    """Its message is made up, from a number that nobody has."""
+    """Its message is made up and comes from a number that nobody has."""
     assert parser.parse(body(change({"messages": [TEXT]}), account="0")).outcome.kind == "ping"
 
 
@@ -152,7 +152,7 @@ def test_two_requests_with_equal_bytes_are_one_event_only_with_an_id_or_a_time()
 
 
 def test_a_cart_without_words_names_its_products() -> None:
-    """Else a reader sees that there is an order, and not of what."""
+    """Otherwise a reader would see an order without its contents."""
     items = [{"product_retailer_id": name, "quantity": 1} for name in ("kurta-green", "kurta-blue")]
     order = {**TEXT, "type": "order", "order": {"catalog_id": "1", "product_items": items}}
 

@@ -1,4 +1,4 @@
-"""Our reading of Meta's requests is that of pywa, a client of others."""
+"""Our parser reads Meta's requests like pywa, which is an independent client."""
 
 import logging
 from typing import Any
@@ -13,13 +13,13 @@ from tests.support.sender_payloads import SenderPayload
 from worker.senders.meta import parser
 
 UNKNOWN_TO_PYWA = {"status_failed", "echo_typed_on_phone", "contact_added_smb_app_state_sync"}
-"""It wants `contacts` in statuses and echoes, and knows no address book."""
+"""The payloads that pywa cannot read. It requires `contacts` in statuses and echoes, and knows no address book."""
 PAYLOADS = [payload for payload in sender_payloads.load("meta") if payload.name not in UNKNOWN_TO_PYWA]
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=str)
 def test_pywa_reads_a_request_as_we_do(payload: SenderPayload) -> None:
-    """A misunderstanding of Meta's documentation would be in our expectations too."""
+    """If we misunderstood Meta's documentation, our own expectations would be wrong, too."""
     logging.getLogger("pywa").disabled = True
     theirs = read_by_pywa(payload.body)
     fact, *_ = facts = parser.parse(payload.body).outcome.facts

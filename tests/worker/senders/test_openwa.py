@@ -1,4 +1,4 @@
-"""What OpenWA's events tell beyond the recorded ones: long ids, LIDs, the states of a session."""
+"""Tests OpenWA's events beyond the recorded ones: long ids, LIDs and the states of a session."""
 
 import json
 
@@ -22,7 +22,7 @@ def facts(event: str, data: dict[str, object]) -> tuple[Fact, ...]:
 
 
 def test_a_long_id_is_reduced_to_whatsapp_s_own() -> None:
-    """One of OpenWA's engines writes the chat into the id; edits and other gateways name the bare one."""
+    """One of OpenWA's engines includes the chat in the id, but edits and other gateways use the plain id."""
     [message] = facts("message.received", {**TEXT, "id": "false_919811000011@c.us_3A01"})
     [deleted] = facts("message.revoked", {**TEXT, "id": "true_x_3A99", "revokedId": "false_919811000011@c.us_3A01"})
     [ack] = facts("message.ack", {"messageId": "true_919811000011@c.us_3A01", "status": "read"})
@@ -34,7 +34,7 @@ def test_a_long_id_is_reduced_to_whatsapp_s_own() -> None:
 
 
 def test_a_lid_has_its_phone_and_its_saved_name_beside() -> None:
-    """Without the alias one person would have two chats."""
+    """Without the alias, one person would have two chats."""
     lid = "200000000000011@lid"
     contact = {"pushName": "Asha", "name": "Asha Rao", "isMyContact": True}
 
@@ -63,7 +63,7 @@ def test_a_lid_has_its_phone_and_its_saved_name_beside() -> None:
     [
         ("919811000011@c.us", "919811000011@c.us", "incoming", None),
         ("919811000011@c.us", "919880000001@c.us", "outgoing", None),
-        # A reader who knows our number sees whether it is ours.
+        # A reader that knows our number recognises our reactions by it.
         ("919811000011@c.us", "200000000000011@lid", "incoming", "200000000000011@lid"),
         ("200000000000011@lid", "919880000001@c.us", "incoming", "919880000001"),
         ("120363040000000021@g.us", "919811000011@c.us", "incoming", "919811000011"),
@@ -91,7 +91,7 @@ def test_the_reactor_tells_the_direction_of_a_reaction(
     ],
 )
 def test_a_session_reports_its_state(event: str, data: dict[str, object], state: str) -> None:
-    """An outage begins and ends with it."""
+    """Outages begin and end with it."""
     [report] = facts(event, data)
 
     assert isinstance(report, SessionReport)
@@ -99,7 +99,7 @@ def test_a_session_reports_its_state(event: str, data: dict[str, object], state:
 
 
 def test_a_message_that_was_deleted_before_it_came_is_a_deletion() -> None:
-    """It has neither content nor sender to show."""
+    """The message has neither content nor sender to show."""
     [deleted] = facts("message.received", {**TEXT, "type": "revoked", "body": ""})
 
     assert isinstance(deleted, Delete)
@@ -116,7 +116,7 @@ def test_a_message_that_was_deleted_before_it_came_is_a_deletion() -> None:
     ],
 )
 def test_a_deletion_is_by_whoever_the_event_names(data: dict[str, object], direction: str | None) -> None:
-    """Of either side if it names nobody: only the author can delete for both."""
+    """If it names nobody, it may be of either side, because only the author can delete for both."""
     [deleted] = facts("message.revoked", {"id": "3A01", "chatId": "919811000011@c.us", **data})
 
     assert isinstance(deleted, Delete)
@@ -124,7 +124,7 @@ def test_a_deletion_is_by_whoever_the_event_names(data: dict[str, object], direc
 
 
 def test_several_contacts_are_all_told() -> None:
-    """Their cards come behind each other in one text."""
+    """Their cards follow each other in one text."""
     cards = "\n".join(f"BEGIN:VCARD\nFN:{name}\nEND:VCARD" for name in ("Asha", "Ravi"))
 
     [message] = facts("message.received", {**TEXT, "type": "contact", "body": cards})
@@ -134,7 +134,7 @@ def test_several_contacts_are_all_told() -> None:
 
 
 def test_a_status_update_stands_among_those_of_all_contacts() -> None:
-    """The event is opt-in, and names the time of the post."""
+    """The event is opt-in, and contains the time of the post."""
     status: dict[str, object] = {"id": "3A01", "from": "919811000011@c.us", "type": "text", "body": "Open!"}
 
     [message] = facts("status.received", {**status, "postedAt": 1789000010500})

@@ -1,4 +1,4 @@
-"""The gateways that pass on WhatsApp's protobuf messages report each of them alike, whatever it is wrapped in."""
+"""Gateways that forward WhatsApp's protobuf messages give the same result for each of them, with any wrapper."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -87,7 +87,7 @@ MESSAGES: Final[Mapping[str, tuple[Protobuf, MessageType, str]]] = {
 @pytest.mark.parametrize("wrapper", [None, *WRAPPERS])
 @pytest.mark.parametrize("name", MESSAGES)
 def test_a_message_is_told_alike_whatever_it_is_wrapped_in(name: str, wrapper: str | None) -> None:
-    """Nothing that a customer wrote is noise, parked or empty, in a disappearing chat or opened once."""
+    """A message must not become noise, parked or empty because it is in a disappearing chat or for viewing once."""
     message, kind, words = MESSAGES[name]
     wrapped = message if wrapper is None else {"messageContextInfo": {}, wrapper: {"message": message}}
 

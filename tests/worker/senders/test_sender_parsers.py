@@ -1,4 +1,4 @@
-"""The parser of each kind of sender: what its webhooks tell, and that no body harms it."""
+"""Tests the parser of each kind of sender on its webhooks and on hostile bodies."""
 
 import json
 from collections.abc import Callable
@@ -36,7 +36,7 @@ SESSIONS = {
     "waha": "default",
     "wuzapi": "shop",
 }
-"""The gateway's own word for the session in the webhooks."""
+"""The session in the webhooks of each gateway."""
 PAYLOADS = [payload for kind in PARSERS for payload in sender_payloads.load(kind)]
 SESSION_KEYS = frozenset({"sessionId", "device_id", "session", "instance", "instanceName", "userID"})
 MEGABYTE = 1_000_000
@@ -45,7 +45,7 @@ MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCh
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: f"{payload.kind}-{payload.name}")
 def test_a_webhook_tells_what_is_expected(payload: SenderPayload) -> None:
-    """These requests are the documentation of what a sender tells; a parser that drifts from them changes histories."""
+    """These requests document what a sender reports. A parser that differs from them changes histories."""
     result = PARSERS[payload.kind](payload.body)
 
     sender_payloads.assert_told(result.outcome, payload.expect)
@@ -55,12 +55,12 @@ def test_a_webhook_tells_what_is_expected(payload: SenderPayload) -> None:
 
 
 def test_every_reason_is_shown_by_a_payload() -> None:
-    """A code that no payload gives is either dead or untried."""
+    """A reason that no payload has is either unused or untested."""
     files = (ROOT / "tests" / "payloads").glob("*/*.expected.json")
     given = {json.loads(path.read_text(encoding="utf-8")).get("reason") for path in files}
     given |= {PARSERS[payload.kind](payload.body).outcome.reason for payload in PAYLOADS}
 
-    # Too large for a file, or made in test_gowa.py, test_meta.py and test_dispatch.py.
+    # Too large for a file, or tested in test_gowa.py, test_meta.py and test_dispatch.py.
     others = {Reason.NESTED_TOO_DEEPLY, Reason.OWN_RECEIPT, Reason.GATEWAY_NOTICE, Reason.UNKNOWN_SENDER}
     assert {reason.value for reason in Reason} - given <= others
 
@@ -69,7 +69,7 @@ def test_every_reason_is_shown_by_a_payload() -> None:
 @MANY
 @given(data=st.data())
 def test_any_variant_of_a_webhook_has_an_outcome_that_can_be_stored(kind: str, data: st.DataObject) -> None:
-    """Any field may hold anything: a body that raises would come back until somebody looks."""
+    """Any field may hold anything, and a body that raises an exception would return forever."""
     body = data.draw(hostile_bodies.variants(_documents(kind)))
 
     result = PARSERS[kind](body)
@@ -88,7 +88,7 @@ def test_any_variant_of_a_webhook_has_an_outcome_that_can_be_stored(kind: str, d
     ids=lambda body: f"{body[:10]!r}-{len(body)}",
 )
 def test_a_body_of_nonsense_is_parked(kind: str, body: bytes) -> None:
-    """Whoever knows the secret can send it."""
+    """Everyone with the secret can send it."""
     outcome = PARSERS[kind](body).outcome
 
     assert (outcome.kind, outcome.facts) == ("parked", ())
@@ -107,5 +107,5 @@ def test_an_unknown_event_is_parked_and_a_webhook_without_a_session_too(kind: st
 
 
 def _documents(kind: str) -> list[bytes]:
-    """The bodies that are JSON."""
+    """Return the bodies that are JSON."""
     return [payload.body for payload in sender_payloads.load(kind) if payload.body.startswith(b"{")]

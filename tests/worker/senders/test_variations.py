@@ -1,4 +1,4 @@
-"""Variations of the recorded messages of each kind: other versions leave fields out, add some, and quote numbers."""
+"""Tests variations of the recorded messages, because other versions omit fields, add fields, and quote numbers."""
 
 import copy
 import json
@@ -28,7 +28,7 @@ def outcome_of(payload: SenderPayload, document: object) -> Outcome:
 
 
 def document_of(payload: SenderPayload) -> dict[str, Any]:
-    """The body as an object; a form's event, with the names beside it."""
+    """Return the body as an object. For a form, it contains the event and the other fields."""
     if payload.body.startswith(b"{"):
         return json.loads(payload.body)
     fields = {name: values[0] for name, values in parse_qs(payload.body.decode()).items()}
@@ -52,7 +52,7 @@ def each_without_a_field(document: dict[str, Any]) -> Iterator[tuple[str, dict[s
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=lambda payload: f"{payload.kind}-{payload.name}")
 def test_numbers_in_quotes_and_unknown_fields_change_nothing(payload: SenderPayload) -> None:
-    """Gateways in other languages, and their next versions, write so."""
+    """Gateways in other languages, and newer versions, may send these."""
     document = document_of(payload)
     quoted, extended = copy.deepcopy(document), copy.deepcopy(document)
     for fields in list(objects_in(quoted)):
@@ -68,12 +68,12 @@ def test_numbers_in_quotes_and_unknown_fields_change_nothing(payload: SenderPayl
 
 @pytest.mark.parametrize("payload", MESSAGES, ids=lambda payload: f"{payload.kind}-{payload.name}")
 def test_a_message_without_one_of_its_fields_is_a_message_or_parked(payload: SenderPayload) -> None:
-    """Noise is never looked at again: a message must not become it, whatever a version leaves out."""
+    """Noise is never read again, so a message must not become noise if a version omits a field."""
     lost: list[str] = []
     for key, variant in each_without_a_field(document_of(payload)):
         outcome = outcome_of(payload, variant)
         is_told = any(isinstance(fact, Message) for fact in outcome.facts)
-        # What is left without its only text is the context that comes beside a message.
+        # Without its only text, what remains is the context that accompanies a message.
         if outcome.kind != "parked" and not is_told and outcome.reason != "context_only":
             lost.append(f"{key}: {outcome.kind} {outcome.reason}")
 

@@ -1,4 +1,4 @@
-"""What WAHA's events tell beyond the recorded ones: every engine's own spelling, LIDs, and messages of a backfill."""
+"""Tests WAHA's events beyond the recorded ones: the form of every engine, LIDs and messages of a backfill."""
 
 import json
 
@@ -29,7 +29,7 @@ def message_of(payload: dict[str, object], event: str = "message") -> Message:
 
 @pytest.mark.parametrize("event", ["message", "message.any"])
 def test_a_message_without_the_engine_s_own_is_read_from_what_waha_says(event: str) -> None:
-    """WPP and the Cloud engines have no protobuf message."""
+    """The engine WPP and the Cloud engine send no protobuf message."""
     text = message_of(TEXT, event)
     file = message_of(
         TEXT | {"hasMedia": True, "media": {"mimetype": "image/png", "url": "https://w.example/1"}}, event
@@ -50,7 +50,7 @@ def test_a_message_without_the_engine_s_own_is_read_from_what_waha_says(event: s
     ids=["noweb", "gows"],
 )
 def test_the_engine_names_the_phone_of_a_lid(engine: dict[str, object]) -> None:
-    """Without the alias one person would have two chats."""
+    """Without the alias, one person would have two chats."""
     message, alias = facts("message", TEXT | {"id": f"false_{LID}_3A01", "from": LID, "_data": engine})
 
     assert isinstance(message, Message)
@@ -58,7 +58,7 @@ def test_the_engine_names_the_phone_of_a_lid(engine: dict[str, object]) -> None:
 
 
 def test_an_update_inside_a_message_is_an_update() -> None:
-    """Engines that tell no `message.edited` pass on the protobuf."""
+    """Engines without `message.edited` forward the protobuf message."""
     protocol = {"key": {"id": "3A00"}, "type": 14, "editedMessage": {"conversation": "Hello"}}
 
     [edited] = facts("message", TEXT | {"_data": {"message": {"protocolMessage": protocol}}})
@@ -67,7 +67,7 @@ def test_an_update_inside_a_message_is_an_update() -> None:
 
 
 def test_a_deletion_of_an_older_version_names_the_message_itself() -> None:
-    """`revokedMessageId` is newer."""
+    """`revokedMessageId` exists only in newer versions."""
     [deleted] = facts("message.revoked", {"after": TEXT, "before": TEXT})
 
     assert deleted == Delete("3A01", "919811000011", "incoming", None, 1789000010000)
@@ -86,7 +86,7 @@ def test_a_deletion_of_an_older_version_names_the_message_itself() -> None:
     ],
 )
 def test_what_is_no_fact_has_a_reason(event: str, payload: dict[str, object], reason: str) -> None:
-    """Receipts of what we read ourselves are noise, and what cannot be read is parked."""
+    """Receipts of messages that we read are noise, and events that cannot be read are parked."""
     envelope = {"event": event, "session": "default", "payload": payload}
 
     assert parser.parse(json.dumps(envelope).encode()).outcome.reason == reason
@@ -100,7 +100,7 @@ def test_a_message_that_waits_for_its_key_is_not_decrypted() -> None:
     ("status", "state"), [("FAILED", "disconnected"), ("STOPPED", "disconnected"), ("PASSKEY_REQUIRED", "connecting")]
 )
 def test_a_session_reports_its_state(status: str, state: str) -> None:
-    """An outage begins and ends with it."""
+    """Outages begin and end with it."""
     [report] = facts("session.status", {"status": status})
 
     assert isinstance(report, SessionReport)

@@ -1,4 +1,4 @@
-"""What wuzapi's events tell beyond the recorded ones: history, LIDs, its token, and bodies that are no form."""
+"""Tests wuzapi's events beyond the recorded ones: history, LIDs, the token, and bodies that are not forms."""
 
 import json
 from urllib.parse import urlencode
@@ -22,7 +22,7 @@ def facts(event: object, type_: str = "Message", **beside: object) -> tuple[Fact
 
 
 def test_the_other_address_of_the_sender_is_evidence() -> None:
-    """Of our own message it is the recipient's."""
+    """In our own messages it is that of the recipient."""
     lid = {**INFO, "Chat": LID, "Sender": LID, "SenderAlt": ASHA}
     own = {**INFO, "Chat": LID, "IsFromMe": True, "SenderAlt": "200000000000099@lid", "RecipientAlt": ASHA}
 
@@ -41,7 +41,7 @@ def test_a_deletion_by_an_admin_is_a_deletion() -> None:
 
 
 def test_history_is_not_unread_and_one_odd_message_holds_up_no_other() -> None:
-    """The phone sends it when it is linked."""
+    """The phone sends its history when it is linked."""
     key = {"remoteJID": ASHA, "fromMe": False, "ID": "3A01"}
     past = {"key": key, "message": {"conversation": "Hi"}, "messageTimestamp": 1789000010}
     conversation = {"ID": ASHA, "messages": [{"message": past}, {"message": {"key": {"ID": "3A02"}}}, {}]}
@@ -84,7 +84,7 @@ def test_the_token_of_older_versions_is_taken_out() -> None:
 
 
 def form_data(file: bytes = b"\xff\xd8\r\n--not the delimiter\r\n", **fields: str) -> bytes:
-    """A multipart form as Go writes it."""
+    """Return a multipart form as Go writes it."""
     parts = [f'Content-Disposition: form-data; name="{name}"\r\n\r\n{value}'.encode() for name, value in fields.items()]
     parts.insert(
         1,
@@ -94,7 +94,7 @@ def form_data(file: bytes = b"\xff\xd8\r\n--not the delimiter\r\n", **fields: st
 
 
 def test_a_form_with_a_file_tells_what_the_form_alone_would() -> None:
-    """With a file wuzapi posts a multipart form, whatever its version."""
+    """With a file, every version of wuzapi posts a multipart form."""
     event = {"Info": INFO, "Message": {"imageMessage": {"caption": "नमस्ते & <more>", "mimetype": "image/jpeg"}}}
     document = json.dumps({"event": event, "type": "Message"}, ensure_ascii=False)
 
@@ -104,7 +104,7 @@ def test_a_form_with_a_file_tells_what_the_form_alone_would() -> None:
 
 
 def test_a_file_and_the_token_are_taken_out_of_a_form() -> None:
-    """The file is no part of the history."""
+    """The file is not part of the history."""
     whole = form_data(jsonData='{"type":"QR"}', token="T0", userID="u1")
 
     redacted = redaction.redact(whole)

@@ -1,4 +1,4 @@
-"""Any body has an outcome, and every value in it can be stored."""
+"""Any body has an outcome whose values can all be stored."""
 
 import json
 
@@ -107,7 +107,7 @@ values = st.recursive(
 
 @st.composite
 def bodies(draw: st.DrawFn) -> bytes:
-    """An event of ours with anything in it; without event and session nearly all would be parked unread."""
+    """Draw an event of ours with random values. Without event and session, nearly all would be parked unread."""
     told = draw(st.dictionaries(st.sampled_from(KEYS), values, max_size=14))
     return json.dumps({"sessionId": "s", "event": draw(st.sampled_from(EVENTS)), **told}).encode()
 
@@ -120,28 +120,28 @@ LONG = settings(EVERYDAY, max_examples=5_000)
 @CHEAP
 @given(st.binary(max_size=2_000))
 def test_any_bytes_have_an_outcome(body: bytes) -> None:
-    """The queue is durable: a body that raises would come back until somebody looks."""
+    """The queue is durable, so a body that raises an exception would return forever."""
     assert_storable(parser.parse(body).outcome)
 
 
 @CHEAP
 @given(st.text(st.characters(codec="utf-8"), max_size=500))
 def test_any_text_has_an_outcome(body: str) -> None:
-    """Nearly all random bytes stop at the first check; text gets further."""
+    """Nearly all random bytes fail the first check, whereas text gets further."""
     assert_storable(parser.parse(body.encode()).outcome)
 
 
 @EVERYDAY
 @given(bodies())
 def test_any_json_of_our_own_words_has_an_outcome_that_can_be_stored(body: bytes) -> None:
-    """Hostile values in the right places: one that PostgreSQL refuses would fail the batch it came in."""
+    """A hostile value that PostgreSQL refuses would make its batch fail."""
     assert_storable(parser.parse(body).outcome)
 
 
 @EVERYDAY
 @given(bodies())
 def test_reading_twice_gives_the_same(body: bytes) -> None:
-    """Replay reads everything again, and must change nothing."""
+    """A replay reads everything again and must change nothing."""
     assert parser.parse(body) == parser.parse(body)
 
 
@@ -150,7 +150,7 @@ def test_reading_twice_gives_the_same(body: bytes) -> None:
 @LONG
 @given(st.binary(max_size=5_000) | bodies())
 def test_very_many_bodies_have_an_outcome_that_can_be_stored(body: bytes) -> None:
-    """The same, for as long as CI's longer profile allows."""
+    """This runs the previous test for as long as CI's longer profile allows."""
     parsed = parser.parse(body)
 
     assert_storable(parsed.outcome)

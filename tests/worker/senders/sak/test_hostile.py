@@ -1,4 +1,4 @@
-"""Bodies that are too large for files: each has an outcome, soon, and what is derived from it is bounded."""
+"""Bodies that are too large for files have an outcome in a short time, and its size is bounded."""
 
 import json
 import tracemalloc
@@ -23,7 +23,7 @@ MEGABYTE = 1_000_000
 
 
 def with_field(name: str, raw: str) -> bytes:
-    """The flat message with this JSON in one field."""
+    """Return the flat message with this JSON in one field."""
     return json.dumps({**FLAT, name: "PLACE"}).replace('"PLACE"', raw).encode()
 
 
@@ -54,7 +54,7 @@ def message_of(body: bytes) -> Message:
     ],
 )
 def test_a_body_of_nonsense_is_parked(body: bytes, reason: str) -> None:
-    """SAK never sends these; whoever knows the secret can. One must not cost the worker its life or its afternoon."""
+    """SAK never sends these, but everyone with the secret can. None may end the worker or delay it for long."""
     outcome = parser.parse(body).outcome
 
     assert (outcome.kind, outcome.reason) == ("parked", reason)
@@ -62,7 +62,7 @@ def test_a_body_of_nonsense_is_parked(body: bytes, reason: str) -> None:
 
 @pytest.mark.parametrize("digits", [41, 4_300, 4_301, 5_000, 100_000])
 def test_a_number_that_no_integer_holds_costs_only_its_field(digits: int) -> None:
-    """Python refuses integers of more than 4,300 digits: the message must not be lost with its timestamp."""
+    """Python refuses integers of more than 4,300 digits, but the message must not be lost with its timestamp."""
     message = message_of(with_field("timestamp", "9" * digits))
 
     assert (message.text, message.time) == ("Hi", None)
@@ -72,7 +72,7 @@ def test_a_number_that_no_integer_holds_costs_only_its_field(digits: int) -> Non
     "number", ["1e400", "-1e400", "NaN", "Infinity", "-Infinity", "1" + "0" * 300, "0." + "3" * 9_999]
 )
 def test_a_number_without_a_moment_is_no_time(number: str) -> None:
-    """Any of these in a bigint or a timestamptz would fail the whole batch."""
+    """Each of these would make the whole batch fail in a bigint or a timestamptz."""
     message = message_of(with_field("timestamp", number))
 
     assert message.time is None
@@ -80,7 +80,7 @@ def test_a_number_without_a_moment_is_no_time(number: str) -> None:
 
 @pytest.mark.parametrize("length", [257, 9_000, MEGABYTE])
 def test_an_id_too_long_for_an_index_is_named_by_its_hash(length: int) -> None:
-    """PostgreSQL refuses index rows beyond 2,704 bytes; the message is kept, and what carries the same id finds it."""
+    """PostgreSQL refuses index rows beyond 2,704 bytes. The message is kept, and events with the same id find it."""
     first = message_of(with_field("messageId", json.dumps("a" * length)))
     same = message_of(with_field("messageId", json.dumps("a" * length)))
     other = message_of(with_field("messageId", json.dumps("a" * (length - 1) + "b")))
@@ -91,21 +91,21 @@ def test_an_id_too_long_for_an_index_is_named_by_its_hash(length: int) -> None:
 
 
 def test_a_text_of_the_length_that_whatsapp_allows_is_kept_whole() -> None:
-    """A bound that cuts real messages would be a loss."""
+    """A limit that cuts real messages would be a loss."""
     written = "ह" * text.MAX_TEXT
 
     assert message_of(with_field("text", json.dumps(written))).text == written
 
 
 def test_a_longer_text_says_how_much_is_missing() -> None:
-    """A text that was cut and does not say so is not true."""
+    """Readers must be able to see that a text was cut."""
     message = message_of(with_field("text", json.dumps("x" * 5 * MEGABYTE)))
 
     assert message.text == "x" * text.MAX_TEXT + " [… 4934464 more characters]"
 
 
 def test_a_long_name_is_cut() -> None:
-    """A list of chats shows names; one of a megabyte would be most of every page."""
+    """A list of chats shows names, and one of a megabyte would be most of every page."""
     outcome = parser.parse(with_field("pushName", json.dumps("y" * MEGABYTE))).outcome
     [name] = [fact for fact in outcome.facts if isinstance(fact, DisplayName)]
 
@@ -121,12 +121,12 @@ def test_an_event_about_very_many_messages_is_bounded() -> None:
 
 
 def test_memory_stays_in_proportion_to_the_body() -> None:
-    """A worker reads hundreds of bodies at a time: none may multiply."""
+    """A worker reads hundreds of bodies at a time, so none may take many times its size."""
     body = with_field("data", "[" + "{}," * 300_000 + "{}]")
     tracemalloc.start()
     parser.parse(body)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
-    # 64 bytes for each empty object of two bytes, and its place in the list; Python's own price.
+    # Python takes 64 bytes for each empty object of two bytes, and a pointer in the list.
     assert peak < 60 * len(body)

@@ -1,4 +1,4 @@
-"""Two deliveries are the same event if, and only if, the body says so."""
+"""Two deliveries are the same event if and only if the body shows it."""
 
 import hashlib
 
@@ -30,7 +30,7 @@ def digest_of(body: bytes, *, number: int = 1, index: int = 0) -> bytes:
     ],
 )
 def test_an_event_with_an_id_or_a_time_is_the_same_wherever_it_comes(body: bytes) -> None:
-    """SAK's bursts after a reconnect overlap: the second copy must be a duplicate, whatever batch it is in."""
+    """SAK's bursts after a reconnect overlap, so the second copy must be a duplicate in any batch."""
     assert digest_of(body, number=1, index=0) == digest_of(body, number=7, index=3) == hashlib.sha256(body).digest()
 
 
@@ -52,7 +52,7 @@ def test_an_event_with_an_id_or_a_time_is_the_same_wherever_it_comes(body: bytes
     ],
 )
 def test_an_event_without_id_and_time_is_another_one_each_time_it_comes(body: bytes) -> None:
-    """`disconnected` twice is two outages, and "ok" twice two messages: only copies made by us are the same."""
+    """Two `disconnected` events are two outages, and two "ok" are two messages. Only our own copies are the same."""
     first = digest_of(body, number=1, index=0)
 
     assert first == digest_of(body, number=1, index=0)
@@ -60,7 +60,7 @@ def test_an_event_without_id_and_time_is_another_one_each_time_it_comes(body: by
 
 
 def test_a_place_in_a_batch_has_the_digest_of_no_body() -> None:
-    """A sender who knows a writer's id must not be able to forge the digest of another event."""
+    """A sender who knows the id of a writer must not be able to forge the digest of another event."""
     place = digest_of(b"{}", number=1, index=0)
     forged = event_digest.POSITION_PREFIX + f"{WRITER} 1 0".encode()
 
@@ -70,14 +70,14 @@ def test_a_place_in_a_batch_has_the_digest_of_no_body() -> None:
 
 
 def test_places_that_are_spelled_alike_differ() -> None:
-    """Batch 1, event 23 is not batch 12, event 3."""
+    """Batch 1, event 23 differs from batch 12, event 3."""
     assert digest_of(b"{}", number=1, index=23) != digest_of(b"{}", number=12, index=3)
 
 
 def test_the_identity_of_an_event_is_frozen() -> None:
-    """A changed list gives new digests to events that were counted under their old ones: copies would count anew.
+    """A changed list gives new digests to events that were counted before, so their copies would be counted again.
 
-    If this fails, raise VERSION and give the store a way to find what has the digest of the version before.
+    If this fails, raise VERSION and make the store find events by their digests of the previous version.
     """
     frozen = hashlib.sha256(
         repr((identity.VERSION, event_digest.POSITION_PREFIX, identity.IDENTIFYING_KEYS)).encode()

@@ -1,6 +1,6 @@
-"""Payloads with something broken in them get further into the parser than noise, and a hundred times as many a second.
+"""Tests payloads with small errors, which get further into the parser than random data, at a hundred times the rate.
 
-A mutant is made from its number alone: what fails here fails again.
+A mutant depends only on its number, so a failure can be reproduced.
 """
 
 import json
@@ -67,7 +67,7 @@ VALUES: list[object] = [
 
 
 def broken_bytes(number: int) -> bytes:
-    """A payload with a few bytes changed, cut out or put in from another."""
+    """Return a payload with a few bytes changed, removed or inserted from another payload."""
     chance = random.Random(number)
     body = bytearray(chance.choice(BODIES))
     for _ in range(chance.randint(1, 6)):
@@ -87,7 +87,7 @@ def broken_bytes(number: int) -> bytes:
 
 
 def broken_values(number: int) -> bytes:
-    """A payload with some of its values replaced by hostile ones, or by parts of other payloads."""
+    """Return a payload with some of its values replaced by hostile ones or by parts of other payloads."""
     chance = random.Random(number)
     return json.dumps(broken(chance, chance.choice(DOCUMENTS), chance.choice([0.05, 0.2, 0.5]))).encode()
 
@@ -106,14 +106,14 @@ def broken(chance: random.Random, value: object, share: float) -> object:
 
 @pytest.mark.parametrize("lot", range(4))
 def test_a_payload_with_broken_bytes_has_an_outcome(lot: int) -> None:
-    """A gateway that changes, a proxy that cuts, somebody who knows the secret."""
+    """The gateway may change, a proxy may cut the body, and others may know the secret."""
     for number in range(lot * 2_500, (lot + 1) * 2_500):
         assert_storable(parser.parse(broken_bytes(number)).outcome)
 
 
 @pytest.mark.parametrize("lot", range(4))
 def test_a_payload_with_hostile_values_has_an_outcome_that_can_be_stored(lot: int) -> None:
-    """Any field may hold anything: one value that PostgreSQL refuses would fail the batch it came in."""
+    """Any field may hold anything, and one value that PostgreSQL refuses would make its batch fail."""
     for number in range(lot * 2_500, (lot + 1) * 2_500):
         assert_storable(parser.parse(broken_values(number)).outcome)
 
@@ -122,7 +122,7 @@ def test_a_payload_with_hostile_values_has_an_outcome_that_can_be_stored(lot: in
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("lot", range(20))
 def test_very_many_broken_payloads_have_an_outcome_that_can_be_stored(lot: int) -> None:
-    """The same, for as long as CI's longer profile allows."""
+    """This runs the previous tests for as long as CI's longer profile allows."""
     for number in range(100_000 + lot * 20_000, 100_000 + (lot + 1) * 20_000):
         assert_storable(parser.parse(broken_bytes(number)).outcome)
         assert_storable(parser.parse(broken_values(number)).outcome)

@@ -1,4 +1,4 @@
-"""Every payload in tests/payloads has the outcome that lies beside it."""
+"""Every payload in tests/payloads has the expected outcome in the file beside it."""
 
 import json
 from dataclasses import fields
@@ -20,7 +20,7 @@ EXPECTED_WIRE = (PAYLOADS / "sak-wire.expected.jsonl").read_text(encoding="utf-8
     "expected", EXPECTED, ids=lambda path: str(path.relative_to(PAYLOADS)).removesuffix(".expected.json")
 )
 def test_a_payload_has_the_outcome_beside_it(expected: Path) -> None:
-    """These files are the documentation of what is understood; a parser that drifts from them changes histories."""
+    """These files document what the parser understands. A parser that differs from them changes histories."""
     body = body_beside(expected).read_bytes()
 
     assert shown(parser.parse(body)) == json.loads(expected.read_text(encoding="utf-8"))
@@ -28,19 +28,19 @@ def test_a_payload_has_the_outcome_beside_it(expected: Path) -> None:
 
 @pytest.mark.parametrize("number", range(len(WIRE)))
 def test_a_captured_webhook_has_its_expected_outcome(number: int) -> None:
-    """These came from the gateway's own code: whatever else is understood, they must be."""
+    """These webhooks come from the gateway's own code, so they must always be understood."""
     body = json.loads(WIRE[number])["body"].encode()
 
     assert shown(parser.parse(body)) == json.loads(EXPECTED_WIRE[number])
 
 
 def test_every_captured_webhook_has_an_expected_outcome() -> None:
-    """A line without its outcome would be a webhook that nobody checks."""
+    """A line without an outcome would be a webhook that nobody checks."""
     assert len(WIRE) == len(EXPECTED_WIRE) == 18
 
 
 def test_every_payload_has_an_expected_outcome() -> None:
-    """A payload whose outcome was forgotten looks tested and is not."""
+    """A payload without an expected outcome looks tested but is not."""
     others = {"queue", "reports", "senders"}
     bodies = {path for path in PAYLOADS.glob("*/*.*") if path.parent.name not in others} - set(EXPECTED)
 
@@ -55,7 +55,7 @@ def body_beside(expected: Path) -> Path:
 
 
 def shown(reading: parser.ParseResult) -> dict[str, object]:
-    """A reading as the expected outcomes spell it: what is None, and a flag that is not set, is left out."""
+    """Return a reading in the form of the expected outcomes, without None and flags that are not set."""
     outcome = reading.outcome
     fields_of_outcome: dict[str, object] = {
         "kind": outcome.kind,

@@ -14,7 +14,7 @@ BODIES = sorted(path for path in PAYLOADS.glob("*/*.*") if not path.name.endswit
 
 
 def test_every_payload_s_outcome_survives_postgresql(database_url: str) -> None:
-    """A value that cannot be inserted fails a batch; one that cannot be read back fails every page that contains it."""
+    """A value that cannot be inserted makes a batch fail. One that cannot be read back breaks every page with it."""
     outcomes = [parser.parse(path.read_bytes()).outcome for path in BODIES]
     with psycopg.connect(database_url) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE derived (number integer, whole jsonb, words text[], times bigint[])")

@@ -1,4 +1,4 @@
-"""Bodies are decoded alike, whichever decoder does it."""
+"""Both decoders decode bodies alike."""
 
 import json
 
@@ -9,7 +9,7 @@ from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.whatsapp import json_document
 
 LONG_NUMBER = b"12345678901234567890123456789"
-"""Takes a body that contains it to the slower decoder, which reads whole numbers exactly."""
+"""A number that makes a body go to the slower decoder, which reads integers exactly."""
 
 NUMBERS = st.sampled_from(["-0", "0.1", "1E5", "1e-400", "1e400", "1e999", "-1", "01", "9223372036854775807", "NaN"])
 SPELLINGS = st.sampled_from(["\x01", "\n", "\\ud800", "\\ud83d\\ude00", "\\u0000", "\ufeff", "{", "]", '"', "\\"])
@@ -21,7 +21,7 @@ VALUES = st.recursive(
 
 
 def read(body: bytes) -> str | Reason:
-    """The fields, as text because NaN differs from itself; or the reason why there are none."""
+    """Return the fields as text, because NaN differs from itself, or the reason why there are none."""
     try:
         return repr(json_document.decode(body))
     except UnreadableEventError as error:
@@ -30,7 +30,7 @@ def read(body: bytes) -> str | Reason:
 
 @given(VALUES | NUMBERS | st.lists(SPELLINGS | VALUES, max_size=4).map("".join), st.booleans())
 def test_a_value_is_the_same_beside_a_long_number(value: str, is_text: bool) -> None:  # noqa: FBT001 - drawn
-    """What can be read is part of an event's identity, so a faster decoder must neither read more nor less."""
+    """Readable fields are part of an event's identity, so the faster decoder must read neither more nor less."""
     encoded = f'"{value}"'.encode() if is_text else value.encode()
     alone, beside = (read(b'{"value":' + encoded + end) for end in (b"}", b',"long":' + LONG_NUMBER + b"}"))
 

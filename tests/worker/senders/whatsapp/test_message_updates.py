@@ -1,4 +1,4 @@
-"""Protobuf messages that change another: what they leave out has a meaning as well."""
+"""Tests protobuf messages that change another message, in which omitted fields have a meaning, too."""
 
 import pytest
 
@@ -24,14 +24,14 @@ def test_a_reaction_without_an_emoji_is_removed(text: JsonObject) -> None:
     ],
 )
 def test_an_edit_of_a_file_without_a_caption_removes_the_caption(file: JsonObject) -> None:
-    """The customer took the words back; they must not stay."""
+    """The customer removed the words, so they must not stay."""
     edit = {"key": KEY, "type": 14, "editedMessage": file}
 
     assert message_updates.read_protocol(edit) == MessageUpdate("edit", "3A01", "")
 
 
 def test_a_revocation_may_omit_its_type() -> None:
-    """It is the protobuf's default."""
+    """The omitted type is the protobuf's default."""
     assert message_updates.read_protocol({"key": KEY}) == MessageUpdate("delete", "3A01", "")
 
 

@@ -1,4 +1,4 @@
-"""Names and ids as events spell them."""
+"""Tests names and ids in events."""
 
 import pytest
 
@@ -21,7 +21,7 @@ from worker.senders.whatsapp import text
     ],
 )
 def test_a_name_of_which_nothing_is_seen_is_none(name: str) -> None:
-    """The list of chats would have rows without a name; with none, they have the number."""
+    """The list of chats would have rows without a visible name. With None, it shows the number."""
     assert text.name(name) is None
 
 

@@ -34,7 +34,7 @@ SECOND = 1_734_621_000_000
     ],
 )
 def test_one_moment_is_one_number_however_it_is_spelled(spelled: object, time: int) -> None:
-    """Gateways disagree on units and spellings, and the order of a conversation depends on them."""
+    """Gateways use different units and forms, and the order of a conversation depends on the times."""
     assert timestamps.parse(spelled) == time
 
 
@@ -53,5 +53,5 @@ def test_one_moment_is_one_number_however_it_is_spelled(spelled: object, time: i
     ],
 )
 def test_an_invalid_timestamp_is_none(spelled: object) -> None:
-    """The receipt takes its place; a made-up time would put a message where nobody looks for it."""
+    """The time of receipt replaces it, because a made-up time would put the message in a wrong place."""
     assert timestamps.parse(spelled) is None
