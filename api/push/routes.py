@@ -39,6 +39,8 @@ async def unsubscribe(request: Request) -> Response:
     """Remove a device. Everyone who knows its endpoint may do so."""
     body = await request_body.read(request, _MAX_BODY_BYTES)
     endpoint = _text(request_body.parse_object(body), "endpoint")
+    if len(endpoint) > endpoints.MAX_LENGTH:
+        raise errors.bad_request("bad_parameter", f"endpoint must have at most {endpoints.MAX_LENGTH} characters.")
     return await run_in_threadpool(_unsubscribe, request, endpoint)
 
 

@@ -104,7 +104,7 @@ def test_a_test_event_goes_the_whole_way_and_leaves_no_message(reader: BrowserUs
         assert axe.obstacles(page) == [], scheme
     page.get_by_role("button", name="Remove the test event").click()
 
-    expect(page.get_by_text("Removed; the ledger goes on counting it.")).to_be_visible()
+    expect(page.get_by_text("Removed; it stays in the count of events.")).to_be_visible()
     assert history.rows("SELECT count(*) FROM whatsapp_messages") == before
     assert history.rows("SELECT count(*) FROM event_digests WHERE outcome = 'ping'") == [(1,)]
     assert history.rows("SELECT count(*) FROM raw_events WHERE body LIKE '%%\"test\"%%'") == [(0,)]

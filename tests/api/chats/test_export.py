@@ -207,6 +207,7 @@ def process(database_url: str) -> Iterator[tuple[int, str]]:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("kind", ["ndjson", "csv", "txt", "xlsx"])
 def test_an_export_takes_the_same_memory_however_long_it_is(
@@ -220,7 +221,7 @@ def test_an_export_takes_the_same_memory_however_long_it_is(
     def export(address: str) -> tuple[int, bytes]:
         size, end = 0, b""
         where = f"{url}/api/chats/{address}/export?format={kind}"
-        with requests.get(where, headers=headers, stream=True, timeout=110) as answer:
+        with requests.get(where, headers=headers, stream=True, timeout=280) as answer:
             for part in answer.iter_content(1 << 16):
                 size, end = size + len(part), (end + part)[-200:]
         return size, end
