@@ -13,7 +13,10 @@ class WriterPosition:
 
 
 class FormerWriters:
-    """Writers that will number no more batches, until everything that they acknowledged was sent to the stream."""
+    """Writers that number no more batches.
+
+    A writer stays until everything that it acknowledged was sent to the stream and its end was reported long enough.
+    """
 
     def __init__(self) -> None:
         self.positions: dict[str, WriterPosition] = {}

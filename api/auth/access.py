@@ -166,7 +166,7 @@ class AuthMiddleware:
             tickets = QueryParams(scope["query_string"]).getlist("ticket")
             if tickets:
                 self._failed_attempts.require_allowed(address)
-                return self._noted(address, await self._find_ticket_holder(tickets))
+                return self._record_if_failed(address, await self._find_ticket_holder(tickets))
         if authorization is None:
             sign_in = self._cookies.decode(headers, time.time())
             if sign_in is None:
@@ -179,12 +179,12 @@ class AuthMiddleware:
         if kind.lower() != "bearer":
             return None
         self._failed_attempts.require_allowed(address, bearer)
-        caller = self._noted(address, await self._find_bearer(bearer.strip()))
+        caller = self._record_if_failed(address, await self._find_bearer(bearer.strip()))
         if caller is not None:
             self._failed_attempts.record_success(bearer)
         return caller
 
-    def _noted(self, address: str, caller: Caller | None) -> Caller | None:
+    def _record_if_failed(self, address: str, caller: Caller | None) -> Caller | None:
         """Return the caller, or record a failed attempt from this address if there is none."""
         if caller is None:
             self._failed_attempts.record_failure(address)

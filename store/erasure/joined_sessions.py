@@ -14,7 +14,7 @@ from store.postgres.connections import Connection
 WINDOW: Final = 2_000
 """The greatest number of ids of messages and of raw events that one step searches."""
 _PAGE: Final = 50
-"""The number of ids of which the bodies are in memory at a time. A body has up to a mebibyte."""
+"""The number of ids whose bodies are in memory at a time. A body has up to a mebibyte."""
 _MAX_STEP_BYTES: Final = 8 << 20
 """The size of bodies after which a step ends. A step is one transaction."""
 DONE: Final = 2**63 - 1

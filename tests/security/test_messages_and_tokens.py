@@ -52,30 +52,39 @@ def small_token(system: RunningSystem) -> str:
 
 
 @contextlib.contextmanager
-def good_client(system: RunningSystem) -> Generator[list[float]]:
-    """Post a webhook every 50 ms, and record how many seconds each took."""
+def repeated(call: Callable[[], object], pause: float) -> Generator[list[float]]:
+    """Repeat a call in a thread with a pause in seconds before each, and record how many seconds each took."""
     seconds: list[float] = []
     stopping = threading.Event()
 
-    def post() -> None:
-        with requests.Session() as session:
-            for number in itertools.count(time.time_ns() % 10**7):
-                if stopping.is_set():
-                    return
-                body = message_webhook(CUSTOMER, number, f"order {number}")
-                started = time.perf_counter()
-                answer = session.post(system.stack.webhook_url, data=body, headers=signed_headers(body), timeout=20)
-                seconds.append(time.perf_counter() - started)
-                assert answer.ok
-                stopping.wait(0.05)
+    def run() -> None:
+        while not stopping.wait(pause):
+            started = time.perf_counter()
+            call()
+            seconds.append(time.perf_counter() - started)
 
-    thread = threading.Thread(target=post)
+    thread = threading.Thread(target=run)
     thread.start()
     try:
         yield seconds
     finally:
         stopping.set()
         thread.join()
+
+
+@contextlib.contextmanager
+def good_client(system: RunningSystem) -> Generator[list[float]]:
+    """Post a webhook every 50 ms, and record how many seconds each took."""
+    numbers = itertools.count(time.time_ns() % 10**7)
+    with requests.Session() as session:
+
+        def post() -> None:
+            number = next(numbers)
+            body = message_webhook(CUSTOMER, number, f"order {number}")
+            assert session.post(system.stack.webhook_url, data=body, headers=signed_headers(body), timeout=20).ok
+
+        with repeated(post, 0.05) as seconds:
+            yield seconds
 
 
 def percentile(seconds: list[float]) -> float:
@@ -136,23 +145,13 @@ def is_settled(system: RunningSystem) -> bool:
 @contextlib.contextmanager
 def reading(system: RunningSystem) -> Generator[list[float]]:
     """Read the list of chats continuously, and record how many seconds each request took."""
-    seconds: list[float] = []
-    stopping = threading.Event()
+    headers = {"authorization": f"Bearer {system.stack.token}"}
 
     def read() -> None:
-        own = {"authorization": f"Bearer {system.stack.token}"}
-        while not stopping.wait(0.02):
-            started = time.perf_counter()
-            assert requests.get(f"{system.stack.api_url}/api/chats", headers=own, timeout=30).status_code == 200
-            seconds.append(time.perf_counter() - started)
+        assert requests.get(f"{system.stack.api_url}/api/chats", headers=headers, timeout=30).status_code == 200
 
-    thread = threading.Thread(target=read)
-    thread.start()
-    try:
+    with repeated(read, 0.02) as seconds:
         yield seconds
-    finally:
-        stopping.set()
-        thread.join()
 
 
 def test_readers_of_the_largest_messages_take_no_memory_and_delay_nobody(
