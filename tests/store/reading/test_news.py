@@ -40,6 +40,8 @@ def test_what_happened_while_nobody_looked_is_skipped(history: HistoryWriter) ->
 
 
 def test_two_processes_never_read_the_same_news(history: HistoryWriter) -> None:
+    with connections.open(history.database_url, "test") as connection:
+        news.begin(connection)
     with connections.open(history.database_url, "first") as one, one.transaction():
         history.store(message_now("hello"))
         wait_until(lambda: len(news.take(one) or []) == 1)
