@@ -11,9 +11,10 @@ from urllib.parse import quote
 import psycopg
 from psycopg import sql
 
-from dev.embedded import binaries, child_process, data_folder, system_user
+from dev.embedded import binaries, child_process, data_folder, sized_settings, system_user
 from dev.embedded.server import START_SECONDS, EmbeddedServer
 from dev.errors import StartError
+from dev.machine_size import MachineSize
 
 ROLE = "app"
 DATABASE = "history"
@@ -38,11 +39,16 @@ class EmbeddedPostgres(EmbeddedServer):
     server_environment = SERVER_ENVIRONMENT
 
     def __init__(self, folder: Path, *, ephemeral: bool = False, settings: Mapping[str, str] | None = None) -> None:
-        """Create a server. `ephemeral` trades durability for speed; `settings` are added to those of the server."""
+        """Create a server, which uses its share of the machine's memory; `settings` override ours.
+
+        `ephemeral` trades durability for speed, and keeps PostgreSQL's small caches: tests run several servers, whose
+        databases are small, and a large cache makes each start dearer.
+        """
         super().__init__(folder, "postgres.log", system_user.for_data_folder(folder.resolve() / "data"))
         self._data = self.folder / "data"
         self._ephemeral = ephemeral
-        self._settings = (EPHEMERAL_SETTINGS if ephemeral else {}) | dict(settings or {})
+        defaults = EPHEMERAL_SETTINGS if ephemeral else sized_settings.of_postgres(MachineSize.read().memory_bytes)
+        self._settings = defaults | dict(settings or {})
         self.socket_folder = data_folder.prepare_socket_folder(self.folder, f"{SOCKET_NAME}.lock", self._account)
 
     @property

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from dev.embedded import binaries, data_folder
+from dev.embedded import binaries, data_folder, sized_settings
 from dev.embedded.server import START_SECONDS, EmbeddedServer
 from dev.errors import StartError
+from dev.machine_size import MachineSize
 
 SOCKET_NAME = "valkey.sock"
 DEFAULT_SETTINGS = {
@@ -18,7 +19,6 @@ DEFAULT_SETTINGS = {
     "save": "",
     "appendonly": "yes",
     "appendfsync": "always",
-    "maxmemory": "512mb",
     "maxmemory-policy": "noeviction",
     "unixsocketperm": "700",
 }
@@ -41,7 +41,8 @@ class EmbeddedValkey(EmbeddedServer):
         super().__init__(folder, "valkey.log", environment=environment)
         self._pid_file = self.folder / "valkey.pid"
         self._socket = data_folder.prepare_socket_folder(self.folder, SOCKET_NAME) / SOCKET_NAME
-        self._settings = DEFAULT_SETTINGS | ({"appendfsync": "no"} if ephemeral else {}) | dict(settings or {})
+        sized = sized_settings.of_valkey(MachineSize.read().memory_bytes)
+        self._settings = DEFAULT_SETTINGS | sized | ({"appendfsync": "no"} if ephemeral else {}) | dict(settings or {})
 
     @property
     def url(self) -> str:

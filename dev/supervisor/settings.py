@@ -4,9 +4,13 @@ from pathlib import Path
 from typing import Self
 
 from dev.errors import StartError
+from dev.machine_size import MachineSize
 from ingest.queue import redis_url
 from store.postgres import connections
 from store.postgres.connections import DatabaseUrlError
+
+MAX_DEFAULT_WORKERS = 4
+"""More gain little on one machine, because PostgreSQL needs the other cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +53,18 @@ class SupervisorSettings:
             worker_port=_integer("WORKER_PORT", environ["WORKER_PORT"], 1, 65535)
             if environ.get("WORKER_PORT")
             else None,
-            worker_count=_integer("WORKERS", environ.get("WORKERS") or "1", 1, 64),
+            worker_count=_integer("WORKERS", environ.get("WORKERS") or str(default_worker_count()), 1, 64),
             gateway_port=_integer("GATEWAY_PORT", environ.get("GATEWAY_PORT") or "3002", 0, 65535),
             database_url=environ.get("DATABASE_URL") or None,
             redis_url=environ.get("REDIS_URL") or None,
             webhook_secrets=environ.get("WEBHOOK_SECRETS") or None,
             api_token=environ.get("API_TOKEN") or None,
         )
+
+
+def default_worker_count() -> int:
+    """Return the number of workers that `./run` starts unless WORKERS is set: one per core, within a limit."""
+    return min(MachineSize.read().cores, MAX_DEFAULT_WORKERS)
 
 
 def _integer(name: str, text: str, minimum: int, maximum: int) -> int:

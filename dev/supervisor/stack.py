@@ -29,8 +29,9 @@ ISOLATED_ENVIRONMENT = {
     "READ_DATABASE_URL": "",
     "REDIS_URL": "",
     "WORKER_PORT": "",
+    "WORKERS": "1",
 }
-"""Free ports and private servers, whatever `.env` contains."""
+"""Free ports, private servers and one worker, whatever `.env` contains and how many cores there are."""
 
 
 class LocalStack:

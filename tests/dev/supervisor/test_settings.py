@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from dev.errors import StartError
+from dev.machine_size import MachineSize
 from dev.supervisor import listeners, secret_files
 from dev.supervisor.settings import SupervisorSettings
 from telemetry.errors import SettingsError
@@ -14,6 +15,14 @@ def test_a_variable_that_is_empty_counts_as_not_set() -> None:
     empty = dict.fromkeys(names, "")
 
     assert SupervisorSettings.from_environ(empty) == SupervisorSettings.from_environ({})
+
+
+def test_as_many_workers_as_cores_are_started_and_at_most_four() -> None:
+    """One worker leaves a core idle; more than there are cores gain nothing."""
+    cores = MachineSize.read().cores
+
+    assert SupervisorSettings.from_environ({}).worker_count == min(cores, 4)
+    assert SupervisorSettings.from_environ({"WORKERS": "7"}).worker_count == 7
 
 
 @pytest.mark.parametrize("name", ["INGEST_PORT", "API_PORT", "WORKER_PORT", "GATEWAY_PORT", "WORKERS"])
