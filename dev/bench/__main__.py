@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias, cast
 
-from dev.bench import machine, report
+from dev.bench import comparison, machine, report
 from dev.bench.errors import BrokenPromiseError
 from dev.bench.results import ResultTable
 from dev.bench.scale import BenchmarkScale
@@ -19,12 +19,17 @@ from dev.errors import StartError
 
 Benchmark: TypeAlias = Callable[[BenchServers, BenchmarkScale], list[ResultTable]]
 DEFAULT_PARTS = ("ingest", "drain", "freshness", "api", "memory")
-FULL_PARTS = ("connections", "workers", "stored", "flame_graphs")
+FULL_PARTS = ("connections", "workers", "overload", "stored", "flame_graphs")
 """Parts that run only with --full or by name, so that each stays below ten minutes."""
+COMPARED_MESSAGES, COMPARED_ROUNDS = 20_000, 5
+"""The size of a backlog, and how often both alternate, when two revisions are compared."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the parts and return the exit code: 1 if a result was wrong, otherwise 0, even if a target was missed."""
+    """Run the parts and return the exit code: 1 if a result was wrong, otherwise 0, even if a target was missed.
+
+    With --compare, 1 means that something became slower, and 2 that a result was wrong.
+    """
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join((*DEFAULT_PARTS, *FULL_PARTS)))
     parser.add_argument("--json", action="store_true", help="one document instead of tables")
@@ -34,6 +39,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="only see that it works")
     parser.add_argument("--messages", type=int, help="the size of a backlog")
     parser.add_argument("--rounds", type=int, help="how often runs alternate")
+    parser.add_argument(
+        "--compare",
+        metavar="BASE",
+        help="run the parts of this checkout and of that git revision alternately; exit with 1 if this one is slower",
+    )
     chosen = parser.parse_args(arguments)
     plan = (
         BenchmarkScale.quick()
@@ -48,7 +58,26 @@ def main(arguments: Sequence[str]) -> int:
     names = cast("list[str]", chosen.parts) or [*DEFAULT_PARTS, *(FULL_PARTS if chosen.full else ())]
     if unknown := [name for name in names if name not in (*DEFAULT_PARTS, *FULL_PARTS)]:
         parser.error(f"there is no part {unknown[0]}")
+    if chosen.compare and (chosen.json or chosen.full):
+        parser.error("--compare prints a table of short runs: omit --json and --full")
+    if chosen.compare:
+        messages = ["--messages", str(chosen.messages or COMPARED_MESSAGES)]
+        return _compare(chosen.compare, [*names, *messages, *(["--quick"] if chosen.quick else [])], chosen.rounds)
     return _run(names, plan, as_json=chosen.json)
+
+
+def _compare(base: str, arguments: Sequence[str], rounds: int | None) -> int:
+    try:
+        table = comparison.run(base, arguments, rounds or COMPARED_ROUNDS, _data_dir())
+    except (BrokenPromiseError, StartError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    print(report.format_table(table))
+    return int(any(row.target_met is False for row in table.rows))
+
+
+def _data_dir() -> Path:
+    return Path(os.environ.get("DATA_DIR") or "var").absolute()
 
 
 def _run(names: Sequence[str], scale: BenchmarkScale, *, as_json: bool) -> int:
@@ -56,9 +85,8 @@ def _run(names: Sequence[str], scale: BenchmarkScale, *, as_json: bool) -> int:
     results: dict[str, object] = {"machine": facts}
     if not as_json:
         print(machine.summarize(facts))
-    parent = Path(os.environ.get("DATA_DIR") or "var").absolute() / "bench"
     try:
-        with BenchServers.create(parent) as lab:
+        with BenchServers.create(_data_dir() / "bench") as lab:
             for name in names:
                 measure = cast("Benchmark", importlib.import_module(f"dev.bench.parts.{name}").run)
                 begun = time.perf_counter()

@@ -23,7 +23,7 @@ class LoadResult:
     cpu_seconds: float
     """The CPU time of the load generator in seconds."""
     latency_ms: dict[str, float]
-    """p50, p90, p99, p999 and max, corrected for coordinated omission."""
+    """p50, p90, p99, p999 and max, corrected for coordinated omission, and `worst_p99`: that of the worst second."""
 
     @property
     def rate(self) -> float:

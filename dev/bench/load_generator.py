@@ -37,6 +37,9 @@ class LoadRun:
         self.sent_count = 0
         self.statuses: Counter[str] = Counter()
         self.latencies = array("d")
+        self.second_ends: list[int] = []
+        """For each second, the number of latencies until its end."""
+        self._second_ends_at = time.perf_counter() + 1.0
         self.idle_connections: deque[LoadConnection] = deque()
         self.due_times: deque[float] = deque()
         self.deadline = float("inf")
@@ -61,9 +64,13 @@ class LoadRun:
         self.sent_count += 1
         return next(self._requests)
 
-    def record_response(self, status: str, seconds: float) -> None:
+    def record_response(self, status: str, due_at: float) -> None:
+        now = time.perf_counter()
         self.statuses[status] += 1
-        self.latencies.append(seconds)
+        self.latencies.append(now - due_at)
+        if now > self._second_ends_at:
+            self.second_ends.append(len(self.latencies))
+            self._second_ends_at = now + 1.0
 
     def record_closed(self) -> None:
         self.open_connections -= 1
@@ -94,7 +101,7 @@ class LoadConnection(asyncio.Protocol):
         if len(self._buffer) < head + 4 + size:
             return
         assert self._since is not None
-        self._run.record_response(self._buffer[9:12].decode(), time.perf_counter() - self._since)
+        self._run.record_response(self._buffer[9:12].decode(), self._since)
         self._since = None
         closes = b"onnection: close" in self._buffer[:head]
         self._buffer = b""
@@ -104,7 +111,7 @@ class LoadConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         self._transport = None
         if self._since is not None:
-            self._run.record_response("lost", time.perf_counter() - self._since)
+            self._run.record_response("lost", self._since)
         if self._run.wants_more():
             asyncio.ensure_future(_connect(self._run))  # noqa: RUF006 - the run counts it
         else:
@@ -191,8 +198,16 @@ async def run_load(load: LoadSpec) -> LoadResult:
         latency_ms={
             name: 1000 * quantile(ordered, share) if ordered else 0.0
             for name, share in (("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p999", 0.999), ("max", 1.0))
-        },
+        }
+        | {"worst_p99": 1000 * _worst_p99(run.latencies, run.second_ends)},
     )
+
+
+def _worst_p99(latencies: "array[float]", second_ends: list[int]) -> float:
+    """Return the p99 of the second in which it was the greatest."""
+    ends = [*second_ends, len(latencies)]
+    seconds = [sorted(latencies[begin:end]) for begin, end in itertools.pairwise([0, *ends]) if end > begin]
+    return max((quantile(second, 0.99) for second in seconds), default=0.0)
 
 
 def corrected_latencies(latencies: "array[float]") -> list[float]:

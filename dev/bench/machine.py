@@ -5,14 +5,17 @@ import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
+from dev.machine_size import MachineSize
+
 
 def collect_facts() -> dict[str, object]:
     """Return facts about the machine and its present load."""
+    size = MachineSize.read()
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "processor": _processor(),
-        "cores": os.cpu_count(),
-        "memory_gib": round(_memory_bytes() / (1 << 30), 1),
+        "cores": size.cores,
+        "memory_gib": round(size.memory_bytes / (1 << 30), 1),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "load_before": round(os.getloadavg()[0], 2),
@@ -33,7 +36,3 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
-
-
-def _memory_bytes() -> int:
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -2,9 +2,33 @@
 
 import os
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class UsageMeter:
+    """Measures the CPU seconds of groups of processes, from its start."""
+
+    groups: Mapping[str, Sequence[int]]
+    """The ids of the processes of each group."""
+    _before: Mapping[str, float]
+
+    @classmethod
+    def start(cls, groups: Mapping[str, Sequence[int]]) -> Self:
+        return cls(groups, _group_cpu_seconds(groups))
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """Return the CPU seconds of each group so far."""
+        return {name: seconds - self._before[name] for name, seconds in _group_cpu_seconds(self.groups).items()}
+
+
+def _group_cpu_seconds(groups: Mapping[str, Sequence[int]]) -> dict[str, float]:
+    return {name: sum(map(cpu_seconds, pids)) for name, pids in groups.items()}
 
 
 def cpu_seconds(pid: int) -> float:

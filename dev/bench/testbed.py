@@ -10,7 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -19,13 +19,14 @@ import psycopg
 import redis
 from psycopg import sql
 
-from dev.bench import process_usage, sample_webhooks
+from dev.bench import sample_webhooks
 from dev.bench.errors import BrokenPromiseError
+from dev.bench.process_usage import UsageMeter
 from dev.checkout import ROOT
 from dev.embedded import child_process
 from dev.embedded.postgres import EmbeddedPostgres
 from dev.embedded.valkey import EmbeddedValkey
-from dev.supervisor import listeners
+from dev.supervisor import listeners, settings
 from store.postgres import migrator
 
 HOST = "127.0.0.1"
@@ -120,6 +121,17 @@ class BenchServers:
         with self.start_python(["-m", module], port, environment | settings, f"http://{HOST}:{port}/readyz") as started:
             yield started
 
+    @property
+    def worker_count(self) -> int:
+        """The number of workers that `./run` starts by default."""
+        return settings.default_worker_count()
+
+    @contextmanager
+    def start_workers(self, database_url: str) -> Generator[list[StartedProcess]]:
+        """Run as many workers as `./run` until the block ends."""
+        with ExitStack() as stack:
+            yield [stack.enter_context(self.start_module("worker", database_url)) for _ in range(self.worker_count)]
+
     @contextmanager
     def start_python(
         self, arguments: Sequence[str], port: int, environment: Mapping[str, str], ready_url: str | None
@@ -144,12 +156,10 @@ class BenchServers:
     def free_port() -> int:
         return listeners.free_port(HOST, 0, "PORT")
 
-    def server_cpu_seconds(self) -> dict[str, float]:
-        """Return the CPU seconds that each server has used."""
-        return {
-            "postgres": process_usage.cpu_seconds(self.postgres.pid),
-            "valkey": process_usage.cpu_seconds(self.valkey.pid),
-        }
+    def measure_usage(self, **processes: Sequence[StartedProcess]) -> UsageMeter:
+        """Begin to measure the CPU seconds of the servers and of these groups of processes."""
+        groups = {name: [process.pid for process in started] for name, started in processes.items()}
+        return UsageMeter.start({"postgres": [self.postgres.pid], "valkey": [self.valkey.pid], **groups})
 
     def _wait_until_ready(self, started: StartedProcess, url: str) -> None:
         def answers() -> bool:

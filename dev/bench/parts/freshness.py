@@ -44,7 +44,7 @@ def _measure_delays(lab: BenchServers, seconds: float) -> tuple[list[float], str
         lab.redis(),
         lab.database() as database_url,
         lab.start_module("ingest") as ingest,
-        lab.start_module("worker", database_url),
+        lab.start_workers(database_url),
         lab.start_module("api", database_url) as api,
     ):
         running = LoadSpec(ingest.port, 16, rate=EVENTS_PER_SECOND, seconds=seconds).start()
@@ -86,10 +86,13 @@ def _readable_after(
 
 
 def _warm_starts(folder: Path, count: int) -> list[float]:
-    """Return the durations of warm starts. The first start creates the data folder and is not counted."""
+    """Return the durations of warm starts with the default number of workers.
+
+    The first start creates the data folder and is not counted.
+    """
     found: list[float] = []
     for _ in range(count + 1):
         begun = time.perf_counter()
-        with LocalStack(folder):
+        with LocalStack(folder, {"WORKERS": ""}):
             found.append(time.perf_counter() - begun)
     return found[1:]

@@ -1,56 +1,75 @@
 """Measures acknowledgements: ingest alone in comparison with a bare endpoint, and the system with the alternatives."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from dev.bench import stream_backlog, sustained
+from dev.bench import process_usage, stream_backlog, sustained
 from dev.bench.errors import BrokenPromiseError
 from dev.bench.load import LoadResult, LoadSpec
 from dev.bench.results import ResultRow, ResultTable, Samples, Target
 from dev.bench.scale import BenchmarkScale
-from dev.bench.testbed import HOST, BenchServers
+from dev.bench.testbed import HOST, BenchServers, StartedProcess
 
 MANY_CONNECTIONS, FEW_CONNECTIONS = 64, 8
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRun:
+    """A load on one server process."""
+
+    load: LoadResult
+    cpu_seconds: float
+    """The CPU time of the process under the load, in seconds."""
+
+    @property
+    def cpu_microseconds(self) -> float:
+        """The CPU time per event, in µs."""
+        return 1e6 * self.cpu_seconds / self.load.acknowledged
 
 
 def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
     return [*_measure_alone(lab, plan), sustained.measure(lab, plan)]
 
 
-def measure_ingest(lab: BenchServers, connections: int, seconds: float, fsync: str) -> LoadResult:
+def measure_ingest(lab: BenchServers, connections: int, seconds: float, fsync: str) -> EndpointRun:
     """Measure ingest without a worker. Raises BrokenPromiseError unless all acknowledged events are in the stream."""
     with lab.redis(appendfsync=fsync) as client, lab.start_module("ingest") as ingest:
-        outcome = LoadSpec(ingest.port, connections, seconds=seconds).run().require_all_acknowledged()
+        measured = _measure_endpoint(ingest, connections, seconds)
         waiting = stream_backlog.measure(client)
-    if waiting.events != outcome.acknowledged:
+    if waiting.events != measured.load.acknowledged:
         raise BrokenPromiseError(
-            f"{outcome.acknowledged} events were acknowledged, and {waiting.events} are in the stream."
+            f"{measured.load.acknowledged} events were acknowledged, and {waiting.events} are in the stream."
         )
-    return outcome
+    return measured
 
 
-def measure_bare_starlette(lab: BenchServers, connections: int, seconds: float) -> LoadResult:
+def measure_bare_starlette(lab: BenchServers, connections: int, seconds: float) -> EndpointRun:
     """Measure the upper limit of the framework."""
     port = lab.free_port()
-    environment = {"PORT": str(port)}
-    with lab.start_python(
-        ["-m", "dev.bench.references.bare_starlette"], port, environment, f"http://{HOST}:{port}/whatsapp-webhook"
-    ):
-        return LoadSpec(port, connections, seconds=seconds).run().require_all_acknowledged()
+    url = f"http://{HOST}:{port}/whatsapp-webhook"
+    with lab.start_python(["-m", "dev.bench.references.bare_starlette"], port, {"PORT": str(port)}, url) as server:
+        return _measure_endpoint(server, connections, seconds)
+
+
+def _measure_endpoint(server: StartedProcess, connections: int, seconds: float) -> EndpointRun:
+    before = process_usage.cpu_seconds(server.pid)
+    load = LoadSpec(server.port, connections, seconds=seconds).run().require_all_acknowledged()
+    return EndpointRun(load, process_usage.cpu_seconds(server.pid) - before)
 
 
 def _measure_alone(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
-    def ours(connections: int, fsync: str) -> Callable[[], LoadResult]:
+    def ours(connections: int, fsync: str) -> Callable[[], EndpointRun]:
         return lambda: measure_ingest(lab, connections, plan.run_seconds, fsync)
 
-    def ceiling(connections: int) -> Callable[[], LoadResult]:
+    def ceiling(connections: int) -> Callable[[], EndpointRun]:
         return lambda: measure_bare_starlette(lab, connections, plan.run_seconds)
 
     everysec, always, most = run_alternating(
         plan, [ours(MANY_CONNECTIONS, "everysec"), ours(MANY_CONNECTIONS, "always"), ceiling(MANY_CONNECTIONS)]
     )
     few, few_bare = run_alternating(plan, [ours(FEW_CONNECTIONS, "everysec"), ceiling(FEW_CONNECTIONS)])
-    share = max(outcome.cpu_seconds / outcome.seconds for outcome in (*everysec, *most))
-    kept = sum(run.acknowledged for run in (*everysec, *always, *few))
+    share = max(run.load.cpu_seconds / run.load.seconds for run in (*everysec, *most))
+    kept = sum(run.load.acknowledged for run in (*everysec, *always, *few))
     notes = (
         f"Each of {kept:,} acknowledged events was in the stream.",
         f"The generator used at most {share:.0%} of a core{', so it is not the limit' if share < 0.9 else ''}.",
@@ -64,7 +83,7 @@ def _measure_alone(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]
                 rate_samples(everysec),
                 "bare Starlette",
                 rate_samples(most),
-                Target("at least", 0.8),
+                Target("at least", 1.0),
             ),
             ResultRow(
                 "with appendfsync always",
@@ -74,6 +93,7 @@ def _measure_alone(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]
                 rate_samples(everysec),
                 Target("at least", 0.7),
             ),
+            ResultRow("processor time of an event", "µs", _costs(everysec), "bare Starlette", _costs(most)),
         ),
         notes,
     )
@@ -88,15 +108,15 @@ def _measure_alone(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]
                 latency_samples(few_bare, name),
                 Target("at most", limit),
             )
-            for name, limit in (("p50", 2.5), ("p99", 3.0))
+            for name, limit in (("p50", 2.5), ("p99", 2.0))
         ),
     )
     return [throughput, latency]
 
 
-def run_alternating(plan: BenchmarkScale, runs: Sequence[Callable[[], LoadResult]]) -> list[list[LoadResult]]:
+def run_alternating(plan: BenchmarkScale, runs: Sequence[Callable[[], EndpointRun]]) -> list[list[EndpointRun]]:
     """Return the results of each run. The runs alternate, so that all have the same conditions."""
-    outcomes: list[list[LoadResult]] = [[] for _ in runs]
+    outcomes: list[list[EndpointRun]] = [[] for _ in runs]
     for turn in range(plan.round_count):
         for place in range(len(runs)):
             chosen = (turn + place) % len(runs)
@@ -104,9 +124,13 @@ def run_alternating(plan: BenchmarkScale, runs: Sequence[Callable[[], LoadResult
     return outcomes
 
 
-def rate_samples(outcomes: Sequence[LoadResult]) -> Samples:
-    return Samples(tuple(outcome.rate for outcome in outcomes))
+def rate_samples(runs: Sequence[EndpointRun]) -> Samples:
+    return Samples(tuple(run.load.rate for run in runs))
 
 
-def latency_samples(outcomes: Sequence[LoadResult], percentile: str) -> Samples:
-    return Samples(tuple(outcome.latency_ms[percentile] for outcome in outcomes))
+def latency_samples(runs: Sequence[EndpointRun], percentile: str) -> Samples:
+    return Samples(tuple(run.load.latency_ms[percentile] for run in runs))
+
+
+def _costs(runs: Sequence[EndpointRun]) -> Samples:
+    return Samples(tuple(run.cpu_microseconds for run in runs))

@@ -4,6 +4,7 @@ import itertools
 import threading
 import time
 import urllib.request
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from dev.bench import process_usage, stream_backlog, verification
@@ -29,10 +30,10 @@ def _measure_resident(lab: BenchServers, plan: BenchmarkScale) -> ResultTable:
         lab.redis(),
         lab.database() as database_url,
         lab.start_module("ingest") as ingest,
-        lab.start_module("worker", database_url) as worker,
+        lab.start_workers(database_url) as workers,
         lab.start_module("api", database_url) as api,
     ):
-        processes = {"ingest": ingest, "worker": worker, "api": api}
+        processes = {"ingest": [ingest], "worker": workers, "api": [api]}
         running = LoadSpec(ingest.port, 16, rate=EVENTS_PER_SECOND, seconds=seconds).start()
         over = threading.Event()
         reader = threading.Thread(target=poll_api, args=[api, over])
@@ -41,7 +42,7 @@ def _measure_resident(lab: BenchServers, plan: BenchmarkScale) -> ResultTable:
         early: dict[str, int] = {}
         most = dict.fromkeys(processes, 0)
         while running.is_running:
-            now = {name: process_usage.resident_bytes(process.pid) for name, process in processes.items()}
+            now = _resident_bytes(processes)
             most = {name: max(most[name], now[name]) for name in now}
             if not early and time.perf_counter() > begun + first:
                 early = now
@@ -49,7 +50,7 @@ def _measure_resident(lab: BenchServers, plan: BenchmarkScale) -> ResultTable:
         over.set()
         reader.join()
         outcome = running.wait().require_all_acknowledged()
-        late = {name: process_usage.resident_bytes(process.pid) for name, process in processes.items()}
+        late = _resident_bytes(processes)
         checked = verification.verify_all_stored(database_url, outcome.acknowledged)
     rows = [
         row
@@ -71,6 +72,14 @@ def _measure_resident(lab: BenchServers, plan: BenchmarkScale) -> ResultTable:
         tuple(rows),
         (f"{checked}.",),
     )
+
+
+def _resident_bytes(processes: Mapping[str, Sequence[StartedProcess]]) -> dict[str, int]:
+    """Return the resident bytes of the largest process of each kind."""
+    return {
+        kind: max(process_usage.resident_bytes(process.pid) for process in started)
+        for kind, started in processes.items()
+    }
 
 
 def poll_api(api: StartedProcess, stop: threading.Event) -> None:

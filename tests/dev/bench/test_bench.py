@@ -15,6 +15,7 @@ from dev.bench import load_generator, parts, report, stream_backlog, verificatio
 from dev.bench.__main__ import DEFAULT_PARTS, FULL_PARTS
 from dev.bench.errors import BrokenPromiseError
 from dev.bench.load import LoadSpec
+from dev.bench.parts import overload
 from dev.bench.results import ResultRow, ResultTable, Samples, Target
 from dev.bench.sample_webhooks import BODY_BYTES, Senders
 from dev.bench.testbed import BenchServers
@@ -127,6 +128,19 @@ def test_the_generator_ends_when_nobody_listens() -> None:
     outcome = asyncio.run(load_generator.run_load(LoadSpec(BenchServers.free_port(), 2, seconds=0.2)))
 
     assert (outcome.acknowledged, outcome.other_statuses) == (0, {"refused": 2})
+
+
+@pytest.mark.long
+def test_an_overload_is_measured_until_its_last_event_is_stored(servers: EmbeddedServers, tmp_path: Path) -> None:
+    lab = BenchServers(tmp_path, servers.postgres, servers.valkey)
+
+    table = overload.measure(lab, stored_per_second=200, seconds=1)
+
+    rows = {row.name: row for row in table.rows}
+    assert rows["offered"].ours.median == 300
+    assert rows["refused"].ours.median == 0
+    assert rows["Redis, most"].ours.median > 0
+    assert any("300 acknowledged = stored" in note for note in table.notes)
 
 
 @pytest.mark.long
