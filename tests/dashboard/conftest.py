@@ -1,4 +1,5 @@
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -6,16 +7,32 @@ from playwright.sync_api import Browser, Page
 from dev.gateway.server import PretendGateway
 from store.access import tokens
 from store.postgres import connections
-from tests.support.browser import BrowserUser, launched_chromium, open_browser_user
+from tests.support.browser import BrowserUser, SharedChromium, open_browser_user
 from tests.support.history_writer import HistoryWriter, message_fact
 from tests.support.sending_api import ApiStarter
 
 
-@pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    """The browser for this folder. Its event loop would conflict with tests that run an event loop."""
-    with launched_chromium() as browser:
-        yield browser
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Function, nextitem: pytest.Function | None) -> Generator[None]:
+    """Close the browser unless the next test uses it, because the next test may run an event loop."""
+    shared = item.funcargs.get("shared_chromium")
+    try:
+        yield
+    finally:
+        is_last = nextitem is None or "shared_chromium" not in nextitem.fixturenames
+        if is_last and isinstance(shared, SharedChromium):
+            shared.close()
+
+
+@pytest.fixture(scope="session")
+def shared_chromium() -> Iterator[SharedChromium]:
+    with closing(SharedChromium()) as shared:
+        yield shared
+
+
+@pytest.fixture
+def browser(shared_chromium: SharedChromium) -> Browser:
+    return shared_chromium.launch()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Drives Debian's Chromium without a window, and fails the test if a page reports an error."""
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +44,24 @@ def launched_chromium() -> Generator[Browser]:
         browser = playwright.chromium.launch(executable_path=requirements.CHROMIUM, args=list(ARGUMENTS))
         yield browser
         browser.close()
+
+
+class SharedChromium:
+    """Chromium for consecutive tests. While it runs, `asyncio.run` fails in this thread."""
+
+    def __init__(self) -> None:
+        self._running = ExitStack()
+        self._browser: Browser | None = None
+
+    def launch(self) -> Browser:
+        """Return the browser, which is launched unless it runs."""
+        if self._browser is None:
+            self._browser = self._running.enter_context(launched_chromium())
+        return self._browser
+
+    def close(self) -> None:
+        self._browser = None
+        self._running.close()
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from tests.support.examined_system import ExaminedSystem
 DATABASE_NUMBERS = itertools.count(1)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def doctor_servers() -> Iterator[tuple[EmbeddedPostgres, EmbeddedValkey]]:
     """The servers. They run with fsync, which the doctor requires."""
     folder = data_folder.create_temporary()
