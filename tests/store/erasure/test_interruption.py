@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import psycopg
@@ -30,7 +29,7 @@ from tests.support.erasure_scenario import (
     store_asha_history,
 )
 from tests.support.generated_history import world
-from tests.support.waiting import retry_transient
+from tests.support.waiting import retry_transient, wait_until
 
 
 def command(*arguments: str) -> list[str]:
@@ -96,25 +95,25 @@ def test_a_killed_erasure_resumes(erasure_scenario: ErasureScenario) -> None:
     with psycopg.connect(erasure_scenario.url, autocommit=True) as connection:
         connection.execute(
             """
-            CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$
+            CREATE FUNCTION wait_for_the_test() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN
-                PERFORM pg_sleep(0.2);
+                PERFORM pg_advisory_xact_lock(1);
                 RETURN NEW;
             END $$;
-            CREATE TRIGGER slowly AFTER UPDATE ON erasures FOR EACH ROW EXECUTE FUNCTION slowly();
+            CREATE TRIGGER wait_for_the_test AFTER UPDATE ON erasures
+            FOR EACH ROW WHEN (OLD.stage = 'messages' AND OLD.last_id > 0) EXECUTE FUNCTION wait_for_the_test();
+            SELECT pg_advisory_lock(1);
             """
         )
-    running = subprocess.Popen(command(ASHA, "--yes"), env=environment(erasure_scenario), cwd=ROOT)
-    end = time.monotonic() + 60
-    while not erasure_scenario.fetch_rows("SELECT 1 FROM erasures WHERE stage = 'messages' AND last_id > 0"):
-        assert time.monotonic() < end
-        assert running.poll() is None
-        time.sleep(0.02)
-    running.kill()
-    running.wait()
+        running = subprocess.Popen(command(ASHA, "--yes"), env=environment(erasure_scenario), cwd=ROOT)
+        wait_until(
+            lambda: erasure_scenario.fetch_rows("SELECT 1 FROM erasures WHERE stage = 'messages' AND last_id > 0"), 60
+        )
+        running.kill()
+        running.wait()
     left = len(erasure_scenario.message_texts())
     assert left > 4, "it was midway"
-    erasure_scenario.fetch_rows("DROP TRIGGER slowly ON erasures")
+    erasure_scenario.fetch_rows("DROP TRIGGER wait_for_the_test ON erasures")
 
     erasure_scenario.erase()
 
