@@ -1,4 +1,4 @@
-"""Measures resident memory under load, its growth, and the memory of waiting events in Redis."""
+"""Measures resident memory under load, its growth, and the memory of kept and of waiting events in Redis."""
 
 import itertools
 import threading
@@ -7,12 +7,15 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import cast
 
+import redis
+
 from dev.bench import process_usage, stream_backlog, verification
 from dev.bench.load import LoadSpec
 from dev.bench.results import ResultRow, ResultTable, Samples, Target
 from dev.bench.scale import BenchmarkScale
 from dev.bench.testbed import API_TOKEN, HOST, BenchServers, StartedProcess
 from ingest.queue import contract
+from worker.drain.kept_entries import DEFAULT_SHARE
 
 EVENTS_PER_SECOND = 1000
 MIB = 1 << 20
@@ -27,7 +30,7 @@ def _measure_resident(lab: BenchServers, plan: BenchmarkScale) -> ResultTable:
     seconds = 590.0 if plan.full else plan.run_seconds * 10
     first = 60.0 if plan.full else plan.run_seconds * 2
     with (
-        lab.redis(),
+        lab.redis() as client,
         lab.database() as database_url,
         lab.start_module("ingest") as ingest,
         lab.start_workers(database_url) as workers,
@@ -41,17 +44,20 @@ def _measure_resident(lab: BenchServers, plan: BenchmarkScale) -> ResultTable:
         begun = time.perf_counter()
         early: dict[str, int] = {}
         most = dict.fromkeys(processes, 0)
+        stream = 0
         while running.is_running:
             now = _resident_bytes(processes)
             most = {name: max(most[name], now[name]) for name in now}
             if not early and time.perf_counter() > begun + first:
                 early = now
+            stream = max(stream, _stream_bytes(client))
             time.sleep(0.25)
         over.set()
         reader.join()
         outcome = running.wait().require_all_acknowledged()
         late = _resident_bytes(processes)
         checked = verification.verify_all_stored(database_url, outcome.acknowledged)
+        memory = cast("dict[str, int]", client.info("memory"))  # pyright: ignore[reportUnknownMemberType] - **kwargs
     rows = [
         row
         for name, limit in LIMITS_MIB.items()
@@ -67,6 +73,16 @@ def _measure_resident(lab: BenchServers, plan: BenchmarkScale) -> ResultTable:
             ),
         )
     ]
+    rows.append(
+        ResultRow(
+            "stream, most",
+            "MiB",
+            Samples.of(stream / MIB),
+            "the limit of what it keeps",
+            Samples.of(memory["maxmemory"] * DEFAULT_SHARE / MIB),
+            Target("at most", 1.0),
+        )
+    )
     return ResultTable(
         f"resident memory, {seconds:.0f} s at {EVENTS_PER_SECOND} events/s and a busy reader",
         tuple(rows),
@@ -95,13 +111,18 @@ def poll_api(api: StartedProcess, stop: threading.Event) -> None:
             answer.read()
 
 
+def _stream_bytes(client: "redis.Redis") -> int:
+    size = client.memory_usage(contract.STREAM, samples=0)  # pyright: ignore[reportUnknownMemberType] - **kwargs
+    return size or 0
+
+
 def _measure_redis(lab: BenchServers, plan: BenchmarkScale) -> ResultTable:
     rows: list[ResultRow] = []
     for connections in (64, 8, 1):
         with lab.redis() as client, lab.start_module("ingest") as ingest:
             LoadSpec(ingest.port, connections, seconds=plan.run_seconds).run().require_all_acknowledged()
             waiting = stream_backlog.measure(client)
-            taken = cast("int", client.memory_usage(contract.STREAM, samples=0))  # pyright: ignore[reportUnknownMemberType] - **kwargs
+            taken = _stream_bytes(client)
         rows.append(
             ResultRow(
                 f"Redis, filled over {connections} connection{'s' if connections > 1 else ''}",
