@@ -1,7 +1,8 @@
 """Serves `/webhooks/NAME`: finds the sender and answers Meta's handshake."""
 
 import hmac
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import parse_qs
 
@@ -23,7 +24,7 @@ _NO_SNIFFING = {"x-content-type-options": "nosniff"}
 """Keeps browsers from displaying the challenge, which is a stranger's text, as a page."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SendersEndpoint:
     """The endpoint for all senders except SAK at /whatsapp-webhook. An instance is an ASGI application."""
 
@@ -32,22 +33,33 @@ class SendersEndpoint:
     batcher: Batcher
     counters: Counters
     max_body_bytes: int
+    _senders: Mapping[str, KnownSender] = field(default_factory=dict[str, KnownSender])
+    _endpoints: Mapping[str, WebhookEndpoint] = field(default_factory=dict[str, WebhookEndpoint])
+    """The endpoints of these senders, by name."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        sender = self.verifiers.by_name.get(scope["path_params"]["name"])
-        if sender is None:
+        name: str = scope["path_params"]["name"]
+        endpoint = self._find(name)
+        if endpoint is None:
             await self._refuse(responses.UNKNOWN_SENDER, send)
-        elif scope["method"] == "GET" and sender.has_handshake:
-            await self._shake_hands(sender, scope, receive, send)
+        elif scope["method"] == "GET" and self._senders[name].has_handshake:
+            await self._shake_hands(self._senders[name], scope, receive, send)
         else:
-            await self._endpoint_of(sender)(scope, receive, send)
+            await endpoint(scope, receive, send)
 
     def take(self, name: str, scope: HTTPScope, body: bytes, respond: Respond) -> bool:
         """Take an ordinary webhook of the sender; False leaves it to `__call__`."""
-        sender = self.verifiers.by_name.get(name)
-        return sender is not None and self._endpoint_of(sender).take(scope, body, respond)
+        endpoint = self._find(name)
+        return endpoint is not None and endpoint.take(scope, body, respond)
 
-    def _endpoint_of(self, sender: KnownSender) -> WebhookEndpoint:
+    def _find(self, name: str) -> WebhookEndpoint | None:
+        """Return the endpoint of the sender of this name, or None if there is no such sender."""
+        if self._senders is not self.verifiers.by_name:  # replaced when senders.toml has changed
+            self._senders = self.verifiers.by_name
+            self._endpoints = {each: self._make_endpoint(sender) for each, sender in self._senders.items()}
+        return self._endpoints.get(name)
+
+    def _make_endpoint(self, sender: KnownSender) -> WebhookEndpoint:
         return WebhookEndpoint(
             sender.id,
             sender.verifier,

@@ -15,7 +15,7 @@ from uvicorn._types import HTTPScope
 from http_server.direct_endpoint import Respond
 from http_server.error_responses import ErrorResponse
 from ingest import responses
-from ingest.batcher import Batcher
+from ingest.batcher import Batcher, PendingBatch
 from ingest.counters import Counters
 from ingest.quarantine.quarantine import Quarantine
 from ingest.signing.signature import BodyDigest, Credentials, Verifier
@@ -45,16 +45,16 @@ class WebhookEndpoint:
     max_body_bytes: int
 
     def take(self, scope: HTTPScope, body: bytes, respond: Respond) -> bool:
-        """Take a webhook that is complete and authentic. Return False to leave it to `__call__`."""
+        """Take a webhook that can be verified. Return False to leave any other request to `__call__`."""
         credentials, refusal, _ = self._read_headers(scope["headers"])
         if scope["method"] != "POST" or refusal is not None or len(body) > self.max_body_bytes:
             return False
-        if self.verifier is not None and not self.verifier.verify(body, credentials, time.time()):
-            return False
-        pending = self.batcher.add(body, self.sender)
-        if pending is None:
-            return False
-        pending.direct_requests.append((len(pending.bodies) - 1, respond))
+        pending = self._add(body, credentials)
+        if isinstance(pending, ErrorResponse):
+            self.counters.count_refusal(pending.code)
+            responses.respond_error(respond, pending)
+        else:
+            pending.direct_requests.append((len(pending.bodies) - 1, respond))
         return True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,17 +101,22 @@ class WebhookEndpoint:
         if len(body) > self.max_body_bytes:
             more: bool = message["more_body"]
             await self._refuse_oversized(body, len(body), credentials, receive if more else None, send)
-        elif self.verifier is not None and not self.verifier.verify(body, credentials, time.time()):
-            self.quarantine.offer(self.sender, body, credentials)
-            await self._send_error(self.refusal, send)
         else:
-            await self._store_and_acknowledge(body, send)
+            pending = self._add(body, credentials)
+            if isinstance(pending, ErrorResponse):
+                await self._send_error(pending, send)
+            else:
+                await self._acknowledge(pending, send)
 
-    async def _store_and_acknowledge(self, body: bytes, send: Send) -> None:
-        pending = self.batcher.add(body, self.sender)
-        if pending is None:
-            await self._send_error(responses.OVERLOADED, send)
-            return
+    def _add(self, body: bytes, credentials: Credentials) -> PendingBatch | ErrorResponse:
+        """Verify the webhook and add it to a batch, as its newest event. Return the batch or the refusal."""
+        if self.verifier is not None and not self.verifier.verify(body, credentials, time.time()):
+            self.quarantine.offer(self.sender, body, credentials)
+            return self.refusal
+        return self.batcher.add(body, self.sender) or responses.OVERLOADED
+
+    async def _acknowledge(self, pending: PendingBatch, send: Send) -> None:
+        """Answer the request of the batch's newest event once the batch is stored."""
         index = len(pending.bodies) - 1
         # There is one future for the whole batch. Cancelling one request would cancel all, but that happens only at
         # shutdown.
