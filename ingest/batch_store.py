@@ -17,6 +17,8 @@ VIA_STREAM = "stream"
 VIA_SPOOL = "spool"
 PATIENCE_SECONDS = 3.0
 """For how long batches are tried again after both failed, as a restart ends soon; afterwards each is tried once."""
+LAST_ROUND_SECONDS = 3.5
+"""The greatest age of a batch at which both are tried again. That takes up to 4 s, and SAK gives up after 8."""
 PAUSE_SECONDS = 0.1
 """Between two attempts."""
 
@@ -38,8 +40,13 @@ class BatchStore:
     _failing_since: float | None = None
     """When both failed first, by the monotonic clock; None while the last batch was stored."""
 
-    async def store(self, batch: contract.RawBatch) -> str:
-        """Store the batch and return VIA_STREAM or VIA_SPOOL. Raises BatchNotStoredError."""
+    async def store(self, batch: contract.RawBatch, begun_at: float) -> str:
+        """Store the batch, whose first event came then by the monotonic clock. Return VIA_STREAM or VIA_SPOOL.
+
+        Raises BatchNotStoredError, before SAK gives up.
+        """
+        if self._failing_since is not None and time.monotonic() - begun_at > PATIENCE_SECONDS:
+            raise BatchNotStoredError("waited too long while others failed", may_be_stored=False)
         fields = contract.to_fields(batch)
         may_be_stored = False
         while True:
@@ -57,7 +64,7 @@ class BatchStore:
             now = time.monotonic()
             if self._failing_since is None:
                 self._failing_since = now
-            if now - self._failing_since > PATIENCE_SECONDS:
+            if now - self._failing_since > PATIENCE_SECONDS or now - begun_at > LAST_ROUND_SECONDS:
                 raise BatchNotStoredError("not stored", may_be_stored=may_be_stored)
             await asyncio.sleep(PAUSE_SECONDS)
 

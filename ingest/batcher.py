@@ -32,6 +32,8 @@ class PendingBatch:
 
     acknowledgement: asyncio.Future[BatchAcknowledgement | None]
     """Resolves to the acknowledgement, or to None if the batch could not be stored."""
+    begun_at: float = field(default_factory=time.monotonic)
+    """When its first event came, by the monotonic clock."""
     bodies: list[bytes] = field(default_factory=list[bytes])
     received_at: list[int] = field(default_factory=list[int])
     senders: list[str] = field(default_factory=list[str])
@@ -140,7 +142,7 @@ class Batcher:
     async def _commit(self, pending: PendingBatch) -> None:
         append = tracing.start_append(self._tracer, pending.request_spans)
         batch = self._make_batch(pending, append.traceparents)
-        path = await self._store(batch)
+        path = await self._store(batch, pending.begun_at)
         append.end(batch, path)
         if pending.acknowledgement.done():  # only if the process is killed during shutdown
             return
@@ -174,9 +176,9 @@ class Batcher:
             senders=tuple(pending.senders) if any(pending.senders) else (),
         )
 
-    async def _store(self, batch: contract.RawBatch) -> str | None:
+    async def _store(self, batch: contract.RawBatch, begun_at: float) -> str | None:
         try:
-            path = await self._batch_store.store(batch)
+            path = await self._batch_store.store(batch, begun_at)
         except BatchNotStoredError as error:
             if error.may_be_stored:
                 # The batch may be stored although its senders received 503, so the next batch must not have the same

@@ -103,8 +103,16 @@ class IngestProcess:
     def get(self, path: str) -> HttpResponse:
         return self.request("GET", path, b"", {})
 
-    def request(self, method: str, path: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=TIMEOUT_SECONDS)
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        *,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+    ) -> HttpResponse:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout_seconds)
         try:
             connection.request(method, path, body, dict(headers))
             response = connection.getresponse()

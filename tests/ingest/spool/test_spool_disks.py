@@ -4,9 +4,11 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
@@ -18,10 +20,13 @@ from dev.embedded.valkey import EmbeddedValkey
 from ingest.queue import contract
 from store.doctor import disks
 from tests.support.disk_faults import build_shim, small_disk
-from tests.support.ingest_process import IngestProcess, stream_batches, stream_bodies
+from tests.support.ingest_process import WEBHOOK_PATH, IngestProcess, sign, stream_batches, stream_bodies
 from tests.support.spooled import post, waiting
 from tests.support.waiting import wait_until
 from tests.support.webhook_load import WebhookLoad
+
+SAK_SECONDS = 8.0
+"""The time after which SAK gives up a webhook."""
 
 
 def fill(folder: Path) -> None:
@@ -108,6 +113,29 @@ def test_a_disk_that_hangs_is_given_up_and_used_again(own_valkey: EmbeddedValkey
     assert any("does not respond" in note for note in unready.json["notes"])
     assert answer.json["path"] == "spool"
     assert b"taken" in stream_bodies(own_valkey.url)
+
+
+@pytest.mark.long
+def test_every_sender_is_answered_in_time_while_redis_and_the_disk_hang(
+    own_valkey: EmbeddedValkey, tmp_path: Path
+) -> None:
+    """Each of the two takes seconds to fail, and whoever came meanwhile must not wait for them once more."""
+    (tmp_path / "spool").mkdir()
+    shim = build_shim(tmp_path, tmp_path / "spool")
+    with IngestProcess(own_valkey.url, tmp_path, **shim.environment) as ingest, ThreadPoolExecutor(6) as senders:
+        ingest.post_webhook(b"before")
+        os.kill(own_valkey.pid, signal.SIGSTOP)
+        shim.set(Faults(sync_seconds=3600.0))
+
+        def send(number: int) -> int:
+            time.sleep(number / 2)
+            body = b"%d" % number
+            headers = {"X-Webhook-Signature": sign(body)}
+            return ingest.request("POST", WEBHOOK_PATH, body, headers, timeout_seconds=SAK_SECONDS).status
+
+        statuses = list(senders.map(send, range(6)))
+
+    assert statuses == [503] * 6
 
 
 def test_a_full_disk_is_drained_and_said(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:
