@@ -59,34 +59,33 @@ def apply(connection: Connection, increments: Sequence[SummaryIncrement]) -> set
     remaining = connection.execute(
         f"""
         WITH increments AS MATERIALIZED (
-            SELECT r.chat_id, r.unread, r.first, r.timestamp, r.receive_order, r.id, r.name, r.quality, r.at,
-                decode(r.digest, 'hex') AS digest
+            SELECT r.chat_id, r.unread, r.first, r.timestamp, r.receive_order, r.id, r.name, r.quality, r.at, d.digest,
+                r.name IS NOT NULL AND (
+                    c.own_name IS NULL
+                    OR (c.own_name_quality, c.own_name_at, c.own_name_digest) < (r.quality, r.at, d.digest)
+                ) AS named,
+                r.timestamp IS NOT NULL AND (
+                    c.last_timestamp IS NULL OR (c.last_timestamp, c.last_receive_order) < (r.timestamp,
+                        r.receive_order)
+                ) AS newest,
+                coalesce(
+                    c.merged_into IS NULL
+                    AND NOT EXISTS (SELECT FROM chats AS lid WHERE lid.merged_into = c.chat_id)
+                    AND (
+                        r.timestamp IS NULL
+                        OR c.last_timestamp IS NULL
+                        OR r.first > c.last_timestamp
+                        OR r.first >= c.waiting_since
+                            AND (r.timestamp, r.receive_order) <> (c.last_timestamp, c.last_receive_order)
+                    ),
+                    false
+                ) AS applicable
             FROM json_to_recordset(%(rows)s::json) AS r (
                 chat_id bigint, unread bigint, first bigint, timestamp bigint, receive_order bigint, id bigint,
                 name text, quality smallint, at bigint, digest text
             )
-        ),
-        applicable AS MATERIALIZED (
-            SELECT c.chat_id, t.unread, t.first, t.timestamp, t.receive_order, t.id, t.name, t.quality, t.at, t.digest,
-                t.name IS NOT NULL AND (
-                    c.own_name IS NULL
-                    OR (c.own_name_quality, c.own_name_at, c.own_name_digest) < (t.quality, t.at, t.digest)
-                ) AS named,
-                t.timestamp IS NOT NULL AND (
-                    c.last_timestamp IS NULL OR (c.last_timestamp, c.last_receive_order) < (t.timestamp,
-                        t.receive_order)
-                ) AS newest
-            FROM increments AS t
+            CROSS JOIN LATERAL (SELECT decode(r.digest, 'hex') AS digest) AS d
             JOIN chats AS c USING (chat_id)
-            WHERE c.merged_into IS NULL
-                AND NOT EXISTS (SELECT FROM chats AS lid WHERE lid.merged_into = c.chat_id)
-                AND (
-                    t.timestamp IS NULL
-                    OR c.last_timestamp IS NULL
-                    OR t.first > c.last_timestamp
-                    OR t.first >= c.waiting_since
-                        AND (t.timestamp, t.receive_order) <> (c.last_timestamp, c.last_receive_order)
-                )
         ),
         updated AS (
             UPDATE chats AS c
@@ -103,10 +102,10 @@ def apply(connection: Connection, increments: Sequence[SummaryIncrement]) -> set
                     WHEN c.kind IN {addresses.ANSWERED_KINDS} THEN coalesce(c.waiting_since, x.first)
                 END,
                 rev = c.rev + (x.unread > 0 OR x.name IS DISTINCT FROM c.name)::integer
-            FROM applicable AS x
-            WHERE c.chat_id = x.chat_id AND (x.unread > 0 OR x.named)
+            FROM increments AS x
+            WHERE c.chat_id = x.chat_id AND x.applicable AND (x.unread > 0 OR x.named)
         )
-        SELECT t.chat_id FROM increments AS t WHERE NOT EXISTS (SELECT FROM applicable AS x WHERE x.chat_id = t.chat_id)
+        SELECT x.chat_id FROM increments AS x WHERE NOT x.applicable
         """,  # noqa: S608 - assembled from literals only, which the type proves
         {"rows": json_rows.encode(increment.to_json_row() for increment in increments)},
     )
