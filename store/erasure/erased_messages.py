@@ -12,7 +12,7 @@ from store.erasure import linked_events, mentions, tombstones
 from store.erasure.key_store import SuppressionKey
 from store.erasure.linked_events import ErasureStep, LinkedEvent
 from store.erasure.subjects import ErasureSubject
-from store.feed import changes, search_index
+from store.feed import changes
 from store.feed.changes import Change
 from store.history import chat_summaries, chats, message_updates
 from store.history.chats import Chat, ChatAddress
@@ -57,7 +57,6 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject, 
     if _events_about_subject(connection, subject, chat_ids, selected_keys) != events:
         raise ConcurrentChangeError("The events of a message changed while the erasure waited for its lock.")
     locked_chats = chats.lock(connection, chats.addresses_of_keys(connection, key_ids))
-    search_index.remove(connection, [row_id for row_id, _ in rows])
     parameters = {
         **subject.sql_parameters,
         "chats": chat_ids,

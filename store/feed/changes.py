@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
+from store.postgres import copying
 from store.postgres.connections import Connection
 
 CHANNEL = "sak_changes"
@@ -35,8 +36,5 @@ def publish(connection: Connection, changes: Iterable[Change]) -> None:
     distinct = dict.fromkeys(changes)
     if not distinct:
         return
-    with connection.cursor() as cursor, cursor.copy(_COPY) as rows:
-        rows.set_types(["text", "text", "bigint", "bigint", "uuid"])
-        for change in distinct:
-            rows.write_row(change)
+    copying.copy(connection, _COPY, ("text", "text", "bigint", "bigint", "uuid"), distinct)
     connection.execute("SELECT pg_notify(%s, '')", [CHANNEL])

@@ -1,14 +1,15 @@
 """Keeps the search index up to date by following the change feed."""
 
 import itertools
-from collections.abc import Iterable, Sequence
-from typing import cast
+from collections.abc import Sequence
+from typing import LiteralString, TypeAlias, cast
 
 from psycopg import errors as postgres_errors
 
 from store.feed import chat_names, search_document
-from store.model import spelling
-from store.postgres import advisory_locks, connections, errors, json_rows
+from store.model import message_columns, spelling
+from store.model.message_columns import Column
+from store.postgres import advisory_locks, connections, copying, errors
 from store.postgres.connections import Connection
 from store.postgres.errors import StoreError
 
@@ -19,6 +20,34 @@ from readers of the feed.
 _STATEMENT_TIMEOUT = "5s"
 _RETRY_INTERVAL = "1 hour"
 """The time after which a skipped message is tried again."""
+
+_MESSAGE_COLUMNS = (
+    Column("chat_id", "bigint"),
+    Column("session_id", "text"),
+    Column("direction", "text"),
+    Column("message_type", "text"),
+    Column("timestamp", "bigint"),
+)
+"""The columns of a document that repeat those of its message."""
+_COLUMNS = (Column("id", "bigint"), Column("text", "text"), Column("spelling", "smallint"), *_MESSAGE_COLUMNS)
+_COPY: LiteralString = f"COPY search_index ({message_columns.names(_COLUMNS)}) FROM STDIN (FORMAT binary)"
+_Found: TypeAlias = tuple[int, str, str | None, bool, int, str, str, str, int]
+"""The row id of a message, its text, the text of its document if it has one, whether the other columns of the document
+are current, and _MESSAGE_COLUMNS.
+"""
+_DOCUMENTS: LiteralString = f"""
+    SELECT w.id,
+        CASE WHEN m.deleted_at IS NULL
+            THEN left(concat_ws(' ', m.message_text, m.caption, m.file_name), %(length)s) ELSE ''
+        END,
+        s.text,
+        s.spelling = %(spelling)s AND ({message_columns.names(_MESSAGE_COLUMNS, "s")})
+            = ({message_columns.names(_MESSAGE_COLUMNS, "m")}),
+        {message_columns.names(_MESSAGE_COLUMNS, "m")}
+    FROM unnest(%(ids)s::bigint[]) AS w (id)
+    JOIN whatsapp_messages AS m USING (id)
+    LEFT JOIN search_index AS s USING (id)
+"""  # noqa: S608 - assembled from literals only, which the type proves
 
 
 def advance(connection: Connection, limit: int, *, skip_reason: str | None = None) -> bool:
@@ -44,16 +73,6 @@ def is_caused_by_texts(error: StoreError) -> bool:
     This is the case if the texts took too long or exceed a limit.
     """
     return isinstance(error, errors.PermanentError) or error.sqlstate == postgres_errors.QueryCanceled.sqlstate
-
-
-def remove(connection: Connection, row_ids: Sequence[int]) -> None:
-    """Remove messages that are about to be deleted, in the caller's transaction.
-
-    Holds up `advance` until the transaction ends, because it would index deleted messages.
-    """
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", [advisory_locks.SEARCH_INDEX])
-    connection.execute("DELETE FROM search_index WHERE id = ANY(%s)", [list(row_ids)])
-    connection.execute("DELETE FROM search_skipped WHERE id = ANY(%s)", [list(row_ids)])
 
 
 def _advance_locked(connection: Connection, limit: int, skip_reason: str | None) -> bool:
@@ -115,6 +134,8 @@ def _respell(connection: Connection, limit: int, skip_reason: str | None) -> boo
         LIMIT %s
         """,
         [spelling.VERSION, limit],
+        # Not prepared, because a plan for any spelling cannot use the index of outdated ones.
+        prepare=False,
     )
     found = cast("list[tuple[int, int]]", cursor.fetchall())
     row_ids = sorted(row_id for row_id, _ in found[: _count_within_bytes([size for _, size in found])])
@@ -185,42 +206,22 @@ def _skip(connection: Connection, row_ids: Sequence[int], reason: str) -> None:
 
 def _index(connection: Connection, row_ids: Sequence[int]) -> None:
     """Write the documents of these messages, except those that did not change."""
-    cursor = connection.execute(
-        """
-        SELECT m.id, left(concat_ws(' ', m.message_text, m.caption, m.file_name), %s)
-        FROM whatsapp_messages AS m
-        WHERE m.id = ANY(%s) AND m.deleted_at IS NULL
-        """,
-        [search_document.MAX_LENGTH, list(row_ids)],
-    )
-    documents = {row_id: search_document.build(text) for row_id, text in cast("Iterable[tuple[int, str]]", cursor)}
-    parameters = {
-        "documents": json_rows.encode({"id": row_id, "text": documents.get(row_id, "")} for row_id in row_ids),
-        "spelling": spelling.VERSION,
-    }
+    found = connection.execute(
+        _DOCUMENTS, {"ids": list(row_ids), "length": search_document.MAX_LENGTH, "spelling": spelling.VERSION}
+    ).fetchall()
+    outdated: list[int] = []
+    documents: list[tuple[object, ...]] = []
+    for row_id, text, old_text, is_current, *values in cast("list[_Found]", found):
+        document = search_document.build(text)
+        if old_text is not None:
+            if is_current and document == old_text:
+                continue
+            outdated.append(row_id)
+        if document:
+            documents.append((row_id, document, spelling.VERSION, *values))
     # Replaced rather than updated, because a trigger takes an update for one by a worker that does not know the column
     # `spelling`.
-    connection.execute(
-        """
-        DELETE FROM search_index AS s
-        USING json_to_recordset(%(documents)s::json) AS d (id bigint, text text)
-        LEFT JOIN whatsapp_messages AS m USING (id)
-        WHERE s.id = d.id
-            AND (s.text, s.spelling, s.chat_id, s.session_id, s.direction, s.message_type, s.timestamp)
-                IS DISTINCT FROM
-                (d.text, %(spelling)s, m.chat_id, m.session_id, m.direction, m.message_type, m.timestamp)
-        """,
-        parameters,
-    )
-    connection.execute(
-        """
-        INSERT INTO search_index (id, chat_id, session_id, direction, message_type, timestamp, text, spelling)
-        SELECT m.id, m.chat_id, m.session_id, m.direction, m.message_type, m.timestamp, d.text, %(spelling)s
-        FROM json_to_recordset(%(documents)s::json) AS d (id bigint, text text)
-        JOIN whatsapp_messages AS m USING (id)
-        WHERE d.text <> ''
-        ORDER BY m.id
-        ON CONFLICT (id) DO NOTHING
-        """,
-        parameters,
-    )
+    if outdated:
+        connection.execute("DELETE FROM search_index AS s WHERE s.id = ANY(%s)", [outdated])
+    if documents:
+        copying.copy(connection, _COPY, [column.type for column in _COLUMNS], documents)

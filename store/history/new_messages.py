@@ -5,6 +5,7 @@ from typing import LiteralString, cast
 
 from store.model import message_columns
 from store.model.message_columns import Column
+from store.postgres import copying
 from store.postgres.connections import Connection
 
 COLUMNS = (*message_columns.COPY, Column("status", "text"), Column("unread", "boolean"))
@@ -16,8 +17,8 @@ _COPY: LiteralString = f"COPY whatsapp_messages ({message_columns.names(_WITH_ID
 def copy(connection: Connection, rows: Sequence[Sequence[object]]) -> Sequence[int]:
     """Insert rows of COLUMNS that cannot exist yet, and return their ids in the same order.
 
-    COPY takes half of the time of an INSERT, but cannot skip rows that exist. psycopg truncates integers to the size of
-    their column: parsers bound `media_seconds`, the only one of less than 64 bits that comes from outside.
+    psycopg truncates integers to the size of their column: parsers bound `media_seconds`, the only one of less than 64
+    bits that comes from outside.
     """
     if not rows:
         return ()
@@ -25,8 +26,6 @@ def copy(connection: Connection, rows: Sequence[Sequence[object]]) -> Sequence[i
         "SELECT nextval('whatsapp_messages_id_seq') FROM generate_series(1, %s)", [len(rows)]
     ).fetchall()
     row_ids = [cast("int", row_id) for (row_id,) in reserved]
-    with connection.cursor() as cursor, cursor.copy(_COPY) as copied:
-        copied.set_types([column.type for column in _WITH_ID])
-        for row_id, row in zip(row_ids, rows, strict=True):
-            copied.write_row((row_id, *row))
+    with_ids = ((row_id, *row) for row_id, row in zip(row_ids, rows, strict=True))
+    copying.copy(connection, _COPY, [column.type for column in _WITH_ID], with_ids)
     return row_ids

@@ -7,6 +7,7 @@ from typing import Final, LiteralString, cast
 from store.ledger import set_aside_events
 from store.ledger.set_aside_events import SetAsideEvent
 from store.model.batches import Event
+from store.postgres import copying
 from store.postgres.connections import Connection
 
 _COLUMNS: Final[Mapping[LiteralString, str]] = {
@@ -46,12 +47,14 @@ def _copy(
         return
     columns = tuple(_COLUMNS)[: 5 if event_ids is None else 6]
     statement: LiteralString = f"COPY raw_events ({', '.join(columns)}) FROM STDIN (FORMAT binary)"
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        copy.set_types([_COLUMNS[column] for column in columns])
-        for number, event in enumerate(events):
-            key_ids = key_ids_by_digest.get(event.digest, ())
-            row = (event.digest, event.received_at, key_ids[0] if key_ids else None, event.body, event.sender)
-            copy.write_row(row if event_ids is None else (*row, event_ids[number]))
+    rows = (_row(event, key_ids_by_digest.get(event.digest, ())) for event in events)
+    if event_ids is not None:
+        rows = ((*row, event_id) for row, event_id in zip(rows, event_ids, strict=True))
+    copying.copy(connection, statement, [_COLUMNS[column] for column in columns], rows)
+
+
+def _row(event: Event, key_ids: Sequence[int]) -> tuple[object, ...]:
+    return event.digest, event.received_at, key_ids[0] if key_ids else None, event.body, event.sender
 
 
 def _insert_referenced(

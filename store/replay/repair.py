@@ -91,7 +91,6 @@ def _find_read(connection: Connection, made: Sequence[MessageDifference], source
 
 def _delete_messages(connection: Connection, row_ids: Sequence[int | None]) -> None:
     if row_ids:
-        connection.execute("DELETE FROM search_index WHERE id = ANY(%s)", [row_ids])
         connection.execute("DELETE FROM whatsapp_messages WHERE id = ANY(%s)", [row_ids])
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, cast
 
-from store.feed import changes, search_index
+from store.feed import changes
 from store.feed.changes import Change
 from store.history import chat_summaries, chats, message_keys
 from store.postgres import lock_retry
@@ -203,7 +203,6 @@ def _delete_batch(connection: Connection, batch: _ExpiredBatch) -> tuple[int, in
         """,
         rows,
     ).rowcount
-    search_index.remove(connection, batch.row_ids)
     connection.execute("DELETE FROM whatsapp_messages AS m WHERE m.id = ANY(%(rows)s)", rows)
     chat_summaries.recount(connection, [chat_id for _, chat_id in batch.canonical_chats])
     changes.publish(connection, [Change("merge", session_id, chat_id) for session_id, chat_id in batch.canonical_chats])

@@ -1,5 +1,7 @@
 """Documents that another version of the program wrote are normalised again."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from store.feed import search_document, search_index
@@ -87,6 +89,27 @@ def test_a_message_without_words_has_no_document(
     advance(database_url)
 
     assert history.rows("SELECT text FROM search_index") == [("words",)]
+
+
+def test_outdated_documents_are_found_by_an_index_of_their_own(history: HistoryWriter) -> None:
+    """A new spelling needs a migration with another index, or every look for outdated documents reads them all."""
+    condition = "SELECT pg_get_expr(indpred, indrelid) FROM pg_index WHERE indexrelid = %s::regclass"
+
+    assert history.rows(condition, f"search_index_before_{spelling.VERSION}") == [(f"(spelling < {spelling.VERSION})",)]
+
+
+def test_the_document_of_a_deleted_message_is_deleted(history: HistoryWriter, database_url: str) -> None:
+    """Whoever deletes a message waits for a transaction that indexes it, and a worker of 1.0 deletes it in this way."""
+    history.store(message_fact("gone", id="A"), message_fact("kept", 1))
+    with connections.open(database_url, "indexer") as indexer, ThreadPoolExecutor(1) as thread:
+        with indexer.transaction():
+            search_index.advance(indexer, 1000)
+            deletion = thread.submit(history.execute, "DELETE FROM whatsapp_messages WHERE message_id = 'A'")
+            with pytest.raises(TimeoutError):
+                deletion.result(0.2)
+        deletion.result()
+
+    assert history.rows("SELECT text FROM search_index") == [("kept",)]
 
 
 def test_a_hostile_message_is_indexed_like_any_other(history: HistoryWriter, database_url: str) -> None:
