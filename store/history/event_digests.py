@@ -1,11 +1,13 @@
 """Records the digest of every event, with the earliest and latest receipts of its copies."""
 
-from collections.abc import Collection, Iterable
-from typing import NamedTuple, cast
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final, NamedTuple, cast
 
 from store.model import timestamps
-from store.postgres import json_rows
+from store.postgres import copying, json_rows
 from store.postgres.connections import Connection
+
+_COPY: Final = "COPY event_digests (digest, received_at, outcome) FROM STDIN (FORMAT binary)"
 
 
 class EventCopy(NamedTuple):
@@ -25,21 +27,10 @@ def record(connection: Connection, event_copies: Iterable[EventCopy]) -> dict[by
     because the times in the event are not credible. Copies that change nothing are left out of the result.
     """
     copies = list(event_copies)
-    rows = json_rows.encode(copy._asdict() for copy in copies)
-    inserted = connection.execute(
-        """
-        INSERT INTO event_digests AS d (digest, received_at, outcome)
-        SELECT decode(r.digest, 'hex'), r.received_at, r.outcome
-        FROM json_to_recordset(%(rows)s::json) AS r (digest text, received_at bigint, outcome text)
-        ORDER BY r.digest
-        ON CONFLICT (digest) DO NOTHING
-        RETURNING d.digest
-        """,
-        {"rows": rows},
-    )
-    new = dict.fromkeys((digest for (digest,) in cast("list[tuple[bytes]]", inserted.fetchall())), True)
+    new = dict.fromkeys(_insert_absent(connection, copies), True)
     if len(new) == len(copies):
         return new
+    rows = json_rows.encode(copy._asdict() for copy in copies)
     redated = connection.execute(
         """
         UPDATE event_digests AS d
@@ -69,6 +60,38 @@ def record(connection: Connection, event_copies: Iterable[EventCopy]) -> dict[by
         {"rows": rows, "ahead": timestamps.MAX_CLOCK_SKEW, "new": list(new)},
     )
     return new | {bytes(digest): False for (digest,) in redated if isinstance(digest, bytes)}
+
+
+def _insert_absent(connection: Connection, copies: Sequence[EventCopy]) -> Collection[bytes]:
+    """Insert the digests that are absent, and return them."""
+    if len(copies) < copying.MIN_ROWS:
+        return _insert(connection, copies)
+    found = connection.execute(
+        "SELECT d.digest FROM event_digests AS d WHERE d.digest = ANY(%b)",
+        [[copy.digest for copy in copies]],
+        binary=True,
+    )
+    known = {digest for (digest,) in found}
+    absent = sorted(copy for copy in copies if copy.digest not in known)
+    rows = [copy[:3] for copy in absent]
+    if copying.copy_absent(connection, _COPY, ("bytea", "bigint", "text"), rows):
+        return [copy.digest for copy in absent]
+    return _insert(connection, absent)
+
+
+def _insert(connection: Connection, copies: Sequence[EventCopy]) -> Collection[bytes]:
+    inserted = connection.execute(
+        """
+        INSERT INTO event_digests AS d (digest, received_at, outcome)
+        SELECT decode(r.digest, 'hex'), r.received_at, r.outcome
+        FROM json_to_recordset(%s::json) AS r (digest text, received_at bigint, outcome text)
+        ORDER BY r.digest
+        ON CONFLICT (digest) DO NOTHING
+        RETURNING d.digest
+        """,
+        [json_rows.encode(copy._asdict() for copy in copies)],
+    )
+    return [digest for (digest,) in cast("Iterable[tuple[bytes]]", inserted)]
 
 
 def lock(connection: Connection, digests: Collection[bytes]) -> None:

@@ -4,16 +4,19 @@ If an ack and its message arrive in two transactions, both lock the same key, so
 wrote. Without the lock, neither might see the other.
 """
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import NamedTuple, TypeAlias, cast
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final, NamedTuple, TypeAlias, cast
 
-from store.postgres import json_rows
+from store.postgres import copying, json_rows
 from store.postgres.connections import Connection
 
 MessageKey: TypeAlias = tuple[str, str]
 """(session_id, message_id). For the sessions of an account, session_id is the primary session
 (store/history/accounts.py).
 """
+_Key: TypeAlias = tuple[int, str]
+"""(session_number, message_id)"""
+_COPY: Final = "COPY message_keys (key_id, session_number, message_id) FROM STDIN (FORMAT binary)"
 
 
 class LockedKey(NamedTuple):
@@ -35,21 +38,10 @@ def lock(
     }
     if not wanted:
         return {}
-    rows = json_rows.encode({"session_number": session, "message_id": message_id} for session, message_id in wanted)
-    locked: dict[MessageKey, LockedKey] = {}
-    inserted = connection.execute(
-        """
-        INSERT INTO message_keys (session_number, message_id)
-        SELECT r.session_number, r.message_id
-        FROM json_to_recordset(%(rows)s::json) AS r (session_number integer, message_id text)
-        ORDER BY r.session_number, r.message_id
-        ON CONFLICT (session_number, message_id) DO NOTHING
-        RETURNING key_id, session_number, message_id
-        """,
-        {"rows": rows},
-    )
-    for key_id, session, message_id in cast("list[tuple[int, int, str]]", inserted.fetchall()):
-        locked[wanted[session, message_id]] = LockedKey(key_id, is_new=True)
+    locked = {
+        wanted[session, message_id]: LockedKey(key_id, is_new=True)
+        for key_id, session, message_id in _insert_absent(connection, wanted)
+    }
     if len(locked) < len(wanted):
         existing = connection.execute(
             """
@@ -60,11 +52,55 @@ def lock(
             ORDER BY k.session_number, k.message_id
             FOR UPDATE OF k
             """,
-            {"rows": rows},
+            {"rows": _encode(wanted)},
         )
         for key_id, session, message_id, tombstone in cast("Iterable[tuple[int, int, str, bool]]", existing):
             locked.setdefault(wanted[session, message_id], LockedKey(key_id, is_new=False, has_tombstone=tombstone))
     return locked
+
+
+def _insert_absent(connection: Connection, keys: Collection[_Key]) -> Sequence[tuple[int, int, str]]:
+    """Insert the keys that are absent. Return them as (key_id, session_number, message_id)."""
+    if len(keys) < copying.MIN_ROWS:
+        return _insert(connection, keys)
+    # In PostgreSQL's order, in which the other statements take their locks, too.
+    absent = connection.execute(
+        """
+        SELECT nextval('message_keys_key_id_seq'), w.session_number, w.message_id
+        FROM (
+            SELECT w.session_number, w.message_id
+            FROM unnest(%b::integer[], %b::text[]) AS w (session_number, message_id)
+            WHERE NOT EXISTS (
+                SELECT FROM message_keys AS k WHERE (k.session_number, k.message_id) = (w.session_number, w.message_id)
+            )
+            ORDER BY w.session_number, w.message_id
+        ) AS w
+        """,
+        [[session for session, _ in keys], [message_id for _, message_id in keys]],
+    )
+    rows = cast("list[tuple[int, int, str]]", absent.fetchall())
+    if copying.copy_absent(connection, _COPY, ("bigint", "integer", "text"), rows):
+        return rows
+    return _insert(connection, [(session, message_id) for _, session, message_id in rows])
+
+
+def _insert(connection: Connection, keys: Iterable[_Key]) -> Sequence[tuple[int, int, str]]:
+    inserted = connection.execute(
+        """
+        INSERT INTO message_keys (session_number, message_id)
+        SELECT r.session_number, r.message_id
+        FROM json_to_recordset(%s::json) AS r (session_number integer, message_id text)
+        ORDER BY r.session_number, r.message_id
+        ON CONFLICT (session_number, message_id) DO NOTHING
+        RETURNING key_id, session_number, message_id
+        """,
+        [_encode(keys)],
+    )
+    return cast("list[tuple[int, int, str]]", inserted.fetchall())
+
+
+def _encode(keys: Iterable[_Key]) -> str:
+    return json_rows.encode({"session_number": session, "message_id": message_id} for session, message_id in keys)
 
 
 def lock_ids(connection: Connection, key_ids: Collection[int]) -> None:

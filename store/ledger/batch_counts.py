@@ -2,14 +2,17 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TypeAlias, cast
+from typing import Final, TypeAlias, cast
+from uuid import UUID
 
 from store.model.batches import Batch
-from store.postgres import errors, json_rows
+from store.postgres import copying, errors, json_rows
 from store.postgres.connections import Connection
 
 BatchId: TypeAlias = tuple[str, int]
 """(writer, number)"""
+
+_COPY: Final = "COPY batches (writer, number, size, upto, stored) FROM STDIN (FORMAT binary)"
 
 OUTCOME_COLUMNS = ("stored", "duplicate", "noise", "ping", "parked", "forgotten")
 """The outcomes of events, with `duplicate`."""
@@ -21,7 +24,16 @@ def claim(connection: Connection, batches: Iterable[Batch], generation: str | No
     Raises an error if `generation` is given and the database has another one. All events are counted as stored at
     first, because most are; `record_counts` corrects the counts in the same transaction.
     """
-    claimed = connection.execute(
+    claimed = list(batches)
+    if len(claimed) >= copying.MIN_ROWS:
+        if generation is not None:
+            connection.execute("SELECT require_generation(%s)", [generation])
+        writers = {writer: UUID(writer) for writer in {batch.writer for batch in claimed}}
+        # Not looked up first, because batches are rarely delivered again, and then many at a time.
+        rows = sorted((writers[b.writer], b.number, len(b.events), b.cumulative_events, len(b.events)) for b in claimed)
+        if copying.copy_absent(connection, _COPY, ("uuid", "bigint", "integer", "bigint", "integer"), rows):
+            return {(batch.writer, batch.number) for batch in claimed}
+    inserted = connection.execute(
         """
         INSERT INTO batches (writer, number, size, upto, stored)
         SELECT r.writer, r.number, r.size, r.upto, r.size
@@ -34,12 +46,12 @@ def claim(connection: Connection, batches: Iterable[Batch], generation: str | No
         {
             "rows": json_rows.encode(
                 {"writer": b.writer, "number": b.number, "size": len(b.events), "upto": b.cumulative_events}
-                for b in batches
+                for b in claimed
             ),
             "generation": generation,
         },
     ).fetchall()
-    return set(cast("list[BatchId]", claimed))
+    return set(cast("list[BatchId]", inserted))
 
 
 def known(connection: Connection, ids: Iterable[BatchId]) -> set[BatchId]:

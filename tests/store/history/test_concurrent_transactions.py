@@ -12,7 +12,7 @@ from itertools import count
 import pytest
 
 from store.model.facts import Ack, Delete, DisplayName, Edit, LidAlias, Reaction
-from store.postgres import connections
+from store.postgres import connections, copying
 from store.postgres.connections import Connection
 from tests.support import folding
 from tests.support.folding import BASE_TIME, DeliveredEvent, message_fact, told
@@ -112,12 +112,21 @@ def _until_waiting_or_done(observer: Connection, second: Connection, work: Futur
     return False
 
 
+@pytest.mark.parametrize("copied", [False, True], ids=["", "copied"])
 @pytest.mark.parametrize("swapped", [False, True], ids=["", "the other way round"])
 @pytest.mark.parametrize("pair", PAIRS)
 def test_concurrent_commits_are_not_missed(
-    history_database: HistoryDatabase, database_url: str, pair: str, *, swapped: bool
+    history_database: HistoryDatabase,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    pair: str,
+    *,
+    swapped: bool,
+    copied: bool,
 ) -> None:
     """The first transaction has done all its work and is still open when the second does its own."""
+    if copied:
+        monkeypatch.setattr(copying, "MIN_ROWS", 1)
     before, one, other = PAIRS[pair]
     if swapped:
         one, other = other, one

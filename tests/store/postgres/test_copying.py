@@ -1,0 +1,64 @@
+"""Rows are copied only if no other transaction inserts one of them at the same moment."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from store.postgres import connections, copying
+from tests.support import folding
+from tests.support.folding import message_fact, told
+from tests.support.waiting import wait_until
+
+COPY = "COPY event_digests (digest, received_at, outcome) FROM STDIN (FORMAT binary)"
+ROWS = [(bytes([n]), 0, "stored") for n in range(3)]
+
+
+def copy_absent(connection: connections.Connection) -> bool:
+    with connection.transaction():
+        is_copied = copying.copy_absent(connection, COPY, ("bytea", "bigint", "text"), ROWS)
+        connection.execute("INSERT INTO event_digests VALUES (1, NULL, 'other', 'stored')")
+        return is_copied
+
+
+def is_blocked(observer: connections.Connection, waiting: connections.Connection) -> bool:
+    found = observer.execute("SELECT cardinality(pg_blocking_pids(%s)) > 0", [waiting.info.backend_pid])
+    return found.fetchone() == (True,)
+
+
+def test_nothing_is_copied_if_a_row_exists_by_then_and_the_transaction_goes_on(database_url: str) -> None:
+    with (
+        connections.open(database_url, "first") as first,
+        connections.open(database_url, "second") as second,
+        connections.open(database_url, "observer") as observer,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        with first.transaction():
+            first.execute("INSERT INTO event_digests (digest, received_at, outcome) VALUES ('\\x02', 0, 'stored')")
+            copied = thread.submit(copy_absent, second)
+            wait_until(lambda: is_blocked(observer, second), 5)
+
+        assert copied.result() is False
+        digests = observer.execute("SELECT digest FROM event_digests ORDER BY 1", binary=True).fetchall()
+    assert digests == [(b"\2",), (b"other",)]
+
+
+def test_a_batch_that_two_workers_store_at_once_counts_once(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Entries that ingest sends again reach a second worker while the first one still stores them."""
+    monkeypatch.setattr(copying, "MIN_ROWS", 1)
+    with (
+        connections.open(database_url, "first") as first,
+        connections.open(database_url, "second") as second,
+        connections.open(database_url, "observer") as observer,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        with first.transaction():
+            folding.store_transactions(first, [1], [told(message_fact())])
+            repeated = thread.submit(
+                folding.store_transactions, second, [1, 2], [told(message_fact())], [told(message_fact("B"))]
+            )
+            wait_until(lambda: is_blocked(observer, second), 5)
+        repeated.result()
+
+        counted = observer.execute("SELECT stored, duplicate FROM batches").fetchall()
+        assert counted == [(1, 0), (1, 0)]
+        assert observer.execute("SELECT count(*) FROM whatsapp_messages").fetchone() == (2,)
