@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -82,7 +81,7 @@ def test_sigterm_under_load_loses_no_event_and_exits_with_zero(redis_url: str, t
         with WebhookLoad(ingest) as load:
             codes: list[int] = []
             for _ in range(3):
-                time.sleep(0.4)
+                load.wait_for(50)
                 codes.append(ingest.stop())
                 ingest.start()
         ingest.stop()

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.support.ingest_process import WEBHOOK_PATH, IngestProcess, sign
+from tests.support.waiting import wait_until
 
 
 @dataclass
@@ -36,6 +37,11 @@ class WebhookLoad:
         self._over.set()
         for thread in self._threads:
             thread.join()
+
+    def wait_for(self, events: int) -> None:
+        """Wait until this many more events are acknowledged."""
+        wanted = len(self.acknowledged) + events
+        wait_until(lambda: len(self.acknowledged) >= wanted)
 
     def _post(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self.ingest.port, timeout=10)

@@ -3,7 +3,6 @@
 import itertools
 import json
 import sqlite3
-import time
 from pathlib import Path
 
 import pytest
@@ -25,9 +24,9 @@ def test_redis_killed_and_back_under_load_costs_no_event(own_valkey: EmbeddedVal
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         with WebhookLoad(ingest) as load:
             for _ in range(3):
-                time.sleep(0.4)
+                load.wait_for(100)
                 own_valkey.kill()
-                time.sleep(0.8)
+                load.wait_for(100)
                 own_valkey.start()
         wait_until(lambda: waiting(ingest) == 0)
 
@@ -41,9 +40,9 @@ def test_numbers_have_no_gaps_and_counts_add_up_after_an_outage(own_valkey: Embe
     """The ledger detects a lost batch by its missing number, so an unused number would be a false alarm."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         with WebhookLoad(ingest) as load:
-            time.sleep(0.3)
+            load.wait_for(100)
             own_valkey.kill()
-            time.sleep(0.5)
+            load.wait_for(100)
             own_valkey.start()
             wait_until(lambda: waiting(ingest) == 0)
         ingest.stop()

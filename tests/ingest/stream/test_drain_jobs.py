@@ -43,8 +43,8 @@ def test_no_second_drain_job_is_enqueued_while_one_waits(
 ) -> None:
     """One job per event would make RQ slow, and a single job is sufficient."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
-        with WebhookLoad(ingest):
-            time.sleep(1)
+        with WebhookLoad(ingest) as load:
+            load.wait_for(300)
         queued = len(jobs(client))
 
     # One that was in progress while the first was queued may have been added.
@@ -78,7 +78,7 @@ def test_failing_drains_do_not_get_a_job_for_every_request(
 
         # 0.05 + 0.1 + 0.2 + 0.4 + 0.8 + 1 s allow about six, and two more for those in progress.
         assert 2 <= taken <= 10
-        assert len(load.acknowledged) > 100
+        assert len(load.acknowledged) > 5 * taken
 
 
 def test_draining_the_spool_enqueues_a_drain_job(

@@ -1,6 +1,5 @@
 """Tests that after the end of an ingest, another one sends its newest events again and reports its end."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -30,14 +29,12 @@ def test_redis_and_ingest_killed_in_one_moment_lose_no_event(own_valkey: Embedde
     """A power failure stops both at the same time. Only the file of the tail remains."""
     with IngestProcess(own_valkey.url, tmp_path) as ingest:
         with WebhookLoad(ingest) as load:
-            time.sleep(1)
+            load.wait_for(50)
             own_valkey.kill()
             ingest.kill()
         lose_everything(own_valkey)
         ingest.start()
         wait_until(lambda: set(load.acknowledged) <= set(stream_bodies(own_valkey.url)))
-
-    assert len(load.acknowledged) > 50
 
 
 def test_a_process_that_ended_well_leaves_its_newest_events_to_the_next(
