@@ -61,6 +61,7 @@ def test_no_text_of_anybody_is_ever_markup(browser_user: BrowserUser, history: H
     assert page.locator("iframe, style, math, img:not([src^='/assets/'])").count() == 0
 
 
+@pytest.mark.long
 def test_no_address_breaks_the_page(browser_user: BrowserUser) -> None:
     """Links may come from a chat program, a search engine or an attacker."""
     page = browser_user.sign_in()

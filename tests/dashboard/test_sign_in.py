@@ -83,6 +83,7 @@ def test_a_server_that_is_away_is_told_and_waited_for(browser_user: BrowserUser)
     expect(page.get_by_role("heading", name="Waiting for the first message")).to_be_visible()
 
 
+@pytest.mark.long
 def test_hindi_is_a_choice_that_stays(browser_user: BrowserUser) -> None:
     """The language applies to every tab, because a reader of one language may not understand the other."""
     page = browser_user.sign_in()

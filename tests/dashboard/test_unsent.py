@@ -51,6 +51,7 @@ def test_a_draft_survives_another_chat_a_reload_and_a_new_sign_in(
     assert page.evaluate("Object.keys(localStorage)") == []
 
 
+@pytest.mark.long
 def test_a_message_that_did_not_get_through_stays_and_is_sent_once(
     writer: BrowserUser, gateway: PretendGateway, history: HistoryWriter
 ) -> None:

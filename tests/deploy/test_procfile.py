@@ -83,6 +83,7 @@ def ports() -> tuple[int, int]:
     raise AssertionError("every port is taken")
 
 
+@pytest.mark.long
 def test_the_three_lines_are_a_whole_system(database_url: str, redis_url: str, tmp_path: Path) -> None:
     """The test covers a webhook to a chat, with only the Procfile and the variables that a platform sets."""
     first, pages = ports()

@@ -2,6 +2,8 @@
 
 import subprocess
 
+import pytest
+
 from tests.support import documentation
 from tests.support.running_system import WEBHOOK_SECRET, RunningSystem
 from tests.support.waiting import wait_until
@@ -16,6 +18,7 @@ def pasteable(system: RunningSystem) -> str:
     return lines.replace(".venv/bin/python", f"DATA_DIR={system.stack.data_dir} .venv/bin/python")
 
 
+@pytest.mark.long
 def test_the_first_five_minutes_paste(system: RunningSystem) -> None:
     """New users give up at the first command that fails."""
     (system.stack.data_dir / "webhook-secret").write_text(WEBHOOK_SECRET)  # the secret of this stack was given

@@ -69,7 +69,7 @@ async def process(url: str, last: str, changes: int, seed: int) -> list[str]:
     return seen
 
 
-@pytest.mark.parametrize("changes", [400, pytest.param(10_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("changes", [200, pytest.param(10_000, marks=pytest.mark.long)])
 @pytest.mark.timeout(300)
 def test_clients_that_disconnect_at_random_process_each_change_exactly_once(
     history: HistoryWriter, api_url: str, client: ApiClient, changes: int

@@ -94,6 +94,7 @@ def test_a_signal_during_the_start_leaves_nothing(folder: Path) -> None:
     assert stack.pids_using_data_dir() == []
 
 
+@pytest.mark.long
 def test_a_start_after_a_killed_supervisor_finds_secrets_and_data(folder: Path) -> None:
     """The secret that the gateway uses and all acknowledged events must survive every kind of end."""
     stack = LocalStack(folder / "data")

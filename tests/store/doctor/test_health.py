@@ -33,6 +33,7 @@ def test_a_healthy_system_has_no_problem(examined_system: ExaminedSystem, tmp_pa
     assert answers["ledger"] == answers["queue.age"] == answers["redis.persistence"] == "ok"
 
 
+@pytest.mark.long
 def test_the_exit_code_is_that_of_the_worst_finding(examined_system: ExaminedSystem) -> None:
     """Monitors read only the exit code: 0 for healthy (also before the first message), 1 for warnings, 2 for broken."""
     fine = examined_system.run_doctor("--quiet")
@@ -62,6 +63,7 @@ def test_every_problem_has_a_remedy(examined_system: ExaminedSystem) -> None:
     assert [one for one in found if one["severity"] != "ok" and not one["remedy"]] == []
 
 
+@pytest.mark.long
 def test_no_secret_is_ever_printed(examined_system: ExaminedSystem) -> None:
     """The output is pasted into chats and tickets."""
     password = "correct-horse-9811"

@@ -60,7 +60,8 @@ def test_there_is_one_replay_at_a_time(database_url: str) -> None:
         replay.open_connection(database_url)
 
 
-@pytest.mark.parametrize("mistake", ["wrong chats", pytest.param("wrong evidence", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("mistake", ["wrong chats", "wrong evidence"])
 def test_new_events_go_on_arriving(mistake: str, database_url: str, second_database_url: str) -> None:
     """Nobody stops a system for a replay, so events that four workers store meanwhile are neither lost nor changed."""
     batches = list(generated_history_batches.generate_batches(600, seed=7, batch_size=10))
