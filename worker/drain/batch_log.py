@@ -1,7 +1,8 @@
 """Logs a transaction: its batches, the outcomes of their events, and each parked event."""
 
+import itertools
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from store.model.batches import Batch
@@ -29,10 +30,18 @@ def log_stored(batches: Sequence[Batch], outcome_counts: Counter[str], seconds: 
 
 def ranges(batches: Iterable[Batch]) -> list[str]:
     """Return `writer:number` for a batch, and `writer:first-last` for consecutive batches."""
-    spans: list[tuple[str, int, int]] = []
-    for writer, number in sorted({(batch.writer, batch.number) for batch in batches}):
-        first = number
-        if spans and (spans[-1][0], spans[-1][2]) == (writer, number - 1):
-            first = spans.pop()[1]
-        spans.append((writer, first, number))
-    return [f"{writer}:{first}" if first == last else f"{writer}:{first}-{last}" for writer, first, last in spans]
+    numbers: defaultdict[str, set[int]] = defaultdict(set)
+    for batch in batches:
+        numbers[batch.writer].add(batch.number)
+    return [
+        f"{writer}:{first}" if first == last else f"{writer}:{first}-{last}"
+        for writer, of_writer in numbers.items()
+        for first, last in _runs(sorted(of_writer))
+    ]
+
+
+def _runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the first and the last number of each run of consecutive numbers."""
+    gaps = [(before, after) for before, after in itertools.pairwise(numbers) if after != before + 1]
+    firsts = [numbers[0], *(after for _, after in gaps)]
+    return list(zip(firsts, [*(before for before, _ in gaps), numbers[-1]], strict=True))

@@ -67,7 +67,10 @@ def _digest(raw: RawBatch, index: int, sender: str, body: bytes, *, is_self_iden
 def _proves_slow_clock(outcome: Outcome, received_at: int, appended_at: int) -> bool:
     """Return whether the event claims a time that is too late for its receipt but not for the append of its entry."""
     earliest, latest = received_at + timestamps.MAX_CLOCK_SKEW, appended_at + timestamps.MAX_CLOCK_SKEW
-    return any(fact.time is not None and earliest < fact.time <= latest for fact in outcome.all_facts)
+    for fact in outcome.all_facts:  # noqa: SIM110 - a generator is slower
+        if fact.time is not None and earliest < fact.time <= latest:
+            return True
+    return False
 
 
 def parked_event(raw: RawBatch, index: int, reason: str) -> Event:

@@ -1,7 +1,6 @@
 """Locates the parts of an event in its JSON, which is flat beside `event`, or nested in `data`."""
 
-from typing import NamedTuple
-
+from store.model.records import record
 from worker.senders.whatsapp import json_document, proto, text, timestamps
 from worker.senders.whatsapp.json_document import JsonObject
 
@@ -11,11 +10,9 @@ _MESSAGE_ID_KEYS = ("messageId", "message_id", "msgId", "msg_id")
 _TIME_KEYS = ("timestamp", "messageTimestamp", "message_timestamp", "time", "date")
 
 
-class Envelope(NamedTuple):
-    """The parts of an event before they are interpreted.
-
-    It is a tuple for speed, because there is one for each event.
-    """
+@record
+class Envelope:
+    """The parts of an event before they are interpreted."""
 
     root: JsonObject
     data: JsonObject | None
@@ -108,18 +105,16 @@ def open_envelope(fields: JsonObject) -> Envelope:
         message = json_document.as_object(data.get("message"))
         places = (data,) if message is None else (message, data)
         everywhere = (*places, fields)
-    return Envelope(
-        root=fields,
-        data=data,
-        message=message,
-        message_objects=places,
-        all_objects=everywhere,
-        message_key=next(
-            (key for place in places if (key := json_document.as_object(place.get("key"))) is not None), None
-        ),
-        time=_find_time(everywhere),
-        session_id=text.identifier(first_value((fields,) if data is None else (fields, data), _SESSION_ID_KEYS)),
-    )
+    session_id = text.identifier(first_value((fields,) if data is None else (fields, data), _SESSION_ID_KEYS))
+    message_key, time = _find_message_key(places), _find_time(everywhere)
+    return Envelope(fields, data, message, places, everywhere, session_id, message_key, time)
+
+
+def _find_message_key(objects: tuple[JsonObject, ...]) -> JsonObject | None:
+    for place in objects:
+        if (key := json_document.as_object(place.get("key"))) is not None:
+            return key
+    return None
 
 
 def _find_time(objects: tuple[JsonObject, ...]) -> int | None:

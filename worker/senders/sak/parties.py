@@ -4,12 +4,13 @@ A number counts as a phone only in a phone's JID or with '+', because in the cha
 digits into `wa_id` and `from_number`.
 """
 
+from typing import NamedTuple
+
 from store.model import addresses, national_spellings
 from store.model.facts import DisplayName, LidAlias
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.sak.envelope import Envelope, first_value
 from worker.senders.whatsapp import display_names, json_document, text
-from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.parties import Parties
 
 _CHAT_KEYS = ("chatId", "chat_id", "chatJid", "chat_jid", "remoteJid", "remote_jid")
@@ -43,6 +44,20 @@ _SENDER_ALIAS_KEYS = (
     *("participantPn", "participant_pn", "participantLid", "participant_lid", "participantAlt"),
     *("senderPn", "sender_pn", "senderLid", "sender_lid"),
 )
+_LID_ALIAS_KEYS = frozenset(
+    key for key in (*_FROM_ALIAS_KEYS, *_TO_ALIAS_KEYS, *_SENDER_ALIAS_KEYS) if key.lower().endswith("lid")
+)
+"""Those of them that are for LIDs, in which bare digits are a LID."""
+
+
+class _Contact(NamedTuple):
+    """The person's entry in the gateway's address book."""
+
+    name: str | None
+    number: object
+
+
+_NO_CONTACT = _Contact(None, None)
 
 
 def read(envelope: Envelope, *, is_sent: bool, time: int | None) -> Parties:
@@ -52,25 +67,28 @@ def read(envelope: Envelope, *, is_sent: bool, time: int | None) -> Parties:
     """
     is_ours = is_sent or envelope.is_from_me
     chat, others = _resolve_chat(envelope, is_sent=is_sent, is_ours=is_ours)
+    contact = _find_contact(envelope)
     evidence: list[LidAlias | DisplayName] = []
     if others is _FROM_ALIAS_KEYS and (lid := _find_chat_lid(envelope, chat)) is not None:
         evidence.append(LidAlias(lid, chat, time))
         chat = lid
     if addresses.is_individual(chat):
         if addresses.is_person(chat):
-            evidence += [each for each in _find_aliases(envelope, chat, others, time) if each not in evidence]
-        evidence += _find_names(envelope, chat, time, is_ours=is_ours)
+            aliases = _find_aliases(envelope, chat, others, contact, time)
+            evidence += [each for each in aliases if each not in evidence]
+        evidence += _contact_names(contact, chat, time)
+        # An outgoing message contains the owner's own push name.
+        evidence += _push_names(None if is_ours else find_push_name(envelope), chat, time)
         return Parties(chat, "outgoing" if is_ours else "incoming", None, None, tuple(evidence))
-    contact = _find_contact_names(envelope, chat, time)
+    contact_names = _contact_names(contact, chat, time)
     if is_ours:
-        return Parties(chat, "outgoing", None, None, contact)
+        return Parties(chat, "outgoing", None, None, contact_names)
     sender = _find_sender(envelope, chat)
     push_name = find_push_name(envelope)
     if sender is not None:
-        evidence += _find_aliases(envelope, sender, _SENDER_ALIAS_KEYS, time)
-        if push_name is not None and display_names.is_informative(push_name, sender):
-            evidence.append(DisplayName(sender, push_name, 1, time))
-    return Parties(chat, "incoming", sender, push_name, (*evidence, *contact))
+        evidence += _find_aliases(envelope, sender, _SENDER_ALIAS_KEYS, _NO_CONTACT, time)
+        evidence += _push_names(push_name, sender, time)
+    return Parties(chat, "incoming", sender, push_name, (*evidence, *contact_names))
 
 
 def find_chat(envelope: Envelope) -> str | None:
@@ -163,16 +181,19 @@ def _find_sender(envelope: Envelope, chat: str) -> str | None:
     return None
 
 
-def _find_aliases(envelope: Envelope, person: str, keys: tuple[str, ...], time: int | None) -> list[LidAlias]:
+def _find_aliases(
+    envelope: Envelope, person: str, keys: tuple[str, ...], contact: _Contact, time: int | None
+) -> list[LidAlias]:
     """Return evidence that a LID and a phone are the same person."""
     key = envelope.message_key
     places = envelope.all_objects if key is None else (*envelope.all_objects, key)
     aliases: list[LidAlias] = []
-    values = [(name, place[name]) for place in places for name in keys if place.get(name) is not None]
-    if keys is not _SENDER_ALIAS_KEYS and (contact := _find_contact(envelope)) is not None:
-        values.append(("contact", first_value((contact,), _NUMBER_KEYS)))
+    values = [(name, place[name]) for place in places for name in keys if name in place]
+    if contact.number is not None:
+        values.append(("contact", contact.number))
+    has_lid = addresses.is_lid(person)
     for name, value in values:
-        if addresses.is_lid(person):
+        if has_lid:
             lid, phone = person, addresses.parse_unambiguous_phone(value)
         else:
             lid, phone = _parse_alias(name, value), person
@@ -190,44 +211,36 @@ def _find_aliases(envelope: Envelope, person: str, keys: tuple[str, ...], time: 
 
 
 def _parse_alias(name: str, value: object) -> str | None:
-    """Return the address in a field. In a field for LIDs, bare digits are a LID."""
-    lid = addresses.parse_lid(value) if name.lower().endswith("lid") else None
+    lid = addresses.parse_lid(value) if name in _LID_ALIAS_KEYS else None
     return addresses.parse(value) if lid is None else lid
 
 
-def _find_names(envelope: Envelope, chat: str, time: int | None, *, is_ours: bool) -> list[DisplayName]:
-    names = list(_find_contact_names(envelope, chat, time))
-    # An outgoing message contains the owner's own push name.
-    push_name = None if is_ours else find_push_name(envelope)
-    if push_name is not None and display_names.is_informative(push_name, chat):
-        names.append(DisplayName(chat, push_name, 1, time))
-    return names
-
-
-def _find_contact_names(envelope: Envelope, chat: str, time: int | None) -> tuple[DisplayName, ...]:
-    """Return the name of the chat in the gateway's address book, or that of the contact's own number."""
+def _find_contact(envelope: Envelope) -> _Contact:
     if envelope.has_none_of(_CONTACT_KEYS):
+        return _NO_CONTACT
+    # The message's own `contact` is a contact card that was sent.
+    places = tuple(place for place in envelope.all_objects if place is not envelope.message)
+    fields = json_document.as_object(first_value(places, ("contact",)))
+    if fields is None:
+        return _Contact(text.name(first_value(places, _CONTACT_NAME_KEYS)), None)
+    name = text.name(first_value((fields,), ("name", "pushName", "pushname")))
+    return _Contact(name, first_value((fields,), _NUMBER_KEYS))
+
+
+def _contact_names(contact: _Contact, chat: str, time: int | None) -> tuple[DisplayName, ...]:
+    """Return the name of the chat in the gateway's address book, or that of the contact's own number."""
+    if contact.name is None:
         return ()
-    contact = _find_contact(envelope)
-    if contact is None:
-        places = tuple(place for place in envelope.all_objects if place is not envelope.message)
-        name, number = text.name(first_value(places, _CONTACT_NAME_KEYS)), None
-    else:
-        name = text.name(first_value((contact,), ("name", "pushName", "pushname")))
-        number = first_value((contact,), _NUMBER_KEYS)
-    if name is None:
-        return ()
-    person = addresses.parse(number)
+    person = addresses.parse(contact.number)
     if person is not None and not (addresses.is_lid(chat) and addresses.is_phone(person)):
         chat = person
     elif not addresses.is_individual(chat):
         return ()
-    return (DisplayName(chat, name, 2, time),) if display_names.is_informative(name, chat) else ()
+    is_informative = display_names.is_informative(contact.name, chat)
+    return (DisplayName(chat, contact.name, 2, time),) if is_informative else ()
 
 
-def _find_contact(envelope: Envelope) -> JsonObject | None:
-    """Return the entry in the gateway's address book. The message's own `contact` is a contact card that was sent."""
-    if envelope.has_none_of(_CONTACT_KEYS):
-        return None
-    places = tuple(place for place in envelope.all_objects if place is not envelope.message)
-    return json_document.as_object(first_value(places, ("contact",)))
+def _push_names(push_name: str | None, person: str, time: int | None) -> tuple[DisplayName, ...]:
+    if push_name is None or not display_names.is_informative(push_name, person):
+        return ()
+    return (DisplayName(person, push_name, 1, time),)
