@@ -60,7 +60,10 @@ class SummaryChanges:
             _refresh(connection, others, self._to_recount)
 
     def _increment(self, canonical_chat_id: int) -> SummaryIncrement:
-        return self._increments.setdefault(canonical_chat_id, SummaryIncrement(canonical_chat_id))
+        increment = self._increments.get(canonical_chat_id)
+        if increment is None:
+            increment = self._increments[canonical_chat_id] = SummaryIncrement(canonical_chat_id)
+        return increment
 
 
 def recount(connection: Connection, canonical_chat_ids: Collection[int]) -> None:

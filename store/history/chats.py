@@ -1,8 +1,9 @@
 """Locks and inserts chats: one row per address; the addresses of one person share a canonical chat."""
 
-from collections.abc import Collection, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import NamedTuple, TypeAlias, cast
 
 import psycopg
@@ -205,7 +206,8 @@ def preferred_names(names: Iterable[ObservedName]) -> dict[ChatAddress, Observed
     preferred: dict[ChatAddress, ObservedName] = {}
     for name in names:
         address = (name.session_id, name.display_name.address)
-        if address not in preferred or _precedence(name) > _precedence(preferred[address]):
+        other = preferred.setdefault(address, name)
+        if other is not name and _precedence(name) > _precedence(other):
             preferred[address] = name
     return preferred
 
@@ -240,5 +242,6 @@ def set_names(connection: Connection, names: Collection[ObservedName]) -> None:
         )
 
 
-def _precedence(observed_name: ObservedName) -> tuple[int, int, bytes]:
-    return observed_name.display_name.quality, observed_name.observed_at, observed_name.digest
+_precedence: Callable[[ObservedName], tuple[int, int, bytes]] = attrgetter(
+    "display_name.quality", "observed_at", "digest"
+)

@@ -23,7 +23,7 @@ from store.history import (
 from store.history.accounts import Accounts
 from store.history.chats import Chat, ChatAddress
 from store.history.messages import MessageIdentity
-from store.history.parsed_events import KeyedFact, ParsedEvent
+from store.history.parsed_events import KeyedFact, ParsedEvent, alias_addresses, chat_addresses
 from store.model import addresses
 from store.model.facts import DisplayName, Message, Reaction, SessionReport
 from store.postgres.connections import Connection
@@ -48,11 +48,12 @@ def apply(connection: Connection, parsed_events: Sequence[ParsedEvent], *, own_p
     known = accounts.lock(connection)
     numbers = sessions.ensure(connection, known.with_primaries({event.session_id for event in parsed_events}))
     keyed_facts = [(event, fact, key) for event in parsed_events for fact, key in event.keyed_message_facts(known)]
-    account_keys.merge_unmerged(connection, known, {key for _, _, key in keyed_facts})
-    locked = message_keys.lock(connection, {key for _, _, key in keyed_facts}, numbers)
+    keys = {key for _, _, key in keyed_facts}
+    account_keys.merge_unmerged(connection, known, keys)
+    locked = message_keys.lock(connection, keys, numbers)
     key_ids = [key.key_id for key in locked.values() if not key.is_new]
-    wanted = {address for event in parsed_events for address in event.chat_addresses()}
-    wanted |= lid_aliases.related(connection, _alias_addresses(parsed_events), known)
+    wanted = chat_addresses(parsed_events)
+    wanted |= lid_aliases.related(connection, alias_addresses(parsed_events), known)
     wanted |= chats.addresses_of_keys(connection, key_ids)
     wanted |= message_tombstones.chat_addresses(connection, locked.values())
     state = Fold(connection, parsed_events, keyed_facts, locked, chats.lock(connection, wanted, known), known)
@@ -68,10 +69,6 @@ def apply(connection: Connection, parsed_events: Sequence[ParsedEvent], *, own_p
         if (key_id := locked[key].key_id) not in key_ids_by_digest[event.digest]:
             key_ids_by_digest[event.digest].append(key_id)
     return FoldResult(key_ids_by_digest, state.changes)
-
-
-def _alias_addresses(parsed_events: Iterable[ParsedEvent]) -> set[ChatAddress]:
-    return {address for event in parsed_events for address in event.alias_addresses()}
 
 
 @dataclass(slots=True)
@@ -98,7 +95,7 @@ class Fold:
         if not evidence:
             return []
         lid_aliases.add_evidence(self.connection, evidence)
-        changed = _alias_addresses(self.parsed_events)
+        changed = alias_addresses(self.parsed_events)
         related = lid_aliases.related_locked(self.connection, changed, self.chats_by_address, self.accounts)
         return self.remap_lids(related)
 
@@ -230,7 +227,7 @@ class Fold:
 
     def _is_group(self, chat_id: int) -> bool:
         address = self.address_by_chat_id.get(chat_id)
-        return address is not None and addresses.kind_of(address[1]) == "group"
+        return address is not None and addresses.is_group(address[1])
 
     def _canonical_chat(self, chat_id: int) -> tuple[str, int]:
         """Return (session_id, canonical_chat_id). A LID that was not locked is looked up."""

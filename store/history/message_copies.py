@@ -15,34 +15,39 @@ def build(keyed_fact: KeyedFact, ids: tuple[int, int], *, peer_phone: str | None
     event, fact, (_, message_id) = keyed_fact
     assert isinstance(fact, Message), "updates are no copies"
     incoming = fact.direction == "incoming"
-    timestamp, source = timestamps.effective(fact.time, event.received_at)
+    timestamp, time_source = timestamps.effective(fact.time, event.received_at)
     key_id, chat_id = ids
+    from_number, to_number = (peer_phone, own_phone) if incoming else (own_phone, peer_phone)
+    base_status = fact.status or (None if incoming else "sent")
+    receive_order = event.received_at * 65536 + event.order
+    content_rank, content_tie = messages.rank(fact), messages.content_tiebreaker(event.digest)
+    # Arguments by position take half of the time.
     return MessageCopy(
-        key_id=key_id,
-        chat_id=chat_id,
-        session_id=event.session_id,
-        message_id=message_id,
-        direction=fact.direction,
-        from_number=peer_phone if incoming else own_phone,
-        to_number=own_phone if incoming else peer_phone,
-        content=messages.content_of(fact),
-        sender=fact.sender,
-        sender_name=fact.sender_name,
-        base_status=fact.status or (None if incoming else "sent"),
-        timestamp=timestamp,
-        time_source=source,
-        is_history=fact.is_history,
-        receive_order=event.received_at * 65536 + event.order,
-        content_rank=messages.rank(fact),
-        content_time=timestamp,
-        content_tie=messages.content_tiebreaker(event.digest),
-        is_in_group=addresses.kind_of(fact.address) == "group",
+        key_id,
+        chat_id,
+        event.session_id,
+        message_id,
+        fact.direction,
+        from_number,
+        to_number,
+        messages.content_of(fact),
+        fact.sender,
+        fact.sender_name,
+        base_status,
+        timestamp,
+        time_source,
+        fact.is_history,
+        receive_order,
+        content_rank,
+        timestamp,  # of the content
+        content_tie,
+        addresses.is_group(fact.address),
     )
 
 
 def peer_phone(canonical_address: str, fact: Message) -> str | None:
     """Return the phone of the other side, if known: the chat's phone, or in a group the sender's."""
     address = canonical_address
-    if addresses.kind_of(address) == "group" and fact.sender is not None:
+    if fact.sender is not None and addresses.is_group(address):
         address = fact.sender
     return address if addresses.is_phone(address) else None

@@ -57,6 +57,11 @@ class MessageCopy(NamedTuple):
         """Return the values of `message_columns.COPY`, then `is_in_group`."""
         return (*self[:_CONTENT_FIELD], *self.content, *self[_CONTENT_FIELD + 1 :])
 
+    def new_row(self) -> tuple[object, ...]:
+        """Return the values of `new_messages.COLUMNS`, provided that this is the message's only copy."""
+        before, after = self[:_CONTENT_FIELD], self[_CONTENT_FIELD + 1 : -1]
+        return (*before, *self.content, *after, self.base_status, self.is_unread)
+
 
 def _to_json_row(copy: MessageCopy) -> json_rows.JsonRow:
     # A third of the columns is null. Leaving them out saves time on both sides.
@@ -123,8 +128,9 @@ def _conflict_free_layers(copies: Iterable[MessageCopy]) -> list[list[MessageCop
     layers: list[list[MessageCopy]] = []
     depth: dict[MessageIdentity, int] = {}
     for copy in copies:
-        level = depth.get(copy.identity, 0)
-        depth[copy.identity] = level + 1
+        identity = copy.identity
+        level = depth.get(identity, 0)
+        depth[identity] = level + 1
         if level == len(layers):
             layers.append([])
         layers[level].append(copy)
@@ -151,9 +157,9 @@ def _insert(
 
 def _copy_new(connection: Connection, copies: Iterable[MessageCopy]) -> list[tuple[int, MessageCopy]]:
     """Insert the copies, whose rows cannot exist yet. Return the inserted rows."""
-    ordered = sorted(copies, key=attrgetter("identity"))
-    rows = [(*copy.values()[:-1], copy.base_status, copy.is_unread) for copy in ordered]
-    return list(zip(new_messages.copy(connection, rows), ordered, strict=True))
+    # By identity, because the key and the chat determine the fields before the direction.
+    ordered = sorted(copies)
+    return list(zip(new_messages.copy(connection, [copy.new_row() for copy in ordered]), ordered, strict=True))
 
 
 def _merge(connection: Connection, copies: Sequence[MessageCopy]) -> list[ChangedMessage]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 
 from store.history.accounts import Accounts
@@ -38,27 +39,6 @@ class ParsedEvent(NamedTuple):
         primary_id = accounts.primary_of(self.session_id)
         return [(fact, (primary_id, self._message_id(fact))) for fact in self.facts if isinstance(fact, MESSAGE_FACTS)]
 
-    def alias_addresses(self) -> set[ChatAddress]:
-        """Return both sides of the evidence on aliases in this event."""
-        return {
-            (self.session_id, address)
-            for fact in self.facts
-            if isinstance(fact, LidAlias)
-            for address in (fact.lid, fact.phone)
-        }
-
-    def chat_addresses(self) -> set[ChatAddress]:
-        """Return the chats of its facts, and the authors of its updates, whose other addresses also count."""
-        addresses: set[str] = set()
-        for fact in self.facts:
-            if isinstance(fact, LidAlias):
-                addresses |= {fact.lid, fact.phone}
-            elif not isinstance(fact, SessionReport) and fact.address is not None:
-                addresses.add(fact.address)
-                if isinstance(fact, (Edit, Delete, Reaction)) and fact.sender is not None:
-                    addresses.add(fact.sender)
-        return {(self.session_id, address) for address in addresses}
-
     def _message_id(self, fact: MessageFact) -> str:
         """Return the id of the fact's message, or a digest of its content if it has no id, to recognise its copies.
 
@@ -86,6 +66,31 @@ def of_outcome(outcome: Outcome, digest: bytes, received_at: int, order: int) ->
         for each in outcome.by_session
         if each.facts
     ]
+
+
+def chat_addresses(events: Iterable[ParsedEvent]) -> set[ChatAddress]:
+    """Return the chats of the events' facts, and the authors of updates, whose other addresses also count."""
+    found: set[ChatAddress] = set()
+    for event in events:
+        for fact in event.facts:
+            if isinstance(fact, LidAlias):
+                found |= {(event.session_id, fact.lid), (event.session_id, fact.phone)}
+            elif not isinstance(fact, SessionReport) and fact.address is not None:
+                found.add((event.session_id, fact.address))
+                if isinstance(fact, (Edit, Delete, Reaction)) and fact.sender is not None:
+                    found.add((event.session_id, fact.sender))
+    return found
+
+
+def alias_addresses(events: Iterable[ParsedEvent]) -> set[ChatAddress]:
+    """Return both sides of the evidence on aliases in the events."""
+    return {
+        (event.session_id, address)
+        for event in events
+        for fact in event.facts
+        if isinstance(fact, LidAlias)
+        for address in (fact.lid, fact.phone)
+    }
 
 
 KeyedFact: TypeAlias = tuple[ParsedEvent, MessageFact, MessageKey]

@@ -3,7 +3,7 @@
 A batch that is delivered again is skipped; a further copy of an event counts as a duplicate.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from store.erasure import batch_filter, suppressions
@@ -72,7 +72,8 @@ def _write(
     earliest = _earliest_copies(copies)
     recorded = event_digests.record(connection, (_event_copy(event) for event in earliest.values()))
     to_fold = [event for digest, event in earliest.items() if digest in recorded]
-    to_fold += _copies_that_change_dates(connection, copies, earliest)
+    if len(earliest) < len(copies):
+        to_fold += _copies_that_change_dates(connection, copies, earliest)
     folded = fold.apply(
         connection, [parsed for event in to_fold for parsed in _parsed_events(event)], own_phone=own_phone
     )
@@ -97,7 +98,7 @@ def _claim(connection: Connection, batches: Iterable[Batch], generation: str | N
 def _earliest_copies(copies: Iterable[Event]) -> dict[bytes, Event]:
     earliest: dict[bytes, Event] = {}
     for event in copies:
-        if event.digest not in earliest or event.received_at < earliest[event.digest].received_at:
+        if event.received_at < earliest.setdefault(event.digest, event).received_at:
             earliest[event.digest] = event
     return earliest
 
@@ -147,9 +148,13 @@ def _latest_claimed_at(event: Event) -> int | None:
 
     Returns None if there are no facts, because a later parser may find facts that the receipt must date.
     """
-    times = [fact.time for fact in event.outcome.all_facts]
-    credible = [time for time in times if time is not None and time >= timestamps.EARLIEST_PLAUSIBLE]
-    return max(credible) if credible and len(credible) == len(times) else None
+    latest = None
+    for fact in event.outcome.all_facts:
+        if fact.time is None or fact.time < timestamps.EARLIEST_PLAUSIBLE:
+            return None
+        if latest is None or fact.time > latest:
+            latest = fact.time
+    return latest
 
 
 def _parsed_events(event: Event) -> list[ParsedEvent]:
@@ -157,12 +162,13 @@ def _parsed_events(event: Event) -> list[ParsedEvent]:
 
 
 def _record_last_seen(connection: Connection, copies: Iterable[Event]) -> None:
-    last_seen: defaultdict[tuple[str, str], int] = defaultdict(int)
+    last_seen: dict[tuple[str, str], int] = {}
     for event in copies:
         outcome = event.outcome
         name = sessions.PING_EVENT if outcome.kind == "ping" else (outcome.event_type or "unnamed")
-        for each in outcome.by_session:
-            last_seen[each.session_id, name] = max(last_seen[each.session_id, name], event.received_at)
+        for session_id in outcome.session_ids:
+            if event.received_at > last_seen.setdefault((session_id, name), event.received_at):
+                last_seen[session_id, name] = event.received_at
     if last_seen:
         sessions.ensure(connection, {session_id for session_id, _ in last_seen})
         sessions.record_last_seen(connection, last_seen)
@@ -172,7 +178,7 @@ def _record_counts(connection: Connection, batches: Iterable[Batch], new_digests
     """Count each event once by its outcome, and every further copy as a duplicate."""
     uncounted = set(new_digests)
     counts: dict[BatchId, Counter[str]] = {}
-    total = Counter[str]()
+    total: list[str] = []
     for batch in batches:
         kinds: list[str] = []
         for event in batch.events:
@@ -181,8 +187,8 @@ def _record_counts(connection: Connection, batches: Iterable[Batch], new_digests
                 kinds.append(event.outcome.kind)
             else:
                 kinds.append("duplicate")
-        total.update(kinds)
+        total += kinds
         if kinds.count("stored") < len(kinds):
             counts[batch.writer, batch.number] = Counter(kinds)
     batch_counts.record_counts(connection, counts)
-    return total
+    return Counter(total)

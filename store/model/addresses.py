@@ -200,6 +200,11 @@ def is_lid(address: str) -> bool:
     return address.endswith("@lid")
 
 
+def is_group(address: str) -> bool:
+    """Return whether a normalised address is a group."""
+    return address.endswith("@g.us")
+
+
 def hides_phone(address: str) -> bool:
     """Return whether a normalised address is a LID or an id from Meta: that of a person whose phone is hidden."""
     return address.endswith(("@lid", "@bsuid"))

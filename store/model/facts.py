@@ -204,6 +204,12 @@ class Outcome:
         return self.others if self.session_id is None else (SessionFacts(self.session_id, self.facts), *self.others)
 
     @property
+    def session_ids(self) -> tuple[str, ...]:
+        """The sessions that the event is about."""
+        others = tuple(each.session_id for each in self.others) if self.others else ()
+        return others if self.session_id is None else (self.session_id, *others)
+
+    @property
     def all_facts(self) -> tuple[Fact, ...]:
         """The facts of all sessions."""
         return self.facts if not self.others else tuple(fact for each in self.by_session for fact in each.facts)
