@@ -64,7 +64,7 @@ class IngestCollector(Collector):
             yield Gauge("sak_spool_disk_free_bytes", "Free bytes on the spool's disk.", free)
         yield Gauge("sak_spool_limit_bytes", "SPOOL_MAX_BYTES.", spool.max_bytes)
         tail = self.tail
-        yield Gauge("sak_tail_bytes", "Bytes of the tail in memory.", tail.size_bytes)
+        yield Gauge("sak_tail_bytes", "Bytes of the tail.", tail.size_bytes)
         yield Gauge("sak_tail_covered_seconds", "How far back the tail reaches.", tail.covered_seconds)
         yield Gauge("sak_tail_due_events", "Events of the tail to be sent again.", tail.due_events)
         yield Gauge("sak_tail_in_files", "1 if the tail is in files as well.", tail.file_problem is None)

@@ -35,7 +35,7 @@ class TailDrainer:
         events, size = sum(group.events for group in groups), sum(group.size_bytes for group in groups)
         if not groups or not self.redis_memory.fits(size):
             return False
-        entries = [entry for group in groups for entry in group.entries]
+        entries = await self.tail.read(groups)
         with self.pace.measure():
             confirmation = await self.appender.append(entries, events, size, is_in_tail=True)
         self.tail.confirm_again(groups, confirmation.generation, confirmation.last_id)

@@ -18,6 +18,7 @@ from ingest.stream.circuit_breaker import CircuitBreaker
 from ingest.stream.drain_jobs import DrainJobs
 from ingest.stream.redis_memory import RedisMemory
 from ingest.tail.tail import Tail
+from ingest.tail.tail_files import Written
 
 ACKNOWLEDGEMENT_SECONDS = 1.0
 """The time in seconds within which Redis must confirm a batch for which senders wait. SAK itself gives up after 8."""
@@ -76,7 +77,7 @@ class StreamAppender:
         must be sent again first. After an AppendError it is open, and the next append reconnects.
         """
         sent = False
-        ticket = 0
+        written: Written | None = None
         try:
             async with asyncio.timeout(self.timeout_seconds):
                 connection = await self._ensure_connected()
@@ -85,7 +86,7 @@ class StreamAppender:
                 commands = connection.pack_commands(_append_commands(entries))
                 await connection.send_packed_command(commands, check_health=False)
                 if not is_in_tail:  # while Redis is working
-                    ticket = self.tail.write(entries, size_bytes)
+                    written = self.tail.write(entries, size_bytes)
                 last_id, jobs = await self._read_confirmation(connection, len(entries))
                 self.failpoints.reach("ingest.after_xadd")
                 if self.min_replicas:
@@ -94,11 +95,11 @@ class StreamAppender:
             raise await self._disconnect_with_error("timeout", may_be_stored=sent) from None
         except (ResponseError, BusyLoadingError, AuthenticationError) as error:
             # Redis does not have the batches, but a file of the tail may.
-            raise await self._disconnect_with_error(_error_code(error), may_be_stored=ticket > 0) from None
+            raise await self._disconnect_with_error(_error_code(error), may_be_stored=written is not None) from None
         except (RedisError, OSError):
             raise await self._disconnect_with_error("unreachable", may_be_stored=sent) from None
         if not is_in_tail:
-            await self.tail.add(ticket, entries, events, size_bytes, self._generation)
+            await self.tail.add(written, entries, events, size_bytes, self._generation)
         if self.tail.has_due:
             self.breaker.hold_open(ANOTHER_REDIS)
         else:

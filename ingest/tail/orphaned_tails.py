@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ingest.tail import tail_group
+from ingest.tail.orphaned_tail_file import OrphanedTailFile
 from ingest.tail.tail import Tail
-from ingest.tail.tail_file import SUFFIX, OrphanedTailFile
+from ingest.tail.tail_file import SUFFIX
 from ingest.tail.tail_group import TailGroup
 from ingest.writer_position import FormerWriters
 

@@ -1,6 +1,11 @@
-"""Remembers the newest batches that Redis confirmed, in memory and in files, until Redis is known to have kept them."""
+"""Remembers the newest batches that Redis confirmed until Redis is known to have kept them.
 
+They are in files, and in memory if a file was not written in time.
+"""
+
+import errno
 import itertools
+import logging
 import math
 import time
 from collections import deque
@@ -11,9 +16,12 @@ from pathlib import Path
 from ingest.queue.entry_ids import EntryId
 from ingest.tail import tail_group
 from ingest.tail.redis_identity import RedisIdentity
-from ingest.tail.tail_files import TailFiles
-from ingest.tail.tail_group import OVERHEAD_BYTES, Entry, TailGroup
+from ingest.tail.tail_files import TailFiles, Written
+from ingest.tail.tail_group import OVERHEAD_BYTES, TailGroup
+from ingest.tail.tail_record import Entry
 from ingest.writer_position import WriterPosition
+
+log = logging.getLogger("ingest")
 
 
 class Tail:
@@ -28,7 +36,7 @@ class Tail:
         self.seconds = seconds
         self.max_bytes = max_bytes
         self.size_bytes = 0
-        """Bytes in memory, as counted against the limit."""
+        """The size of the groups, as counted against the limit."""
         self._directory = directory
         self.identity = RedisIdentity()
         self._groups: deque[TailGroup] = deque()
@@ -36,13 +44,14 @@ class Tail:
         self._resent_groups: deque[TailGroup] = deque()
         """The others, in the order in which they were sent last."""
         self._cut_at = -math.inf
-        """When the newest group that the limit has pushed out was sent."""
+        """When the newest group was sent that the limit has pushed out or that could not be read."""
         self._files: TailFiles | None = None
 
     @property
     def has_due(self) -> bool:
         """True if some groups were confirmed by another Redis than the present one."""
-        return any(groups and self._is_due(groups[0]) for groups in (self._resent_groups, self._groups))
+        resent, groups = self._resent_groups, self._groups
+        return bool((resent and self._is_due(resent[0])) or (groups and self._is_due(groups[0])))
 
     @property
     def due_events(self) -> int:
@@ -64,22 +73,46 @@ class Tail:
         if self.seconds:
             self._files = TailFiles(self._directory, self.seconds, self.max_bytes, position)
 
-    def write(self, entries: Sequence[Entry], size_bytes: int) -> int:
-        """Start to write batches that are being sent. Return the ticket for `add`."""
-        return self._files.write(entries, size_bytes, time.monotonic()) if self._files else 0
+    def write(self, entries: Sequence[Entry], size_bytes: int) -> Written | None:
+        """Start to write batches that are being sent. The result is for `add`."""
+        return self._files.write(entries, size_bytes, time.monotonic()) if self._files else None
 
-    async def add(self, ticket: int, entries: Sequence[Entry], events: int, size_bytes: int, generation: int) -> None:
+    async def add(
+        self, written: Written | None, entries: Sequence[Entry], events: int, size_bytes: int, generation: int
+    ) -> None:
         """Remember batches that Redis confirmed. Return when they are in a file, or when the disk is too slow."""
-        if self._files is None:
+        if self._files is None or written is None:
             return
         now = time.monotonic()
-        group = TailGroup(entries, events, size_bytes + OVERHEAD_BYTES, now, now, generation)
-        self._remember(group, self._groups)
-        await self._files.wait(ticket)
+        part = None if written.part is None or written.part.file.is_deleted else written.part
+        if part is not None:
+            part.file.newest_at = now
+            # Memory that is kept for seconds costs more processor time than the file.
+            entries, size_bytes = (), part.end - part.start
+        self._remember(
+            TailGroup(entries, events, size_bytes + OVERHEAD_BYTES, now, now, generation, part=part), self._groups
+        )
+        await self._files.wait(written.ticket)
 
     def first_due(self, max_bytes: int, max_entries: int) -> list[TailGroup]:
         """Return the oldest groups that are due, as many as can be sent again at once."""
         return tail_group.first(self._due(), max_bytes, max_entries)
+
+    async def read(self, groups: Sequence[TailGroup]) -> list[Entry]:
+        """Return the batches of groups. Raises OSError.
+
+        Groups that can no longer be read are forgotten first, so that the others can be read next time.
+        """
+        parts = [group.part for group in groups if group.part is not None]
+        found = await self._files.read(parts) if self._files and parts else {}
+        lost = [group for group in groups if group.part is not None and group.part not in found]
+        for group in lost:
+            self._remove(group)
+            self._cut_at = max(self._cut_at, group.first_sent_at)
+        if lost:
+            log.error("%d events of the tail cannot be read from its files", sum(group.events for group in lost))
+            raise OSError(errno.EIO, "a part of the tail cannot be read")
+        return [entry for group in groups for entry in (found[group.part] if group.part else group.entries)]
 
     def confirm_again(self, groups: Sequence[TailGroup], generation: int, last_id: EntryId) -> None:
         """Remember groups that Redis confirmed again under ids up to `last_id`.
@@ -88,10 +121,7 @@ class Tail:
         """
         now = time.monotonic()
         for group in groups:
-            known = self._resent_groups if group.last_id > (0, 0) else self._groups
-            if group.generation and group in known:  # the limit may have pushed it out
-                known.remove(group)
-                self.size_bytes -= group.size_bytes
+            self._remove(group)
             if self.seconds:
                 again = replace(group, sent_at=now, generation=generation, last_id=last_id)
                 self._remember(again, self._resent_groups)
@@ -123,6 +153,13 @@ class Tail:
 
     def _is_due(self, group: TailGroup) -> bool:
         return group.generation != self.identity.generation
+
+    def _remove(self, group: TailGroup) -> None:
+        """Remove the group if it is remembered; the limit may have pushed it out."""
+        known = self._resent_groups if group.last_id > (0, 0) else self._groups
+        if group.generation and group in known:
+            known.remove(group)
+            self.size_bytes -= group.size_bytes
 
     def _remember(self, group: TailGroup, groups: deque[TailGroup]) -> None:
         # Due groups come first, including one that another Redis confirmed late.

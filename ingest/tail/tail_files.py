@@ -7,13 +7,15 @@ import os
 import resource
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
+from typing import NamedTuple, TypeVar
 
-from ingest.tail.tail_file import TailFile
-from ingest.tail.tail_group import Entry
+from ingest.tail.tail_file import FilePart, TailFile
+from ingest.tail.tail_record import Entry
 from ingest.writer_position import WriterPosition
 
 PATIENCE_SECONDS = 0.05
@@ -28,13 +30,26 @@ PROVEN_SECONDS = 0.2
 """The time in seconds since the last write after which the disk may hang, so that the thread does the next write."""
 RETRY_SECONDS = 1.0
 """The pause in seconds after an error of the disk."""
-FILES = 4
+FILES = 8
 """The number of files over which TAIL_MAX_BYTES is divided, so that the oldest batches can be deleted."""
+READ_SECONDS = 3.0
+"""The longest time in seconds to wait for the disk before batches are sent again."""
 CLOSE_SECONDS = 1.0
 """The longest time in seconds to wait for the disk at shutdown."""
 TOO_SLOW = "the disk is too slow"
+_THIS_THREAD = getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)
 
 log = logging.getLogger("ingest")
+T = TypeVar("T")
+
+
+class Written(NamedTuple):
+    """Batches that are written to a file, or will be."""
+
+    ticket: int
+    """The work of the thread after which they are written."""
+    part: FilePart | None = None
+    """Where they are, if they are written already."""
 
 
 class TailFiles:
@@ -72,31 +87,32 @@ class TailFiles:
         """The reason why batches are kept only in memory, or None if the files contain all of them."""
         return self._error or (TOO_SLOW if self._is_lagging and self.finished < self.submitted else None)
 
-    def write(self, entries: Sequence[Entry], size_bytes: int, at: float) -> int:
-        """Start to write the batches. Return the ticket for `wait`."""
+    def write(self, entries: Sequence[Entry], size_bytes: int, at: float) -> Written:
+        """Start to write the batches. `at` is the present time, by the monotonic clock."""
         if self.finished == self.submitted:
             self._is_lagging = False
-            if self._write_at_once(entries, at):
-                return self.finished
+            file = self._find_file_to_write_at_once(at)
+            if file is not None:
+                return Written(self.finished, self._write_at_once(file, entries, at))
         elif self._submitted_bytes - self._finished_bytes > self._max_bytes / FILES:
             self._is_lagging = True
-            return self.finished
-        return self.submit(partial(self._append, entries, at), size_bytes)
+            return Written(self.finished)
+        return Written(self.submit(partial(self._append, entries, at), size_bytes))
 
-    def _write_at_once(self, entries: Sequence[Entry], at: float) -> bool:
-        """Write without the thread, which would cost more than the write itself. Return whether this was done."""
-        began = time.monotonic()
-        is_proven = began - self._written_at < PROVEN_SECONDS and began > self._slow_until
-        self._written_at = began
+    def _find_file_to_write_at_once(self, at: float) -> TailFile | None:
+        """Return the newest file if it can be written without the thread, which costs more than the write itself."""
+        is_proven = at - self._written_at < PROVEN_SECONDS and at > self._slow_until
+        self._written_at = at
         newest = self._files[-1] if self._files else None
-        if newest is None or not is_proven or self._is_used_up(newest, at):
-            return False
+        return None if newest is None or not is_proven or self._is_used_up(newest, at) else newest
+
+    def _write_at_once(self, file: TailFile, entries: Sequence[Entry], at: float) -> FilePart | None:
         waits = _count_waits()
-        self._do(partial(newest.append, entries, at))
-        took = time.monotonic() - began
-        if took > FAST_SECONDS and _count_waits() > waits:
-            self._slow_until = began + took + SLOW_SECONDS
-        return True
+        part = self._do(partial(file.append, entries, at))
+        ended = time.monotonic()
+        if ended - at > FAST_SECONDS and _count_waits() > waits:
+            self._slow_until = ended + SLOW_SECONDS
+        return part
 
     async def wait(self, ticket: int) -> None:
         """Return when the batches are written, or earlier if the disk is slow."""
@@ -112,6 +128,13 @@ class TailFiles:
                     await self._wakeup.wait()
         except TimeoutError:
             self._is_lagging = True
+
+    async def read(self, parts: Sequence[FilePart]) -> dict[FilePart, list[Entry]]:
+        """Return the batches of each part that can be read. Raises TimeoutError if the disk does not respond."""
+        found = Future[dict[FilePart, list[Entry]]]()
+        self._put(partial(_read, parts, found))
+        async with asyncio.timeout(READ_SECONDS):
+            return await asyncio.wrap_future(found)
 
     def maintain(self, position: WriterPosition, expired_at: float) -> None:
         """Delete files that are as old as `expired_at` and replace files that are gone.
@@ -137,6 +160,9 @@ class TailFiles:
 
     def submit(self, work: Callable[[], object], size_bytes: int = 0) -> int:
         """Submit work, which may raise OSError, to the thread. Return its ticket."""
+        return self._put(partial(self._do, work), size_bytes)
+
+    def _put(self, work: Callable[[], object], size_bytes: int = 0) -> int:
         self.submitted += 1
         self._submitted_bytes += size_bytes
         self._tasks.put((work, size_bytes))
@@ -147,24 +173,25 @@ class TailFiles:
     def _run_tasks(self) -> None:
         while (task := self._tasks.get()) is not None:
             work, size_bytes = task
-            self._do(work)
+            work()
             self.finished += 1
             self._finished_bytes += size_bytes
             if self._is_waited_for:
                 self._is_waited_for = False
                 self._loop.call_soon_threadsafe(self._wakeup.set)
 
-    def _do(self, work: Callable[[], object]) -> None:
-        """Do the work. After a disk error, further work is skipped for a moment."""
+    def _do(self, work: Callable[[], T]) -> T | None:
+        """Do the work, and return its result unless the disk fails. Further work is then skipped for a moment."""
         if time.monotonic() < self._retry_at:
-            return
+            return None
         try:
-            work()
+            result = work()
         except OSError as error:
             self._error = f"{type(error).__name__}: {os.strerror(error.errno) if error.errno else error}"
             self._retry_at = time.monotonic() + RETRY_SECONDS
-        else:
-            self._error = None
+            return None
+        self._error = None
+        return result
 
     def _append(self, entries: Sequence[Entry], at: float) -> None:
         newest = self._files[-1] if self._files else self._begin_file()
@@ -178,17 +205,15 @@ class TailFiles:
     def _begin_file(self) -> TailFile:
         file = TailFile.create(self._directory, self._position)
         self._files.append(file)
-        while sum(file.size_bytes for file in self._files) > self._max_bytes and len(self._files) > 1:
+        while sum(file.size_bytes for file in self._files[1:]) > self._max_bytes:
             self._files.pop(0).delete()
         return file
 
     def _maintain(self, position: WriterPosition, expired_at: float) -> None:
         self._position = position
-        for file in [file for file in self._files if file.is_gone]:
-            self._files.remove(file)
-            file.close()
         newest = self._files[-1] if self._files else None
-        if newest is None or newest.is_torn or _has_expired(newest, expired_at) or newest.writer != position.writer:
+        is_usable = newest is not None and not (newest.is_torn or newest.is_gone or newest.writer != position.writer)
+        if newest is None or not is_usable or _has_expired(newest, expired_at):
             self._begin_file()
         for file in [file for file in self._files[:-1] if file.newest_at is None or _has_expired(file, expired_at)]:
             self._files.remove(file)
@@ -204,7 +229,12 @@ def _count_waits() -> int:
 
     It excludes the times when others took the processor from it, as on a busy machine.
     """
-    return resource.getrusage(getattr(resource, "RUSAGE_THREAD", resource.RUSAGE_SELF)).ru_nvcsw
+    return resource.getrusage(_THIS_THREAD).ru_nvcsw
+
+
+def _read(parts: Iterable[FilePart], found: Future[dict[FilePart, list[Entry]]]) -> None:
+    if found.set_running_or_notify_cancel():
+        found.set_result({part: entries for part in parts if (entries := part.try_read()) is not None})
 
 
 def _has_expired(file: TailFile, expired_at: float) -> bool:

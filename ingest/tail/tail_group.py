@@ -1,14 +1,12 @@
 """Groups batches that are sent to the stream together."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from ingest.queue.entry_ids import EntryId
-
-Entry: TypeAlias = Mapping[bytes, bytes]
-"""The fields of a stream entry: `head` and `bodies`."""
+from ingest.tail.tail_file import FilePart
+from ingest.tail.tail_record import Entry
 
 MAX_BYTES = 4 << 20
 """The size limit for sending again at once."""
@@ -16,9 +14,12 @@ OVERHEAD_BYTES = 512
 """The approximate size of a group in memory beside its content, in bytes."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class TailGroup:
+    """Is never changed, but not frozen, because one is made for each batch and that would take longer."""
+
     entries: Sequence[Entry]
+    """The batches, or nothing if they are in `part`."""
     events: int
     size_bytes: int
     first_sent_at: float = -math.inf
@@ -31,6 +32,13 @@ class TailGroup:
     """If it was sent again, an id that is not smaller than those of its entries."""
     orphan: object = None
     """The dead process's file that it comes from, or None if it belongs to this process."""
+    part: FilePart | None = None
+    """The part of a file of this process that contains the batches, or None if they are in memory."""
+
+    @property
+    def batches(self) -> int:
+        """The number of batches."""
+        return len(self.entries) if self.part is None else self.part.batches
 
 
 def first(groups: Iterable[TailGroup], max_bytes: int, max_entries: int) -> list[TailGroup]:
@@ -39,7 +47,7 @@ def first(groups: Iterable[TailGroup], max_bytes: int, max_entries: int) -> list
     size, entries = 0, 0
     for group in groups:
         size += group.size_bytes
-        entries += len(group.entries)
+        entries += group.batches
         if taken and (size > min(max_bytes, MAX_BYTES) or entries > max_entries):
             break
         taken.append(group)
