@@ -15,6 +15,8 @@ from starlette.routing import Route
 from api.auth import sign_in, single_sign_on
 from api.auth.access import AuthMiddleware
 from api.auth.cookies import SignInCookies
+from api.auth.failed_attempts import FailedAttempts
+from api.auth.known_clients import KnownClients
 from api.auth.revocations import RevocationWatch
 from api.auth.single_sign_on import SingleSignOn
 from api.auth.token_uses import TokenUses
@@ -60,7 +62,13 @@ _MAX_DATABASE_STREAMS = 4
 def create_server(app: Starlette) -> BoundedServer:
     """Return the server of the API. At shutdown it ends event streams, which would not end by themselves."""
     state = app.state
-    return BoundedServer(app, state.connections, trusts_proxy=True, before_shutdown=state.broadcaster.close)
+    return BoundedServer(
+        app,
+        state.connections,
+        is_known=state.known_clients.has_sent,
+        trusts_proxy=True,
+        before_shutdown=state.broadcaster.close,
+    )
 
 
 def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | None = None) -> Starlette:
@@ -81,6 +89,7 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
     registry.register(ConnectionMetrics(connections))
     dispatcher = SendDispatcher.from_settings(settings, timeouts)
     cookies = SignInCookies(settings.bootstrap_token)
+    failed_attempts = FailedAttempts()
     if database.replica is not None:
         registry.register(replica_metrics.ReplicaMetrics(database.replica))
         dispatcher.observe_writes(database.replica.require_lsn)
@@ -168,6 +177,7 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
                 settings.bootstrap_token,
                 cookies,
                 TokenAuthenticator(database, token_uses),
+                failed_attempts,
                 settings.pool_size,
             ),
         ],
@@ -184,6 +194,7 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
     app.state.registry = registry
     app.state.dispatcher = dispatcher
     app.state.cookies = cookies
+    app.state.known_clients = KnownClients(failed_attempts, cookies)
     provider = settings.single_sign_on and Provider(settings.single_sign_on)
     app.state.single_sign_on = provider and SingleSignOn(provider)
     app.state.stream_limiter = anyio.CapacityLimiter(_MAX_DATABASE_STREAMS)

@@ -10,6 +10,8 @@ from http_server.bounds import ConnectionBounds
 
 SHED_CODE = "connection_shed"
 """The code under which connections are counted that were closed for newer ones."""
+CROWD = 64
+"""The number of connections above which requests of unknown clients wait for those of known ones."""
 KEPT_SHARE = 0.75
 """The share of the limit to which memory is reduced when requests are refused, so that the next byte does not cause
 another.
@@ -102,6 +104,10 @@ class Connections:
             self._unfinished.setdefault(connection)
         else:
             self._unfinished.pop(connection, None)
+
+    @property
+    def is_crowded(self) -> bool:
+        return len(self.open) > CROWD
 
     @property
     def is_half_full(self) -> bool:

@@ -2,10 +2,11 @@
 
 import asyncio
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
-from uvicorn._types import ASGI3Application
+from uvicorn._types import ASGI3Application, HTTPScope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
 
 from http_server import error_responses
@@ -29,9 +30,16 @@ class BoundedProtocol(BoundedReader):
     _starting: ASGI3Application | None = None
     """The application, once a request's head is read, until its answer is begun."""
 
-    def __init__(self, *, direct: DirectEndpoint | None = None, **reader: Any) -> None:  # noqa: ANN401 - of the base class
+    def __init__(
+        self,
+        *,
+        direct: DirectEndpoint | None = None,
+        is_known: Callable[[HTTPScope], bool] | None = None,
+        **reader: Any,  # noqa: ANN401 - of the base class
+    ) -> None:
         super().__init__(**reader)
         self._direct = direct
+        self._is_known = is_known
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._cork = CorkedTransport(cast("asyncio.Transport", transport), self.loop)
@@ -129,7 +137,13 @@ class BoundedProtocol(BoundedReader):
             and direct.take(cycle.scope, bytes(cycle.body), partial(self._respond, cycle))
         ):
             cycle.body = bytearray()
+        elif self._is_known is None or not self._table.is_crowded or self._is_known(cycle.scope):
+            super()._start_asgi_task(cycle, app)
         else:
+            self._table.queue(partial(self._start_task, cycle, app))
+
+    def _start_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        if not (cycle.disconnected or self.transport.is_closing()):
             super()._start_asgi_task(cycle, app)
 
     def _respond(self, cycle: RequestResponseCycle, status: int, headers: bytes, body: bytes) -> None:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn._types import HTTPScope
 
 from environment.listener import LISTEN_BACKLOG
 from http_server.connections import Connections
@@ -24,20 +25,24 @@ SWEEP_EVERY_TICKS = 5
 class BoundedServer(uvicorn.Server):
     """uvicorn's server, which also closes connections whose deadline has passed."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts of a process that it serves
         self,
         app: ASGIApp,
         connections: Connections,
         *,
         direct: DirectEndpoint | None = None,
+        is_known: Callable[[HTTPScope], bool] | None = None,
         trusts_proxy: bool = False,
         before_shutdown: Callable[[], None] | None = None,
     ) -> None:
         """Create a server. `direct` is offered complete requests before `app`; `before_shutdown` ends event streams.
 
+        `is_known` returns whether a request comes from a client that was authenticated before. If many connections are
+        open, others wait for it. Without it, all requests start at once.
+
         If `trusts_proxy` is set, the server reads X-Forwarded-Proto from a proxy on this machine.
         """
-        protocol = functools.partial(BoundedProtocol, table=connections, direct=direct)
+        protocol = functools.partial(BoundedProtocol, table=connections, direct=direct, is_known=is_known)
         super().__init__(
             uvicorn.Config(
                 app,

@@ -83,18 +83,19 @@ BOOTSTRAP_CALLER = Caller(BOOTSTRAP_NAME, None, frozenset({"read", "write", "adm
 class AuthMiddleware:
     """Rejects requests under /api that have neither a valid token nor a valid sign-in cookie."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - its collaborators; Starlette passes them by position
         self,
         app: ASGIApp,
         bootstrap_token: str,
         cookies: SignInCookies,
         tokens: TokenAuthenticator,
+        failed_attempts: FailedAttempts,
         pool_size: int,
     ) -> None:
         self.app = app
         self._reads = ConcurrencyLimiter(max(2, pool_size // 2))
         self._slow_reads = ConcurrencyLimiter(max(1, pool_size // 4))
-        self._failed_attempts = FailedAttempts()
+        self._failed_attempts = failed_attempts
         self._bootstrap_token = bootstrap_token.encode()
         self._tokens = tokens
         self._cookies = cookies
@@ -179,15 +180,15 @@ class AuthMiddleware:
         if kind.lower() != "bearer":
             return None
         self._failed_attempts.require_allowed(address, bearer)
-        caller = self._record_if_failed(address, await self._find_bearer(bearer.strip()))
+        caller = self._record_if_failed(address, await self._find_bearer(bearer.strip()), bearer)
         if caller is not None:
             self._failed_attempts.record_success(bearer)
         return caller
 
-    def _record_if_failed(self, address: str, caller: Caller | None) -> Caller | None:
+    def _record_if_failed(self, address: str, caller: Caller | None, bearer: str = "") -> Caller | None:
         """Return the caller, or record a failed attempt from this address if there is none."""
         if caller is None:
-            self._failed_attempts.record_failure(address)
+            self._failed_attempts.record_failure(address, bearer)
         return caller
 
     async def _find_ticket_holder(self, tickets: list[str]) -> Caller | None:

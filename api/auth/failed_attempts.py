@@ -31,10 +31,14 @@ class FailedAttempts:
 
     def wait_seconds(self, address: str, token: str) -> float:
         """Return 0 if the token may be checked now, or else the number of seconds to wait."""
-        if _digest(token) in self._known:
+        if self.is_known(token):
             return 0
         excess = self._current(_network(address)) - BURST + 1
         return max(0.0, excess * 60 / PER_MINUTE)
+
+    def is_known(self, token: str) -> bool:
+        """Return whether the token was valid before."""
+        return _digest(token) in self._known
 
     def require_allowed(self, address: str, token: str = "") -> None:
         """Raise ApiError unless the token may be checked now."""
@@ -42,7 +46,8 @@ class FailedAttempts:
             sentence = "Too many attempts with wrong tokens came from this address."
             raise ApiError(429, "too_many_failed_attempts", sentence, {"retry-after": str(math.ceil(wait))})
 
-    def record_failure(self, address: str) -> None:
+    def record_failure(self, address: str, token: str = "") -> None:
+        self._known.pop(_digest(token), None)  # it was revoked or has expired
         network = _network(address)
         self._failures[network] = (self._current(network) + 1, self._clock())
         self._failures.move_to_end(network)

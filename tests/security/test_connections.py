@@ -15,6 +15,7 @@ from tests.support.running_system import WEBHOOK_SECRET, RunningSystem, message_
 MAX_CONNECTIONS = 1000
 MAX_GROWTH = 1.3
 MAX_P99_SECONDS = 1.0
+MAX_READS_P99_SECONDS = 2.0
 ATTACK_SECONDS = 2.0
 CROWD = 900
 """The number of connections, which is nearly the maximum."""
@@ -94,16 +95,18 @@ def system() -> Iterator[RunningSystem]:
 def test_other_clients_are_served_and_memory_stays(system: RunningSystem, attack: str, target: str) -> None:
     """The gateway sends a webhook once, so no stranger may be able to delay it."""
     url = system.stack.webhook_url if target == "ingest" else system.stack.api_url
-    p99 = math.inf
+    p99 = reads_p99 = math.inf
     for _ in range(2):  # a machine that runs other tests may stall for other reasons
-        if p99 >= MAX_P99_SECONDS:
+        if p99 >= MAX_P99_SECONDS or reads_p99 >= MAX_READS_P99_SECONDS:
             with Bystanders(system) as bystanders, Crowd(url, ATTACKS[attack]) as crowd:
                 taken = crowd.attack(ATTACK_SECONDS)
-            p99 = max(bystanders.new.p99, bystanders.kept.p99)
+            p99 = min(p99, max(bystanders.new.p99, bystanders.kept.p99))
             print(f"\n{attack} on {target}: {taken / MEBIBYTE:.1f} MB taken; {bystanders}")
             assert [bystanders.new.failures, bystanders.kept.failures, bystanders.reads.failures] == [[], [], []]
             assert bystanders.growth[target] < MAX_GROWTH
+            reads_p99 = min(reads_p99, bystanders.reads.p99)
     assert p99 < MAX_P99_SECONDS
+    assert reads_p99 < MAX_READS_P99_SECONDS
 
 
 @pytest.mark.long

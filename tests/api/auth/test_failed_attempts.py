@@ -49,6 +49,10 @@ def test_a_token_that_was_valid_is_checked_behind_the_same_address(attempts: Fai
     assert attempts.wait_seconds("192.0.2.1", "valid") == 0
     assert attempts.wait_seconds("192.0.2.1", "guess") > 0
 
+    attempts.record_failure("192.0.2.1", "valid")  # it was revoked
+
+    assert attempts.wait_seconds("192.0.2.1", "valid") > 0
+
 
 def test_the_addresses_of_one_network_count_as_one(clock: Clock) -> None:
     """A client with IPv6 has 2^64 addresses."""

@@ -1,0 +1,122 @@
+"""Tests which connections a server keeps, and whom it answers first, if strangers open many."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncGenerator, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import uvloop
+from starlette.types import Receive, Scope, Send
+from uvicorn._types import HTTPScope
+
+from http_server.bounds import MIN_CONNECTIONS, ConnectionBounds
+from http_server.connections import CROWD, SHED_CODE, Connections
+from http_server.server import BoundedServer, listen_fairly
+
+WAIT_SECONDS = 20.0
+
+
+@dataclass
+class Served:
+    """A server, its clients, and what they have asked for."""
+
+    address: tuple[str, int]
+    order: list[int] = field(default_factory=list[int])
+    """The numbers of the clients in the order of their answers."""
+    refusals: list[str] = field(default_factory=list[str])
+    clients: list[socket.socket] = field(default_factory=list[socket.socket])
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def ask(self, numbers: Iterable[int]) -> None:
+        """Open a connection for each number, and send a request over it."""
+        for number in numbers:
+            self.clients.append(socket.create_connection(self.address))
+            self.clients[-1].sendall(f"GET /{number} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+            self.clients[-1].setblocking(False)  # noqa: FBT003 - the socket's own argument
+
+    async def wait_for_answers(self, count: int) -> None:
+        async with asyncio.timeout(WAIT_SECONDS):
+            while len(self.order) < count:
+                self.answered.clear()
+                await self.answered.wait()
+
+
+@contextlib.asynccontextmanager
+async def serving(max_connections: int, is_known: Callable[[HTTPScope], bool] | None = None) -> AsyncGenerator[Served]:
+    listener = socket.create_server(("127.0.0.1", 0))
+    served = Served(listener.getsockname())
+
+    async def application(scope: Scope, _: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+        served.order.append(int(scope["path"].strip("/")))
+        served.answered.set()
+
+    connections = Connections(
+        ConnectionBounds(max_connections, 1 << 23, 1 << 20, body_seconds=10), served.refusals.append
+    )
+    server = BoundedServer(application, connections, is_known=is_known)
+    server.config.load()
+    protocol: Any = server.config.http_protocol_class
+    async with contextlib.AsyncExitStack() as stack:
+        for each in listen_fairly(listener):
+            accepting = await asyncio.get_running_loop().create_server(
+                lambda: protocol(config=server.config, server_state=server.server_state, app_state={}),
+                sock=each,
+                # Clients connect before the event loop accepts the first of them.
+                backlog=max_connections,
+            )
+            await stack.enter_async_context(accepting)
+        try:
+            yield served
+        finally:
+            for client in served.clients:
+                client.close()
+            await asyncio.sleep(0.01)
+
+
+def test_a_known_client_does_not_wait_for_a_crowd_of_strangers() -> None:
+    """A reader must not wait until each of a thousand requests without a token is refused."""
+    count = 3 * CROWD
+
+    async def order() -> list[int]:
+        async with serving(2 * count, lambda scope: scope["path"] == f"/{count - 1}") as served:
+            served.ask(range(count))  # before the server reads the first of them
+            await served.wait_for_answers(count)
+            return served.order
+
+    found = uvloop.run(order())
+
+    assert sorted(found) == list(range(count))
+    assert found.index(count - 1) < count / 2
+
+
+def test_the_connection_that_has_been_idle_longest_is_closed_for_a_new_one() -> None:
+    """Connections that are kept open must not take the descriptors of a gateway, which sends each webhook once."""
+
+    async def state() -> tuple[list[bool], list[str]]:
+        async with serving(MIN_CONNECTIONS) as served:
+            for number in range(MIN_CONNECTIONS + 4):
+                served.ask([number])
+                await served.wait_for_answers(number + 1)
+            await asyncio.sleep(0.01)
+            return [is_closed(client) for client in served.clients], served.refusals
+
+    closed, refusals = uvloop.run(state())
+
+    assert closed == [True] * 4 + [False] * MIN_CONNECTIONS
+    assert refusals == [SHED_CODE] * 4
+
+
+def is_closed(client: socket.socket) -> bool:
+    """Return whether the server has closed the connection."""
+    try:
+        while client.recv(1 << 16):
+            pass
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True
