@@ -13,6 +13,7 @@ from store.doctor import (
     replica,
     secrets,
     server,
+    unfinished_work,
     worker_report,
 )
 from store.doctor.finding import Finding
@@ -26,6 +27,7 @@ CHECKS: Sequence[Callable[[Connection], list[Finding]]] = (
     *blockers.CHECKS,
     *indexes.CHECKS,
     *event_flow.CHECKS,
+    unfinished_work.pending,
     partitions.month_partitions,
     disks.postgresql_space,
 )

@@ -17,3 +17,11 @@ CREATE_DISK_FULL_TRIGGER = """
     END $$;
     CREATE TRIGGER disk_full BEFORE INSERT ON batches FOR EACH ROW EXECUTE FUNCTION disk_full();
 """
+
+CREATE_REJECTED_PRUNING_TRIGGER = """
+    CREATE FUNCTION reject_pruning() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'still referenced' USING ERRCODE = '23503';
+    END $$;
+    CREATE TRIGGER reject_pruning BEFORE DELETE ON changes FOR EACH ROW EXECUTE FUNCTION reject_pruning();
+"""

@@ -1,12 +1,15 @@
-"""Runs a task at intervals between drains, and postpones it if PostgreSQL is unavailable."""
+"""Runs a task at intervals between drains, and postpones it if PostgreSQL is unavailable or rejects it."""
 
 import logging
 import time
 from collections.abc import Callable
 
-from store.postgres.errors import TransientError
+from store.postgres.errors import PermanentError, TransientError
 
 log = logging.getLogger("worker.housekeeping")
+
+REJECTED_PAUSE_SECONDS = 60.0
+"""The pause in seconds after an error that a retry cannot help. Events and the other tasks must not wait for it."""
 
 
 def run_slice(step: Callable[[], bool], seconds: float, may_continue: Callable[[], bool]) -> bool:
@@ -24,7 +27,7 @@ class Periodic:
     """Determines when a task is due."""
 
     def __init__(self, interval_seconds: float, postponed: str) -> None:
-        """Create a schedule. `postponed` is logged after a transient error, such as "erasure postponed"."""
+        """Create a schedule. `postponed` is logged after an error of PostgreSQL, such as "erasure postponed"."""
         self._interval_seconds = interval_seconds
         self._postponed = postponed
         self._next_at = 0.0
@@ -38,4 +41,8 @@ class Periodic:
         except TransientError as error:
             log.warning("%s: %s", error, self._postponed)
             has_more = False
+        except PermanentError as error:
+            log.error("%s: %s", error, self._postponed)  # noqa: TRY400 - PostgreSQL quotes the row in the traceback
+            self._next_at = time.monotonic() + REJECTED_PAUSE_SECONDS
+            return
         self._next_at = 0.0 if has_more else time.monotonic() + self._interval_seconds

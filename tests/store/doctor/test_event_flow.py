@@ -162,3 +162,14 @@ def test_a_session_that_is_linked_to_another_number_is_reported(examined_system:
     found = examined_system.findings()["sessions.numbers"]
     assert "shop:default was linked to 2 numbers" in found.message
     assert "9198" not in str(found)
+
+
+def test_pending_erasures_are_shown_without_the_person(examined_system: ExaminedSystem) -> None:
+    """Nobody else would notice an erasure that no worker can finish."""
+    before = examined_system.results()["work.pending"]
+    examined_system.execute("INSERT INTO erasures (addresses, received_until) VALUES ('{919811000001}', 0)")
+    found = examined_system.findings()["work.pending"]
+
+    assert (before, found.severity) == ("ok", "info")
+    assert found.message.startswith("1 erasures are pending")
+    assert "919811000001" not in found.message
