@@ -96,7 +96,7 @@ class PushService:
                 answer.raw.read(_MAX_RESPONSE_BYTES)
                 status, headers_told = answer.status_code, answer.headers
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            self._resting[host] = time.monotonic() + _REST_SECONDS
+            self._rest(host)
             return Delivery(type(error).__name__)
         if status in _GONE:
             return Delivery("gone", is_gone=True)
@@ -111,6 +111,12 @@ class PushService:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._http.close()
+
+    def _rest(self, host: str) -> None:
+        """Send nothing to this host for a while. Others whose rest is over are forgotten, as clients choose names."""
+        now = time.monotonic()
+        self._resting = {each: end for each, end in list(self._resting.items()) if end > now}
+        self._resting[host] = now + _REST_SECONDS
 
     def _authorization(self, endpoint: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
         value = self._key.authorization(endpoint, self._contact)

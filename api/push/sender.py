@@ -29,6 +29,8 @@ _IDLE_SECONDS = 2.0
 _ERROR_SECONDS = 15.0
 _ROUND_SECONDS = 20.0
 """The time in which the notifications of one check are sent, in seconds. Later ones are dropped."""
+_VALID_SECONDS = 0.5
+"""The time after which a notification that waited for slow push services is checked again, in seconds."""
 _MAX_AT_ONCE = 5
 """The maximum number of chats in the notifications for one device per check. More would displace these."""
 _SENDERS = 8
@@ -38,6 +40,8 @@ _SENDERS = 8
 class Notification:
     subscription: Subscription
     news: News
+    taken_at: float
+    """When it was decided that the device may be told, by the monotonic clock."""
 
 
 class PushSender:
@@ -84,11 +88,12 @@ class PushSender:
                 connection, self._signing_mark, [one.chat_id for one in found]
             )
             directory = session_directory.read(connection)
+        taken_at = time.monotonic()
         notifications: list[Notification] = []
         for one in recipients:
             sessions = None if one.token is None else one.token.session_ids
             visible = None if sessions is None else frozenset(directory.expand(sessions))
-            notifications += [Notification(one.subscription, item) for item in _wanted(one, visible, found)]
+            notifications += [Notification(one.subscription, item, taken_at) for item in _wanted(one, visible, found)]
         return notifications
 
     def _send_all(self, senders: ThreadPoolExecutor, notifications: list[Notification]) -> None:
@@ -110,10 +115,19 @@ class PushSender:
         endpoint = notification.subscription.endpoint
         if not endpoints.is_allowed(endpoint, self._hosts):
             return Delivery("not in PUSH_HOSTS", is_gone=True)
-        left = deadline - time.monotonic()
-        if left <= 0 or self._stopping.is_set():
+        now = time.monotonic()
+        is_late = now >= deadline or self._stopping.is_set()
+        if is_late or (now - notification.taken_at > _VALID_SECONDS and self._has_ended(notification)):
             return Delivery("dropped")
-        return self._service.send(notification.subscription, notification.news, left)
+        return self._service.send(notification.subscription, notification.news, deadline - now)
+
+    def _has_ended(self, notification: Notification) -> bool:
+        """Return whether the device may no longer be told, or the message was erased or deleted."""
+        with self._database.write_pool.connection() as connection, errors.translated():
+            return not (
+                push_subscriptions.is_valid(connection, notification.subscription)
+                and news.is_current(connection, notification.news)
+            )
 
 
 def _wanted(recipient: Recipient, visible: frozenset[str] | None, found: list[News]) -> list[News]:

@@ -176,6 +176,19 @@ def find_recipients(connection: Connection, signing_mark: str, chat_ids: Collect
     return recipients
 
 
+def is_valid(connection: Connection, subscription: Subscription) -> bool:
+    """Return whether the device is still subscribed, and neither its token nor its sign-in has ended."""
+    row = connection.execute(
+        "SELECT FROM push_subscriptions WHERE digest = %s AND expires_at > now()", [_digest(subscription.endpoint)]
+    ).fetchone()
+    token_id, nonce = subscription.token_id, subscription.nonce
+    return (
+        row is not None
+        and (token_id is None or bool(tokens.find_active(connection, [token_id])))
+        and (nonce is None or not signouts.is_signed_out(connection, nonce))
+    )
+
+
 def exist(connection: Connection) -> bool:
     return connection.execute("SELECT FROM push_subscriptions LIMIT 1").fetchone() is not None
 

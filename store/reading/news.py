@@ -79,6 +79,14 @@ def take(connection: Connection) -> list[News] | None:
     return found
 
 
+def is_current(connection: Connection, news: News) -> bool:
+    """Return whether the message still exists and is not deleted."""
+    row = connection.execute(
+        "SELECT FROM whatsapp_messages WHERE id = %s AND deleted_at IS NULL", [news.message_id]
+    ).fetchone()
+    return row is not None
+
+
 def _between(connection: Connection, after: FeedPosition, up_to: FeedPosition) -> list[News]:
     cursor = connection.execute(
         """

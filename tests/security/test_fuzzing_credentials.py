@@ -1,4 +1,4 @@
-"""Tests random credentials and files of strangers: headers, JWT, cookies, forms, `.env` and senders.toml."""
+"""Tests random credentials, addresses and files: headers, JWT, cookies, forms, endpoints, `.env` and senders.toml."""
 
 import base64
 import contextlib
@@ -7,11 +7,14 @@ import json
 import time
 
 import pytest
+import requests
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
+from urllib3.util import parse_url
 
 from api.auth.cookies import SignIn, SignInCookies
+from api.push import endpoints
 from environment import env_file, secret_list, senders_file
 from environment.env_file import EnvFileError
 from environment.sender_kinds import KINDS
@@ -74,6 +77,27 @@ def test_a_form_is_split_as_it_was_joined(content: bytes, names: list[bytes], cu
     assert [(part.name, part.content) for part in found] == [(name, content) for name in names]
     assert form_data.join(body, found) == body or not names
     form_data.fields(body[:-cut] if cut else body)
+
+
+ENDPOINT_PARTS = (
+    *("https://", "http:", "//", "fcm.googleapis.com", "a.push.apple.com", ".push.apple.com", "169.254.169.254"),
+    *("inside.example", "user", "@", ":", "443", "0443", "80", "/", "\\", "?", "#", ";", "%2f", "%", "[", "]", "::1"),
+    *(".", "*", "-", "A", "\t", "\u3002", "\u2044", "x" * 500),
+)
+
+
+@given(endpoint=st.lists(st.sampled_from(ENDPOINT_PARTS), max_size=9).map("".join))
+@example(endpoint="https://fcm.googleapis.com#@inside.example/")
+@example(endpoint="https://fcm.googleapis.com\\@inside.example/")
+@fuzz
+def test_an_endpoint_of_a_device_is_called_at_a_push_service_or_refused(endpoint: str) -> None:
+    """Two programs may read one address differently, and a request must not reach what is inside."""
+    for each in (endpoint, f"https://{endpoint}", f"https://fcm.googleapis.com{endpoint}"):
+        if endpoints.is_allowed(each, endpoints.DEFAULT_HOSTS):
+            called = parse_url(str(requests.Request("POST", each).prepare().url))
+            assert called.host == "fcm.googleapis.com" or str(called.host).endswith(".push.apple.com")
+            assert (called.scheme, called.port) in {("https", None), ("https", 443)}
+            assert called.auth is None
 
 
 @given(line=st.one_of(TEXTS, st.text('"\\;= history_0123')), seed=st.integers(0, 9))

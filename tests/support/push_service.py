@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from api.push import encryption
 
 _CURVE = ec.SECP256R1()
+_WAIT_SECONDS = 5.0
 _SECRET = "a secret of the tests, long enough"
 KEY = encryption.SigningKey.derive(_SECRET)
 
@@ -74,12 +75,14 @@ class PushRequest:
 
 
 class PushService:
-    """A push service that answers 201, or `status` with `headers`, and records each request."""
+    """A push service that records each request and answers 201, or `status` with `headers`, while it `is_open`."""
 
     def __init__(self) -> None:
         self.status = 201
         self.headers: dict[str, str] = {}
         self.requests: list[PushRequest] = []
+        self.is_open = threading.Event()
+        self.is_open.set()
         service = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -89,6 +92,7 @@ class PushService:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 service.requests.append(PushRequest(self.path, headers, body))
+                service.is_open.wait(_WAIT_SECONDS)
                 self.send_response(service.status)
                 for name, value in {"content-length": "0", **service.headers}.items():
                     self.send_header(name, value)

@@ -128,6 +128,32 @@ def test_a_device_ends_with_its_sign_in_its_token_or_itself(
     assert sorted(request.path for request in service.requests[1:]) == ["/limited", "/stays"]
 
 
+def test_a_token_that_is_revoked_while_notifications_wait_gets_no_more(
+    history: HistoryWriter, api: ApiClient, service: PushService
+) -> None:
+    """Notifications wait for seconds if the push service is slow, and nothing may be told after a revocation."""
+    with connections.open(history.database_url, "test") as connection:
+        secret = tokens.create(connection, "leaver", ["read"])
+    for number in range(12):
+        body = Device(f"{service.url}/leaver-{number}").subscription()
+        bearer = {"authorization": f"Bearer {secret}"}
+        assert requests.post(f"{api.url}/api/push", json=body, headers=bearer, timeout=30).ok
+    service.is_open.clear()
+    history.store(message_now("hello"))
+    assert wait_until(lambda: len(service.requests) >= 8, 20)
+    with connections.open(history.database_url, "test") as connection:
+        tokens.revoke(connection, "leaver")
+    time.sleep(0.6)
+    told = len(service.requests)
+    service.is_open.set()
+    stays = subscribe(api, service, "stays")
+    history.store(message_now("another"))
+
+    assert wait_until(lambda: bool(service.notifications(stays)), 20)
+    assert told < 12
+    assert len(service.requests) == told + 1
+
+
 def test_a_push_service_is_not_followed_elsewhere_and_gets_the_rest_it_asks_for(
     history: HistoryWriter, api: ApiClient, service: PushService
 ) -> None:
