@@ -46,7 +46,7 @@ def writing(request: Request) -> Generator[Connection]:
     except NoNoteError as error:
         raise ApiError(404, "note_not_found", "This chat has no note with that id.") from error
     except TooManyError as error:
-        sentence = "The chat has too many labels or notes: remove some first."
+        sentence = "The chat has too many labels or notes, or its session too many labels: remove some first."
         raise ApiError(409, "too_many_annotations", sentence) from error
 
 

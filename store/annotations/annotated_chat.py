@@ -22,7 +22,7 @@ class SeveralChatsError(Exception):
 
 
 class TooManyError(Exception):
-    """The chat already has the greatest number of annotations."""
+    """The chat, or its session, already has the greatest number of annotations."""
 
 
 def run(connection: Connection, scope: ChatScope, act: Callable[[int], T]) -> T:

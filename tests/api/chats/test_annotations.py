@@ -232,13 +232,18 @@ def test_a_change_that_means_nothing_is_refused(client: ApiClient) -> None:
     assert {answer.json()["code"] for answer in answers} == {"bad_json", "bad_parameter"}
 
 
-def test_a_chat_has_a_limited_number_of_labels(history: HistoryWriter, client: ApiClient) -> None:
-    """They are part of each row in the list of chats."""
+def test_a_chat_and_a_session_have_limited_numbers_of_labels(
+    history: HistoryWriter, client: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are part of each row in the list of chats, and the dashboard lists all of a session."""
     assert client.post(f"{CHAT}/labels", {"add": ["x"]}).json()["code"] == "chat_not_found"
-    history.store(message_fact())
+    history.store(message_fact(), message_fact(address=OTHER_PHONE))
     most = [f"label {n:02}" for n in range(labels.MAX_PER_CHAT)]
 
     assert client.post(f"{CHAT}/labels", {"add": most}).json()["data"]["labels"] == most
     refused = client.post(f"{CHAT}/labels", {"add": ["one more"]})
     assert (refused.status_code, refused.json()["code"]) == (409, "too_many_annotations")
     assert profile(client)["labels"] == most
+    monkeypatch.setattr(labels, "MAX_OF_SESSION", len(most))
+    assert client.post(f"/api/chats/{OTHER_PHONE}/labels", {"add": ["one more"]}).status_code == 409
+    assert client.post(f"/api/chats/{OTHER_PHONE}/labels", {"add": most[:1]}).status_code == 200
