@@ -167,6 +167,8 @@ class Gowa:
         return {"X-Device-Id": self._devices.get(session, session)}
 
 
+_MAX_CHATS: Final = 200_000
+"""The maximum number of chats of a session. A gateway that ignores the offset would list the same ones for ever."""
 _GATEWAYS: Final[Mapping[str, Callable[[HttpClient], Gateway]]] = {
     "waha": Waha,
     "evolution": Evolution,
@@ -202,11 +204,12 @@ def _page_by_offset(records: Sequence[JsonObject], offset: int, size: int) -> Pa
 
 def _all_pages(page: Callable[[int], object], size: int) -> list[JsonObject]:
     found: list[JsonObject] = []
-    while True:
+    while len(found) < _MAX_CHATS:
         objects = json_document.objects(page(len(found)))
         found += objects
         if len(objects) < size:
             return found
+    raise BackfillError(f"The gateway lists more than {_MAX_CHATS:,} chats: check its version and the sender's kind.")
 
 
 def _object(answer: object, key: str) -> JsonObject:

@@ -1,10 +1,12 @@
 """Calls a gateway's API with pauses between the calls, and retries while it is busy or unavailable."""
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
 import requests
+import urllib3
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from worker.backfill.errors import BackfillError
@@ -12,6 +14,7 @@ from worker.backfill.errors import BackfillError
 TIMEOUT_SECONDS: Final = (10.0, 120.0)
 """The timeouts for connecting and between two reads of a response, because a gateway may take long to compute a page.
 """
+MAX_RESPONSE_BYTES: Final = 64 << 20
 ATTEMPTS: Final = 8
 MAX_WAIT_SECONDS: Final = 60.0
 
@@ -65,7 +68,7 @@ class HttpClient:
         def call() -> object:
             self._wait_for_turn()
             try:
-                response = self._session.request(
+                with self._session.request(
                     method,
                     f"{self._base_url}{path}",
                     params=parameters,
@@ -74,10 +77,12 @@ class HttpClient:
                     timeout=TIMEOUT_SECONDS,
                     # A redirect would send the key elsewhere.
                     allow_redirects=False,
-                )
-            except requests.RequestException as error:
+                    stream=True,
+                ) as response:
+                    content = response.raw.read(MAX_RESPONSE_BYTES + 1, decode_content=True)
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
                 raise _BusyError(f"does not answer ({type(error).__name__})") from error
-            return _read(response)
+            return _read(response, content)
 
         retrying = Retrying(
             retry=retry_if_exception_type(_BusyError),
@@ -106,7 +111,7 @@ def _wait(state: RetryCallState) -> float:
     return wait_exponential_jitter(initial=1.0, max=MAX_WAIT_SECONDS, jitter=0.5)(state)
 
 
-def _read(response: requests.Response) -> object:
+def _read(response: requests.Response, content: bytes) -> object:
     status = response.status_code
     if status in (408, 425, 429) or status >= 500:
         retry_after = response.headers.get("Retry-After", "")
@@ -116,7 +121,9 @@ def _read(response: requests.Response) -> object:
         raise BackfillError(f"{where} answers {status}: the api_key of the sender is wrong.")
     if not 200 <= status < 300:
         raise BackfillError(f"{where} answers {status}: check the sender's base_url and the gateway's version.")
+    if len(content) > MAX_RESPONSE_BYTES:
+        raise BackfillError(f"{where} answers with more than {MAX_RESPONSE_BYTES >> 20} MiB: check the gateway.")
     try:
-        return response.json()
-    except requests.JSONDecodeError as error:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
         raise BackfillError(f"{where} returns something other than JSON: check the sender's base_url.") from error

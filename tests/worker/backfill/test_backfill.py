@@ -147,3 +147,18 @@ def test_the_ledger_is_exact_about_a_backfill(scene: Scene) -> None:
     with connections.open(scene.database_url, "test") as connection:
         read = ledger.read(connection)
     assert (read.received, read.stored, read.duplicate, read.lost) == (270, 270, 0, ())
+
+
+@pytest.mark.parametrize("scene", ["waha"], indirect=True)
+def test_a_gateway_that_answers_without_end_is_given_up(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It could fill the memory of the machine that runs the worker."""
+    monkeypatch.setattr("worker.backfill.http_client.MAX_RESPONSE_BYTES", 1 << 20)
+    scene.gateway.messages = [*MESSAGES, PastMessage(PHONES[0], "3AF", "x" * (2 << 20), BASE + 100_000)]
+    with pytest.raises(BackfillError, match="more than 1 MiB"):
+        scene.run()
+
+    monkeypatch.setattr("worker.backfill.gateways._MAX_CHATS", 2)
+    monkeypatch.setattr(gateways.Waha, "PAGE_SIZE", 1)
+    scene.gateway.page_size = 1
+    with pytest.raises(BackfillError, match="more than 2 chats"):
+        scene.run()
