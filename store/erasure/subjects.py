@@ -83,13 +83,14 @@ def with_aliases(connection: Connection, subject: ErasureSubject) -> ErasureSubj
 
 
 def sessions_owning(connection: Connection, subject: ErasureSubject) -> list[str]:
-    """Return the sessions whose own number is one of the addresses."""
+    """Return the sessions whose own number is, or was, one of the addresses."""
     cursor = connection.execute(
         """
         SELECT s.session_id
         FROM sessions AS s
         LEFT JOIN session_checks AS w USING (session_id)
-        WHERE (s.phone = ANY(%(addresses)s) OR w.phone = ANY(%(addresses)s))
+        LEFT JOIN account_sessions AS a USING (session_number)
+        WHERE (s.phones || ARRAY[s.phone, w.phone, a.account]) && %(addresses)s::text[]
             AND (%(sessions)s::text[] IS NULL OR s.session_id = ANY(%(sessions)s))
         ORDER BY s.session_id
         """,

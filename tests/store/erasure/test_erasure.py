@@ -161,18 +161,20 @@ def test_the_own_number_in_the_gateways_status_is_refused(erasure_scenario: Eras
         erasure_scenario.record_request(ASHA)
 
 
-def test_the_own_number_of_a_session_is_refused(erasure_scenario: ErasureScenario) -> None:
-    """Our own number is in every message, so erasing it would erase the whole history."""
-    erasure_scenario.receive(
-        world.encode_event(
-            {
-                "event": "session.connected",
-                "sessionId": SESSION,
-                "phoneNumber": f"+{ASHA}",
-                "timestamp": world.BASE_TIME,
-            }
+@pytest.mark.parametrize("later", [[], [RAVI]], ids=["now", "before"])
+def test_the_own_number_of_a_session_is_refused(erasure_scenario: ErasureScenario, later: list[str]) -> None:
+    """Our own number is in every message, so erasing it would erase the whole history. An earlier one would stay."""
+    for number, phone in enumerate([ASHA, *later]):
+        erasure_scenario.receive(
+            world.encode_event(
+                {
+                    "event": "session.connected",
+                    "sessionId": SESSION,
+                    "phoneNumber": f"+{phone}",
+                    "timestamp": world.BASE_TIME + number * 1000,
+                }
+            )
         )
-    )
 
     with pytest.raises(requests.OwnNumberError):
         erasure_scenario.record_request(ASHA)
