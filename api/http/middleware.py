@@ -13,6 +13,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http import cors_origins, request_log, responses
+from api.http.request_log import RequestLog
 
 _SECURITY_HEADERS = {
     # Only the client may store a response, and must revalidate it.
@@ -41,6 +42,7 @@ class ResponseMiddleware:
         self._latency = Histogram(
             "sak_api_response_seconds", "Time until a response began.", ["endpoint"], registry=registry
         )
+        self._log = RequestLog()
         self.open_streams = Gauge("sak_api_open_streams", "Open event streams.", registry=registry)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -60,7 +62,7 @@ class ResponseMiddleware:
         method = scope["method"] if scope["method"] in _COUNTED_METHODS else "other"
         self._requests.labels(endpoint, method, str(status)).inc()
         self._latency.labels(endpoint).observe(seconds)
-        request_log.log_response(method, endpoint, status, seconds)
+        self._log.log_response(method, endpoint, status, seconds)
 
 
 class _OutgoingResponse:

@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 
@@ -12,6 +13,8 @@ log = logging.getLogger("api.requests")
 REQUEST_ID_HEADER = "x-request-id"
 SLOW_SECONDS = 1.0
 """The duration in seconds from which a response is logged as slow."""
+MAX_REJECTED_A_SECOND = 50
+"""The number of rejected requests that are logged in a second, because strangers could fill the disk of the log."""
 _PROBE_ENDPOINTS = {"alive", "ready", "metrics"}
 
 
@@ -29,14 +32,30 @@ def request_context() -> Generator[str]:
         log_format.LOG_CONTEXT.reset(token)
 
 
-def log_response(method: str, endpoint: str, status: int, seconds: float) -> None:
-    """Log a response without its path, which may contain phone numbers."""
-    fields = {"method": method, "endpoint": endpoint, "status": status, "seconds": round(seconds, 4)}
-    if status >= 500:
-        log.error("request failed", extra=fields)
-    elif status >= 400:
-        log.info("request rejected", extra=fields)
-    elif seconds >= SLOW_SECONDS and endpoint not in _PROBE_ENDPOINTS:
-        log.info("request slow", extra=fields)
-    elif log.isEnabledFor(logging.DEBUG):
-        log.debug("request served", extra=fields)
+class RequestLog:
+    """Logs the responses of a process."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._rejected = 0
+        """The number of rejected requests in this second."""
+
+    def log_response(self, method: str, endpoint: str, status: int, seconds: float) -> None:
+        """Log a response without its path, which may contain phone numbers. All are counted in the metrics."""
+        fields = {"method": method, "endpoint": endpoint, "status": status, "seconds": round(seconds, 4)}
+        if status >= 500:
+            log.error("request failed", extra=fields)
+        elif status >= 400:
+            if self._may_log_rejected():
+                log.info("request rejected", extra=fields)
+        elif seconds >= SLOW_SECONDS and endpoint not in _PROBE_ENDPOINTS:
+            log.info("request slow", extra=fields)
+        elif log.isEnabledFor(logging.DEBUG):
+            log.debug("request served", extra=fields)
+
+    def _may_log_rejected(self) -> bool:
+        now = int(time.monotonic())
+        if now != self._second:
+            self._second, self._rejected = now, 0
+        self._rejected += 1
+        return self._rejected <= MAX_REJECTED_A_SECOND

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from api.http.request_log import MAX_REJECTED_A_SECOND, RequestLog
 from dev.embedded.child_process import wait_until
 from dev.supervisor import listeners
 from tests.support import preloaded_python
@@ -35,6 +36,19 @@ def test_a_refusal_carries_the_id_of_its_log_line(database_url: str, tmp_path: P
 
     assert (said["endpoint"], said["status"], said["method"]) == ("list_messages", 400, "GET")
     assert "919811000007" not in api.output
+
+
+def test_only_some_of_many_rejected_requests_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """A stranger could fill the disk of the log."""
+    caplog.set_level("INFO")
+    responses = RequestLog()
+    for _ in range(5 * MAX_REJECTED_A_SECOND):
+        responses.log_response("GET", "none", 404, 0.0)
+    responses.log_response("GET", "none", 500, 0.0)
+
+    # The clock may begin a second or two meanwhile.
+    assert caplog.messages.count("request rejected") in range(MAX_REJECTED_A_SECOND, 3 * MAX_REJECTED_A_SECOND + 1)
+    assert caplog.messages[-1] == "request failed"
 
 
 def test_a_log_that_there_is_not_ends_the_process_with_a_sentence() -> None:
