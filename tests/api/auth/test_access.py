@@ -3,6 +3,8 @@
 import pytest
 import requests
 
+from api.settings import Settings
+from telemetry.errors import SettingsError
 from tests.support.history_writer import API_TOKEN, ApiClient
 
 
@@ -36,3 +38,22 @@ def test_an_address_that_is_not_there_and_a_method_that_does_not_fit_are_said_in
     assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
     assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
     assert "GET" in wrong.headers["allow"]
+
+
+@pytest.mark.parametrize("path", ["/api/chats/", "//elsewhere.example/api/chats", "/assets", "/api/docs/"])
+def test_no_path_redirects_to_a_host_that_the_client_names(client: ApiClient, path: str) -> None:
+    """A cache in front could give such a redirect to others."""
+    headers = {"host": "elsewhere.example"}
+    answer = client.http.get(client.url + path, headers=headers, timeout=30, allow_redirects=False)
+
+    assert answer.status_code == 404
+    assert "elsewhere.example" not in str(answer.headers)
+
+
+@pytest.mark.parametrize("weak", ["short", "a" * 64, "abcabcabcabcabcabc"])
+def test_the_api_does_not_start_with_a_token_that_can_be_guessed(weak: str) -> None:
+    """API_TOKEN has all rights, and people choose it."""
+    with pytest.raises(SettingsError, match="can be guessed") as refused:
+        Settings.from_environ({"API_TOKEN": weak, "DATABASE_URL": "postgresql://app@127.0.0.1:1/x"})
+
+    assert weak not in str(refused.value)

@@ -27,6 +27,15 @@ from tests.support.sending_api import ApiStarter
 
 OURS, THEIRS = "ours-1", GatewayAccount().session_id
 STRANGER = "919822222222"
+BODIES: dict[str, Any] = {
+    "/api/send": {"to": STRANGER, "text": "x"},
+    "/api/chats/{phone}/star": {"message_id": "N1"},
+    "/api/chats/{phone}/labels": {"add": ["x"]},
+    "/api/chats/{phone}/notes": {"text": "x"},
+    "/api/chats/{phone}/notes/{id}": {"text": "x"},
+    "/api/sessions/{session_id}": {"display_name": "x"},
+}
+"""Bodies with which a call would change something."""
 SECRET = re.compile("needle|Nadia|919822222222|" + THEIRS)
 
 
@@ -52,7 +61,9 @@ def both(
     with requests.Session() as part:
         part.headers["authorization"] = f"Bearer {token}"
         sent = whole.post("/api/send", {"to": STRANGER, "text": "needle sent"}).json()["data"]["send_id"]
-        yield whole, ApiClient(whole.url, part), {"{id}": sent, "redrive": str(redrive), "token": token}
+        noted = whole.post(f"/api/chats/{STRANGER}/notes", {"text": "needle noted"}, session_id=THEIRS).json()["data"]
+        ids = {"sends": sent, "redrive": str(redrive), "notes": str(noted["notes"][0]["id"]), "token": token}
+        yield whole, ApiClient(whole.url, part), ids
 
 
 def calls() -> list[tuple[str, str]]:
@@ -72,11 +83,12 @@ def test_no_call_tells_or_touches_anything_of_another_session(
 ) -> None:
     """New calls are tested automatically, because the chats of one customer must never be visible to another."""
     whole, limited, ids = both
+    sent_id = ids["sends"]
     since = whole.get_data("/api/changes")["cursor"]
-    before = history.rows("SELECT unread, marked_unread, rev FROM chats WHERE session_id = %s ORDER BY 1, 2", THEIRS)
+    before = state_of_theirs(history)
     for phone in (SENDER_PHONE, STRANGER):
         at = path.replace("{phone}", phone).replace("{session_id}", THEIRS)
-        at = at.replace("{id}", ids["redrive"] if "redrive" in path else ids["{id}"])
+        at = at.replace("{id}", next((ids[kind] for kind in ids if f"/{kind}/" in path), sent_id))
         for asked in ({}, {"session_id": THEIRS}):
             answer = limited.http.request(
                 method,
@@ -86,15 +98,29 @@ def test_no_call_tells_or_touches_anything_of_another_session(
                     for name, value in {"q": "needle", "since": since if "changes" in path else None, **asked}.items()
                     if name in query_parameters.known_to(path, method)
                 },
-                json={"to": STRANGER, "text": "x", **asked} if method == "POST" and path == "/api/send" else None,
+                json={**BODIES[path], **asked} if path in BODIES and method != "DELETE" else None,
                 timeout=30,
             )
 
             assert answer.status_code in {200, 202, 400, 403, 404}, answer.text
             assert not SECRET.search(answer.text.replace(f'"{phone}"', "")), answer.text
-    after = history.rows("SELECT unread, marked_unread, rev FROM chats WHERE session_id = %s ORDER BY 1, 2", THEIRS)
-    assert before == after
-    assert history.rows("SELECT count(*) FROM sends") == [(1,)]
+    assert state_of_theirs(history) == before
+
+
+def state_of_theirs(history: HistoryWriter) -> list[tuple[Any, ...]]:
+    """Return everything that a call could change in the other session."""
+    return [
+        *history.rows("SELECT unread, marked_unread, rev FROM chats WHERE session_id = %s ORDER BY address", THEIRS),
+        *history.rows("SELECT message_id, starred FROM whatsapp_messages WHERE session_id = %s ORDER BY id", THEIRS),
+        *history.rows(
+            "SELECT text, changed_at FROM chat_notes JOIN chats USING (chat_id) WHERE session_id = %s", THEIRS
+        ),
+        *history.rows("SELECT label FROM chat_labels JOIN chats USING (chat_id) WHERE session_id = %s", THEIRS),
+        *history.rows(
+            "SELECT name FROM session_names JOIN sessions USING (session_number) WHERE session_id = %s", THEIRS
+        ),
+        *history.rows("SELECT count(*) FROM sends"),
+    ]
 
 
 def test_the_stream_tells_nothing_of_another_session(

@@ -1,5 +1,6 @@
 """Tests signing in with a token, and the permissions of the cookie."""
 
+import pytest
 import requests
 from starlette.datastructures import Headers
 
@@ -7,6 +8,7 @@ from api.auth import cookies
 from api.auth.cookies import SignIn, SignInCookies
 from store.access import tokens
 from store.postgres import connections
+from tests.support.api_server import ApiServers
 from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact
 
 
@@ -28,6 +30,18 @@ def test_signing_in_exchanges_the_token_for_a_cookie(api_url: str) -> None:
         assert {"HttpOnly", "SameSite=strict", "Path=/api"} <= set(cookie.split("; "))
         assert API_TOKEN not in cookie
         assert http.get(f"{api_url}/api/chats", timeout=30).status_code == 200
+
+
+@pytest.mark.parametrize("is_behind_tls", [False, True])
+def test_behind_tls_a_cookie_is_secure_and_browsers_stay_with_tls(
+    api_servers: ApiServers, database_url: str, *, is_behind_tls: bool
+) -> None:
+    """A request without TLS would show the cookie on its way, and without TLS, browsers do not send a secure one."""
+    url = api_servers.url(database_url, API_HTTPS="1") if is_behind_tls else api_servers.url(database_url)
+    answer = requests.post(f"{url}/api/session", headers={"authorization": f"Bearer {API_TOKEN}"}, timeout=30)
+
+    assert ("Secure" in answer.headers["set-cookie"].split("; ")) == is_behind_tls
+    assert ("strict-transport-security" in answer.headers) == is_behind_tls
 
 
 def test_a_request_without_cookie_and_token_is_unauthorized(api_url: str) -> None:
