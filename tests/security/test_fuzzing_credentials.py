@@ -88,6 +88,8 @@ ENDPOINT_PARTS = (
 
 @given(endpoint=st.lists(st.sampled_from(ENDPOINT_PARTS), max_size=9).map("".join))
 @example(endpoint="https://fcm.googleapis.com#@inside.example/")
+@example(endpoint="a.push.apple.com.inside.example/")
+@example(endpoint=".inside.example/")
 @example(endpoint="https://fcm.googleapis.com\\@inside.example/")
 @fuzz
 def test_an_endpoint_of_a_device_is_called_at_a_push_service_or_refused(endpoint: str) -> None:
