@@ -114,16 +114,13 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
         await anyio.to_thread.run_sync(database.close)
 
     app = Starlette(
+        # Starlette compares a request with each in turn, so frequent ones come first.
         routes=[
-            *static.routes(),
-            Route("/healthz", health.alive),
-            Route("/readyz", shared(health.ready)),
-            Route("/metrics", shared(health.metrics)),
-            Route("/openapi.json", document.get_openapi),
-            Route("/api/docs", document.get_reference),
             Route("/api/chats", routes.list_chats),
             Route("/api/chat-counts", routes.count_chats),
             Route("/api/chats/{phone}", messages.list_messages),
+            Route("/api/changes", changes.list_changes),
+            Route("/api/search", search.search_messages),
             Route("/api/chats/{phone}/read", read_flags.update_read_flag, methods=["POST"]),
             Route("/api/chats/{phone}/export", export.export_chat),
             Route("/api/chats/{phone}/profile", profile.get_profile),
@@ -148,14 +145,12 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
             Route("/api/test-events", webhook_test.send, methods=["POST"]),
             Route("/api/test-events/{digest}", webhook_test.get),
             Route("/api/test-events/{digest}", webhook_test.remove, methods=["DELETE"]),
-            Route("/api/search", search.search_messages),
             Route("/api/send", sending_routes.create_send, methods=["POST"]),
             Route("/api/sends/{id}", sending_routes.get_send),
             Route("/api/sends/{id}/reconcile", sending_routes.reconcile_send, methods=["POST"]),
             Route("/api/push", push_routes.get_key),
             Route("/api/push", push_routes.subscribe, methods=["POST"]),
             Route("/api/push", push_routes.unsubscribe, methods=["DELETE"]),
-            Route("/api/changes", changes.list_changes),
             Route("/api/stream", stream.stream),
             Route("/api/stream-tickets", stream_tickets.create_stream_ticket, methods=["POST"]),
             Route("/api/tokens", tokens.list_tokens),
@@ -169,6 +164,12 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
             Route("/api/session", sign_in.get_sign_in),
             Route("/api/session", sign_in.sign_in, methods=["POST"]),
             Route("/api/session", sign_in.sign_out, methods=["DELETE"]),
+            Route("/healthz", health.alive),
+            Route("/readyz", shared(health.ready)),
+            Route("/metrics", shared(health.metrics)),
+            Route("/openapi.json", document.get_openapi),
+            Route("/api/docs", document.get_reference),
+            *static.routes(),
         ],
         middleware=[
             *middleware.build(environ, registry, is_behind_tls=settings.is_behind_tls),

@@ -60,10 +60,11 @@ def list_messages(request: Request) -> Response:
     canonical = page.canonical_address or scope.address
     phone = json.dumps(None if "@" in canonical else canonical)
     as_of = cursors.encode(_SNAPSHOT_KIND, page.as_of.epoch, page.as_of.pg_snapshot)
-    return responses.success(
-        f'{{"phoneNumber":{phone},"address":{json.dumps(canonical)},"messages":[{",".join(page.messages)}],'
-        f'"before":{_position_json(page.older)},"after":{_position_json(page.newer)},"as_of":{json.dumps(as_of)},'
-        f'"outages":{outages.page_json(request, page)}}}'
+    return responses.success_with_items(
+        f'{{"phoneNumber":{phone},"address":{json.dumps(canonical)},"messages":[',
+        page.messages,
+        f'],"before":{_position_json(page.older)},"after":{_position_json(page.newer)},"as_of":{json.dumps(as_of)},'
+        f'"outages":{outages.page_json(request, page)}}}',
     )
 
 

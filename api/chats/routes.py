@@ -62,9 +62,11 @@ def list_chats(request: Request) -> Response:
         return chat_list.newest(connection, chat_filter, limit)
 
     page = database.from_request(request).read(query)
-    chats, older, newer = ",".join(page.chats), _position_json(page.older, sort), _position_json(page.newer, sort)
-    return responses.success(
-        f'{{"contacts":[{chats}],"cursor":{older},"before":{older},"after":{newer},"fuzzy":{json.dumps(page.fuzzy)}}}'
+    older, newer = _position_json(page.older, sort), _position_json(page.newer, sort)
+    return responses.success_with_items(
+        '{"contacts":[',
+        page.chats,
+        f'],"cursor":{older},"before":{older},"after":{newer},"fuzzy":{json.dumps(page.fuzzy)}}}',
     )
 
 

@@ -59,12 +59,14 @@ def search_messages(request: Request) -> Response:
         sentence = "Too many messages contain these words: use longer or more words, a chat or a period."
         raise ApiError(400, "query_too_broad", sentence) from error
     marked_until = time.monotonic() + _MAX_MARKING_SECONDS
-    results = ",".join(_hit_json(hit, words, fuzzy=page.fuzzy and time.monotonic() < marked_until) for hit in page.hits)
+    results = [_hit_json(hit, words, fuzzy=page.fuzzy and time.monotonic() < marked_until) for hit in page.hits]
     last = page.next_position
     cursor = last and cursors.encode(_CURSOR_KIND, last.timestamp, last.id, int(last.fuzzy))
-    return responses.success(
-        f'{{"results":[{results}],"cursor":{json.dumps(cursor)},"fuzzy":{json.dumps(page.fuzzy)},'
-        f'"complete":{json.dumps(page.index_complete)},"count":{json.dumps(page.count)}}}'
+    return responses.success_with_items(
+        '{"results":[',
+        results,
+        f'],"cursor":{json.dumps(cursor)},"fuzzy":{json.dumps(page.fuzzy)},'
+        f'"complete":{json.dumps(page.index_complete)},"count":{json.dumps(page.count)}}}',
     )
 
 

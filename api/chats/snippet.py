@@ -83,7 +83,8 @@ def _needle(word: str) -> str:
 
 
 def _find(text: str, word: str) -> list[tuple[int, int]]:
-    return [match.span() for match in re.finditer(re.escape(_needle(word)), text)]
+    beginning = "(?<![^\\W_])" if search_document.begins_words_only(word) else ""
+    return [match.span() for match in re.finditer(beginning + re.escape(_needle(word)), text)]
 
 
 def _find_similar(text: str, word: str) -> list[tuple[int, int]]:

@@ -49,8 +49,8 @@ def list_starred(request: Request) -> Response:
         lambda connection: starred.page(connection, sessions, label, after, limit)
     )
     cursor = page.next_position and cursors.encode(_CURSOR_KIND, *astuple(page.next_position))
-    found = ",".join(map(_with_name, page.messages))
-    return responses.success(f'{{"messages":[{found}],"cursor":{json.dumps(cursor)}}}')
+    found = map(_with_name, page.messages)
+    return responses.success_with_items('{"messages":[', found, f'],"cursor":{json.dumps(cursor)}}}')
 
 
 def _with_name(found: StarredMessage) -> str:

@@ -6,6 +6,7 @@ import json
 import zlib
 from typing import Any, cast
 
+import orjson
 from starlette.requests import Request
 
 from api.http import errors, parameters
@@ -17,7 +18,7 @@ _BIGINT_LIMIT = 2**63
 
 def encode(kind: str, *values: str | int) -> str:
     """Return text of letters, digits, '-' and '_', from which `decode` restores the values."""
-    plain = json.dumps([kind, *values], separators=(",", ":")).encode()
+    plain = orjson.dumps([kind, *values])
     return base64.urlsafe_b64encode(zlib.crc32(plain).to_bytes(4) + plain).decode().rstrip("=")
 
 

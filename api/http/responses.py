@@ -31,9 +31,20 @@ _HTTP_ERRORS = {
 
 def success(data_json: str, headers: Mapping[str, str] | None = None) -> Response:
     """Return a success response around JSON text, on one line for every reader."""
-    return Response(
-        f'{{"success":true,"data":{lines.escape_json(data_json)}}}', media_type=JSON_MEDIA_TYPE, headers=headers
-    )
+    return Response(b'{"success":true,"data":%b}' % _encode(data_json), media_type=JSON_MEDIA_TYPE, headers=headers)
+
+
+def success_with_items(before: str, items: Iterable[str], after: str) -> Response:
+    """Return a success response around JSON text: the items with commas between them, and what surrounds them.
+
+    Each item is encoded by itself, because a text takes up to four bytes per character if one of them is an emoji.
+    """
+    body = b'{"success":true,"data":%b%b%b}' % (_encode(before), b",".join(map(_encode, items)), _encode(after))
+    return Response(body, media_type=JSON_MEDIA_TYPE)
+
+
+def _encode(json_text: str) -> bytes:
+    return lines.escape_json(json_text).encode()
 
 
 def failure(error: ApiError) -> Response:

@@ -32,5 +32,4 @@ def list_changes(request: Request) -> Response:
 
 
 def _changes_response(items: Iterable[str], cursor: str, *, more: bool) -> Response:
-    changes = ",".join(items)
-    return responses.success(f'{{"changes":[{changes}],"cursor":"{cursor}","more":{json.dumps(more)}}}')
+    return responses.success_with_items('{"changes":[', items, f'],"cursor":"{cursor}","more":{json.dumps(more)}}}')

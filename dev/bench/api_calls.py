@@ -2,14 +2,16 @@
 
 import hashlib
 import random
+import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import LiteralString, TypeAlias, cast
 
 from api.live import change_ids
+from dev.generator import statements
 from store.feed import search_document
 from store.postgres.connections import Connection
-from store.reading import change_feed, chat_list, message_pages, search
+from store.reading import change_feed, chat_list, message_pages, search, similar_chats
 from store.reading.chat_scope import ChatScope
 
 BIG_CHATS = 10
@@ -32,6 +34,8 @@ class SampledHistory:
 
     connection: Connection
     addresses: list[str]
+    names: list[str]
+    """The names of the chats, each with a number at its end."""
     recent_chats: list[tuple[int, str]]
     """Ids and addresses of the most recently active chats, which users open most."""
     last_message_id: int
@@ -41,7 +45,7 @@ class SampledHistory:
 
     @classmethod
     def sample(cls, connection: Connection) -> "SampledHistory":
-        addresses = [str(address) for (address,) in connection.execute("SELECT address FROM chats ORDER BY chat_id")]
+        chats = connection.execute("SELECT address, name FROM chats ORDER BY chat_id").fetchall()
         newest = connection.execute(
             """
             SELECT c.chat_id, c.address
@@ -62,7 +66,12 @@ class SampledHistory:
         ).fetchone()
         xid, change_id, last = cast("tuple[int, int, int]", found)
         return cls(
-            connection, addresses, cast("list[tuple[int, str]]", newest), last, change_feed.FeedPosition(xid, change_id)
+            connection,
+            [str(address) for address, _ in chats],
+            [str(name) for _, name in chats],
+            cast("list[tuple[int, str]]", newest),
+            last,
+            change_feed.FeedPosition(xid, change_id),
         )
 
     def random_recent_message(self, rng: random.Random) -> tuple[str, str, message_pages.MessagePosition]:
@@ -125,11 +134,22 @@ def factories(connection: Connection) -> Mapping[str, CallFactory]:
             lambda c: message_pages.newest(c, page_request(address, at.timestamp)),
         )
 
+    def term(chance: random.Random, kind: int) -> str:
+        """Return a term, all frequencies being as likely: 0 for Chinese, 1 for two letters, 2 for longer words."""
+        rank = int(statements.TERM_RANKS ** chance.random())
+        rank += (kind - rank) % 3
+        query = f"SELECT {statements.TERM} FROM (SELECT {rank}::bigint AS rank) AS r"  # noqa: S608 - a number
+        return str(cast("tuple[object]", connection.execute(cast("LiteralString", query)).fetchone())[0])
+
     cursor = change_ids.encode(change_feed.current_position(connection)[0], history.feed_position)
     return {
         "chats": lambda _: _list_chats("", chat_list.ChatFilter()),
         "chats unread": lambda _: _list_chats("?unread=true", chat_list.ChatFilter(unread=True)),
-        "chats named": lambda chance: _search_chats(f"Meera {chance.randrange(len(history.addresses))}"),
+        "chats named": lambda chance: _search_chats(chance.choice(history.names)),
+        "chats, a misspelt name": lambda chance: _search_chats(_misspell(chance, chance.choice(history.names))),
+        "chats, a misspelt first name": lambda chance: _search_chats(
+            _misspell(chance, chance.choice(history.names).partition(" ")[0])
+        ),
         "chats by an unknown name": lambda chance: _search_chats(f"Zebedee {chance.randrange(1000)}"),
         "messages": lambda chance: _latest_messages(chance.choice(history.recent_chats)[1]),
         "messages, large chat": lambda chance: _latest_messages(big(chance)),
@@ -143,6 +163,9 @@ def factories(connection: Connection) -> Mapping[str, CallFactory]:
         "search, a number": lambda chance: _search_messages(
             f"{chance.randint(history.last_message_id // 2, history.last_message_id):06d}"
         ),
+        "search, a word": lambda chance: _search_messages(term(chance, 2)),
+        "search, two letters": lambda chance: _search_messages(term(chance, 1)),
+        "search, Chinese": lambda chance: _search_messages(term(chance, 0)),
         "search, a rare word": lambda chance: _search_messages(_rare_word(chance)),
         "search, a rare and a frequent word": lambda chance: _search_messages(f"please {_rare_word(chance)}"),
         "search, a chat": lambda chance: _search_messages("invoice", big(chance)),
@@ -154,7 +177,21 @@ def _list_chats(query: str, filters: chat_list.ChatFilter) -> ApiCall:
 
 
 def _search_chats(q: str) -> ApiCall:
-    return _list_chats(f"?q={q.replace(' ', '%20')}", chat_list.ChatFilter(search_text=q))
+    filters = chat_list.ChatFilter(search_text=q)
+
+    def query(connection: Connection) -> object:
+        page = chat_list.newest(connection, filters, 100)
+        return page if page.chats else similar_chats.find(connection, filters, 100)
+
+    return ApiCall(f"/api/chats?q={urllib.parse.quote(q)}", query)
+
+
+def _misspell(rng: random.Random, name: str) -> str:
+    """Return the name without its number, with two neighbouring letters of its first word swapped."""
+    first, *rest = [word for word in name.split() if not word.isdecimal()]
+    swapped = [n for n in range(1, len(first) - 1) if first[n] != first[n + 1]]
+    at = rng.choice(swapped)
+    return " ".join([first[:at] + first[at + 1] + first[at] + first[at + 2 :], *rest])
 
 
 def _latest_messages(address: str) -> ApiCall:
@@ -180,4 +217,4 @@ def _search_messages(text: str, address: str | None = None) -> ApiCall:
         return search.find(connection, search.SearchQuery(search_document.split_query(text), 20, address=address), None)
 
     more = "" if address is None else f"&address={address}"
-    return ApiCall(f"/api/search?q={text.replace(' ', '%20')}{more}", query)
+    return ApiCall(f"/api/search?q={urllib.parse.quote(text)}{more}", query)

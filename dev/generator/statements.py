@@ -6,6 +6,16 @@ that the worker would have written for such events; a test checks this.
 
 from typing import LiteralString
 
+TERM_RANKS = 20_000
+"""The number of terms. A third of all messages have one; the frequency of a term is proportional to 1 / its rank."""
+TERM: LiteralString = """
+    CASE r.rank % 3
+        WHEN 0 THEN chr((19968 + r.rank * 7 % 1500)::int) || chr((19968 + r.rank * r.rank % 1500)::int)
+        WHEN 1 THEN chr((97 + r.rank / 3 % 26)::int) || chr((97 + r.rank / 78 % 26)::int)
+        ELSE translate(left(md5(r.rank::text), (5 + r.rank % 5)::int), '0123456789', 'ghijklmnop')
+    END
+"""
+"""The term of a rank `r.rank`: a Chinese word, a word of two letters, or a longer one."""
 CREATE_BOOKKEEPING: tuple[LiteralString, ...] = (
     "CREATE TABLE generator (messages bigint, chats bigint)",
     "CREATE TABLE generator_parts (part integer PRIMARY KEY, first bigint, last bigint, done boolean DEFAULT false)",
@@ -49,8 +59,15 @@ SETUP: tuple[LiteralString, ...] = (
         CASE WHEN i %% 50 = 7 THEN 'group' ELSE 'phone' END, n.name, 1, %(end)s, '', n.name
     FROM generate_series(1, %(chats)s) AS i
     CROSS JOIN LATERAL (
-        SELECT (ARRAY['Asha', 'Ravi', 'Meera', 'John', 'Fatima', 'Chen', 'Omar', 'Sofia'])[1 + i %% 8] || ' ' || i
-            AS name
+        SELECT concat_ws(' ',
+            (ARRAY['Asha', 'Ravi', 'Meera', 'John', 'Fatima', 'Chen', 'Omar', 'Sofia', 'Priya', 'Arjun', 'Lakshmi',
+                'Mohammed', 'Anjali', 'Vikram', 'Deepa', 'Suresh', 'Kavita', 'Imran', 'Nisha', 'Rahul', 'Pooja',
+                'Sanjay', 'Geeta', 'Amit'])[1 + i %% 24],
+            (ARRAY['Sharma', 'Gupta', 'Patel', 'Reddy', 'Nair', 'Khan', 'Singh', 'Joshi', 'Mehta', 'Verma', 'Pillai',
+                'Shah', 'Kapoor', 'Menon', 'Mishra', 'Yadav', 'Chopra', 'Kulkarni', 'Banerjee', 'Fernandes', 'Thomas',
+                'Hussain', 'Agarwal', 'Pandey'])[1 + i / 24 %% 24],
+            i
+        ) AS name
     ) AS n
     ORDER BY i
     """,
@@ -97,7 +114,7 @@ WRITE_BATCH: tuple[LiteralString, ...] = (
     SELECT p.n, p.session_number, p.message_id
     FROM placed AS p
     """,
-    """
+    f"""
     INSERT INTO whatsapp_messages (id, message_id, session_id, direction, from_number, to_number, message_type,
         message_text, caption, status, timestamp, created_at, key_id, chat_id, time_source, receive_order, raw_type,
         content_state, sender, sender_name, content_rank, content_time, content_tie, base_status, unread, rev)
@@ -121,18 +138,22 @@ WRITE_BATCH: tuple[LiteralString, ...] = (
         CASE WHEN p.direction = 'outgoing' THEN 2 ELSE 1 END
     FROM placed AS p
     CROSS JOIN LATERAL (
+        SELECT {TERM.replace("%", "%%")} AS term
+        FROM (SELECT power(%(ranks)s::float8, p.hash / 3 %% 1000003 / 1000003::float8)::bigint AS rank) AS r
+    ) AS t
+    CROSS JOIN LATERAL (
         SELECT concat_ws(' ',
             (ARRAY['please', 'thanks', 'hello', 'कृपया', 'شكرا', 'yes', 'when', 'could you'])[1 + p.hash %% 8],
             (ARRAY['confirm', 'send', 'deliver', 'check', 'change', 'cancel', 'pay for'])[1 + p.hash / 8 %% 7],
             (ARRAY['the order', 'the invoice', 'the parcel', 'the blue one', 'दो पीस', 'the address'])
                 [1 + p.hash / 56 %% 6],
             CASE p.hash %% 3 WHEN 0 THEN 'number ' || p.n
-                WHEN 1 THEN 'sku' || substr(md5((p.hash / 3 %% 50000)::text), 1, 6) END,
+                WHEN 1 THEN 'sku' || substr(md5((p.hash / 3 %% 50000)::text), 1, 6) ELSE t.term END,
             (ARRAY['today', 'tomorrow', 'before noon', 'when you can', '😀', '🙏'])[1 + p.hash / 336 %% 6]
         ) AS text
     ) AS w
     ORDER BY p.n
-    """,
+    """,  # noqa: S608 - assembled from literals only, which the type proves
     """
     CREATE TEMPORARY TABLE marked ON COMMIT DROP AS
     SELECT p.n, p.chat_id, 'reaction' AS kind, sha256((p.n || 'r')::bytea) AS digest, 'incoming' AS direction,

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from dev.errors import StartError
 from dev.generator import statements
-from store.feed import search_document
+from store.feed import chat_names, search_document
 from store.model import spelling
 
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
@@ -21,6 +21,7 @@ HISTORY_SPAN = 2 * 365 * 86_400_000
 SESSIONS = 4
 FEED_MESSAGES = 100_000
 """The number of the last messages that are still in the change feed."""
+_RESPELLED_NAMES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class HistorySize:
             "end": HISTORY_END,
             "step": max(1, HISTORY_SPAN // self.messages),
             "feed": FEED_MESSAGES,
+            "ranks": statements.TERM_RANKS,
         }
 
 
@@ -136,6 +138,8 @@ def finish(connection: Connection, size: HistorySize) -> None:
         if connection.execute("SELECT EXISTS (SELECT FROM changes)").fetchone() == (False,):
             for statement in statements.FINISH:
                 connection.execute(statement, size.query_parameters)
+    while chat_names.respell(connection, _RESPELLED_NAMES) == _RESPELLED_NAMES:
+        pass
     connection.execute(
         "UPDATE search_index_position SET xid = pg_snapshot_xmin(pg_current_snapshot()), change_id = 0, spelling = %s",
         [spelling.VERSION],

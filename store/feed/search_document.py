@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from store.model import spelling
 
+MIN_TRIGRAM_LENGTH = 3
+"""In characters. A shorter part of a word has no trigrams, but the beginning of a word has, with the space before."""
 MAX_LENGTH = 65_536
 """The number of characters of a normalised text that are indexed."""
 
@@ -84,6 +86,24 @@ def split_query(text: str) -> tuple[str, ...]:
     if not numbers and not words and not emoji:
         words = normalized.split()
     return tuple(dict.fromkeys([*numbers, *(_separate(word).strip() for word in words), *emoji]))
+
+
+def begins_words_only(word: str) -> bool:
+    """Return whether a word of a query is found only at the beginning of words, because it is too short elsewhere.
+
+    A character of a script without spaces is a word of its own.
+    """
+    return len(word) < MIN_TRIGRAM_LENGTH and word[:1].isalnum() and spaced(word) == word
+
+
+def spaced(word: str) -> str:
+    """Return a word of a query with the spaces that surround it in every document.
+
+    A document has spaces around each character of a script without spaces.
+    """
+    before = " " if _CHARACTER_OF_SCRIPT_WITHOUT_SPACES.match(word) else ""
+    after = " " if _CHARACTER_OF_SCRIPT_WITHOUT_SPACES.match(word[-1:]) else ""
+    return f"{before}{word}{after}"
 
 
 def remove_separators(text: str) -> str:

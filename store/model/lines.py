@@ -14,6 +14,8 @@ _SHOWN_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 def escape_json(document: str) -> str:
     """Return the same JSON without raw line breaks."""
+    if document.isascii():
+        return document
     for character in _ESCAPED_IN_JSON:
         document = document.replace(character, f"\\u{ord(character):04x}")
     return document

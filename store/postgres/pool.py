@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import LiteralString, TypeVar
 
 import psycopg
 from psycopg_pool import ConnectionPool, PoolTimeout
@@ -31,8 +31,15 @@ READ_SETTINGS = {
     "enable_sort": "off",
     # The plan of a statement remains while a table that was empty grows.
     "enable_seqscan": "off",
+    # A page is planned once per connection, because planning it takes as long as reading it.
+    "plan_cache_mode": "force_generic_plan",
+    # Such a plan does not know how small a page is, and would start a process for it or compile it.
+    "parallel_setup_cost": "1000000",
+    "jit": "off",
 }
 """The settings of read-only connections."""
+PLAN_FOR_VALUES: LiteralString = "set_config('plan_cache_mode', 'auto', true)"
+"""Selected at the start of a transaction whose plans depend on the values, such as how frequent a searched word is."""
 
 
 @dataclass(frozen=True, slots=True)

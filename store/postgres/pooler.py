@@ -102,14 +102,18 @@ class PoolerSafeConnection(psycopg.Connection[tuple[object, ...]]):
             yield transaction
 
     def execute(self, query: Any, params: Any = None, **kwargs: Any) -> psycopg.Cursor[tuple[object, ...]]:  # noqa: ANN401 - psycopg's parameters; callers see a psycopg.Connection
-        """Execute a statement as psycopg does.
+        """Execute a statement as psycopg does, with our settings."""
+        with self.settings_applied():
+            return super().execute(query, params, **kwargs)
 
-        Behind a pooler, outside a transaction, it gets its own one with our settings.
-        """
+    @contextmanager
+    def settings_applied(self) -> Generator[None]:
+        """Let our settings apply to one statement. Behind a pooler, outside a transaction, it gets its own one."""
         if not self.profile.behind_pooler or self.info.transaction_status != pq.TransactionStatus.IDLE:
-            return super().execute(query, params, **kwargs)
-        with self.transaction():
-            return super().execute(query, params, **kwargs)
+            yield
+        else:
+            with self.transaction():
+                yield
 
 
 def _transaction_setting(name: str) -> str:

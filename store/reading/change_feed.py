@@ -8,6 +8,7 @@ transaction.
 from dataclasses import asdict, dataclass
 from typing import LiteralString, cast
 
+from store.postgres.compiled_query import compile_query
 from store.postgres.connections import Connection
 from store.reading.json_views import (
     CHAT_JSON,
@@ -169,8 +170,8 @@ def read(connection: Connection, after: FeedPosition, limit: int, sessions: tupl
     The page is shorter if its texts are large.
     """
     visible = None if sessions is None else list(sessions)
-    rows = connection.execute(
-        _READ_QUERY,
+    rows = compile_query(_READ_QUERY).fetch_all(
+        connection,
         {
             **asdict(after),
             "xid": str(after.xid),
@@ -179,7 +180,7 @@ def read(connection: Connection, after: FeedPosition, limit: int, sessions: tupl
             "max_bytes": MAX_PAGE_BYTES,
             "versions": False,
         },
-    ).fetchall()
+    )
     epoch, *newest_columns, is_pruned, has_held_back = cast("tuple[str, int, int, bool, bool]", rows[0][:5])
     newest = FeedPosition(*newest_columns)
     candidates = cast("int | None", rows[0][5]) or 0

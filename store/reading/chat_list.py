@@ -5,12 +5,11 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal, LiteralString, TypeAlias, cast
 
 from store.feed import search_document
-from store.model import spelling
 from store.model.facts import ChatKind
-from store.postgres import like
+from store.postgres import pool
 from store.postgres.connections import Connection
-from store.reading import search_terms
-from store.reading.annotation_sql import ANNOTATED, HAS_LABEL, LABELLED
+from store.reading import chat_search_sql, search_terms
+from store.reading.annotation_sql import HAS_LABEL, LABELLED
 from store.reading.chat_activity import ChatActivity
 from store.reading.json_views import CHAT_JSON, IS_UNREAD, MAX_BIGINT
 
@@ -70,47 +69,6 @@ _KINDS: tuple[ChatKind, ...] = ("phone", "group", "lid", "newsletter", "broadcas
 _KIND_CLAUSES: dict[ChatKind, LiteralString] = {kind: f"AND c.kind = '{kind}'" for kind in _KINDS}
 _SCAN_WINDOW = 1_000
 """The number of chats to scan in order before the indexes are used; a scan finds a frequent text sooner."""
-_NAME_CONDITION: LiteralString = "(SELECT n.text LIKE ALL(%(words)s) FROM chat_names AS n WHERE n.chat_id = c.chat_id)"
-_NAME_CONDITION_OF_ALL: LiteralString = (
-    "c.chat_id IN (SELECT n.chat_id FROM chat_names AS n WHERE n.text LIKE ALL(%(words)s))"
-)
-"""The same condition for a scan of all chats: it scans the names once instead of once per chat."""
-
-
-def _candidates_query(text_condition: LiteralString) -> LiteralString:
-    """Return a query for the chats that may match, found by indexes. The page query checks each of them."""
-    return f"""
-    SELECT n.chat_id
-    FROM chat_names AS n
-    WHERE n.name ILIKE %(containing)s
-    UNION
-    SELECT n.chat_id
-    FROM chat_names AS n
-    WHERE n.address LIKE %(digits)s
-    UNION
-    SELECT s.chat_id
-    FROM chat_names AS s
-    WHERE {text_condition} AND s.text LIKE ALL(%(words)s)
-    UNION
-    SELECT canonical.chat_id
-    FROM search_index AS s
-    JOIN chats AS c ON c.chat_id = s.chat_id
-    JOIN chats AS canonical ON canonical.chat_id = c.canonical_chat_id AND canonical.last_id = s.id
-    WHERE {text_condition}
-    UNION {ANNOTATED} UNION
-    -- Chats with messages that are not indexed yet.
-    SELECT e.chat_id
-    FROM search_index_position AS p
-    JOIN changes AS e ON (e.xid, e.change_id) > (p.xid, p.change_id)
-    """  # noqa: S608 - assembled from literals only, which the type proves
-
-
-def _search_clause(source: ChatSource) -> LiteralString:
-    name_condition = _NAME_CONDITION_OF_ALL if source == "list" else _NAME_CONDITION
-    return f"""
-        AND (c.name ILIKE %(containing)s OR c.address LIKE %(digits)s OR {name_condition} OR c.chat_id IN ({ANNOTATED})
-            OR (m.deleted_at IS NULL AND coalesce(nullif(m.message_text, ''), m.caption) ILIKE %(beginning)s))
-    """
 
 
 def page_query(
@@ -126,7 +84,9 @@ def page_query(
     kind: LiteralString = "" if chat_filter.kind is None else _KIND_CLAUSES[chat_filter.kind]
     label: LiteralString = "" if chat_filter.label is None else f"AND {HAS_LABEL}"
     activity: LiteralString = "" if chat_filter.activity is None else f"AND {chat_filter.activity.condition()}"
-    text: LiteralString = "" if chat_filter.search_text is None else _search_clause(source)
+    text: LiteralString = (
+        "" if chat_filter.search_text is None else chat_search_sql.search_clause(all_names=source == "list")
+    )
     session: LiteralString = "" if chat_filter.sessions is None else "AND c.session_id = s.session_id"
     if source == "candidates" and chat_filter.sessions is not None:
         session = "AND c.session_id = ANY(%(sessions)s)"
@@ -145,10 +105,14 @@ def page_query(
             CROSS JOIN LATERAL (SELECT c.* FROM chats AS c WHERE c.chat_id = candidate.chat_id LIMIT 1) AS c
         """,  # noqa: S608
     }
+    message: LiteralString = "whatsapp_messages"
+    if source == "candidates":
+        # LIMIT 1 for the same reason. Elsewhere it would look up the message of each chat that is sorted.
+        message = "LATERAL (SELECT m.* FROM whatsapp_messages AS m WHERE m.id = c.last_id LIMIT 1)"
     chats: LiteralString = f"""
         SELECT {column}, c.chat_id, {CHAT_JSON} AS view
         FROM {sources[source]}
-        LEFT JOIN whatsapp_messages AS m ON m.id = c.last_id
+        LEFT JOIN {message} AS m ON m.id = c.last_id
         WHERE {listed} {text}
         ORDER BY {order_by}
         LIMIT %(limit)s
@@ -207,39 +171,41 @@ def _fetch(
     values = page_values(chat_filter, position, limit + 1)
     is_labelled = chat_filter.label is not None
     if chat_filter.search_text is None:
-        query = page_query(chat_filter, order, "candidates" if is_labelled else "list", LABELLED)
-        return connection.execute(query, values).fetchall()
+        # The page is chosen before its messages are looked up, in case its chats are sorted.
+        query = page_query(chat_filter, order, "candidates" if is_labelled else "window", LABELLED)
+        return connection.execute(query, {**values, "window": limit + 1}).fetchall()
     words = search_document.split_query(chat_filter.search_text)
-    values |= {"window": _SCAN_WINDOW, **_like_parameters(chat_filter.search_text, words)}
+    values |= {"window": _SCAN_WINDOW, **chat_search_sql.parameters(chat_filter.search_text, words)}
+    with connection.transaction():
+        connection.execute(f"SELECT {pool.PLAN_FOR_VALUES}")
+        return _search(connection, chat_filter, limit, order, words, values)
+
+
+def _search(  # noqa: PLR0913, PLR0917 - a query and its parameters
+    connection: Connection,
+    chat_filter: ChatFilter,
+    limit: int,
+    order: Order,
+    words: Sequence[str],
+    values: dict[str, object],
+) -> list[_Row]:
+    is_labelled = chat_filter.label is not None
     query = page_query(chat_filter, order, "candidates" if is_labelled else "window", LABELLED)
     rows = _execute_unprepared(connection, query, values)
     if is_labelled or len(rows) > limit:
         return rows
-    words = [word for word in words if len(word) >= search_terms.MIN_TRIGRAM_LENGTH][: search_terms.MAX_WORDS]
+    words = [word for word in words if len(word) >= search_document.MIN_TRIGRAM_LENGTH][: search_terms.MAX_WORDS]
     if not words:
         # The text is too short for the trigram indexes, and texts this short are usually frequent.
         return _execute_unprepared(connection, page_query(chat_filter, order), values)
-    text_condition: LiteralString = " AND ".join(search_terms.LIKE_CONDITIONS[: len(words)])
-    query = page_query(chat_filter, order, "candidates", _candidates_query(text_condition))
-    return _execute_unprepared(connection, query, values | search_terms.like_parameters(words))
+    text_condition: LiteralString = " AND ".join(search_terms.exact_conditions(words))
+    query = page_query(chat_filter, order, "candidates", chat_search_sql.candidates_query(text_condition))
+    return _execute_unprepared(connection, query, values | search_terms.parameters_of(words))
 
 
 def _execute_unprepared(connection: Connection, query: LiteralString, values: dict[str, object]) -> list[_Row]:
     # Not prepared, because the plan depends on the frequency of the words.
     return connection.execute(query, values, prepare=False).fetchall()
-
-
-def _like_parameters(search_text: str, words: Sequence[str]) -> dict[str, object]:
-    text = search_text.strip()
-    normalized = spelling.normalize(text)
-    digits = "".join(filter(str.isdecimal, normalized))
-    number = digits if digits and not any(map(str.isalpha, normalized)) else text
-    return {
-        "containing": like.containing(text),
-        "beginning": like.starting_with(text),
-        "digits": like.containing(number),
-        "words": [like.containing(word) for word in words or (text,)],
-    }
 
 
 def _chats_page(rows: list[_Row], older: ChatPosition | None, newer: ChatPosition | None) -> ChatListPage:

@@ -91,8 +91,8 @@ MESSAGE_JSON: LiteralString = f"""(
         SELECT m.id, m.message_id, m.session_id, canonical.address, m.direction, m.from_number, m.to_number,
             {_CONTENT},
             m.status, m.timestamp, {iso_time("m.created_at")} AS created_at,
-            m.time_source, canonical_address(m.session_id, m.sender) AS sender, m.sender_name, m.unread, m.starred,
-            m.edited_at IS NOT NULL AS edited, {iso_ms("m.edited_at")} AS edited_at,
+            m.time_source, CASE WHEN m.sender IS NOT NULL THEN canonical_address(m.session_id, m.sender) END AS sender,
+            m.sender_name, m.unread, m.starred, m.edited_at IS NOT NULL AS edited, {iso_ms("m.edited_at")} AS edited_at,
             m.deleted_at IS NOT NULL AS deleted, {iso_ms("m.deleted_at")} AS deleted_at,
             coalesce((
                 SELECT json_agg(

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal, LiteralString, TypeAlias, cast
 from uuid import UUID
 
+from store.postgres.compiled_query import compile_query
 from store.postgres.connections import Connection
 from store.reading.chat_scope import MEMBERS_CTE, ChatScope
 from store.reading.json_views import MAX_BIGINT, MAX_PAGE_BYTES, MESSAGE_BYTES, MESSAGE_JSON, SEND_JSON
@@ -223,8 +224,8 @@ def _fetch(
     connection: Connection, sql: LiteralString, query: MessageQuery, position: MessagePosition, limit: int
 ) -> _FetchedRows:
     """Fetch up to `limit` rows, or fewer if their texts exceed MAX_PAGE_BYTES."""
-    rows = connection.execute(
-        sql,
+    rows = compile_query(sql).fetch_all(
+        connection,
         {
             **query.scope.parameters(),
             **asdict(position),
@@ -238,7 +239,7 @@ def _fetch(
             "limit": limit + 1,
             "max_bytes": MAX_PAGE_BYTES,
         },
-    ).fetchall()
+    )
     candidates, epoch, snapshot, address = cast("tuple[int | None, str, str, str | None]", rows[0][5:])
     rows = [] if candidates is None else rows[:limit]
     return _FetchedRows(rows, (candidates or 0) > len(rows), ReadSnapshot(epoch, snapshot), address)

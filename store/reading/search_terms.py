@@ -1,17 +1,17 @@
 """Builds the conditions for the searched words, and decides for which of them to use the trigram index."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import LiteralString, cast
 
+from store.feed import search_document
 from store.postgres import like
 from store.postgres.connections import Connection
 
 MAX_WORDS = 8
 SCAN_WINDOW = 5_000
 """The number of newest messages to scan first, because a frequent word is found there at once."""
-MIN_TRIGRAM_LENGTH = 3
-"""In characters. A shorter word has no trigrams."""
 _FREQUENT_THRESHOLD = SCAN_WINDOW // 200
 """The index is not used for a word that occurs in more of the newest messages than this, if another word is rarer."""
 _RARE_THRESHOLD = 4
@@ -25,22 +25,33 @@ def _for_each_word(template: LiteralString) -> tuple[LiteralString, ...]:
     return tuple(template.replace("#", digit) for digit in _DIGITS[:MAX_WORDS])
 
 
-LIKE_CONDITIONS = _for_each_word("s.text LIKE %(w#)s")
+_LIKE_CONDITIONS = _for_each_word("s.text LIKE %(w#)s")
 """One condition per word, that the text contains it."""
 _LIKE_WITHOUT_INDEX = _for_each_word("s.text || '' LIKE %(w#)s")
 """The same conditions written so that PostgreSQL does not use the index, which would read all entries of a frequent
 word.
 """
+_BEGINNING = _for_each_word("(s.text || '' LIKE %(w#)s AND s.text ~ %(b#)s)")
+_BEGINNING_WITHOUT_INDEX = _for_each_word("(s.text || '' LIKE %(w#)s AND s.text || '' ~ %(b#)s)")
+_BEFORE_WORDS = r"""(^|[ "'(\[/.,:#*_~-])"""
+"""A regular expression for what is before the first letter of a word in a document. pg_trgm finds its trigrams only if
+it names the characters, and then looks up fewer of them than for LIKE: the first letter alone is too frequent.
+"""
 _SIMILAR_CONDITIONS = _for_each_word("%(w#)s <%% s.text")
 _SIMILAR_WITHOUT_INDEX = _for_each_word("%(w#)s <%% (s.text || '')")
 SIMILARITIES = _for_each_word("word_similarity(%(plain#)s, s.text)")
 """One expression per word: the similarity of the text and the word, the parameter `plain0` and so on."""
-_FREQUENCIES: LiteralString = ", ".join(_for_each_word("count(*) FILTER (WHERE s.text LIKE %(w#)s)"))
 
 
-def exact_condition(use_index: Sequence[bool]) -> LiteralString:
-    """Return the condition that a text contains all words."""
-    return " AND ".join((LIKE_CONDITIONS if indexed else _LIKE_WITHOUT_INDEX)[n] for n, indexed in enumerate(use_index))
+def exact_conditions(words: Sequence[str], use_index: Sequence[bool] | None = None) -> list[LiteralString]:
+    """Return for each word the condition that a text contains it. The index can be used for all words by default."""
+    return [_exact_condition(n, word, indexed=use_index is None or use_index[n]) for n, word in enumerate(words)]
+
+
+def _exact_condition(n: int, word: str, *, indexed: bool) -> LiteralString:
+    if search_document.begins_words_only(word):
+        return (_BEGINNING if indexed else _BEGINNING_WITHOUT_INDEX)[n]
+    return (_LIKE_CONDITIONS if indexed else _LIKE_WITHOUT_INDEX)[n]
 
 
 def similar_condition(words: Sequence[str], use_index: Sequence[bool]) -> tuple[LiteralString, dict[str, str]]:
@@ -52,8 +63,8 @@ def similar_condition(words: Sequence[str], use_index: Sequence[bool]) -> tuple[
             parameters[f"w{n}"] = word
             conditions.append((_SIMILAR_CONDITIONS if indexed else _SIMILAR_WITHOUT_INDEX)[n])
         else:
-            parameters[f"w{n}"] = like.containing(word)
-            conditions.append((LIKE_CONDITIONS if indexed else _LIKE_WITHOUT_INDEX)[n])
+            parameters |= _word_parameters(n, word)
+            conditions.append(_exact_condition(n, word, indexed=indexed))
     return " AND ".join(conditions), parameters
 
 
@@ -72,30 +83,40 @@ class TermFrequencies:
     PostgreSQL cannot estimate this. It assumes that such a word occurs in one of a hundred messages, and would scan all
     messages in order until the page is full.
     """
+    matches: int
+    """The number of the newest messages that contain all words."""
 
 
 def measure_frequencies(connection: Connection, words: Sequence[str], *, in_chat: bool) -> TermFrequencies:
     """Count the occurrences of the words in the newest messages."""
+    conditions = exact_conditions(words)
+    counted: LiteralString = ", ".join(
+        f"count(*) FILTER (WHERE {condition})" for condition in (*conditions, " AND ".join(conditions))
+    )
     row = connection.execute(
         f"""
-        SELECT {_FREQUENCIES}
+        SELECT {counted}
         FROM (SELECT s.text FROM search_index AS s ORDER BY s.timestamp DESC, s.id DESC LIMIT %(window)s) AS s
         """,  # noqa: S608 - assembled from literals only, which the type proves
-        {**{f"w{n}": None for n in range(MAX_WORDS)}, **like_parameters(words), "window": SCAN_WINDOW},
+        {**parameters_of(words), "window": SCAN_WINDOW},
     ).fetchone()
     assert row is not None, "an aggregate has a row"
-    counts = [
-        cast("int", count) if len(word) >= MIN_TRIGRAM_LENGTH else SCAN_WINDOW
-        for word, count in zip(words, row, strict=False)
-    ]
+    *counts, matches = cast("tuple[int, ...]", row)
     use_index = [count <= _FREQUENT_THRESHOLD for count in counts]
     has_rare_word = min(counts) <= _RARE_THRESHOLD
-    return TermFrequencies(use_index if any(use_index) or in_chat else [True] * len(words), has_rare_word)
+    return TermFrequencies(use_index if any(use_index) or in_chat else [True] * len(words), has_rare_word, matches)
 
 
-def like_parameters(words: Iterable[str]) -> dict[str, str]:
-    """Return the parameters of `LIKE_CONDITIONS`."""
-    return {f"w{n}": like.containing(word) for n, word in enumerate(words)}
+def parameters_of(words: Iterable[str]) -> dict[str, str]:
+    """Return the parameters of `exact_conditions`."""
+    return {name: value for n, word in enumerate(words) for name, value in _word_parameters(n, word).items()}
+
+
+def _word_parameters(n: int, word: str) -> dict[str, str]:
+    parameters: dict[str, str] = {f"w{n}": like.containing(search_document.spaced(word))}
+    if search_document.begins_words_only(word):
+        parameters[f"b{n}"] = _BEFORE_WORDS + re.escape(word)
+    return parameters
 
 
 def allows_typos(word: str) -> bool:

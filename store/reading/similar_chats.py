@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import LiteralString, cast
 
 from store.feed import search_document
+from store.postgres import pool
 from store.postgres.connections import Connection
 from store.reading import chat_list, search_terms
 from store.reading.chat_list import BEFORE_FIRST, ChatFilter, ChatListPage, Order
@@ -24,12 +25,12 @@ _MOST_SIMILAR_FIRST: Order = "c.last_timestamp", "<", "candidate.similarity DESC
 def find(connection: Connection, chat_filter: ChatFilter, limit: int) -> ChatListPage:
     """Return the chats with the most similar names, at most `limit`. No page follows."""
     words = search_document.split_query(chat_filter.search_text or "")
-    words = tuple(word for word in words if len(word) >= search_terms.MIN_TRIGRAM_LENGTH)[: search_terms.MAX_WORDS]
+    words = tuple(word for word in words if len(word) >= search_document.MIN_TRIGRAM_LENGTH)[: search_terms.MAX_WORDS]
     views: list[str] = []
     if any(map(search_terms.allows_typos, words)):
         with connection.transaction():
             # Sessions that serve pages disable sorting, but similar names come in no order.
-            connection.execute("SELECT set_config('enable_sort', 'on', true)")
+            connection.execute(f"SELECT {pool.PLAN_FOR_VALUES}, set_config('enable_sort', 'on', true)")
             for similarity in _WORD_SIMILARITIES:
                 views = _fetch(connection, chat_filter, words, similarity)
                 if views:

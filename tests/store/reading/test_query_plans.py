@@ -9,7 +9,7 @@ import pytest
 
 from store.postgres import pool
 from store.postgres.connections import Connection
-from store.reading import change_feed, chat_list, message_pages, search
+from store.reading import change_feed, chat_list, message_pages, search, search_terms
 from store.reading.chat_scope import ChatScope
 from store.reading.message_pages import MessageQuery
 
@@ -64,6 +64,7 @@ QUERIES: dict[str, Callable[[Connection], object]] = {
     "chats of a name and sessions": lambda c: chat_list.newest(
         c, chat_list.ChatFilter(("s1", "s2"), search_text="Zebedee"), 100
     ),
+    "chats of a name that exists": lambda c: chat_list.newest(c, chat_list.ChatFilter(search_text="Asha 1777"), 100),
     "chats of a number": lambda c: chat_list.newest(c, chat_list.ChatFilter(search_text="0001999"), 100),
     "newer chats": lambda c: chat_list.newer(
         c, chat_list.ChatFilter(), chat_list.ChatPosition(1_700_059_000_000, 0), 100
@@ -80,6 +81,8 @@ QUERIES: dict[str, Callable[[Connection], object]] = {
     ),
     "search in a chat": lambda c: search.find(c, search.SearchQuery(("order",), 20, address=PLACE.address), None),
     "search for a word that does not occur": lambda c: search.find(c, search.SearchQuery(("zebedee",), 20), None),
+    "search for two letters": lambda c: search.find(c, search.SearchQuery(("zx",), 20), None),
+    "search for a Chinese word": lambda c: search.find(c, search.SearchQuery(("\u4e16  \u754c",), 20), None),
     "changes": lambda c: change_feed.read(c, change_feed.FeedPosition(0, 30_000), 100),
     "changes of a session": lambda c: change_feed.read(c, change_feed.FeedPosition(0, 30_000), 100, ("s1",)),
 }
@@ -139,4 +142,5 @@ def test_a_frequent_query_reads_indexes_and_sorts_at_most_a_page(
             assert node["Actual Rows"] <= 2 * 101, node
             assert all(child["Actual Rows"] <= 2 * 101 for child in node["Plans"]), node
         if node["Node Type"] in {"Index Scan", "Index Only Scan", "Bitmap Heap Scan"}:
+            assert node["Actual Rows"] <= search_terms.SCAN_WINDOW, node
             assert node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0) <= 300, node
