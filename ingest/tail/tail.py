@@ -87,7 +87,7 @@ class Tail:
         part = None if written.part is None or written.part.file.is_deleted else written.part
         if part is not None:
             part.file.newest_at = now
-            # Memory that is kept for seconds costs more processor time than the file.
+            # Memory that is kept for seconds makes each new batch fill fresh pages.
             entries, size_bytes = (), part.end - part.start
         self._remember(
             TailGroup(entries, events, size_bytes + OVERHEAD_BYTES, now, now, generation, part=part), self._groups
