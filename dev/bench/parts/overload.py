@@ -69,9 +69,9 @@ def measure(lab: BenchServers, stored_per_second: float, seconds: float, notes: 
             time.sleep(SAMPLE_SECONDS)
         outcome = running.wait()
         shares = {name: used / outcome.seconds for name, used in usage.cpu_seconds().items()}
-        waiting, catch_up_seconds = _catch_up(database_url, outcome.acknowledged)
+        waiting, catch_up_seconds, stored = _catch_up(database_url, outcome)
         peaks.sample(client, ingest, workers)
-        checked = verification.verify_all_stored(database_url, outcome.acknowledged)
+        checked = verification.verify_all_stored(database_url, stored)
     used = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
     return ResultTable(
         f"{seconds:.0f} s of {OVERLOAD} times the load that can be stored",
@@ -85,7 +85,7 @@ def measure(lab: BenchServers, stored_per_second: float, seconds: float, notes: 
         ),
         (
             *notes,
-            f"{checked}.",
+            f"{stored - outcome.acknowledged:,} of the unanswered requests were stored as well; {checked}.",
             f"Of a core under the load: {used}, the generator {outcome.cpu_seconds / outcome.seconds:.0%}.",
         ),
     )
@@ -95,12 +95,14 @@ def _rows(  # noqa: PLR0913 - what was measured
     outcome: LoadResult, peaks: _Peaks, *, offered: float, stored: float, waiting: int, catch_up_seconds: float
 ) -> tuple[ResultRow, ...]:
     refused = sum(outcome.other_statuses.values())
+    unanswered = outcome.sent - outcome.acknowledged - refused
     p99 = outcome.latency_ms["worst_p99"]
     limit, share = peaks.redis_limit / MIB, Target("at most", MEMORY_HIGH_WATER)
     return (
         ResultRow("offered", "/s", Samples.of(offered), "stored before", Samples.of(stored)),
         ResultRow("acknowledged", "/s", Samples.of(outcome.rate), "offered", Samples.of(offered)),
         ResultRow("refused", "events", Samples.of(refused), target=Target("at most", 0)),
+        ResultRow("without an answer", "events", Samples.of(unanswered), target=Target("at most", 0)),
         ResultRow(
             "acknowledged, p99 of the worst second",
             "ms",
@@ -122,20 +124,27 @@ def _rows(  # noqa: PLR0913 - what was measured
     )
 
 
-def _catch_up(database_url: str, acknowledged: int) -> tuple[int, float]:
-    """Wait until everything is stored. Return how many events waited at first, and after how many seconds none did."""
+def _catch_up(database_url: str, outcome: LoadResult) -> tuple[int, float, int]:
+    """Wait until everything that ingest took is stored.
+
+    Return how many events waited at first, after how many seconds none did, and how many are stored. Raises
+    BrokenPromiseError if an acknowledged event is missing, or there are more than were sent.
+    """
     begun = time.monotonic()
     waiting: int | None = None
     with connections.open(database_url, "bench") as connection:
         while True:
-            left = acknowledged - ledger.read(connection).stored
-            waiting = left if waiting is None else waiting
+            read = ledger.read(connection)
+            waiting = outcome.acknowledged - read.stored if waiting is None else waiting
             seconds = time.monotonic() - begun
-            if left <= 0:
-                return waiting, seconds
+            if read.exact and not read.waiting and read.stored >= outcome.acknowledged:
+                break
             if seconds > TIMEOUT_SECONDS:
-                raise BrokenPromiseError(f"{left} events were still waiting after {seconds:.0f} s.")
+                raise BrokenPromiseError(f"{outcome.acknowledged} were acknowledged, but {read.document()}.")
             time.sleep(SAMPLE_SECONDS / 5)
+    if read.stored > outcome.sent:
+        raise BrokenPromiseError(f"{outcome.sent} events were sent, and {read.stored} are stored.")
+    return max(0, waiting), seconds, read.stored
 
 
 def _spooled_events(ingest: StartedProcess) -> int:
