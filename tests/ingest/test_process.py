@@ -2,12 +2,11 @@
 
 import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support import preloaded_python
 from tests.support.ingest_process import (
     IngestProcess,
     encode_request,
@@ -41,12 +40,8 @@ def test_it_refuses_to_start_with_a_sentence_that_names_the_variable(
 ) -> None:
     """An operator should see one line, without a traceback and without a password."""
     complete = {"REDIS_URL": "redis://localhost", "WEBHOOK_SECRETS": "private", "DATA_DIR": str(tmp_path)}
-    ended = subprocess.run(
-        [sys.executable, "-m", "ingest"],
-        env={"PATH": os.environ["PATH"], "INGEST_PORT": "0"} | complete | environment,
-        capture_output=True,
-        text=True,
-        check=False,
+    ended = preloaded_python.run(
+        "ingest", environment={"PATH": os.environ["PATH"], "INGEST_PORT": "0"} | complete | environment
     )
 
     assert ended.returncode == 1
@@ -60,13 +55,8 @@ def test_a_port_in_use_is_named_in_the_error(tmp_path: Path) -> None:
     """This is the most common reason for a failed start."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        ended = subprocess.run(
-            [sys.executable, "-m", "ingest"],
-            env={"REDIS_URL": "redis://localhost", "WEBHOOK_SECRETS": "x", "DATA_DIR": str(tmp_path), "PORT": port},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        environment = {"REDIS_URL": "redis://localhost", "WEBHOOK_SECRETS": "x", "DATA_DIR": str(tmp_path)}
+        ended = preloaded_python.run("ingest", environment=environment | {"PORT": port})
 
     assert ended.returncode == 1
     assert f"Cannot listen on 0.0.0.0:{port}" in ended.stderr

@@ -1,19 +1,17 @@
 """Tests the doctor's checks of PostgreSQL on a real server."""
 
 import contextlib
-import subprocess
-import sys
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import errors
 
-from dev.checkout import ROOT
 from dev.embedded.servers import EmbeddedServers
 from store.doctor import indexes, replica
 from store.postgres import connections, migrator
 from store.retention import partitions
+from tests.support import preloaded_python
 from tests.support.examined_system import ExaminedSystem
 
 LATER = """
@@ -175,14 +173,7 @@ def test_a_month_without_a_partition_is_reported(examined_system: ExaminedSystem
 def test_a_missing_suppression_key_is_reported(examined_system: ExaminedSystem, tmp_path: Path) -> None:
     """Without the key nothing is written, and a restored machine may lack it."""
     kept = examined_system.environ | {"DATA_DIR": str(tmp_path / "old")}
-    done = subprocess.run(
-        [sys.executable, "-m", "store", "forget", "919811000001", "--yes"],
-        env=kept,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = preloaded_python.run("store", "forget", "919811000001", "--yes", environment=kept)
     assert done.returncode == 0, done.stderr
 
     assert examined_system.results(DATA_DIR=kept["DATA_DIR"])["secrets.suppression_key"] == "ok"

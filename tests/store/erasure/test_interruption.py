@@ -15,7 +15,7 @@ from dev.embedded.servers import EmbeddedServers
 from store.erasure import jobs, requests
 from store.postgres import connections
 from store.postgres.errors import TransientError
-from tests.support import documentation
+from tests.support import documentation, preloaded_python
 from tests.support.erasure_scenario import (
     ASHA,
     ERASED_WORDS,
@@ -32,12 +32,12 @@ from tests.support.generated_history import world
 from tests.support.waiting import retry_transient, wait_until
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "store", "forget", *arguments]
-
-
 def environment(scenario: ErasureScenario) -> dict[str, str]:
     return {**os.environ, "FORGET_KEY": "", **scenario.environ}
+
+
+def forget(environ: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    return preloaded_python.run("store", "forget", *arguments, environment=environ)
 
 
 def test_the_command_counts_and_erases_only_with_yes(erasure_scenario: ErasureScenario) -> None:
@@ -45,19 +45,11 @@ def test_the_command_counts_and_erases_only_with_yes(erasure_scenario: ErasureSc
     store_asha_history(erasure_scenario)
 
     spelled = f"+{ASHA[:2]} {ASHA[2:7]}-{ASHA[7:]}"
-    counted = subprocess.run(
-        command(spelled), env=environment(erasure_scenario), cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    counted = forget(environment(erasure_scenario), spelled)
     assert erasure_scenario.find_words(*ERASED_WORDS) == list(ERASED_WORDS)
-    done = subprocess.run(
-        command(spelled, "--yes"),
-        env=environment(erasure_scenario),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = forget(environment(erasure_scenario), spelled, "--yes")
 
+    assert (counted.returncode, done.returncode) == (0, 0), counted.stderr + done.stderr
     assert "nothing was" in counted.stdout
     assert "5 messages" in counted.stdout
     assert "5 messages" in done.stdout
@@ -105,7 +97,9 @@ def test_a_killed_erasure_resumes(erasure_scenario: ErasureScenario) -> None:
             SELECT pg_advisory_lock(1);
             """
         )
-        running = subprocess.Popen(command(ASHA, "--yes"), env=environment(erasure_scenario), cwd=ROOT)
+        running = subprocess.Popen(
+            [sys.executable, "-m", "store", "forget", ASHA, "--yes"], env=environment(erasure_scenario), cwd=ROOT
+        )
         wait_until(
             lambda: erasure_scenario.fetch_rows("SELECT 1 FROM erasures WHERE stage = 'messages' AND last_id > 0"), 60
         )
@@ -220,14 +214,7 @@ def test_two_processes_share_the_erasures(erasure_scenario: ErasureScenario) -> 
 @pytest.mark.parametrize("arguments", [(), ("nobody",), ("--reapply", ASHA), (RAVI,)])
 def test_an_invalid_or_own_address_is_refused(erasure_scenario: ErasureScenario, arguments: tuple[str, ...]) -> None:
     """A command without a valid address must erase nothing."""
-    done = subprocess.run(
-        command(*arguments, "--yes"),
-        env={**environment(erasure_scenario), "SAK_PHONE": f"+{RAVI}"},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = forget({**environment(erasure_scenario), "SAK_PHONE": f"+{RAVI}"}, *arguments, "--yes")
 
     assert done.returncode == 2
     assert done.stderr.startswith("store: ")
