@@ -20,8 +20,7 @@ _MAX_LENGTH = 128
 _MAX_CACHED = 16_384  # most events are from people who wrote before
 
 _JID = re.compile(r"([0-9]{1,32}(?:-[0-9]{1,32})?|status)(?:[._][0-9]{1,5})?(?::[0-9]{1,5})?@([a-z.]{1,20})", re.ASCII)
-"""`user.agent:device@server`, or `user_agent` in older versions. Agent and device identify one of a person's devices.
-"""
+"""`user.agent:device@server`, or `user_agent` in older versions: one of a person's devices."""
 _BUSINESS_SCOPED = re.compile(r"[A-Z]{2}(?:\.ENT)?\.[0-9A-Za-z]{1,100}", re.ASCII)
 """The id that Meta gives to a person for one business: the country and a random word."""
 _DEVICE = re.compile(r"(?:[._][0-9]{1,5})?:[0-9]{1,5}", re.ASCII)
@@ -81,10 +80,7 @@ def _parse_jid(value: str) -> str | None:
 
 
 def _is_valid_user(user: str, server: str) -> bool:
-    """Return whether the server allows this user.
-
-    Only broadcasts have a user `status`, and only groups one with a hyphen.
-    """
+    """Return whether the server allows this user: `status` only for broadcasts, and a hyphen only for groups."""
     if user == "status":
         return server == "broadcast"
     return "-" not in user or server == "g.us"
@@ -141,8 +137,7 @@ def _without_trunk_prefix(digits: str) -> str:
     except phonenumbers.NumberParseException:
         return digits
     if not phonenumbers.is_valid_number(number):
-        # The digits of a LID can look like this.
-        return digits
+        return digits  # a LID can look like this
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
 
 
