@@ -19,12 +19,14 @@ self.addEventListener("activate", (event) => {
 	event.waitUntil(removeOld());
 });
 
-// Uses the server's file if it answers, so that an upgrade is visible at once.
+// Uses the server's page if it answers, so that an upgrade is visible at once. Files of this version are not asked for again.
 self.addEventListener("fetch", (event) => {
 	const { pathname, origin, search } = new URL(event.request.url);
-	if (event.request.method !== "GET" || origin !== location.origin || search || !FILES.includes(pathname)) return;
-	const kept = async (answer) => (await caches.match(pathname)) ?? answer;
-	event.respondWith(fetch(event.request).then((answer) => (answer.status < 500 ? answer : kept(answer)), () => kept(Response.error())));
+	const path = pathname.replace(/^(.assets.).+\//, "$1");
+	if (event.request.method !== "GET" || origin !== location.origin || search || !FILES.includes(path)) return;
+	const kept = async (otherwise) => (await caches.match(path, { cacheName: CACHE })) ?? otherwise();
+	const ask = () => fetch(event.request).then((answer) => (answer.status < 500 ? answer : kept(() => answer)), () => kept(() => Response.error()));
+	event.respondWith(pathname.includes(VERSION) ? kept(ask) : ask());
 });
 
 // Sent by the server when no page may be open, or by a page.

@@ -1,10 +1,16 @@
-"""Serves the files of the dashboard (api/dashboard/) from memory: `/`, `/assets/…` and `/service-worker.js`."""
+"""Serves the files of the dashboard (api/dashboard/) from memory: `/`, `/assets/…` and `/service-worker.js`.
+
+The page names its scripts and styles by `/assets/VERSION/…`, where a browser need not ask for them again. A path with
+another version, which a page from another process may name, leads to the same files, but is not cached.
+"""
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -21,7 +27,11 @@ _MEDIA_TYPES = {
     ".png": "image/png",
     ".webmanifest": "application/manifest+json",
 }
+_PAGE = "index.html"
 _SERVICE_WORKER = "service-worker.js"
+_CACHED = {"cache-control": "public, max-age=31536000, immutable"}
+_VERSIONED = re.compile(rb"(?<=/assets/)(?=\w+\.(?:css|js)\b)")
+"""The places for the version in the page."""
 # Trusted types: not even the dashboard's own scripts can turn text into HTML. The policy `shell` names the service
 # worker (api/dashboard/installing.js) and nothing else.
 CONTENT_SECURITY_POLICY = (
@@ -51,11 +61,10 @@ class StaticFile:
     etag: str
 
     @classmethod
-    def load(cls, path: Path, before: str = "") -> "StaticFile":
-        """Return the file, with a text before its content."""
-        body = before.encode() + read(path)
+    def of(cls, name: str, body: bytes) -> "StaticFile":
+        """Return the file with this name and content."""
         etag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
-        headers = _HEADERS | {"etag": etag, "content-type": _MEDIA_TYPES[path.suffix]}
+        headers = _HEADERS | {"etag": etag, "content-type": _MEDIA_TYPES[Path(name).suffix]}
         return cls(PublicPage.of(body, headers), etag)
 
     async def serve_file(self, request: Request) -> Response:
@@ -78,22 +87,44 @@ def read(path: Path) -> bytes:
     return _INDENTATION.sub(b"", body)
 
 
-def files() -> dict[str, StaticFile]:
-    """Return the files by their paths. The service worker has their names, and a version that any of them changes."""
-    paths = {path.name: path for path in sorted(DASHBOARD_FOLDER.iterdir()) if path.suffix in _MEDIA_TYPES}
-    worker = paths.pop(_SERVICE_WORKER)
-    page = StaticFile.load(paths.pop("index.html"))
-    assets = {name: StaticFile.load(path) for name, path in paths.items()}
-    etags = "".join(file.etag for file in (page, *assets.values()))
-    version = hashlib.sha256(etags.encode()).hexdigest()[:20]
-    before = f'const VERSION="{version}",NAMES="{" ".join(assets)}";'
-    return {
-        "/": page,
-        f"/{_SERVICE_WORKER}": StaticFile.load(worker, before),
-        **{f"/assets/{name}": file for name, file in assets.items()},
-    }
+@dataclass(frozen=True, slots=True)
+class Dashboard:
+    version: str
+    """A number that changes with any of the files."""
+    page: StaticFile
+    service_worker: StaticFile
+    """It has the names of the assets, and the version."""
+    assets: Mapping[str, StaticFile]
+
+    async def serve_asset(self, request: Request) -> Response:
+        """Respond with an asset, whose path may contain a version. Raises HTTPException if there is none."""
+        version, _, name = request.path_params["path"].rpartition("/")
+        if name not in self.assets:
+            raise HTTPException(404)
+        response = await self.assets[name].serve_file(request)
+        if version == self.version:
+            response.headers.update(_CACHED)
+        return response
+
+
+def load() -> Dashboard:
+    """Read all files, so that no request can reach the file system."""
+    bodies = {path.name: read(path) for path in sorted(DASHBOARD_FOLDER.iterdir()) if path.suffix in _MEDIA_TYPES}
+    version = hashlib.sha256(b"".join(bodies.values())).hexdigest()[:12]
+    page, worker = bodies.pop(_PAGE), bodies.pop(_SERVICE_WORKER)
+    before = f'const VERSION="{version}",NAMES="{" ".join(bodies)}";'
+    return Dashboard(
+        version,
+        StaticFile.of(_PAGE, _VERSIONED.sub(f"{version}/".encode(), page)),
+        StaticFile.of(_SERVICE_WORKER, before.encode() + worker),
+        {name: StaticFile.of(name, body) for name, body in bodies.items()},
+    )
 
 
 def routes() -> list[Route]:
-    """Return a route for each file. All files are read now, so that no request can reach the file system."""
-    return [Route(path, file.serve_file) for path, file in files().items()]
+    dashboard = load()
+    return [
+        Route("/", dashboard.page.serve_file),
+        Route(f"/{_SERVICE_WORKER}", dashboard.service_worker.serve_file),
+        Route("/assets/{path:path}", dashboard.serve_asset),
+    ]

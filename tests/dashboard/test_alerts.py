@@ -218,8 +218,8 @@ def test_the_page_opens_without_a_server_and_is_new_after_an_upgrade(
 ) -> None:
     """The service worker caches the files of the page but nothing of the API, and uses the reader's language."""
     history.store(message_fact("a secret of the history"), name_fact("Asha"))
-    files = static.files()
-    monkeypatch.setattr(static, "files", lambda: files)
+    served = static.load()
+    monkeypatch.setattr(static, "load", lambda: served)
     options: dict[str, Any] = {"service_workers": "allow", "permissions": ["notifications"], "locale": "hi-IN"}
     server = running_api({"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN})
     url = server.__enter__()
@@ -231,8 +231,9 @@ def test_the_page_opens_without_a_server_and_is_new_after_an_upgrade(
         kept = page.evaluate(KEPT)
         push(page, url, {"session": "s1", "address": SENDER_PHONE, "id": 1, "name": "", "text": ""})
         assert wait_until(lambda: page.evaluate(SHOWN) == [[f"+{SENDER_PHONE}", "नया संदेश"]], 10)
-        upgrade(files["/assets/title.js"], b"let shown", b"globalThis.upgraded=1;let shown")
-        upgrade(files["/service-worker.js"], b'VERSION="', b'VERSION="upgraded')
+        upgrade(served.assets["title.js"], b"let shown", b"globalThis.upgraded=1;let shown")
+        for file in (served.service_worker, served.page):
+            upgrade(file, served.version.encode(), b"upgraded")
         page.reload()
         assert page.evaluate("upgraded") == 1
         assert wait_until(lambda: "upgraded" in page.evaluate("caches.keys().then((names) => names.join())"), 10)

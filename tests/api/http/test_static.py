@@ -14,6 +14,10 @@ STRING = re.compile(r'"(?:\\.|[^"\\\n])*"|\\.')
 """A string in a script, or an escaped character."""
 MAX_BYTES = 220_000
 """The maximum size without compression."""
+MAX_START_BYTES = 75_000
+"""The maximum size of the files that the first view needs, with compression."""
+MAX_LINES = 250
+IMPORT = re.compile(rb'^import[^"\n]*"\./([\w.]+)";$', re.MULTILINE)
 
 
 def test_the_page_may_connect_only_to_its_own_server(api_url: str) -> None:
@@ -35,6 +39,20 @@ def test_a_file_with_a_known_etag_is_not_sent_again(api_url: str) -> None:
     assert first.headers["cache-control"] == "no-cache"
 
 
+def test_a_file_of_the_pages_version_is_asked_for_once(api_url: str) -> None:
+    """An upgrade changes the version. During it, processes of both versions answer, and a page may meet the other."""
+    page = requests.get(api_url, timeout=30).text
+    paths = re.findall(r'"(/assets/\w+/\w+\.(?:css|js))"', page)
+    named = requests.get(api_url + paths[-1], timeout=30)
+    other = requests.get(f"{api_url}/assets/0123/main.js", timeout=30)
+
+    assert len(paths) == 6
+    assert paths[-1] == f"/assets/{static.load().version}/main.js"
+    assert named.headers["cache-control"] == "public, max-age=31536000, immutable"
+    assert other.headers["cache-control"] == "no-cache"
+    assert named.content == other.content
+
+
 @pytest.mark.parametrize("path", ["/assets/main.js", "/openapi.json", "/api/docs"])
 def test_a_page_without_a_token_is_the_same_for_readers_of_every_encoding(api_url: str, path: str) -> None:
     """It is compressed only once, because strangers may request it at any rate."""
@@ -48,7 +66,9 @@ def test_a_page_without_a_token_is_the_same_for_readers_of_every_encoding(api_ur
     assert all("Accept-Encoding" in each.headers["vary"] for each in (plain, zipped))
 
 
-@pytest.mark.parametrize("path", ["/assets/", "/assets/none.js", "/assets/../app.py", "/assets/%2e%2e/app.py"])
+@pytest.mark.parametrize(
+    "path", ["/assets/", "/assets/none.js", "/assets/0123/none.js", "/assets/../app.py", "/assets/%2e%2e/app.py"]
+)
 def test_a_path_that_is_no_file_of_the_dashboard_is_not_found(api_url: str, path: str) -> None:
     """The name in a request is only compared with known names. It never becomes a path on disk."""
     with requests.Session() as http:
@@ -78,7 +98,7 @@ def test_comments_and_most_spaces_are_not_served_and_lines_keep_their_numbers(tm
 def test_the_service_worker_has_a_version_and_the_name_of_every_file_of_the_page(api_url: str) -> None:
     """If any file changes, the version changes, and the new version replaces the cached files on devices."""
     text = requests.get(f"{api_url}/service-worker.js", timeout=30).text
-    found = re.match('const VERSION="([0-9a-f]{20})",NAMES="([^"]+)";', text)
+    found = re.match('const VERSION="([0-9a-f]{12})",NAMES="([^"]+)";', text)
 
     assert found
     assert set(found[2].split()) == {path.name for path in FILES} - {"index.html", "service-worker.js"}
@@ -86,10 +106,22 @@ def test_the_service_worker_has_a_version_and_the_name_of_every_file_of_the_page
 
 def test_the_dashboard_is_small() -> None:
     """The limit applies to all files in every language, which a phone on a slow connection must load."""
-    size = sum(len(file.page.body) for file in static.files().values())
-    print(f"\n{size:,} bytes")
+    dashboard = static.load()
+    files = (dashboard.page, dashboard.service_worker, *dashboard.assets.values())
+    size = sum(len(file.page.body) for file in files)
+    start = {name for name in dashboard.assets if name.endswith(".css")}
+    needed = {"main.js"}
+    while needed:
+        start |= needed
+        needed = {name.decode() for path in needed for name in IMPORT.findall(dashboard.assets[path].page.body)} - start
+    start_size = len(dashboard.page.page.compressed) + sum(
+        len(dashboard.assets[name].page.compressed) for name in start
+    )
+    print(f"\n{size:,} bytes, {start_size:,} bytes in {len(start)} files for the start, compressed")
 
     assert size < MAX_BYTES
+    assert start_size < MAX_START_BYTES
+    assert [path.name for path in TEXT_FILES if path.read_text().count("\n") > MAX_LINES] == []
 
 
 @pytest.mark.parametrize("path", TEXT_FILES, ids=lambda path: path.name)
