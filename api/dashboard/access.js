@@ -2,11 +2,11 @@
 
 import { get, patch, post, remove } from "./calls.js";
 import { announce, h } from "./element.js";
-import { moment, span, t, time } from "./language.js";
+import { t } from "./language.js";
 import { copy } from "./messageactions.js";
 import { complain, menu } from "./overlay.js";
 import { accounts, callerName, nameOf, phone, sessionName } from "./people.js";
-import { View, card, heads, wide } from "./view.js";
+import { View, ago, at, card, heads, wide } from "./view.js";
 
 const DAY = 86_400_000; // ms
 const LIVES = [1, 7, 30, 90, 365]; // days until a token expires
@@ -30,8 +30,6 @@ const DEEDS = {
 	"FORGET": "erased",
 };
 
-const at = (text, shown = (ms) => moment(ms)) => (text ? time(Date.parse(text), shown(Date.parse(text))) : h("span.muted", t("never")));
-const ago = (ms) => t("ago", { span: span(Date.now() - ms) });
 const lasting = (days) => (days ? new Date(Date.now() + days * DAY).toISOString() : null);
 const choices = (label) => [["", t("never")], ...LIVES.map((days) => [days, t(label, { count: days })])];
 

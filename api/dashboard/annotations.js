@@ -27,7 +27,7 @@ export class Annotations {
 	// place: {session_id, address}. changed: called with the answer of the API.
 	constructor({ place: { session_id, address }, may, changed }) {
 		Object.assign(this, { may, changed });
-		this.path = (rest) => chatPath(address, `${rest}?${new URLSearchParams({ session_id })}`);
+		this.path = (rest) => chatPath(address, rest, session_id);
 		this.labels = h("div.labels");
 		this.notes = h("ol");
 		const add = (label) => this.#post("/labels", { add: [label] });

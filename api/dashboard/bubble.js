@@ -20,8 +20,11 @@ export function bubble(message, seat) {
 	return h("li", { class: classes, "data-key": seat.key }, shown, reactions(message, seat), state(message, seat));
 }
 
-function sender(message, { group, follows }) {
-	if (!group || message.direction === "outgoing" || follows) return null;
+// Only a group shows its senders. Otherwise the side of the bubble does, which a screen reader does not read.
+function sender(message, { group, follows, name: chat }) {
+	if (follows) return null;
+	const isOut = message.direction === "outgoing";
+	if (isOut || !group) return h("span.unseen", isOut ? t("you") : chat);
 	const name = senderName(message);
 	return h("bdi.sender.small", { hue: hue(message.sender ?? name) }, name);
 }
@@ -82,7 +85,7 @@ function under(message, { receipts, missed, on }) {
 	const unsure = message.time_source === "receipt" && t("time_of_receipt", { time: full(at) });
 	const edited = message.edited && !message.deleted && h("button", { title: message.edited_at && full(Date.parse(message.edited_at)), "aria-expanded": String(Boolean(message.versions)), click: () => on.versions(message) }, t("edited"));
 	const status = message.direction === "outgoing" && message.status && tick(message.status, statusLabel(message.status, receipts));
-	return h("div.under", message.starred && icon("star", t("starred")), missed?.length > 0 && delivered(message.told_by.length, missed), edited, unsure && h("span", { title: unsure }, "≈"), time(at, clock(at), unsure || full(at)), status);
+	return h("div.under", message.starred && icon("star", t("filter_starred")), missed?.length > 0 && delivered(message.told_by.length, missed), edited, unsure && h("span", { title: unsure }, "≈"), time(at, clock(at), unsure || full(at)), status);
 }
 
 // Marks that some of several sessions on one number did not deliver the message.

@@ -2,6 +2,7 @@
 
 import { describe } from "./failures.js";
 import { t } from "./language.js";
+import { queryOf } from "./route.js";
 
 export class Refused extends Error {
 	constructor(status, code, sentence) {
@@ -50,7 +51,7 @@ export async function signOut() {
 }
 
 export async function get(path, parameters = {}, signal) {
-	const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value || value === 0));
+	const query = queryOf(parameters);
 	return call(query.size ? `${path}?${query}` : path, { signal }, true);
 }
 
@@ -106,7 +107,7 @@ async function call(path, { patience = PATIENCE, signal, ...init }, isInside = f
 	throw new Refused(answer.status, body?.code ?? "", describe(body?.code, answer.status));
 }
 
-// Returns `/api/chats/…` for an address, which may be any text.
-export function chatPath(address, rest = "") {
-	return `/api/chats/${encodeURIComponent(address)}${rest}`;
+// Returns `/api/chats/…` for an address, which may be any text, and for its session unless that is a parameter of `get`.
+export function chatPath(address, rest = "", session = "") {
+	return `/api/chats/${encodeURIComponent(address)}${rest}${session && `?${queryOf({ session_id: session })}`}`;
 }

@@ -35,7 +35,7 @@ export function isUnread(chat) {
 // unsent: the result of Outbox.mark for the chat
 export function chatRow(chat, { chosen, sessions, mark, unsent }) {
 	const last = chat.last_message;
-	const preview = unsent ? [h("b.wrong", t(unsent.draft ? "draft" : "status_failed")), unsent.draft && ` ${unsent.draft}`] : last ? [last.direction === "outgoing" && last.status && tick(last.status, t(`status_${last.status}`)), last.sender_name && chat.kind === "group" && `${last.sender_name}: `, words(last, chat.address)] : [];
+	const preview = unsent ? [h("b.wrong", t(unsent.draft ? "draft" : "status_failed")), unsent.draft && ` ${unsent.draft}`] : last ? [last.direction === "outgoing" && last.status && [tick(last.status, t(`status_${last.status}`)), " "], last.sender_name && chat.kind === "group" && `${last.sender_name}: `, words(last, chat.address)] : [];
 	const session = accounts(sessions).length > 1 && h("span.session.cut", { title: `${t("session")}: ${sessionName(sessions, chat.session_id)}` }, sessionMark(sessions, chat.session_id, true));
 	const unread = isUnread(chat);
 	const to = { class: unread ? "chat unread" : "chat", href: toChat(chat.session_id, chat.address), "aria-current": chosen ? "true" : null };
@@ -61,6 +61,15 @@ export function newChats(text, known, session, { sessions, scopes }) {
 	const from = session ?? accounts(sessions)[0]?.session_id;
 	const isNew = digits && from && scopes.includes("write") && !known.some((chat) => chat.address === digits);
 	return isNew ? [{ key: `new${digits}`, digits, session: from }] : [];
+}
+
+// Finds the chats with unsent texts that the list does not contain, such as those with a number that has no chat yet.
+export function unsentChats({ facts, chats }) {
+	const listed = new Set(chats.list.map(keyOf));
+	return facts.outbox.chats.filter((key) => !listed.has(key)).map((key) => {
+		const [session_id, address] = key.split("\n");
+		return { key, chat: chats.find(session_id, address) ?? { session_id, address } };
+	});
 }
 
 export function newRow(session, number) {

@@ -41,6 +41,14 @@ export class Composer {
 		this.text?.focus({ preventScroll: true });
 	}
 
+	// Shows what was written in another tab.
+	adopt() {
+		const draft = this.outbox.draft(this.key);
+		if (!this.text || this.text.value === draft) return;
+		this.text.value = draft;
+		this.#changed();
+	}
+
 	#changed() {
 		this.outbox.write(this.key, this.text.value);
 		this.button.disabled = !this.text.value.trim() && !this.#file;

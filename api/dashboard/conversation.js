@@ -46,7 +46,7 @@ export class Conversation {
 		this.reading = new Reading({ scroll: this.scroll, timeline: this.#timeline, place: { session_id: session, address }, may: facts.scopes.includes("write"), page: (page) => this.#freshen(page), refused: (error) => (error.status === 410 ? this.open() : complain(error)) });
 		this.sized = new ResizeObserver(() => this.#stuck && this.#toBottom());
 		this.sized.observe(this.scroll);
-		this.unlisten = facts.outbox.onChange((letter) => letter && letter.session_id === session && letter.address === address && this.#redraw());
+		this.unlisten = facts.outbox.onChange((letter) => (letter ? letter.session_id === session && letter.address === address && this.#redraw() : this.composer.adopt()));
 		this.head.draw();
 		if (!chat) this.head.introduce();
 	}
@@ -179,6 +179,7 @@ export class Conversation {
 	// Reloads the same position after a gap or a merge.
 	async reload() {
 		const anchor = this.#stuck ? null : this.#list.firstVisible(this.scroll);
+		this.pane.update();
 		await this.open(anchor?.message_id);
 		this.#found = null;
 		this.#draw();
@@ -200,8 +201,7 @@ export class Conversation {
 		if (!this.#timeline.find(id)) return this.open(id);
 		this.#found = id;
 		this.#draw();
-		this.#list.item(this.#timeline.find(id))?.scrollIntoView({ block: "center" });
-		return null;
+		return this.#list.item(this.#timeline.find(id))?.scrollIntoView({ block: "center" });
 	}
 
 	#actions = {

@@ -3,10 +3,11 @@
 import { chatPath } from "./calls.js";
 import { h } from "./element.js";
 import { icon } from "./icons.js";
-import { language, t, zoneName } from "./language.js";
+import { ZONE, language, t, zoneName } from "./language.js";
 import { complain, dialog } from "./overlay.js";
 import { nameOf } from "./people.js";
 import { printed } from "./paper.js";
+import { queryOf } from "./route.js";
 import { day, midnight } from "./searchfilters.js";
 
 const FORMATS = { txt: "type_text", xlsx: "save_spreadsheet", csv: "save_csv", ndjson: "save_all" };
@@ -22,8 +23,8 @@ export function open(conversation) {
 	const status = h("p.small", { role: "status" });
 	function draw() {
 		for (const [format, link] of links) {
-			const wanted = { format, session_id: session, zone: zone(), language, ...period() };
-			link.href = `${chatPath(address, "/export")}?${new URLSearchParams(Object.entries(wanted).filter(([, value]) => value))}`;
+			const wanted = { format, session_id: session, zone: ZONE, language, ...period() };
+			link.href = `${chatPath(address, "/export")}?${queryOf(wanted)}`;
 		}
 	}
 
@@ -47,8 +48,4 @@ export function open(conversation) {
 		h("div.choices", links.map(([, link]) => link), paper),
 		status,
 	);
-}
-
-function zone() {
-	return Intl.DateTimeFormat().resolvedOptions().timeZone;
 }

@@ -27,15 +27,18 @@ function format(options) {
 export const clock = format({ timeStyle: "short" });
 export const full = format({ dateStyle: "full", timeStyle: "long" });
 export const longDay = format({ dateStyle: "full" });
-export const moment = format({ dateStyle: "medium", timeStyle: "short" });
+export const moment = (at) => moments.format(at);
 const weekday = format({ weekday: "long" });
 export const weekdayBriefly = format({ weekday: "short" });
-const date = format({ weekday: "short", day: "numeric", month: "long" });
-const dateOfYear = format({ weekday: "short", day: "numeric", month: "long", year: "numeric" });
+const DATE = { weekday: "short", day: "numeric", month: "long" };
+const date = format(DATE);
+const dateOfYear = format({ ...DATE, year: "numeric" });
 export const dateBriefly = format({ day: "numeric", month: "numeric", year: "2-digit" });
 
 const dates = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
 const moments = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+
+export const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 // Returns the name of the reader's time zone.
 export function zoneName() {

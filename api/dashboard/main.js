@@ -22,7 +22,8 @@ const LATER = {
 	start: () => import("./start.js").then(({ Start }) => Start),
 	operations: () => import("./operations.js").then(({ Operations }) => Operations),
 	today: () => import("./today.js").then(({ Today }) => Today),
-	shortcuts: () => import("./shortcuts.js").then(({ toggle }) => toggle),
+	shortcuts: () => import("./shortcuts.js").then(({ open }) => open),
+	exporting: () => import("./exporting.js"),
 	people: () => import("./access.js").then(({ Access }) => Access),
 	alerts: () => import("./alertsettings.js").then(({ open }) => open),
 };
@@ -100,8 +101,11 @@ class Page {
 	close() {
 		this.#ended.abort();
 		clearInterval(this.retrying);
+		this.side.close();
 		this.stream.close();
 		this.#view?.close();
+		title.page("");
+		title.unread(0);
 	}
 
 	async #learn() {
@@ -125,6 +129,7 @@ class Page {
 
 	#route() {
 		const { view, session, address, at, q, filter, place } = read();
+		document.querySelector("dialog[open]")?.close();
 		if (session && this.#view?.session === session && this.#view.address === address) return at && this.#found(at, q);
 		this.#routes++;
 		this.#view?.close();
@@ -201,27 +206,33 @@ class Page {
 	}
 
 	#key(event) {
+		if (document.querySelector("dialog[open]")) return;
 		const isWriting = event.target.closest?.("input, textarea, select");
-		if (event.key === "?" && !isWriting) LATER.shortcuts().then((toggle) => toggle(), complain);
-		else if (event.key.toLowerCase() === "n" && !event.ctrlKey && !event.metaKey && (event.altKey || !isWriting)) {
+		if (event.key === "?" && !isWriting) LATER.shortcuts().then((open) => open(), complain);
+		else if (isLetter(event, "N") && !event.ctrlKey && !event.metaKey && (event.altKey || !isWriting)) {
 			event.preventDefault();
 			this.#nextWaiting();
-		} else if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+		} else if ((event.ctrlKey || event.metaKey) && isLetter(event, "K")) {
 			event.preventDefault();
 			if (this.shell.dataset.pane === "main" && matchMedia("(max-width: 759px)").matches) go("#/");
 			this.side.focusSearch();
-		} else if ((event.ctrlKey || event.metaKey) && event.shiftKey && event.key.toLowerCase() === "f" && this.#view?.head) {
+		} else if ((event.ctrlKey || event.metaKey) && event.shiftKey && isLetter(event, "F") && this.#view?.head) {
 			event.preventDefault();
 			this.#view.head.find.open();
 		} else if (event.altKey && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
 			const chat = this.side.neighbour(event.key === "ArrowDown" ? 1 : -1);
 			event.preventDefault();
 			if (chat) go(toChat(chat.session_id, chat.address));
-		} else if (event.key === "Escape" && !document.querySelector(":popover-open, dialog[open]") && this.#view) {
+		} else if (event.key === "Escape" && !document.querySelector(":popover-open") && this.#view) {
 			go("#/");
 			this.side.rows.focus();
 		}
 	}
+}
+
+// Finds the key of a letter on keyboards of other scripts too, and on a Mac, where Alt changes the letter.
+function isLetter({ key, code }, letter) {
+	return key.toUpperCase() === letter || (!/^[!-~]$/.test(key) && code === `Key${letter}`);
 }
 
 // Returns whether the gateway of a session has ever reported delivery, or null if that is not known.

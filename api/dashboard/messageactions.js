@@ -9,13 +9,13 @@ import { toChat } from "./route.js";
 const BUTTON = "li[data-key] [popovertarget]";
 const LONG = 450; // ms of a long press
 
-// conversation: {session, address, facts, element}
+// conversation: {session, address, facts}
 export function actionsOf(message, conversation) {
 	const { session, address, facts } = conversation;
 	const text = !message.deleted && (message.message_text || message.caption);
 	const isStored = message.id !== null;
 	const link = () => `${location.href.split("#")[0]}${toChat(session, address, message.message_id)}`;
-	const star = () => post(chatPath(address, `/star?${new URLSearchParams({ session_id: session })}`), { message_id: message.message_id, starred: !message.starred }).catch(complain);
+	const star = () => post(chatPath(address, "/star", session), { message_id: message.message_id, starred: !message.starred }).catch(complain);
 	return [
 		text && [t("copy_text"), "copy", () => copy(text)],
 		isStored && [t("copy_link"), "link", () => copy(link())],

@@ -2,16 +2,14 @@
 
 import { chatPath, get } from "./calls.js";
 import { h } from "./element.js";
-import { tool } from "./icons.js";
 import { full, t, time } from "./language.js";
+import { dialog } from "./overlay.js";
 import { callerName, sourceName, spelled } from "./people.js";
 
-export async function showDetails({ message_id }, { session, address, facts, element }) {
+export async function showDetails({ message_id }, { session, address, facts }) {
 	const ask = (raw) => get(chatPath(address, "/details"), { session_id: session, message_id, raw });
 	const body = h("div.facts", t("loading"));
-	const dialog = h("dialog.sheet.card", { "aria-label": t("details"), close: () => dialog.remove() }, h("div.sheethead", h("h2", t("details")), tool("close", t("close"), { click: () => dialog.close() })), body);
-	element.append(dialog);
-	dialog.showModal();
+	dialog(t("details"), body);
 	try {
 		body.replaceChildren(h("dl", rows(await ask(), facts.sessions)));
 		if (facts.scopes.includes("admin")) body.append(h("details", { toggle: ({ target }) => showRaw(target, ask) }, h("summary", t("raw_events"))));

@@ -4,12 +4,12 @@ import { get, post } from "./calls.js";
 import { chart } from "./chart.js";
 import { h } from "./element.js";
 import { tool } from "./icons.js";
-import { clock, moment, number, span, t, time } from "./language.js";
+import { clock, moment, number, span, t } from "./language.js";
 import { outageItem, windows } from "./outages.js";
 import { toast } from "./overlay.js";
 import { phone, sessionMark, sessionName } from "./people.js";
 import { sessionForm } from "./sessionform.js";
-import { View, card, figure, heads, legend, wide } from "./view.js";
+import { View, ago, at, card, figure, heads, legend, wide } from "./view.js";
 
 const OFTEN = 3000; // ms between two requests for the data that changes with every event
 const SELDOM = 5; // requests after which the rest is requested, too
@@ -112,14 +112,13 @@ export class Operations extends View {
 		const { sessions } = await get("/api/sessions");
 		if (this.sessions.querySelector("form")) return;
 		if (!sessions.length) return this.sessions.replaceChildren(h("p.muted", t("none")));
-		const ago = (text) => (text ? time(Date.parse(text), t("ago", { span: span(Date.now() - Date.parse(text)) })) : h("span.muted", t("never")));
 		const row = (one) =>
 			h(
 				"tr",
 				this.#named(one, sessions),
-				h("td", h("span", { class: `pill ${WELL[one.state] ?? ""}` }, t(`state_${one.state ?? "none"}`)), h("div.small.muted", one.state_at && ago(one.state_at))),
-				h("td", ago(one.last_event_at), one.missed?.messages > 0 && h("div.small", t("missed", { n: one.missed.messages }), " ", ago(one.missed.last_at))),
-				h("td", ago(one.last_ping_at)),
+				h("td", h("span", { class: `pill ${WELL[one.state] ?? ""}` }, t(`state_${one.state ?? "none"}`)), h("div.small.muted", one.state_at && at(one.state_at, ago))),
+				h("td", at(one.last_event_at, ago), one.missed?.messages > 0 && h("div.small", t("missed", { n: one.missed.messages }), " ", at(one.missed.last_at, ago))),
+				h("td", at(one.last_ping_at, ago)),
 				h("td", one.never_seen.map((event) => t(`event_${event.replace(".", "_")}`)).join(", ") || t("none")),
 			);
 		this.sessions.replaceChildren(h("table", heads(COLUMNS), h("tbody", sessions.map(row))));

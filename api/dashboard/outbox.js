@@ -60,6 +60,11 @@ export class Outbox {
 		return this.#drafts.has(chat) ? { draft: this.#drafts.get(chat) } : null;
 	}
 
+	// Returns the keys of all chats with a mark.
+	get chats() {
+		return [...new Set([...this.#drafts.keys(), ...this.letters().map(chatOf)])].filter((chat) => this.mark(chat));
+	}
+
 	async send(letter) {
 		const one = begin(letter);
 		this.#letters.set(one.send_id, one);

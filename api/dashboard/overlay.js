@@ -1,6 +1,6 @@
 // Shows temporary elements above the page: menus, and a short message at the bottom.
 
-import { h } from "./element.js";
+import { announce, h } from "./element.js";
 import { icon, tool } from "./icons.js";
 import { t } from "./language.js";
 
@@ -21,7 +21,7 @@ function made(item) {
 
 // Opens a dialog.
 export function dialog(title, ...inside) {
-	const made = h("dialog.card", { "aria-label": title, close: () => made.remove() }, h("h2", title), inside, h("button.button", { click: () => made.close() }, t("close")));
+	const made = h("dialog.card", { "aria-label": title, close: () => made.remove() }, h("div.sheethead", h("h2", title), tool("close", t("close"), { click: () => made.close() })), inside);
 	document.body.append(made);
 	made.showModal();
 	return made;
@@ -31,7 +31,8 @@ let shown = null;
 
 export function toast(text) {
 	shown?.remove();
-	shown = h("div.toast", { role: "status" }, text);
+	shown = h("div.toast", text);
+	announce(text);
 	document.body.append(shown);
 	setTimeout((mine) => mine.remove(), 5000, shown);
 }

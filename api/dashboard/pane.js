@@ -10,7 +10,8 @@ import { sessionName, spelled } from "./people.js";
 import { toChat } from "./route.js";
 
 const LISTED = 30;
-const LISTS = new Map([["starred", { starred: true }], ["files", { has: "file" }], ["links", { has: "link" }]]);
+const PAUSE = 5000; // ms after which a failed request is repeated
+const LISTS = new Map([["filter_starred", { starred: true }], ["files", { has: "file" }], ["links", { has: "link" }]]);
 const WIDE = matchMedia("(min-width:1360px)");
 let closed = false; // true if the reader closed it during this visit
 
@@ -60,7 +61,7 @@ export class Pane {
 
 	// Applies a change of this chat from the stream.
 	update() {
-		if (!this.isOpen) return;
+		if (!this.isOpen || !this.element.isConnected) return;
 		this.#due ??= setTimeout(() => {
 			this.#due = null;
 			this.#ask();
@@ -72,8 +73,10 @@ export class Pane {
 		const asked = ++this.#asked;
 		const answer = await get(chatPath(this.place.address, "/profile"), { session_id: this.place.session_id }).catch((error) => ({ error }));
 		if (asked !== this.#asked) return;
-		if (answer.error) this.known.replaceChildren(h("dt.wrong", answer.error.message));
-		else this.#draw(answer.chats[0]);
+		if (answer.error) {
+			this.known.replaceChildren(h("dt.wrong", answer.error.message));
+			setTimeout(() => this.update(), PAUSE);
+		} else this.#draw(answer.chats[0]);
 	}
 
 	#draw(profile) {

@@ -7,7 +7,7 @@ import { complain } from "./overlay.js";
 const REST = 600; // ms between seeing and marking
 
 function mark({ session_id, address }, order) {
-	return post(chatPath(address, `/read?${new URLSearchParams({ session_id })}`), order);
+	return post(chatPath(address, "/read", session_id), order);
 }
 
 // Toggles whether a chat is shown as unread.

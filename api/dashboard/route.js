@@ -19,7 +19,7 @@ function decode(part) {
 
 // at: a message. q: the words of the search that found it.
 export function toChat(session, address, at, q) {
-	const query = at ? `?${new URLSearchParams({ at, ...(q ? { q } : {}) })}` : "";
+	const query = at ? `?${queryOf({ at, q })}` : "";
 	return `#/chat/${encodeURIComponent(session)}/${encodeURIComponent(address)}${query}`;
 }
 
@@ -33,8 +33,9 @@ export function toToday(place) {
 	return `#/today?${queryOf(place)}`;
 }
 
-function queryOf(values) {
-	return new URLSearchParams(Object.entries(values).filter(([, value]) => value));
+// Encodes the values that are given.
+export function queryOf(values) {
+	return new URLSearchParams(Object.entries(values).filter(([, value]) => value || value === 0));
 }
 
 export function go(hash) {

@@ -2,6 +2,7 @@
 
 import { h } from "./element.js";
 import { t } from "./language.js";
+import { dialog } from "./overlay.js";
 
 const KEYS = [
 	["Ctrl K", "search"],
@@ -15,13 +16,7 @@ const KEYS = [
 	["?", "shortcuts"],
 ];
 
-let shown = null;
-
-export function toggle() {
-	if (shown?.isConnected) return shown.remove();
+export function open() {
 	const row = ([keys, text]) => [h("dt", keys.split(" ").map((key) => h("kbd", key))), h("dd", t(text))];
-	shown = h("div.menu.keys", { popover: "auto", role: "dialog", "aria-label": t("shortcuts"), tabindex: -1, toggle: ({ newState }) => newState === "closed" && shown.remove() }, h("h2", t("shortcuts")), h("dl", KEYS.map(row)));
-	document.body.append(shown);
-	shown.showPopover();
-	return shown.focus();
+	dialog(t("shortcuts"), h("dl.keys", KEYS.map(row)));
 }

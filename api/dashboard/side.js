@@ -1,8 +1,8 @@
 // Shows the left side: search, filters, and the list of chats or search results.
 
 import { get } from "./calls.js";
-import { chatRow, hitRow, itemOf, newChats, newRow } from "./chatrow.js";
-import { Chats, keyOf } from "./chats.js";
+import { chatRow, hitRow, itemOf, newChats, newRow, unsentChats } from "./chatrow.js";
+import { Chats, MOST, keyOf } from "./chats.js";
 import { announce, h } from "./element.js";
 import { FILTERS, chips, choice, count, limits, upTo } from "./filters.js";
 import { Found } from "./found.js";
@@ -42,18 +42,24 @@ export class Side {
 			onNearEnd: () => this.#more(),
 		});
 		onSwipe(this.rows.element);
-		this.empty = h("div.blank", { hidden: true });
+		this.empty = h("div.blank", t("loading"));
+		this.rows.element.hidden = true;
 		this.element = h("aside.side", { "aria-label": t("chats") }, menu, h("div.find", { role: "search" }, icon("search"), this.input), this.chips, this.narrow.element, this.empty, this.rows.element);
 		this.learned();
-		this.relabel();
-		this.#count();
-		setInterval(() => !document.hidden && this.rows.redraw(), 60_000);
-		facts.outbox.onChange(() => this.rows.redraw());
+		// A hidden page may have no stream, but the title of its tab is visible.
+		this.clock = setInterval(() => (document.hidden ? this.#count(0) : this.rows.redraw()), 60_000);
+		facts.outbox.onChange(() => (this.rows.redraw(), this.#show()));
+	}
+
+	close() {
+		clearInterval(this.clock);
+		clearTimeout(this.#counting);
 	}
 
 	// Reloads everything and keeps the scroll position.
 	reload() {
 		this.#count();
+		this.relabel();
 		this.restar();
 		return this.chats.load(this.chats.filter, this.chats.list.length);
 	}
@@ -89,10 +95,11 @@ export class Side {
 		}, pause);
 	}
 
-	// Returns the chat that waits longest, or the one below the open chat if that is waiting too.
+	// Returns the chat that waits longest, or the one below the open chat if that is waiting too. After the last comes the first.
 	async nextWaiting() {
-		const { contacts } = await get("/api/chats", { sort: "waiting_since", session_id: this.chats.filter.session_id, limit: 50 });
-		return contacts[contacts.findIndex((chat) => keyOf(chat) === this.#chosen) + 1];
+		const { session_id, label } = this.chats.filter;
+		const { contacts } = await get("/api/chats", { sort: "waiting_since", session_id, label, limit: this.#chosen ? MOST : 1 });
+		return contacts[(contacts.findIndex((chat) => keyOf(chat) === this.#chosen) + 1) % contacts.length];
 	}
 
 	// Returns the chat next to the open one.
@@ -188,14 +195,15 @@ export class Side {
 	}
 
 	#showNow() {
-		const items = this.#hits ? this.#foundItems(this.#hits) : this.chats.list.map(itemOf);
+		const isAll = !Object.values(this.chats.filter).some(Boolean);
+		const items = this.#hits ? this.#foundItems(this.#hits) : [...(isAll ? unsentChats(this) : []), ...this.chats.list.map(itemOf)];
 		const { error, loading } = this.#hits ?? this.chats;
 		if (error && items.length) items.push({ key: "failed", foot: error.message });
-		this.rows.items = items;
 		const isEmpty = !items.length && !loading;
-		if (!loading && !error && !Object.values(this.chats.filter).some(Boolean)) this.onEmpty(!this.chats.list.length);
+		if (!loading && !error && isAll) this.onEmpty(!this.chats.list.length);
 		this.empty.hidden = !isEmpty;
 		this.rows.element.hidden = isEmpty;
+		this.rows.items = items;
 		if (isEmpty) this.empty.replaceChildren(...this.#nothing(error));
 		if (this.#hits && !loading) announce(t("found_messages", { count: this.#hits.count ?? this.#hits.list.length }));
 	}
@@ -223,12 +231,16 @@ export class Side {
 		if (foot) return [h("p.foot", foot)];
 		if (digits) return [newRow(session, digits)];
 		if (hit) return hitRow(hit, this.#hits?.q);
-		return chatRow(chat, { chosen: key === this.#chosen, sessions: this.facts.sessions, mark: this.facts.scopes.includes("write") && toggleUnread, unsent: key === this.#chosen ? null : this.facts.outbox.mark(key) });
+		return chatRow(chat, { chosen: key === this.#chosen, sessions: this.facts.sessions, mark: chat.kind && this.facts.scopes.includes("write") && toggleUnread, unsent: key === this.#chosen ? null : this.facts.outbox.mark(key) });
 	}
 
 	#key(event) {
-		if (event.key !== "ArrowDown") return;
+		if (event.key === "ArrowDown") this.rows.focus(0);
+		else if (event.key === "Escape" && this.input.value) {
+			event.stopPropagation();
+			this.input.value = "";
+			this.#typed();
+		} else return;
 		event.preventDefault();
-		this.rows.focus(0);
 	}
 }

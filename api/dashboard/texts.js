@@ -1,7 +1,6 @@
 // Contains the texts of the dashboard. To add a language, add it here and add a text to each row.
 // {name} is replaced with a value. "one|other" contains the singular and the plural, which {count} selects.
 
-import { texts as alerts } from "./texts_alerts.js";
 import { texts as chat } from "./texts_chat.js";
 import { texts as failures } from "./texts_failures.js";
 import { texts as people } from "./texts_people.js";
@@ -10,7 +9,6 @@ import { texts as views } from "./texts_views.js";
 export const languages = { en: "English", hi: "हिन्दी" };
 
 export const texts = {
-	...alerts,
 	...chat,
 	...views,
 	...people,

@@ -1,7 +1,6 @@
-// Contains the texts of the message menu and of the pane of a chat, including stars, labels and notes (texts.js).
+// Contains the texts of the message menu, of the pane of a chat, including stars, labels and notes, and of notifications.
 
 export const texts = {
-	filter_starred: ["Starred", "तारांकित"],
 	label: ["Label", "लेबल"],
 	chat_without_name: ["Chat …{id}", "चैट …{id}"],
 	all_labels: ["All labels", "सभी लेबल"],
@@ -27,7 +26,7 @@ export const texts = {
 	copy_text: ["Copy text", "टेक्स्ट कॉपी करें"],
 	star: ["Star", "तारांकित करें"],
 	unstar: ["Remove star", "तारा हटाएँ"],
-	starred: ["Starred", "तारांकित"],
+	filter_starred: ["Starred", "तारांकित"],
 	details: ["Details", "विवरण"],
 	owner: ["Owner", "मालिक"],
 	from: ["From", "प्रेषक"],
@@ -44,4 +43,15 @@ export const texts = {
 	printed_period: ["{from} to {until}", "{from} से {until} तक"],
 	printed_on: ["Printed on {time}", "छपाई: {time}"],
 	older_not_printed: ["Older messages are not printed: choose a shorter period.", "पुराने संदेश नहीं छपे: छोटी अवधि चुनें।"],
+
+	notifications: ["Notifications", "सूचनाएँ"],
+	notify_on: ["Notify me on this device", "इस डिवाइस पर सूचना दें"],
+	notify_sound: ["With a sound", "आवाज़ के साथ"],
+	notify_text: ["Show the text, also on a locked screen", "टेक्स्ट भी दिखाएँ, लॉक स्क्रीन पर भी"],
+	notifications_refused: ["This browser does not allow notifications of this page.", "ब्राउज़र इस पेज की सूचनाएँ नहीं दिखाता।"],
+	notifications_need_https: ["Notifications need https and, on an iPhone, this page on the home screen.", "सूचनाओं के लिए https चाहिए; iPhone में पेज होम स्क्रीन पर जोड़ें।"],
+	notified_always: ["You are told also while this page is closed.", "पेज बंद होने पर भी सूचना मिलेगी।"],
+	notified_while_open: ["You are told while this page is open in a tab.", "जब तक पेज किसी टैब में खुला है, सूचना मिलेगी।"],
+	mute: ["No notifications on this device", "इस डिवाइस पर सूचना नहीं"],
+	unmute: ["Notifications again", "फिर सूचना दें"],
 };

@@ -4,7 +4,7 @@ import { get } from "./calls.js";
 import { chart } from "./chart.js";
 import { h } from "./element.js";
 import { choice } from "./filters.js";
-import { clock, dateBriefly, dayOf, full, number, span, t, time, weekdayBriefly } from "./language.js";
+import { ZONE, clock, dateBriefly, dayOf, full, number, span, t, time, weekdayBriefly } from "./language.js";
 import { accounts, nameOf, sessionMark, sessionName } from "./people.js";
 import { go, toChat, toList, toToday } from "./route.js";
 import { View, card, figure, heads, legend, wide } from "./view.js";
@@ -12,7 +12,6 @@ import { View, card, figure, heads, legend, wide } from "./view.js";
 const HOUR = 3_600_000;
 const OFTEN = 60_000; // ms between two requests
 const SOON = 5000; // ms after which a failed request is repeated
-const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 // For each unit: the interval of labels below the chart, the format of a label, and the name of a unit in the table.
 const STEPS = {
 	hour: { ticks: 6, tick: clock, named: (from, until) => `${clock(from)}–${clock(until)}` },

@@ -2,7 +2,8 @@
 
 import { h } from "./element.js";
 import { icon } from "./icons.js";
-import { t } from "./language.js";
+import { moment, span, t, time } from "./language.js";
+import { page } from "./title.js";
 
 export class View {
 	ended = false;
@@ -10,6 +11,7 @@ export class View {
 	problem = h("p.wrong", { role: "alert", hidden: true });
 
 	frame(title, ...inside) {
+		page(t(title));
 		const head = h("header.bar", h("a.quiet.back", { href: "#/", "aria-label": t("back_to_chats") }, icon("back")), h("h2", t(title)));
 		this.element = h("div.operations", { tabindex: -1 }, h("div", head, this.problem, inside));
 	}
@@ -29,6 +31,11 @@ export class View {
 		this.element.focus({ preventScroll: true });
 	}
 }
+
+// Shows the time of an ISO text, or that there is none.
+export const at = (text, shown = moment) => (text ? time(Date.parse(text), shown(Date.parse(text))) : h("span.muted", t("never")));
+
+export const ago = (ms) => t("ago", { span: span(Date.now() - ms) });
 
 export const card = (title, ...inside) => h("section.card", h("h3", t(title)), inside);
 

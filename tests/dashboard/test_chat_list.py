@@ -10,11 +10,17 @@ from tests.support.dashboard_actions import phone_number
 from tests.support.history_writer import BASE_TIME, HistoryWriter, message_fact, name_fact
 
 MANY = 100_000
+_LEFT_OF_TEXT = """(all) => all.map((one) => {
+    const range = document.createRange();
+    range.selectNodeContents(one);
+    return Math.round(range.getBoundingClientRect().left);
+})"""
 
 
 def test_filters_show_what_they_say_and_follow_what_changes(browser_user: BrowserUser, history: HistoryWriter) -> None:
-    """If an unread chat is opened, it stays in place until the reader leaves it."""
+    """If an unread chat is opened, it stays in place until the reader leaves it. Names of any script begin there."""
     history.store(
+        name_fact("محمد علي", phone_number(1)),
         message_fact("a", 1, address=phone_number(1)),
         message_fact("b", 2, address=phone_number(2)),
         message_fact("answer", 3, address=phone_number(2), direction="outgoing"),
@@ -27,6 +33,7 @@ def test_filters_show_what_they_say_and_follow_what_changes(browser_user: Browse
     chat = page.locator("a.chat")
 
     expect(chat).to_have_count(4)
+    assert len(set(page.locator("a.chat .name").evaluate_all(_LEFT_OF_TEXT))) == 1
     page.get_by_role("button", name=re.compile("^Unread")).click()
     expect(chat).to_have_count(1)
     page.get_by_role("button", name="Waiting").click()

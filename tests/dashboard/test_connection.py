@@ -9,6 +9,11 @@ from tests.support.browser import BrowserUser
 from tests.support.dashboard_actions import phone_number
 from tests.support.history_writer import HistoryWriter, message_fact
 
+_HIDE = """() => {
+    Object.defineProperty(document, "hidden", { get: () => true });
+    document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
 
 def test_a_page_without_a_connection_says_since_when_and_every_view_opens(
     browser_user: BrowserUser, history: HistoryWriter
@@ -32,6 +37,22 @@ def test_a_page_without_a_connection_says_since_when_and_every_view_opens(
     browser_user.context.set_offline(False)
     expect(notice).to_be_hidden()
     expect(page.locator(".said")).to_have_text(["two", "meanwhile"])
+
+
+@pytest.mark.long
+def test_a_hidden_page_counts_in_its_title(browser_user: BrowserUser, history: HistoryWriter) -> None:
+    """A page closes its stream when it was hidden for a minute, but the title of its tab stays visible."""
+    history.store(message_fact("one", address=phone_number(1)))
+    page = browser_user.page
+    page.clock.install()
+    browser_user.sign_in()
+    expect(page).to_have_title("(1) History")
+    page.evaluate(_HIDE)
+    page.clock.run_for(61_000)
+    history.store(message_fact("two", address=phone_number(2)))
+    page.clock.run_for(61_000)
+
+    expect(page).to_have_title("(2) History")
 
 
 @pytest.mark.long

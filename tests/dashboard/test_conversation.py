@@ -178,6 +178,8 @@ def test_a_message_tells_everything_that_is_known_of_it(browser_user: BrowserUse
     page = browser_user.page
     item = page.locator("li[data-key]")
 
+    expect(item.nth(0).locator(".unseen").first).to_have_text("Asha")
+    expect(item.nth(1).locator(".unseen").first).to_have_text("You")
     expect(item.nth(1).locator(".quote")).to_contain_text("What does it cost?")
     expect(item.nth(1).get_by_role("img", name="Delivered")).to_be_visible()
     expect(item.nth(1).get_by_role("img", name="👍 from Asha")).to_be_visible()

@@ -50,3 +50,10 @@ def test_a_conversation_is_saved_for_a_period_and_with_a_name(
     assert re.findall("entry [0-9]", paper) == ["entry 1", "entry 2"]
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     expect(page.locator(".paper")).to_have_count(0)
+    page.emulate_media(media="screen")
+    page.get_by_role("button", name="More about this chat").click()
+    page.get_by_role("button", name="Save or print").click()
+    page.keyboard.press("n")
+    expect(dialog).to_be_visible()
+    page.go_back()
+    expect(dialog).to_have_count(0)

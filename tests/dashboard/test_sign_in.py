@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, expect
 from store.access import tokens
 from store.postgres import connections
 from tests.support.browser import BrowserUser, open_browser_user
-from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact
+from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact, name_fact
 
 
 def test_the_link_signs_in_and_leaves_no_token_behind(browser_user: BrowserUser, history: HistoryWriter) -> None:
@@ -49,11 +49,16 @@ def test_a_wrong_token_is_told_so_and_a_right_one_opens(browser_user: BrowserUse
     expect(page.get_by_role("heading", name="Waiting for the first message")).to_be_visible()
 
 
-def test_signing_out_closes_the_door(browser_user: BrowserUser) -> None:
+def test_signing_out_closes_the_door(browser_user: BrowserUser, history: HistoryWriter) -> None:
+    """The title of the tab then names no chat."""
+    history.store(message_fact("hello"), name_fact("Asha"))
     page = browser_user.sign_in()
+    page.locator("a.chat").click()
+    expect(page).to_have_title(re.compile("Asha"))
     page.get_by_role("button", name="Settings").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_label("Token")).to_be_visible()
+    expect(page).to_have_title("History")
     page.reload()
 
     expect(page.get_by_label("Token")).to_be_visible()

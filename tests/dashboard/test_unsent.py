@@ -52,6 +52,33 @@ def test_a_draft_survives_another_chat_a_reload_and_a_new_sign_in(
 
 
 @pytest.mark.long
+def test_a_draft_without_a_chat_is_listed_and_another_tab_continues_it(writer: BrowserUser) -> None:
+    """The list does not contain the number before the first message."""
+    page = writer.page
+    page.get_by_role("searchbox").fill("+91 98123 45678")
+    chat(page, "No chat yet")
+    field = page.get_by_label("Write a message")
+    field.fill("Good morning")
+    other_tab = writer.context.new_page()
+    other_tab.goto(page.url)
+    there = other_tab.get_by_label("Write a message")
+    expect(there).to_have_value("Good morning")
+    there.fill("Good morning! The kettle is here.")
+    expect(field).to_have_value("Good morning! The kettle is here.")
+    page.get_by_role("searchbox").press("Escape")
+    expect(page.get_by_role("searchbox")).to_have_value("")
+    page.get_by_role("searchbox").press("Escape")
+    draft = page.locator("a.chat", has_text="Draft: Good morning! The kettle is here.")
+    expect(draft.locator(".name")).to_have_text("+91 98123 45678")
+    page.reload()
+
+    draft.click()
+    expect(field).to_have_value("Good morning! The kettle is here.")
+    field.fill("")
+    expect(page.locator("a.chat")).to_have_count(1)
+
+
+@pytest.mark.long
 def test_a_message_that_did_not_get_through_stays_and_is_sent_once(
     writer: BrowserUser, gateway: PretendGateway, history: HistoryWriter
 ) -> None:

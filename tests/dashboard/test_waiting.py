@@ -40,6 +40,9 @@ def test_the_longest_waiting_comes_first_and_one_key_leads_through_the_queue(
     expect(preview).to_have_text(["question 3", "question 1"])
     history.store(message_fact("a new question", now, address=phone_number(4)))
     expect(preview).to_have_text(["question 3", "question 1", "a new question"])
+    for shown in ("question 1", "a new question", "question 3"):
+        page.keyboard.press("Alt+n")
+        expect(page.locator(".said").last).to_have_text(shown)
 
 
 @pytest.mark.long
