@@ -66,7 +66,7 @@ KEPT = """async () => {
 }"""
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def browser(browser: Browser) -> Iterator[Browser]:
     """Return a full Chromium, because the headless shell grants no notifications."""
     requirements.require("notifications")
