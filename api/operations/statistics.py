@@ -9,7 +9,6 @@ from starlette.responses import Response
 from api.auth import access
 from api.http import database, errors, parameters, responses, time_zones
 from store.postgres import errors as store_errors
-from store.postgres.connections import Connection
 from store.reading import statistics
 from store.reading.statistics import StatisticsPeriod, TimeStep
 
@@ -28,22 +27,11 @@ _MAX_RANGES: dict[TimeStep, int] = {
 def get_statistics(request: Request) -> Response:
     """Respond with message counts per step in a time zone, response times, waiting chats and unread messages."""
     period = _parse_period(request)
-
-    def query(connection: Connection) -> str:
-        statistics.require_time_zone(connection, period)
-        parts = {
-            "messages": statistics.message_counts(connection, period),
-            "first_responses": statistics.response_times(connection, period),
-            "waiting": statistics.waiting_chats(connection, period),
-            "unread": statistics.unread_totals(connection, period),
-            "auto_replies": statistics.auto_replies(connection, period),
-        }
-        return "{" + ",".join(f'"{name}":{part}' for name, part in parts.items()) + "}"
-
     try:
-        return responses.success(database.from_request(request).read(query))
+        found = database.from_request(request).read(lambda connection: statistics.read(connection, period))
     except store_errors.PermanentError as error:
         raise time_zones.unknown("zone", period.time_zone) from error
+    return responses.success(found)
 
 
 def _parse_period(request: Request) -> StatisticsPeriod:

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal, LiteralString, TypeAlias, cast
 
 from store.model import addresses
+from store.postgres import pool
 from store.postgres.connections import Connection
 from store.reading.json_views import IS_UNREAD, UNREAD_COUNT, iso_ms
 
@@ -26,12 +27,20 @@ class StatisticsPeriod:
         return {**asdict(self), "zone": self.time_zone, "sessions": sessions}
 
 
-def require_time_zone(connection: Connection, period: StatisticsPeriod) -> None:
-    """Raise PermanentError if the time zone does not exist.
-
-    A query that matches no messages would not check it.
-    """
-    connection.execute("SELECT now() AT TIME ZONE %(zone)s", period.parameters())
+def read(connection: Connection, period: StatisticsPeriod) -> str:
+    """Return all statistics as a JSON object. Raises PermanentError if the time zone does not exist."""
+    with connection.transaction():
+        connection.execute(f"SELECT {pool.PLAN_FOR_VALUES}, {pool.SORT_AND_SCAN}")
+        # A query that matches no messages would not check the time zone.
+        connection.execute("SELECT now() AT TIME ZONE %(zone)s", period.parameters())
+        parts = {
+            "messages": message_counts(connection, period),
+            "first_responses": response_times(connection, period),
+            "waiting": waiting_chats(connection, period),
+            "unread": unread_totals(connection, period),
+            "auto_replies": auto_replies(connection, period),
+        }
+    return "{" + ",".join(f'"{name}":{part}' for name, part in parts.items()) + "}"
 
 
 def message_counts(connection: Connection, period: StatisticsPeriod) -> str:
@@ -66,8 +75,9 @@ def response_times(connection: Connection, period: StatisticsPeriod) -> str:
         WITH ordered AS (
             SELECT c.canonical_chat_id, canonical.session_id, m.direction, m.timestamp,
                 lag(m.direction) OVER w AS before,
+                -- Backwards: PostgreSQL computes the minimum of following rows anew for each row.
                 min(m.timestamp) FILTER (WHERE m.direction = 'outgoing' AND m.status IS DISTINCT FROM 'failed')
-                    OVER (w ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS answered
+                    OVER (backwards ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS answered
             FROM whatsapp_messages AS m
             JOIN chats AS c USING (chat_id)
             JOIN chats AS canonical ON canonical.chat_id = c.canonical_chat_id
@@ -76,7 +86,11 @@ def response_times(connection: Connection, period: StatisticsPeriod) -> str:
                 -- Notices of a group need no answer.
                 AND NOT (c.kind = 'group' AND m.message_type = 'system')
                 AND (%(sessions)s::text[] IS NULL OR m.session_id = ANY(%(sessions)s))
-            WINDOW w AS (PARTITION BY c.canonical_chat_id ORDER BY m.timestamp, m.receive_order, m.message_id, m.id)
+            WINDOW w AS (PARTITION BY c.canonical_chat_id ORDER BY m.timestamp, m.receive_order, m.message_id, m.id),
+                backwards AS (
+                    PARTITION BY c.canonical_chat_id
+                    ORDER BY m.timestamp DESC, m.receive_order DESC, m.message_id DESC, m.id DESC
+                )
         ),
         questions AS (
             SELECT {_step_of("o.timestamp")} AS begins, o.session_id, (o.answered - o.timestamp) / 1000.0 AS seconds

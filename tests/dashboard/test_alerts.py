@@ -70,9 +70,8 @@ KEPT = """async () => {
 def browser(browser: Browser) -> Iterator[Browser]:
     """Return a full Chromium, because the headless shell grants no notifications."""
     requirements.require("notifications")
-    whole = browser.browser_type.launch(executable_path=requirements.WHOLE_CHROMIUM, args=list(ARGUMENTS))
-    yield whole
-    whole.close()
+    with browser.browser_type.launch(executable_path=requirements.WHOLE_CHROMIUM, args=list(ARGUMENTS)) as whole:
+        yield whole
 
 
 @pytest.fixture

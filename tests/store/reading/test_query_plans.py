@@ -9,7 +9,7 @@ import pytest
 
 from store.postgres import pool
 from store.postgres.connections import Connection
-from store.reading import change_feed, chat_list, message_pages, search, search_terms
+from store.reading import change_feed, chat_list, message_pages, search, search_terms, statistics
 from store.reading.chat_scope import ChatScope
 from store.reading.message_pages import MessageQuery
 
@@ -144,3 +144,16 @@ def test_a_frequent_query_reads_indexes_and_sorts_at_most_a_page(
         if node["Node Type"] in {"Index Scan", "Index Only Scan", "Bitmap Heap Scan"}:
             assert node["Actual Rows"] <= search_terms.SCAN_WINDOW, node
             assert node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0) <= 300, node
+
+
+def test_statistics_read_each_message_a_few_times(
+    explained: Callable[[Callable[[Connection], object]], list[Any]],
+) -> None:
+    """Pages disable sorting. Without it, each message was joined with every chat, and a week took minutes."""
+    period = statistics.StatisticsPeriod(1_700_000_000_000, 1_700_060_001_000, "Asia/Kolkata", "hour", None)
+
+    plans = explained(lambda c: statistics.read(c, period))
+
+    assert any(node["Actual Rows"] == MESSAGES for plan in plans for node in nodes(plan))
+    for node in (node for plan in plans for node in nodes(plan)):
+        assert node["Actual Rows"] * node["Actual Loops"] <= 2 * MESSAGES, node
