@@ -26,14 +26,14 @@ from tests.support.replaying import (
     store_batches,
     text_event,
 )
+from tests.support.waiting import retry_transient
 
 BEFORE = month_ms(3) + 5 * world.DAY
 """An age at which three partitions are older as a whole, and the next one in part."""
 POLICY = RetentionPolicy(BEFORE, include_parked=False)
 RECEIPTS = (*map(month_ms, range(3)), month_ms(2) + world.DAY, month_ms(3), BEFORE - 1, BEFORE, month_ms(4))
 OLD_MONTHS = [partition_name(0), partition_name(1), partition_name(2)]
-OLD = 6
-"""The number of bodies before BEFORE."""
+OLD = 6  # bodies before BEFORE
 
 
 @pytest.fixture
@@ -204,7 +204,8 @@ def test_writers_go_on_beside_it(kept: str) -> None:
             while not over.is_set() or len(written) < 20:
                 number = 100 + len(written)
                 copies = [(text_event("late", number), RECEIPTS[number % len(RECEIPTS)])]
-                batches.store_batches(connection, [batches.make_batch(copies, number=number, writer=f"{number:032x}")])
+                batch = batches.make_batch(copies, number=number, writer=f"{number:032x}")
+                retry_transient(lambda batch=batch: batches.store_batches(connection, [batch]))
                 written.append(number)
 
     thread = threading.Thread(target=write)
