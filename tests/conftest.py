@@ -1,6 +1,7 @@
 """Defines the fixtures for every test: one PostgreSQL and one Valkey per xdist worker, and databases on them."""
 
 import itertools
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -21,6 +22,8 @@ from tests.support.databases import DatabasePool, lend_empty_database, run_admin
 from tests.support.history_writer import API_TOKEN, ApiClient, HistoryWriter
 from tests.support.pipeline import WorkerPipeline
 from tests.support.sending_api import FAST_TIMEOUTS, ApiStarter
+
+os.environ.setdefault("WORKER_NICE", "0")  # several tests share the processors, and each waits for its worker
 
 TEMPLATE_DATABASE = "migrated"
 

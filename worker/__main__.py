@@ -17,7 +17,7 @@ from store.postgres.errors import TransientError
 from store.replay.parked_retry import RedriveRunner
 from telemetry import logs, traces
 from telemetry.errors import SettingsError
-from worker import health, parsers, redis_client
+from worker import health, parsers, priority, redis_client
 from worker.commands import adopt, backfill, doctor, replay
 from worker.drain import unreadable
 from worker.drain.drainer import Drainer
@@ -90,6 +90,7 @@ def run_worker(environ: Mapping[str, str]) -> int:
     except SettingsError as error:
         print(f"worker: {error}", file=sys.stderr)
         return 2
+    priority.set_nice(settings.nice)
     metrics = WorkerMetrics()
     suppressions = SuppressionCache(settings.suppression_key_store.find_key)
     drainer = Drainer(

@@ -24,6 +24,8 @@ class Settings:
     """The configured phone number of each sender that has one, by the sender's name."""
     max_jobs: int
     """The number of jobs after which the process exits, so that its supervisor restarts it; 0 for never."""
+    nice: int
+    """The nice value of the process, from 0 to 19: how far it yields the processor to others."""
     feed_days: int
     """The number of days for which changes stay in the feed. A reader that was away for longer reloads everything."""
     keep_seconds: int
@@ -53,6 +55,9 @@ class Settings:
         max_jobs = environ.get("WORKER_MAX_JOBS") or "20000"
         if not max_jobs.isdecimal():
             raise SettingsError(f"WORKER_MAX_JOBS must be a number, not {max_jobs!r}.")
+        nice = environ.get("WORKER_NICE") or "19"
+        if not nice.isdecimal() or int(nice) > 19:
+            raise SettingsError(f"WORKER_NICE must be a number from 0 to 19, not {nice!r}.")
         feed_days = environ.get("FEED_DAYS") or "7"
         if not feed_days.isdecimal() or not 1 <= int(feed_days) <= 36500:
             raise SettingsError(f"FEED_DAYS must be a number from 1 to 36500, not {feed_days!r}.")
@@ -75,6 +80,7 @@ class Settings:
                 if sender.account is not None
             },
             max_jobs=int(max_jobs),
+            nice=int(nice),
             feed_days=int(feed_days),
             keep_seconds=int(keep_seconds),
             keep_bytes=None if keep_bytes is None else int(keep_bytes),

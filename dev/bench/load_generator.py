@@ -23,8 +23,10 @@ from dev.bench import sample_webhooks
 from dev.bench.load import LoadResult, LoadSpec
 from dev.bench.results import quantile
 
-PREPARED_REQUESTS = 150_000
-"""The number of requests that are built in advance. Long runs build the others while running."""
+PREPARED_REQUESTS = 1_000_000
+"""The number of requests that are built in advance, in some 600 MB. Longer runs build the others while running."""
+LEAST_SLEEP_SECONDS = 0.001
+"""In seconds. uvloop counts in milliseconds: half of one is none, and the generator would take a whole core."""
 DRAIN_SECONDS = 15.0
 
 
@@ -166,7 +168,11 @@ async def _send_at_rate(run: LoadRun) -> None:
         while run.due_times and run.idle_connections:
             run.idle_connections.popleft().send_request(run.due_times.popleft())
         next_due = start + number / rate - time.perf_counter() if number < total else 0.0
-        await asyncio.sleep(max(0.0005, next_due))
+        await asyncio.sleep(max(LEAST_SLEEP_SECONDS, next_due))
+    run.due_times.clear()  # nothing is sent any more
+    limit = time.perf_counter() + DRAIN_SECONDS
+    while run.open_connections > len(run.idle_connections) and time.perf_counter() < limit:  # noqa: ASYNC110 - as above
+        await asyncio.sleep(0.01)
     for connection in run.idle_connections:
         connection.close()
 

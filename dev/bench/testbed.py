@@ -89,8 +89,8 @@ class BenchServers:
     @contextmanager
     def redis(self, **settings: str) -> Generator["redis.Redis"]:
         """Provide the emptied Valkey with settings that apply within the block."""
-        for left in (self.folder / "spool").glob("*.tail"):
-            left.unlink()  # otherwise the next ingest would send the last events of the one before again
+        # Otherwise the next ingest would send events of the one before again.
+        shutil.rmtree(self.folder / "spool", ignore_errors=True)
         with redis.Redis.from_url(self.valkey.url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
             client.execute_command("FLUSHALL", "SYNC")  # pyright: ignore[reportUnknownMemberType] - *args
             before: dict[str, str] = {}
