@@ -188,7 +188,8 @@ def slow_valkey(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Embe
     ("slow_valkey", "kills"),
     [
         ("everysec", 2),
-        *(pytest.param(s, 15, marks=pytest.mark.long) for s in ("everysec", "always", "no")),
+        pytest.param("everysec", 30, marks=pytest.mark.long),
+        *(pytest.param(s, 15, marks=pytest.mark.long) for s in ("always", "no")),
     ],
     indirect=["slow_valkey"],
 )
