@@ -55,7 +55,7 @@ class Settings:
         max_jobs = environ.get("WORKER_MAX_JOBS") or "20000"
         if not max_jobs.isdecimal():
             raise SettingsError(f"WORKER_MAX_JOBS must be a number, not {max_jobs!r}.")
-        nice = environ.get("WORKER_NICE") or "19"
+        nice = environ.get("WORKER_NICE") or "14"
         if not nice.isdecimal() or int(nice) > 19:
             raise SettingsError(f"WORKER_NICE must be a number from 0 to 19, not {nice!r}.")
         feed_days = environ.get("FEED_DAYS") or "7"
