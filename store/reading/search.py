@@ -132,7 +132,7 @@ def _run_all(
 ) -> list[tuple[object, ...]]:
     """Search all messages after a position for the words, or for similar words if `start.fuzzy` is set."""
     # Sessions that serve pages disable sorting, but the matches of the trigram index are not ordered.
-    connection.execute(f"SELECT {pool.PLAN_FOR_VALUES}, set_config('enable_sort', 'on', true)")
+    connection.execute(f"SELECT {pool.PLAN_FOR_VALUES}, {pool.SORT}")
     if start.fuzzy:
         condition, parameters = search_terms.similar_condition(query.words, frequencies.use_index)
     else:

@@ -30,7 +30,7 @@ def find(connection: Connection, chat_filter: ChatFilter, limit: int) -> ChatLis
     if any(map(search_terms.allows_typos, words)):
         with connection.transaction():
             # Sessions that serve pages disable sorting, but similar names come in no order.
-            connection.execute(f"SELECT {pool.PLAN_FOR_VALUES}, set_config('enable_sort', 'on', true)")
+            connection.execute(f"SELECT {pool.PLAN_FOR_VALUES}, {pool.SORT}")
             for similarity in _WORD_SIMILARITIES:
                 views = _fetch(connection, chat_filter, words, similarity)
                 if views:

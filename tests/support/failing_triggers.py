@@ -10,18 +10,19 @@ CREATE_DEADLOCK_TRIGGER = """
     CREATE TRIGGER deadlock_once AFTER INSERT ON batches FOR EACH ROW EXECUTE FUNCTION deadlock_once();
 """
 
-CREATE_DISK_FULL_TRIGGER = """
-    CREATE FUNCTION disk_full() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100';
-    END $$;
-    CREATE TRIGGER disk_full BEFORE INSERT ON batches FOR EACH ROW EXECUTE FUNCTION disk_full();
-"""
 
-CREATE_REJECTED_PRUNING_TRIGGER = """
-    CREATE FUNCTION reject_pruning() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN
-        RAISE EXCEPTION 'still referenced' USING ERRCODE = '23503';
-    END $$;
-    CREATE TRIGGER reject_pruning BEFORE DELETE ON changes FOR EACH ROW EXECUTE FUNCTION reject_pruning();
-"""
+def _create_rejecting_trigger(name: str, event: str, message: str, code: str) -> str:
+    """Return statements after which each row of the event fails with this message and SQLSTATE."""
+    return f"""
+        CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            RAISE EXCEPTION '{message}' USING ERRCODE = '{code}';
+        END $$;
+        CREATE TRIGGER {name} BEFORE {event} FOR EACH ROW EXECUTE FUNCTION {name}();
+    """
+
+
+CREATE_DISK_FULL_TRIGGER = _create_rejecting_trigger("disk_full", "INSERT ON batches", "could not extend file", "53100")
+CREATE_REJECTED_PRUNING_TRIGGER = _create_rejecting_trigger(
+    "reject_pruning", "DELETE ON changes", "still referenced", "23503"
+)

@@ -1,6 +1,8 @@
 """Rows are copied only if no other transaction inserts one of them at the same moment."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 import pytest
 
@@ -20,45 +22,56 @@ def copy_absent(connection: connections.Connection) -> bool:
         return is_copied
 
 
+class Rivals(NamedTuple):
+    """Connections of two workers, of which the second one works in a thread, and one that watches them."""
+
+    first: connections.Connection
+    second: connections.Connection
+    observer: connections.Connection
+    thread: ThreadPoolExecutor
+
+    def wait_until_blocked(self) -> None:
+        wait_until(lambda: is_blocked(self.observer, self.second), 5)
+
+
+@pytest.fixture
+def rivals(database_url: str) -> Iterator[Rivals]:
+    with (
+        connections.open(database_url, "first") as first,
+        connections.open(database_url, "second") as second,
+        connections.open(database_url, "observer") as observer,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        yield Rivals(first, second, observer, thread)
+
+
 def is_blocked(observer: connections.Connection, waiting: connections.Connection) -> bool:
     found = observer.execute("SELECT cardinality(pg_blocking_pids(%s)) > 0", [waiting.info.backend_pid])
     return found.fetchone() == (True,)
 
 
-def test_nothing_is_copied_if_a_row_exists_by_then_and_the_transaction_goes_on(database_url: str) -> None:
-    with (
-        connections.open(database_url, "first") as first,
-        connections.open(database_url, "second") as second,
-        connections.open(database_url, "observer") as observer,
-        ThreadPoolExecutor(1) as thread,
-    ):
-        with first.transaction():
-            first.execute("INSERT INTO event_digests (digest, received_at, outcome) VALUES ('\\x02', 0, 'stored')")
-            copied = thread.submit(copy_absent, second)
-            wait_until(lambda: is_blocked(observer, second), 5)
+def test_nothing_is_copied_if_a_row_exists_by_then_and_the_transaction_goes_on(rivals: Rivals) -> None:
+    with rivals.first.transaction():
+        rivals.first.execute("INSERT INTO event_digests (digest, received_at, outcome) VALUES ('\\x02', 0, 'stored')")
+        copied = rivals.thread.submit(copy_absent, rivals.second)
+        rivals.wait_until_blocked()
 
-        assert copied.result() is False
-        digests = observer.execute("SELECT digest FROM event_digests ORDER BY 1", binary=True).fetchall()
+    assert copied.result() is False
+    digests = rivals.observer.execute("SELECT digest FROM event_digests ORDER BY 1", binary=True).fetchall()
     assert digests == [(b"\2",), (b"other",)]
 
 
-def test_a_batch_that_two_workers_store_at_once_counts_once(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_that_two_workers_store_at_once_counts_once(rivals: Rivals, monkeypatch: pytest.MonkeyPatch) -> None:
     """Entries that ingest sends again reach a second worker while the first one still stores them."""
     monkeypatch.setattr(copying, "MIN_ROWS", 1)
-    with (
-        connections.open(database_url, "first") as first,
-        connections.open(database_url, "second") as second,
-        connections.open(database_url, "observer") as observer,
-        ThreadPoolExecutor(1) as thread,
-    ):
-        with first.transaction():
-            folding.store_transactions(first, [1], [told(message_fact())])
-            repeated = thread.submit(
-                folding.store_transactions, second, [1, 2], [told(message_fact())], [told(message_fact("B"))]
-            )
-            wait_until(lambda: is_blocked(observer, second), 5)
-        repeated.result()
+    with rivals.first.transaction():
+        folding.store_transactions(rivals.first, [1], [told(message_fact())])
+        repeated = rivals.thread.submit(
+            folding.store_transactions, rivals.second, [1, 2], [told(message_fact())], [told(message_fact("B"))]
+        )
+        rivals.wait_until_blocked()
+    repeated.result()
 
-        counted = observer.execute("SELECT stored, duplicate FROM batches").fetchall()
-        assert counted == [(1, 0), (1, 0)]
-        assert observer.execute("SELECT count(*) FROM whatsapp_messages").fetchone() == (2,)
+    counted = rivals.observer.execute("SELECT stored, duplicate FROM batches").fetchall()
+    assert counted == [(1, 0), (1, 0)]
+    assert rivals.observer.execute("SELECT count(*) FROM whatsapp_messages").fetchone() == (2,)
