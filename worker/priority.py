@@ -7,7 +7,7 @@ import contextlib
 import os
 from pathlib import Path
 
-_AUTOGROUP = Path("/proc/self/autogroup")
+AUTOGROUP = Path("/proc/self/autogroup")
 """Linux may divide the processor between sessions first, and between the processes of a session only then."""
 
 
@@ -17,4 +17,4 @@ def set_nice(value: int) -> None:
         os.setpriority(os.PRIO_PROCESS, 0, value)
     if os.getsid(0) == os.getpid():
         with contextlib.suppress(OSError):  # another system, or a kernel without these groups
-            _AUTOGROUP.write_text(str(value))
+            AUTOGROUP.write_text(str(value))
