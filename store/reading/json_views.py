@@ -9,12 +9,12 @@ from typing import LiteralString
 from store.model import addresses, message_columns
 from store.reading.annotation_sql import LABELS
 from store.reading.reaction_sql import REACTOR
+from store.reading.version_sql import VERSIONS, VERSIONS_BYTES
 
 MAX_BIGINT = 2**63 - 1
 """Greater than every position and time."""
 MAX_PAGE_BYTES = 512 << 10
 """The size limit for the texts of one page of messages or changes. A larger page is cut short."""
-_MAX_VERSIONS_BYTES: LiteralString = "1048576"
 _MAX_REACTIONS: LiteralString = "1024"
 
 
@@ -120,30 +120,7 @@ MESSAGE_JSON: LiteralString = f"""(
                     json_build_object('text', v.text, 'written_at', {iso_ms("v.at")})
                     ORDER BY v.at, v.digest NULLS FIRST
                 )
-                FROM (
-                    SELECT e.text, e.at, e.digest,
-                        sum(octet_length(e.text)) OVER (ORDER BY e.at DESC, e.digest DESC NULLS LAST) AS bytes
-                    FROM (
-                        SELECT m.original_text AS text, m.timestamp AS at, NULL::bytea AS digest
-                        UNION ALL
-                        SELECT u.text, u.occurred_at, u.digest
-                        FROM message_updates AS u
-                        LEFT JOIN chats AS c ON c.chat_id = u.chat_id
-                        WHERE u.key_id = m.key_id AND u.kind = 'edit'
-                            AND {message_columns.same_sender("m", "u")}
-                            AND coalesce(
-                                c.canonical_chat_id = canonical.chat_id AND u.direction = m.direction,
-                                NOT EXISTS (
-                                    SELECT
-                                    FROM whatsapp_messages AS o
-                                    JOIN chats AS oc USING (chat_id)
-                                    WHERE o.key_id = m.key_id
-                                        AND (oc.canonical_chat_id, o.direction) <> (canonical.chat_id, m.direction)
-                                )
-                            )
-                    ) AS e
-                ) AS v
-                WHERE m.edited_at IS NOT NULL AND m.deleted_at IS NULL AND v.bytes <= {_MAX_VERSIONS_BYTES}
+                FROM {VERSIONS} AS v
             ), '[]') END AS versions,
             send.send_id, send.idempotency_key,
             CASE WHEN m.status = 'failed' THEN (
@@ -168,12 +145,14 @@ Requires the aliases `m`, a row of whatsapp_messages, and `canonical`, the chat_
 The field `versions` contains the texts before each edit, newest first within 1 MiB; it is null if the parameter
 `versions` is false.
 """
-MESSAGE_BYTES: LiteralString = "({})".format(
-    " + ".join(
-        f"coalesce(octet_length(m.{column.name}), 0)" for column in message_columns.CONTENT if column.type == "text"
-    )
+_TEXT_SIZES: LiteralString = " + ".join(
+    f"coalesce(octet_length(m.{column.name}), 0)" for column in message_columns.CONTENT if column.type == "text"
 )
-"""The size of a message's texts in bytes, which PostgreSQL knows without reading them. Requires the alias `m`."""
+MESSAGE_BYTES: LiteralString = f"({_TEXT_SIZES} + {VERSIONS_BYTES})"
+"""The size of a message's texts in bytes, which PostgreSQL knows without reading them.
+
+Requires the alias `m` and the parameter `versions`.
+"""
 
 SEND_JSON: LiteralString = f"""(
     SELECT row_to_json(view)::text

@@ -9,6 +9,8 @@ from store.reading import message_pages
 from store.reading.chat_scope import ChatScope
 from store.reading.json_views import MESSAGE_JSON, iso_ms
 
+MAX_RECEIPTS = 4096
+"""The newest ones. A group has at most 1,024 members, each of which reports up to four states."""
 MAX_EVENTS = 20
 MAX_BODY_BYTES = 64 << 10
 
@@ -43,10 +45,15 @@ def read(connection: Connection, scope: ChatScope, message_id: str) -> tuple[int
                         json_build_object('status', u.status, 'at', {iso_ms("u.occurred_at")})
                         ORDER BY u.occurred_at, u.digest
                     ), '[]')
-                    FROM message_updates AS u
-                    LEFT JOIN chats AS c ON c.chat_id = u.chat_id
-                    WHERE u.key_id = m.key_id AND u.kind = 'ack'
-                        AND coalesce(c.canonical_chat_id, canonical.chat_id) = canonical.chat_id
+                    FROM (
+                        SELECT u.status, u.occurred_at, u.digest
+                        FROM message_updates AS u
+                        LEFT JOIN chats AS c ON c.chat_id = u.chat_id
+                        WHERE u.key_id = m.key_id AND u.kind = 'ack'
+                            AND coalesce(c.canonical_chat_id, canonical.chat_id) = canonical.chat_id
+                        ORDER BY u.occurred_at DESC, u.digest
+                        LIMIT %(receipts)s
+                    ) AS u
                 ) AS receipts, (
                     SELECT json_agg(
                         json_build_object(
@@ -66,7 +73,7 @@ def read(connection: Connection, scope: ChatScope, message_id: str) -> tuple[int
             WHERE m.id = %(id)s
         ) AS view
         """,  # noqa: S608 - assembled from literals only, which the type proves
-        {"id": position.id, "versions": True},
+        {"id": position.id, "versions": True, "receipts": MAX_RECEIPTS},
     ).fetchone()
     return None if row is None else (position.id, cast("str", row[0]))
 

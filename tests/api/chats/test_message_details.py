@@ -1,6 +1,9 @@
 """Tests the details of a message in the API, and which messages have files or links."""
 
+import pytest
+
 from store.model.facts import Ack
+from store.reading import message_details
 from tests.support.history_writer import BASE_TIME, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
 
 CHAT = f"/api/chats/{SENDER_PHONE}"
@@ -37,3 +40,19 @@ def test_a_message_tells_its_receipts_copies_and_events(history: HistoryWriter, 
     assert len(details["events"]) == 3
     assert client.get_data(f"{CHAT}/details", message_id="M1")["events"] is None
     assert client.get(f"{CHAT}/details", message_id="other").status_code == 404
+
+
+def test_only_the_newest_receipts_and_the_first_events_are_told(
+    history: HistoryWriter, client: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway can report any number of them."""
+    monkeypatch.setattr(message_details, "MAX_RECEIPTS", 2)
+    monkeypatch.setattr(message_details, "MAX_EVENTS", 3)
+    monkeypatch.setattr(message_details, "MAX_BODY_BYTES", 10)
+    history.store(message_fact("sent", id="M1", direction="outgoing"))
+    history.store(*(Ack("M1", "delivered", SENDER_PHONE, BASE_TIME + n * 1000) for n in range(4)))
+
+    details = client.get_data(f"{CHAT}/details", message_id="M1", raw=True)
+
+    assert [one["at"][17:19] for one in details["receipts"]] == ["42", "43"]
+    assert [len(one["body"]) for one in details["events"]] == [10] * 3
