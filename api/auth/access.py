@@ -33,7 +33,7 @@ _SCOPE_FREE_PATHS = frozenset({"/api/session", "/api/push"})
 _PUBLIC_PATHS = frozenset({"/api/docs"})
 _READING_PATHS = frozenset({"/api/stream-tickets"})
 """A POST that only prepares a read. It needs the scope `read` and is not audited."""
-_STREAM_PATH = "/api/stream"
+_STREAM_PATH, _SEND_PATH = "/api/stream", "/api/send"
 _SLOW_PATHS = frozenset({"/api/search", "/api/stats", "/api/ledger"})
 
 log = logging.getLogger(__name__)
@@ -93,8 +93,8 @@ class AuthMiddleware:
         pool_size: int,
     ) -> None:
         self.app = app
-        self._reads = ConcurrencyLimiter(max(2, pool_size // 2))
-        self._slow_reads = ConcurrencyLimiter(max(1, pool_size // 4))
+        self._requests = ConcurrencyLimiter(max(2, pool_size // 2))
+        self._slow_requests = ConcurrencyLimiter(max(1, pool_size // 4))
         self._failed_attempts = failed_attempts
         self._bootstrap_token = bootstrap_token.encode()
         self._tokens = tokens
@@ -120,25 +120,19 @@ class AuthMiddleware:
             return
         caller = caller.with_accounts(await self._tokens.accounts.current())
         scope.setdefault("state", {})[_CALLER_KEY] = caller
-        if _is_read(scope):
-            await self._read(caller, scope, receive, send)
-        elif scope["path"] in _SCOPE_FREE_PATHS:
-            await self.app(scope, receive, send)
-        else:
-            await self._audit(caller, scope, receive, send)
-
-    async def _read(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the request when the caller has few others running. Respond with 503 if that takes too long."""
         async with contextlib.AsyncExitStack() as slots:
             try:
-                if not _has_own_slots(scope["path"]):
+                if not _has_own_limit(scope["path"]):
                     if scope["path"] in _SLOW_PATHS:
-                        await slots.enter_async_context(self._slow_reads.slot(caller.token_id))
-                    await slots.enter_async_context(self._reads.slot(caller.token_id))
+                        await slots.enter_async_context(self._slow_requests.slot(caller.token_id))
+                    await slots.enter_async_context(self._requests.slot(caller.token_id))
             except ApiError as error:
                 await responses.failure(error)(scope, receive, send)
-            else:
+                return
+            if _is_read(scope) or scope["path"] in _SCOPE_FREE_PATHS:
                 await self.app(scope, receive, send)
+            else:
+                await self._audit(caller, scope, receive, send)
 
     async def _audit(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
         """Record the request in the audit log before its response goes out."""
@@ -217,9 +211,9 @@ def _is_read(scope: Scope) -> bool:
     return scope["method"] in SAFE_METHODS or scope["path"] in _READING_PATHS
 
 
-def _has_own_slots(path: str) -> bool:
-    """Return whether the response is a stream or an export, neither of which occupies a thread."""
-    return path == _STREAM_PATH or path.endswith("/export")
+def _has_own_limit(path: str) -> bool:
+    """Return whether it is a stream, an export or a send. These take long, and other threads serve them."""
+    return path in {_STREAM_PATH, _SEND_PATH} or path.endswith("/export")
 
 
 def _caller_from_token(token: Token | None) -> Caller | None:

@@ -134,17 +134,21 @@ async def stream(request: Request) -> Response:
     """Respond with the changes after Last-Event-ID (or `since`), or with changes from now on."""
     caller = access.caller(request)
     sessions = caller.visible_sessions(parameters.text(request, "session_id"))
-    pools = database.from_request(request)
+    pools, state = database.from_request(request), request.app.state
+    # The threads of other requests stay free.
+    limiter: anyio.CapacityLimiter = state.stream_limiter
     since = parameters.cursor(request, "since")
     last_id = request.headers.get("last-event-id") or since
     if last_id is None:
-        epoch, position = await anyio.to_thread.run_sync(lambda: pools.read_primary(change_feed.current_position))
+        epoch, position = await anyio.to_thread.run_sync(
+            lambda: pools.read_primary(change_feed.current_position), limiter=limiter
+        )
     else:
         epoch, position = change_ids.decode("Last-Event-ID", last_id)
         page = await anyio.to_thread.run_sync(
-            lambda: pools.read_primary(lambda connection: change_feed.read(connection, position, 1, sessions))
+            lambda: pools.read_primary(lambda connection: change_feed.read(connection, position, 1, sessions)),
+            limiter=limiter,
         )
         change_ids.check_continuity(page, epoch)
-    state = request.app.state
-    reader = _StreamReader(pools, state.broadcaster, sessions, epoch, state.stream_limiter)
+    reader = _StreamReader(pools, state.broadcaster, sessions, epoch, limiter)
     return EventStreamResponse(reader.events(position), lambda: state.revocations.wait(caller))
