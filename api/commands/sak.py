@@ -111,7 +111,7 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
         return _report_failure(arguments, error)
     # Escaped, so that SAK's texts cannot control the terminal.
     shown = "\n".join(map(lines.show, result.lines))
-    output = json.dumps(result.data, ensure_ascii=False, indent=2) if arguments.json else shown
+    output = json.dumps(result.data, indent=2) if arguments.json else shown
     sys.stdout.write(output + "\n")
     return result.exit_code
 
@@ -159,7 +159,7 @@ def _report_failure(arguments: argparse.Namespace, error: Exception) -> int:
         )
     sentence = lines.show(error.message if isinstance(error, ApiError) else str(error), keep="\n")
     if arguments.json:
-        sys.stdout.write(json.dumps({"error": sentence, "code": code}, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps({"error": sentence, "code": code}) + "\n")
     else:
         sys.stderr.write(f"{sentence} [{code}]\n" if code and exit_code >= EXIT_REFUSED else f"{sentence}\n")
     return exit_code

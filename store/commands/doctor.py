@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from store.commands.command import Command
 from store.doctor import checks
 from store.doctor.finding import SEVERITIES, Finding, Severity
+from store.model import lines
 
 EXIT_CODES: Mapping[Severity, int] = {"ok": 0, "info": 0, "warning": 1, "broken": 2}
 """The exit code for the worst finding, as in Nagios."""
@@ -36,7 +37,8 @@ def _run(options: Namespace, environ: Mapping[str, str]) -> int:
 
 def _print_findings(findings: list[Finding], worst: Severity) -> None:
     for finding in findings:
-        print(f"{finding.severity:>7}  {finding.name}: {finding.message}")
+        # Escaped, because a gateway chooses the ids of its sessions.
+        print(lines.show(f"{finding.severity:>7}  {finding.name}: {finding.message}"))
         if finding.remedy is not None:
             print(f"{'':>9}{finding.remedy}")
     print(_SUMMARIES[worst])

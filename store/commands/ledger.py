@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from store.commands.command import CANNOT_RUN, INCOMPLETE, OK, UNKNOWN, Command
 from store.ledger import acceptance, ledger
 from store.ledger.losses import AcceptedLoss, BatchRange
+from store.model import lines
 from store.postgres import connections, migrator
 from store.postgres.connections import Connection
 
@@ -92,7 +93,8 @@ def print_totals(totals: ledger.Ledger) -> None:
     for gap in totals.lost:
         print(f"LOST: {gap.events} events of {gap.writer}:{gap.first}-{gap.last}")
     for question in totals.unknown:
-        print(f"UNKNOWN: {question.message} {question.remedy}")
+        # Escaped, because everybody who can write to Redis can report a host.
+        print(lines.show(f"UNKNOWN: {question.message} {question.remedy}"))
     if totals.exact:
         print("exact")
     else:

@@ -7,7 +7,6 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping
 
 from store.commands.command import OK, Command
-from store.model import lines
 from store.postgres import connections, errors
 from store.reading import raw_tail
 
@@ -30,7 +29,7 @@ def _run(options: Namespace, environ: Mapping[str, str]) -> int:
                 payloads = tail.poll(connection)
             for payload in payloads:
                 if options.json:
-                    print(lines.escape_json(json.dumps(payload.to_json(), ensure_ascii=False)))
+                    print(json.dumps(payload.to_json()))
                 else:
                     print(f"# {payload.event_id} {payload.received_iso} {payload.outcome}\n{payload.printable_text}")
             sys.stdout.flush()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from store.erasure.suppressions import SuppressionCache
 from store.ingestion import apply, backfills
 from store.ingestion.backfills import Backfill
+from store.model import lines
 from store.model.batches import Batch, Event
 from store.model.facts import Outcome
 from store.postgres.connections import Connection
@@ -30,7 +31,7 @@ class Progress:
     pages: int = 0
     counts: Counter[str] = field(default_factory=Counter[str])
     place: str = ""
-    """The session and the chat."""
+    """The session and the chat. The gateway chooses their names, so characters that control a terminal are escaped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ class BackfillRun:
         """
         period = Period(backfill.since, backfill.until)
         for session, chat, first_position in self._places(backfill.cursor):
-            self.progress.place = f"{session} {chat}".strip()
+            self.progress.place = lines.show(f"{session} {chat}".strip())
             position = first_position
             while position != END:
                 if stopped():

@@ -8,11 +8,12 @@ from pathlib import Path
 from ingest.queue import contract
 from ingest.spool.spool_file import SpoolFile
 from store.ingestion import apply
-from store.ledger import stream_status
-from store.ledger.writers import WriterPosition
+from store.ledger import stream_status, writers
+from store.ledger.writers import Heartbeat, WriterPosition
 from store.model.batches import Batch, Event
 from store.model.facts import LidAlias, Outcome, SessionReport
 from store.postgres import connections
+from tests.support import preloaded_python
 from tests.support.examined_system import ExaminedSystem
 
 
@@ -122,6 +123,24 @@ def test_missing_event_types_and_silent_sessions_are_reported(examined_system: E
 
     assert (talks.severity, silent.severity, never.severity) == ("ok", "warning", "warning")
     assert "never seen: message.sent, status.change" in talks.message
+
+
+def test_no_name_that_others_chose_forges_a_finding_or_controls_the_terminal(examined_system: ExaminedSystem) -> None:
+    """A gateway chooses the ids of its sessions, and everybody who can write to Redis the names of hosts."""
+    hostile = "x\n     ok  ledger: fine\x1b[2J\x9b2J\u202e"
+    now = int(time.time() * 1000)
+    tell(examined_system, Outcome("noise", None, hostile, "message.received", now), now)
+    with connections.open(examined_system.environ["DATABASE_URL"], "test") as connection:
+        writers.record_heartbeats(connection, [Heartbeat(uuid.uuid4().hex, now, 1, 1, 0, hostile, ended=False)])
+    examined_system.execute("UPDATE writers SET heartbeat_at = now() - interval '1 day'")
+
+    printed = [
+        preloaded_python.run("store", command, environment=examined_system.environ).stdout
+        for command in ("doctor", "ledger")
+    ]
+
+    assert all("\\n     ok  ledger: fine\\x1b[2J\\x9b2J\\u202e" in each for each in printed)
+    assert all(line.isprintable() for each in printed for line in each.split("\n"))
 
 
 def test_a_set_up_that_waits_for_its_first_message_is_in_order(examined_system: ExaminedSystem) -> None:

@@ -88,6 +88,15 @@ def test_every_message_is_stored_once_and_none_is_unread(scene: Scene) -> None:
     assert scene.rows("SELECT sum(size), sum(stored), sum(duplicate) FROM batches") == [(540, 270, 270)]
 
 
+def test_the_place_that_is_shown_controls_no_terminal(database_url: str) -> None:
+    gateway = PretendGateway("waha", [PastMessage("9198\x1b[2J\u202e", "3A01", "Hi", BASE)])
+    scene = Scene(gateway, database_url)
+
+    assert scene.run()
+    gateway.close()
+    assert scene.progress.place == f"{SESSION} 9198\\x1b[2J\\u202e@c.us"
+
+
 def test_an_interrupted_backfill_goes_on_where_it_stopped(scene: Scene) -> None:
     """After a stop, at most one page is read again."""
     done = False
