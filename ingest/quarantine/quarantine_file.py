@@ -93,7 +93,8 @@ class QuarantineFile:
                 file.execute("ALTER TABLE webhooks ADD COLUMN sender TEXT NOT NULL DEFAULT ''")
 
     def _connect(self) -> sqlite3.Connection:
-        if not self.path.exists():
+        # Not opened if it is private, because closing it again would end the locks of SQLite in other threads.
+        if not self.path.exists() or self.path.lstat().st_mode & 0o077:
             os.close(private_file.open_descriptor(self.path, os.O_RDWR | os.O_CREAT))
         file = sqlite3.connect(self.path, timeout=_BUSY_SECONDS)
         try:

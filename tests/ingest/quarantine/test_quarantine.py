@@ -42,6 +42,17 @@ def test_a_secret_that_is_added_later_stores_what_it_signed_in_order(redis_url: 
     assert (tmp_path / "spool" / FILE_NAME).stat().st_mode & 0o777 == 0o600
 
 
+def test_the_file_of_an_earlier_release_becomes_private_and_a_link_is_not_followed(tmp_path: Path) -> None:
+    """Its mode was determined by the umask."""
+    (tmp_path / "old").touch(0o666)
+    (tmp_path / "link").symlink_to(tmp_path / "old")
+
+    with pytest.raises(OSError, match="symbolic links"):
+        QuarantineFile(tmp_path / "link").size()
+    assert QuarantineFile(tmp_path / "old").size() == (0, 0)
+    assert (tmp_path / "old").stat().st_mode & 0o777 == 0o600
+
+
 def test_what_is_stored_later_keeps_its_receipt(redis_url: str, tmp_path: Path) -> None:
     """The receipt determines the order of messages without a time, and whether they preceded an erasure."""
     secrets = tmp_path / "secrets"
