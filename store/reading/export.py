@@ -26,6 +26,8 @@ from store.reading.session_names import SessionName
 Result = TypeVar("Result")
 
 _PAGE_SIZE = 500
+_CHATS_AT_ONCE = 8
+"""The number of chats whose notes are in memory. A chat may have 3 MiB of them."""
 _BEFORE_FIRST = MessagePosition(-1, -1, "", -1)
 _SESSION_SETTINGS = {
     **READ_SETTINGS,
@@ -131,7 +133,7 @@ class ExportSnapshot:
             for chat_id, primary_id, chat in page:
                 yield from self.chat_messages(ChatScope(chat.address, (primary_id,)), chat, period)
                 after = chat_id
-            if len(page) < _PAGE_SIZE:
+            if len(page) < _CHATS_AT_ONCE:
                 return
 
     def _run(self, query: Callable[[Connection], Result]) -> Result:
@@ -171,7 +173,7 @@ def _chat_page(connection: Connection, session_id: str, after: int) -> list[tupl
         ORDER BY c.chat_id
         LIMIT %(limit)s
         """,  # noqa: S608 - assembled from literals only, which the type proves
-        {"session_id": session_id, "after": after, "limit": _PAGE_SIZE},
+        {"session_id": session_id, "after": after, "limit": _CHATS_AT_ONCE},
     )
     return [
         (chat_id, session, _export_chat(address, session, name, labels, notes))

@@ -10,6 +10,8 @@ from store.reading.json_views import MAX_BIGINT, iso_ms, iso_time
 
 WEBHOOK_EVENTS = ("message.received", "message.sent", "status.change")
 """The events that a webhook can subscribe to, according to the gateway's guide."""
+MAX_EVENT_TYPES = 100
+"""The number of types of event that are listed for a session: those that came last."""
 
 
 _CONTRADICTIONS: LiteralString = """
@@ -108,13 +110,23 @@ def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -
                 SELECT max(e.last_at) FILTER (WHERE e.event <> 'test ping') AS last_at,
                     max(e.last_at) FILTER (WHERE e.event = 'test ping') AS ping_at,
                     json_object_agg(e.event, {iso_ms("e.last_at")} ORDER BY e.event) AS events
-                FROM session_events AS e
-                WHERE e.session_number = s.session_number
+                FROM (
+                    -- A gateway may invent any number of types.
+                    SELECT e.event, e.last_at
+                    FROM session_events AS e
+                    WHERE e.session_number = s.session_number
+                    ORDER BY e.last_at DESC
+                    LIMIT %(types)s
+                ) AS e
             ) AS latest ON true
             WHERE %(sessions)s::text[] IS NULL OR s.session_id = ANY(%(sessions)s)
         ) AS view
         """,  # noqa: S608 - assembled from literals only, which the type proves
-        {"known": list(WEBHOOK_EVENTS), "sessions": None if visible_sessions is None else list(visible_sessions)},
+        {
+            "known": list(WEBHOOK_EVENTS),
+            "sessions": None if visible_sessions is None else list(visible_sessions),
+            "types": MAX_EVENT_TYPES,
+        },
     ).fetchone()
     assert row is not None, "an aggregate has a row"
     return cast("str", row[0])

@@ -45,6 +45,22 @@ def test_a_session_is_named_coloured_and_told_to_readers(history: HistoryWriter,
     assert listed(client)["s1"] == (None, "red")
 
 
+def test_a_session_lists_100_types_of_event_however_many_there_are(history: HistoryWriter, client: ApiClient) -> None:
+    """A gateway chooses their names, and the dashboard reads the list often."""
+    history.store(message_fact())
+    history.execute(
+        """
+        INSERT INTO session_events (session_number, event, last_at)
+        SELECT s.session_number, 'invented ' || n, n FROM sessions AS s, generate_series(1, 1000) AS n
+        """
+    )
+
+    (session,) = client.get_data("/api/sessions")["sessions"]
+
+    assert len(session["events"]) == 100
+    assert {"message.received", "invented 1000"} <= session["events"].keys()
+
+
 def test_the_sessions_of_an_account_have_one_name(history: HistoryWriter, client: ApiClient) -> None:
     """This includes a name that any of them had before they joined the account."""
     history.store(message_fact(), SessionReport("connected", OUR_PHONE, BASE_TIME), session="sak-1")
