@@ -117,6 +117,24 @@ def test_no_secret_is_added_where_others_would_change(file: Path, content: str) 
     assert file.read_text() == content
 
 
+@pytest.mark.parametrize(
+    "secret",
+    [
+        *("", "x\nAPI_TOKEN=mine", "x\rAPI_TOKEN=mine", "x\x85API_TOKEN=mine", "x\u2028API_TOKEN=mine", "x\x0bA=mine"),
+        *("mine, too", "mine#1", "mine$HOME", "'mine'", '"mine"', "mine,another", "mine\\n", "\u00fcmine", "mine\0"),
+        "mine" * 129,
+    ],
+)
+def test_a_secret_that_a_shell_would_read_otherwise_is_not_written(file: Path, secret: str) -> None:
+    """The secret is an answer of the gateway. One with line breaks wrote `API_TOKEN=` into the file."""
+    file.write_text("HOST=::\n")
+
+    with pytest.raises(EnvFileError, match="nothing was written") as error:
+        env_file.add_secret(file, secret)
+    assert file.read_text() == "HOST=::\n"
+    assert "mine" not in str(error.value)
+
+
 def test_a_command_prefers_its_own_environment_to_the_file(file: Path) -> None:
     file.write_text("DATA_DIR=/from/file\nHOST=::\n")
     environ = {"DATA_DIR": "/from/environment", "API_TOKEN": '"quoted-by-docker"'}

@@ -11,6 +11,7 @@ import uvloop
 from starlette.types import Receive, Scope, Send
 from uvicorn._types import HTTPScope
 
+from http_server import error_responses
 from http_server.bounds import MIN_CONNECTIONS, ConnectionBounds
 from http_server.connections import CROWD, SHED_CODE, Connections
 from http_server.server import BoundedServer, listen_fairly
@@ -48,7 +49,9 @@ async def serving(max_connections: int, is_known: Callable[[HTTPScope], bool] | 
     listener = socket.create_server(("127.0.0.1", 0))
     served = Served(listener.getsockname())
 
-    async def application(scope: Scope, _: Receive, send: Send) -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive()).get("more_body"):
+            pass
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body"})
         served.order.append(int(scope["path"].strip("/")))
@@ -108,6 +111,37 @@ def test_the_connection_that_has_been_idle_longest_is_closed_for_a_new_one() -> 
 
     assert closed == [True] * 4 + [False] * MIN_CONNECTIONS
     assert refusals == [SHED_CODE] * 4
+
+
+def test_of_bodies_that_do_not_end_the_largest_are_refused_and_a_small_one_is_not() -> None:
+    """900 of them filled the memory. Twice the budget is never exceeded, and then three quarters of it remain."""
+    size, budget = 900_000, 1 << 23
+
+    async def begin(served: Served, sent: int, announced: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await asyncio.open_connection(*served.address)
+        writer.write(f"POST /{sent} HTTP/1.1\r\nHost: x\r\nContent-Length: {announced}\r\n\r\n".encode() + b"x" * sent)
+        return reader, writer
+
+    async def state() -> tuple[int, bytes, list[str]]:
+        async with serving(64) as served:
+            reader, writer = await begin(served, 1, 2)
+            crowd = [await begin(served, size, 1 << 20) for _ in range(2 * budget // size + 2)]
+            answers = [asyncio.create_task(each.read(13)) for each, _ in crowd]
+            await asyncio.wait(answers, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+            refused, _ = await asyncio.wait(answers, timeout=0.5)
+            writer.write(b"x")
+            answer = await reader.read(13)
+            for each in answers:
+                each.cancel()
+            for _, each in [(reader, writer), *crowd]:
+                each.close()
+            return sum(each.result() == b"HTTP/1.1 503 " for each in refused), answer, served.refusals
+
+    refused, answer, refusals = uvloop.run(state())
+
+    assert (budget + size) // size < refused < 2 * budget // size + 2
+    assert answer == b"HTTP/1.1 204 "
+    assert set(refusals) == {error_responses.BUSY.code}
 
 
 def is_closed(client: socket.socket) -> bool:

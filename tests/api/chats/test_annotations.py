@@ -232,7 +232,7 @@ def test_a_change_that_means_nothing_is_refused(client: ApiClient) -> None:
     assert {answer.json()["code"] for answer in answers} == {"bad_json", "bad_parameter"}
 
 
-def test_a_chat_and_a_session_have_limited_numbers_of_labels(
+def test_a_chat_and_a_session_have_limited_numbers_of_labels_and_notes(
     history: HistoryWriter, client: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They are part of each row in the list of chats, and the dashboard lists all of a session."""
@@ -241,9 +241,10 @@ def test_a_chat_and_a_session_have_limited_numbers_of_labels(
     most = [f"label {n:02}" for n in range(labels.MAX_PER_CHAT)]
 
     assert client.post(f"{CHAT}/labels", {"add": most}).json()["data"]["labels"] == most
-    refused = client.post(f"{CHAT}/labels", {"add": ["one more"]})
-    assert (refused.status_code, refused.json()["code"]) == (409, "too_many_annotations")
+    assert client.post(f"{CHAT}/labels", {"add": ["one more"]}).json()["code"] == "too_many_annotations"
     assert profile(client)["labels"] == most
     monkeypatch.setattr(labels, "MAX_OF_SESSION", len(most))
     assert client.post(f"/api/chats/{OTHER_PHONE}/labels", {"add": ["one more"]}).status_code == 409
     assert client.post(f"/api/chats/{OTHER_PHONE}/labels", {"add": most[:1]}).status_code == 200
+    monkeypatch.setattr(notes, "MAX_PER_CHAT", 2)
+    assert [client.post(f"{CHAT}/notes", {"text": "x"}).status_code for _ in range(3)] == [200, 200, 409]

@@ -235,6 +235,13 @@ def test_only_push_services_are_sent_to() -> None:
     assert not endpoints.is_allowed("http://10.0.0.1/x", ["10.0.0.1"])
 
 
+def test_a_51st_device_replaces_the_oldest(history: HistoryWriter, api: ApiClient, service: PushService) -> None:
+    """Each message is sent to all devices of a token."""
+    endpoints_sent = [subscribe(api, service, f"device-{number}").endpoint for number in range(51)]
+
+    assert sorted(history.rows("SELECT endpoint FROM push_subscriptions")) == sorted((e,) for e in endpoints_sent[1:])
+
+
 def test_without_a_key_no_device_is_notified(client: ApiClient) -> None:
     assert client.get_data("/api/push") == {"key": None}
     answer = client.post("/api/push", Device("https://fcm.googleapis.com/x").subscription())

@@ -103,7 +103,7 @@ def test_runs_of_marks_are_cut_before_they_cost_anything(marks: str) -> None:
 
     composed = spelling.compose(text)
 
-    assert longest_run_of_marks(composed) <= spelling.MAX_MARKS
+    assert longest_run_of_marks(composed) <= 8
     assert composed.startswith("|")
     assert composed.count("|") == 2
     assert len(spelling.normalize(text)) <= len(text)
