@@ -1,6 +1,5 @@
 """Stores the quarantined webhooks in an SQLite file that the processes of a spool folder share."""
 
-import contextlib
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ _BUSY_SECONDS = 5.0
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS webhooks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, received_at INTEGER NOT NULL, signature BLOB NOT NULL, body BLOB NOT NULL,
-    sender TEXT NOT NULL DEFAULT ''
+    sender TEXT NOT NULL
 )
 """
 
@@ -85,13 +84,6 @@ class QuarantineFile:
         events, size = file.execute("SELECT count(*), coalesce(sum(length(body)), 0) FROM webhooks").fetchone()
         return int(events), int(size)
 
-    @staticmethod
-    def _add_sender(file: sqlite3.Connection) -> None:
-        """Add the column to a file of an older version, whose webhooks come from SAK."""
-        with contextlib.suppress(sqlite3.OperationalError):  # another process has added it, or the table is new
-            if not any(row[1] == "sender" for row in file.execute("PRAGMA table_info(webhooks)")):
-                file.execute("ALTER TABLE webhooks ADD COLUMN sender TEXT NOT NULL DEFAULT ''")
-
     def _connect(self) -> sqlite3.Connection:
         # Not opened if it is private, because closing it again would end the locks of SQLite in other threads.
         if not self.path.exists() or self.path.lstat().st_mode & 0o077:
@@ -100,7 +92,6 @@ class QuarantineFile:
         try:
             file.execute("PRAGMA secure_delete = ON")
             file.execute(_SCHEMA)
-            self._add_sender(file)
         except BaseException:
             file.close()
             raise
