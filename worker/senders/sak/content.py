@@ -53,7 +53,7 @@ def read(envelope: Envelope) -> MessageContent:
     if protobuf is None and named is None and envelope.has_none_of(_OPTIONAL_KEYS):
         kind = known_type or message_content.infer_type(raw_type, message_text, None)
         state = message_content.state(kind, raw_type, has_text=message_text is not None, has_media=False)
-        return MessageContent(kind, raw_type, state, message_text, None, None, None, None, None, None, None)
+        return MessageContent(kind, raw_type, state, message_text)
     caption = None if collected else text.message_text(first_value(places, _CAPTION_KEYS))
     media = first_value(places, _MEDIA_KEYS) or named
     media_places = places
@@ -77,9 +77,7 @@ def read(envelope: Envelope) -> MessageContent:
         media_url=media_url,
         mime_type=mime_type,
         file_name=file_name,
-        media_seconds=message_content.media_seconds(first_value(media_places, _LENGTH_KEYS))
-        if kind in ("audio", "video")
-        else None,
+        media_seconds=message_content.media_seconds(kind, first_value(media_places, _LENGTH_KEYS)),
         reply_to=_find_reply_to(places),
         proto_type=proto_type,
     )
@@ -111,7 +109,7 @@ def _read_without_content(envelope: Envelope) -> MessageContent:
     elif stub is not None and stub not in stubs.UNDECRYPTED:
         kind, raw_type, state = "system", stub, "complete"
         notice = stubs.words(stub, envelope.first_value(stubs.PARAMETER_KEYS))
-    return MessageContent(kind, raw_type, state, notice, None, None, None, None, None, None, None)
+    return MessageContent(kind, raw_type, state, notice)
 
 
 def _is_view_once(envelope: Envelope) -> bool:

@@ -69,13 +69,9 @@ def _read_flat(payload: JsonObject, engine: JsonObject) -> MessageContent:
         raw_type=raw_type,
         state=message_content.state(kind, raw_type, has_text=found is not None, has_media=False),
         text=found,
-        caption=None,
-        media_url=None,
         mime_type=text.label(engine.get("mimetype")),
         file_name=text.label(engine.get("filename"), text.MAX_NAME),
-        media_seconds=message_content.media_seconds(engine.get("duration")) if kind in ("audio", "video") else None,
-        reply_to=None,
-        proto_type=None,
+        media_seconds=message_content.media_seconds(kind, engine.get("duration")),
     )
 
 

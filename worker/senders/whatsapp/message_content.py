@@ -2,10 +2,12 @@
 
 from typing import NamedTuple
 
-from store.model.facts import ContentState, MessageType
+from store.model.facts import ContentState, Message, MessageType, Status
 from worker.senders.whatsapp import message_types
+from worker.senders.whatsapp.parties import Parties
 
 _MAX_MEDIA_SECONDS = 7 * 24 * 3600
+_RECORDINGS = frozenset({"audio", "video"})
 
 
 class MessageContent(NamedTuple):
@@ -14,14 +16,14 @@ class MessageContent(NamedTuple):
     type: MessageType
     raw_type: str | None
     state: ContentState
-    text: str | None
-    caption: str | None
-    media_url: str | None
-    mime_type: str | None
-    file_name: str | None
-    media_seconds: int | None
-    reply_to: str | None
-    proto_type: str | None
+    text: str | None = None
+    caption: str | None = None
+    media_url: str | None = None
+    mime_type: str | None = None
+    file_name: str | None = None
+    media_seconds: int | None = None
+    reply_to: str | None = None
+    proto_type: str | None = None
     """The type inside the wrappers, if the event contains the protobuf message."""
 
     @property
@@ -33,6 +35,33 @@ class MessageContent(NamedTuple):
     def is_empty(self) -> bool:
         """True if there is neither text nor media."""
         return not (self.text or self.caption or self.media_url or self.file_name)
+
+    def to_message(
+        self, parties: Parties, message_id: str | None, time: int | None, status: Status | None, *, is_history: bool
+    ) -> Message:
+        """Return the message with this content."""
+        # Arguments by position take half of the time.
+        return Message(
+            parties.chat,
+            parties.direction,
+            message_id,
+            time,
+            self.type,
+            self.raw_type,
+            self.state,
+            self.text,
+            self.caption,
+            self.media_url,
+            self.mime_type,
+            self.file_name,
+            self.media_seconds,
+            self.reply_to,
+            parties.sender,
+            parties.sender_name,
+            # A message of our own has at least the status sent.
+            (status or "sent") if parties.direction == "outgoing" else None,
+            is_history,
+        )
 
 
 def known_type(raw_type: str | None) -> MessageType | None:
@@ -89,17 +118,16 @@ def of_words(
         state=state(kind, raw_type, has_text=words is not None, has_media=False),
         text=None if is_media else words,
         caption=words if is_media else None,
-        media_url=None,
         mime_type=mime_type,
         file_name=file_name,
-        media_seconds=None,
         reply_to=reply_to,
-        proto_type=None,
     )
 
 
-def media_seconds(value: object) -> int | None:
+def media_seconds(kind: MessageType, value: object) -> int | None:
     """Return whole seconds, or None for a value that is not the length of a recording."""
+    if kind not in _RECORDINGS:
+        return None
     if isinstance(value, float | str):
         try:
             value = int(float(value))

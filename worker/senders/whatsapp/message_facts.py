@@ -1,6 +1,6 @@
 """Creates facts from the content of a message and from its two sides."""
 
-from store.model.facts import Delete, Edit, Fact, Message, Reaction, Status
+from store.model.facts import Delete, Edit, Fact, Reaction, Status
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.whatsapp.message_content import MessageContent
 from worker.senders.whatsapp.message_updates import MessageUpdate
@@ -37,28 +37,7 @@ def of_content(  # noqa: PLR0913 - the parts of a message
     is_history: bool = False,
 ) -> tuple[Fact, ...]:
     """Return the message, which its content identifies if it has no id, and the evidence about people."""
-    # Arguments by position take half of the time.
-    message = Message(
-        parties.chat,
-        parties.direction,
-        message_id,
-        time,
-        content.type,
-        content.raw_type,
-        content.state,
-        content.text,
-        content.caption,
-        content.media_url,
-        content.mime_type,
-        content.file_name,
-        content.media_seconds,
-        content.reply_to,
-        parties.sender,
-        parties.sender_name,
-        # A message of our own has at least the status sent.
-        (status or "sent") if parties.direction == "outgoing" else None,
-        is_history,
-    )
+    message = content.to_message(parties, message_id, time, status, is_history=is_history)
     return (message, *parties.evidence)
 
 

@@ -21,7 +21,7 @@ from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.message_content import MessageContent
 from worker.senders.whatsapp.message_updates import MessageUpdate
 
-UNDECRYPTED: Final = MessageContent("unknown", None, "undecrypted", None, None, None, None, None, None, None, None)
+UNDECRYPTED: Final = MessageContent("unknown", None, "undecrypted")
 """The content of a message that could not be decrypted, or is not available yet."""
 
 
@@ -72,11 +72,10 @@ def _content(name: str, fields: JsonObject) -> MessageContent:
         state=message_content.state(kind, raw_type, has_text=bool(found or caption), has_media=False),
         text=found,
         caption=caption,
-        # The link leads to WhatsApp's encrypted file.
-        media_url=None,
+        # Without `media_url`: the link leads to WhatsApp's encrypted file.
         mime_type=mime_type,
         file_name=text.label(fields.get("fileName") or fields.get("title"), text.MAX_NAME) if is_media else None,
-        media_seconds=message_content.media_seconds(fields.get("seconds")) if kind in ("audio", "video") else None,
+        media_seconds=message_content.media_seconds(kind, fields.get("seconds")),
         reply_to=reply_to(fields.get("contextInfo")),
         proto_type=raw_type,
     )
