@@ -185,7 +185,7 @@ class Outbox:
     def _record(self, draft: SendDraft) -> Send:
         for attempt in _retrying(_RECORD_RETRY_SECONDS):
             with attempt, self._pool_slots, self.pool.connection() as connection:
-                return sends.record(connection, draft, own_phone=self._own_phone(draft.session_id))[0]
+                return sends.record(connection, draft, own_phone=self._own_phone(draft.session_id))
         raise AssertionError("the last attempt raises")
 
     def _call_gateway(self, draft: SendDraft, request: SendRequest) -> tuple[SendResult, float | None]:

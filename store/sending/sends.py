@@ -90,11 +90,10 @@ class Send:
     rev: int
 
 
-def record(connection: Connection, draft: SendDraft, *, own_phone: str | None = None) -> tuple[Send, bool]:
-    """Record a draft and return its send, and whether it is new.
+def record(connection: Connection, draft: SendDraft, *, own_phone: str | None = None) -> Send:
+    """Record a draft and return its send, or the earlier send with its idempotency key, which has another id.
 
-    If the idempotency key was used before, the earlier send is returned. After a TransientError the same draft can be
-    recorded again; it is stored only once.
+    After a TransientError the same draft can be recorded again; it is stored only once.
     """
     address = (draft.session_id, draft.address)
     with errors.translated(), connection.transaction():
@@ -134,7 +133,7 @@ def record(connection: Connection, draft: SendDraft, *, own_phone: str | None = 
             change = Change("send", draft.session_id, chat.canonical_chat_id, send_id=draft.send_id)
             changes.publish(connection, [change])
     assert send is not None, "the transaction inserted it, or conflicted with it"
-    return send, send.send_id == draft.send_id
+    return send
 
 
 def complete(

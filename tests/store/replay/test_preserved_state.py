@@ -130,8 +130,8 @@ def test_our_sends_are_sources_too(database_url: str) -> None:
     with connections.open(database_url, "test") as connection:
         for number, text in ((1, "alone"), (2, "confirmed")):
             draft = SendDraft(uuid4(), world.SESSIONS[0], world.ASHA, "text", text, world.BASE_TIME, "t", "o")
-            send, _ = sends.record(connection, draft)
-            sends.complete(connection, send.send_id, SendResult("sent", f"ID{number}"))
+            sends.record(connection, draft)
+            sends.complete(connection, draft.send_id, SendResult("sent", f"ID{number}"))
     confirmed = world.encode_event(
         {
             "event": "message.sent",
