@@ -1,26 +1,23 @@
-"""Authenticates every request under /api, and determines the sessions and scopes of its caller."""
+"""Authenticates every request under /api, checks its scope, and records changes in the audit log."""
 
 import contextlib
 import hmac
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
 
 from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.auth.callers import BOOTSTRAP_CALLER, Caller
 from api.auth.concurrency import ConcurrencyLimiter
 from api.auth.cookies import SAFE_METHODS, SignInCookies
 from api.auth.failed_attempts import FailedAttempts
 from api.auth.tokens import AuditSubjects, TokenAuthenticator
 from api.http import responses
 from api.http.errors import ApiError
-from store.access import session_directory
-from store.access.session_directory import SessionDirectory
-from store.access.tokens import BOOTSTRAP_NAME, Token
 from store.postgres import errors
 
 _CALLER_KEY = "caller"
@@ -37,47 +34,6 @@ _STREAM_PATH, _SEND_PATH = "/api/stream", "/api/send"
 _SLOW_PATHS = frozenset({"/api/search", "/api/stats", "/api/ledger"})
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    name: str
-    sessions: tuple[str, ...] | None
-    """The sessions whose data the caller may see, or None for all."""
-    scopes: frozenset[str]
-    token_id: int | None = None
-    """None for the bootstrap token."""
-    per_minute: int | None = None
-    """The number of requests per minute that its token may make, or None for any number."""
-    expires_at: datetime | None = None
-    """The time at which its token expires, or None if it never does."""
-    sign_in_nonce: str | None = field(default=None, compare=False)
-    """The nonce of the sign-in cookie, or None for a caller with a token."""
-    signed_in_until: int | None = field(default=None, compare=False)
-    """The time at which the sign-in ends, in seconds since 1970, or None if it has no fixed end."""
-    directory: SessionDirectory = field(default=session_directory.EMPTY, compare=False, repr=False)
-
-    def visible_sessions(self, session_id: str | None) -> tuple[str, ...] | None:
-        """Return the visible sessions in the account of `session_id`, or all visible sessions if it is None.
-
-        None means all sessions in the database.
-        """
-        if session_id is None:
-            return self.sessions
-        requested = self.directory.expand([session_id])
-        return tuple(each for each in requested if self.sessions is None or each in self.sessions)
-
-    def with_accounts(self, directory: SessionDirectory) -> "Caller":
-        """Return the caller with all sessions of each account of which it may see a session or the phone."""
-        sessions = None if self.sessions is None else directory.expand(self.sessions)
-        return replace(self, sessions=sessions, directory=directory)
-
-    def require_scope(self, scope: str) -> None:
-        if scope not in self.scopes:
-            raise ApiError(403, "scope_missing", f"This token lacks the scope {scope}.")
-
-
-BOOTSTRAP_CALLER = Caller(BOOTSTRAP_NAME, None, frozenset({"read", "write", "admin"}))
 
 
 class AuthMiddleware:
@@ -194,13 +150,17 @@ class AuthMiddleware:
     async def _find_by_id(self, token_id: int | None, nonce: str | None, until: int | None) -> Caller | None:
         caller = BOOTSTRAP_CALLER
         if token_id is not None:
-            caller = _caller_from_token(await self._tokens.find_by_id(token_id))
-        return caller and replace(caller, sign_in_nonce=nonce, signed_in_until=until)
+            token = await self._tokens.find_by_id(token_id)
+            if token is None:
+                return None
+            caller = Caller.of_token(token)
+        return replace(caller, sign_in_nonce=nonce, signed_in_until=until)
 
     async def _find_bearer(self, bearer: str) -> Caller | None:
         if hmac.compare_digest(bearer.encode(), self._bootstrap_token):
             return BOOTSTRAP_CALLER
-        return _caller_from_token(await self._tokens.authenticate(bearer))
+        token = await self._tokens.authenticate(bearer)
+        return None if token is None else Caller.of_token(token)
 
 
 def _is_guarded(path: str) -> bool:
@@ -214,12 +174,6 @@ def _is_read(scope: Scope) -> bool:
 def _has_own_limit(path: str) -> bool:
     """Return whether it is a stream, an export or a send. These take long, and other threads serve them."""
     return path in {_STREAM_PATH, _SEND_PATH} or path.endswith("/export")
-
-
-def _caller_from_token(token: Token | None) -> Caller | None:
-    if token is None:
-        return None
-    return Caller(token.name, token.session_ids, token.scopes, token.token_id, token.per_minute, token.expires_at)
 
 
 _CHALLENGE = {"www-authenticate": 'Bearer realm="api"'}

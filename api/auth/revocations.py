@@ -10,7 +10,7 @@ from typing import TypeAlias
 import anyio
 import anyio.to_thread
 
-from api.auth.access import Caller
+from api.auth.callers import Caller
 from api.http.database import Database
 from store.access import signouts, tokens
 from store.postgres import errors

@@ -7,7 +7,6 @@ from starlette.responses import Response
 
 from api.auth import access
 from api.http import database, responses
-from api.http.errors import ApiError
 from api.http.timestamps import format_utc
 from store.ledger import ledger
 
@@ -17,8 +16,7 @@ def get_ledger(request: Request) -> Response:
 
     The caller must see all sessions, because the counts are not divided by session.
     """
-    if access.caller(request).sessions is not None:
-        raise ApiError(403, "all_sessions_needed", "The ledger needs a token for all sessions.")
+    access.caller(request).require_all_sessions("The ledger")
     totals = database.from_request(request).read_primary(ledger.read)
     times = {
         "as_of": format_utc(totals.as_of),

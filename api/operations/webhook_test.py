@@ -97,5 +97,4 @@ def _digest(request: Request) -> bytes:
 def _require_administrator(request: Request) -> None:
     caller = access.caller(request)
     caller.require_scope("admin")
-    if caller.sessions is not None:
-        raise ApiError(403, "all_sessions_needed", "A test event needs a token for all sessions.")
+    caller.require_all_sessions("A test event")

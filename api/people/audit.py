@@ -7,7 +7,6 @@ from starlette.responses import Response
 
 from api.auth import access
 from api.http import cursors, database, parameters, responses
-from api.http.errors import ApiError
 from store.reading import audit_log
 
 _CURSOR_KIND = "audit"
@@ -18,8 +17,7 @@ def list_audit(request: Request) -> Response:
     """Respond with a page of the audit log, newest first."""
     caller = access.caller(request)
     caller.require_scope("admin")
-    if caller.sessions is not None:
-        raise ApiError(403, "all_sessions_needed", "The audit log needs a token for all sessions.")
+    caller.require_all_sessions("The audit log")
     limit = parameters.limit(request, _DEFAULT_LIMIT)
     (before,) = cursors.requested(request, "cursor", _CURSOR_KIND, int) or (None,)
     entries, last = database.from_request(request).read_primary(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
-from api.auth.access import Caller
+from api.auth.callers import Caller
 from api.http import errors, parameters
 from api.http.errors import ApiError
 from store.access import tokens

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import access
-from api.auth.access import Caller
+from api.auth.callers import Caller
 from api.http import cursors, database, errors, parameters, request_body, responses
 from api.http.errors import ApiError
 from api.http.timestamps import format_utc

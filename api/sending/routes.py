@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import access
-from api.auth.access import Caller
+from api.auth.callers import Caller
 from api.http import database, responses, timestamps
 from api.http.errors import ApiError
 from api.sending import idempotency, reconciliation, requests
