@@ -14,8 +14,8 @@ MAX_BODY_BYTES = 64 << 10
 class DirectEndpoint(Protocol):
     """Is offered every complete request before the ASGI application."""
 
-    def take(self, scope: HTTPScope, body: bytes, respond: Respond) -> bool:
-        """Take the request, to answer it now or later with `respond`.
+    def serve(self, scope: HTTPScope, body: bytes, respond: Respond) -> bool:
+        """Serve the request by calling `respond` now or later.
 
         Return False to leave it to the ASGI application.
         """

@@ -134,7 +134,7 @@ class BoundedProtocol(BoundedReader):
             direct is not None
             and not (cycle.more_body or cycle.disconnected or self.flow.write_paused)
             and len(cycle.body) <= MAX_BODY_BYTES
-            and direct.take(cycle.scope, bytes(cycle.body), partial(self._respond, cycle))
+            and direct.serve(cycle.scope, bytes(cycle.body), partial(self._respond, cycle))
         ):
             cycle.body = bytearray()
         elif self._is_known is None or not self._table.is_crowded or self._is_known(cycle.scope):

@@ -47,10 +47,10 @@ class SendersEndpoint:
         else:
             await endpoint(scope, receive, send)
 
-    def take(self, name: str, scope: HTTPScope, body: bytes, respond: Respond) -> bool:
-        """Take an ordinary webhook of the sender; False leaves it to `__call__`."""
+    def serve(self, name: str, scope: HTTPScope, body: bytes, respond: Respond) -> bool:
+        """Serve a webhook of the sender that can be verified. Return False to leave any other request to `__call__`."""
         endpoint = self._find(name)
-        return endpoint is not None and endpoint.take(scope, body, respond)
+        return endpoint is not None and endpoint.serve(scope, body, respond)
 
     def _find(self, name: str) -> WebhookEndpoint | None:
         """Return the endpoint of the sender of this name, or None if there is no such sender."""

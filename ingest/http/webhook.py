@@ -44,8 +44,8 @@ class WebhookEndpoint:
     counters: Counters
     max_body_bytes: int
 
-    def take(self, scope: HTTPScope, body: bytes, respond: Respond) -> bool:
-        """Take a webhook that can be verified. Return False to leave any other request to `__call__`."""
+    def serve(self, scope: HTTPScope, body: bytes, respond: Respond) -> bool:
+        """Serve a webhook that can be verified. Return False to leave any other request to `__call__`."""
         credentials, refusal, _ = self._read_headers(scope["headers"])
         if scope["method"] != "POST" or refusal is not None or len(body) > self.max_body_bytes:
             return False

@@ -24,7 +24,7 @@ class WebhookPaths:
 
     @property
     def routes(self) -> list[Route]:
-        """The routes for all webhooks that `take` does not take."""
+        """The routes for all webhooks that `serve` leaves to Starlette."""
         senders = SENDERS_PREFIX + "{name}"
         return [
             *(Route(path, self.sak) for path in sorted(SAK_PATHS)),
@@ -32,10 +32,10 @@ class WebhookPaths:
             Route(senders + "/{_:path}", self.senders),  # Evolution may append the event's name
         ]
 
-    def take(self, scope: HTTPScope, body: bytes, respond: Respond) -> bool:
+    def serve(self, scope: HTTPScope, body: bytes, respond: Respond) -> bool:
         path = scope["path"]
         if path in SAK_PATHS:
-            return self.sak.take(scope, body, respond)
+            return self.sak.serve(scope, body, respond)
         if path.startswith(SENDERS_PREFIX):
-            return self.senders.take(path.removeprefix(SENDERS_PREFIX).partition("/")[0], scope, body, respond)
+            return self.senders.serve(path.removeprefix(SENDERS_PREFIX).partition("/")[0], scope, body, respond)
         return False

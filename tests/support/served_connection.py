@@ -73,7 +73,7 @@ async def _converse(pieces: Sequence[bytes], *, resets: bool) -> ServedConnectio
     class Direct:
         """A handler that takes complete requests to DIRECT_PATH and answers in a later iteration of the event loop."""
 
-        def take(self, scope: HTTPScope, body: bytes, respond: Respond) -> bool:
+        def serve(self, scope: HTTPScope, body: bytes, respond: Respond) -> bool:
             if scope["path"] != DIRECT_PATH:
                 return False
             request = SeenRequest(scope["method"], scope["path"], tuple(scope["headers"]), body)
