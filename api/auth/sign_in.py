@@ -23,7 +23,7 @@ def sign_in(request: Request) -> Response:
 
 def get_sign_in(request: Request) -> Response:
     """Respond with the caller who is signed in, and renew the cookie."""
-    current = None if "authorization" in request.headers else _cookies(request).decode(request.headers, time.time())
+    current = None if "authorization" in request.headers else cookies_of(request).decode(request.headers, time.time())
     return _sign_in_response(
         request, current or SignIn(access.caller(request).token_id, secrets.token_hex(8)), renew=current is not None
     )
@@ -31,7 +31,7 @@ def get_sign_in(request: Request) -> Response:
 
 def sign_out(request: Request) -> Response:
     """Delete the cookie and end its sign-in, so that copies of the cookie are invalid, too."""
-    cookies = _cookies(request)
+    cookies = cookies_of(request)
     current = cookies.decode(request.headers, time.time())
     if current is not None:
         with database.from_request(request).write_pool.connection() as connection:
@@ -42,13 +42,13 @@ def sign_out(request: Request) -> Response:
     return response
 
 
-def _cookies(request: Request) -> SignInCookies:
+def cookies_of(request: Request) -> SignInCookies:
     cookies: SignInCookies = request.app.state.cookies
     return cookies
 
 
 def _sign_in_response(request: Request, current: SignIn, *, renew: bool = True) -> Response:
-    caller, cookies = access.caller(request), _cookies(request)
+    caller, cookies = access.caller(request), cookies_of(request)
     fields = {
         "name": caller.name,
         "scopes": sorted(caller.scopes),
@@ -63,7 +63,7 @@ def _sign_in_response(request: Request, current: SignIn, *, renew: bool = True) 
 
 def set_cookie(request: Request, response: Response, current: SignIn) -> None:
     """Add the cookie of the sign-in to the response."""
-    cookies = _cookies(request)
+    cookies = cookies_of(request)
     response.set_cookie(
         cookies.name,
         cookies.encode(current, time.time()),

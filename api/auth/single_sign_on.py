@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 _ATTEMPT_SECONDS = 600
 _MAX_CALLS = 4
-"""The number of concurrent calls of the provider, so that a slow provider does not occupy all threads of the api."""
+"""The number of concurrent calls to the provider, so that a slow provider does not occupy all threads of the api."""
 _MAX_WAIT_SECONDS = 10.0
 _PATH = "/sign-in"
 _PER_MINUTE = 600
@@ -80,14 +80,14 @@ async def get_sign_in_options(request: Request) -> Response:
 
 async def start_single_sign_on(request: Request) -> Response:
     """Redirect the browser to the provider."""
-    single_sign_on, cookies = _configured(request), _cookies(request)
+    single_sign_on, cookies = _single_sign_on(request), sign_in.cookies_of(request)
     seed = secrets.token_hex(16)
     try:
         single_sign_on.require_attempt_allowed(_address(request))
         attempt = _attempt(cookies, seed)
         url = await single_sign_on.call(lambda: single_sign_on.provider.authorization_url(attempt))
     except SignInError as error:
-        return _failed(error)
+        return _failure_response(error)
     response = RedirectResponse(url, 303, _NO_STORE)
     expires_at = int(time.time()) + _ATTEMPT_SECONDS
     response.set_cookie(
@@ -105,12 +105,12 @@ async def start_single_sign_on(request: Request) -> Response:
 
 async def finish_single_sign_on(request: Request) -> Response:
     """Set the cookie of the person whom the provider identified, and show the dashboard."""
-    single_sign_on, cookies = _configured(request), _cookies(request)
+    single_sign_on, cookies = _single_sign_on(request), sign_in.cookies_of(request)
     try:
-        person = await _person(request, single_sign_on)
+        person = await _identify_person(request, single_sign_on)
     except SignInError as error:
         single_sign_on.failures.record_failure(_address(request))
-        return _failed(error)
+        return _failure_response(error)
     pool = database.from_request(request).write_pool
 
     def record() -> int:
@@ -121,15 +121,15 @@ async def finish_single_sign_on(request: Request) -> Response:
         token_id = await anyio.to_thread.run_sync(record)
     except TransientError as error:
         log.warning("database unavailable: %s", error)
-        return _failed(ProviderUnavailableError("the database is unavailable"))
+        return _failure_response(ProviderUnavailableError("the database is unavailable"))
     until = int(time.time()) + single_sign_on.provider.settings.sign_in_seconds
     response = RedirectResponse("/", 303, _NO_STORE)
     sign_in.set_cookie(request, response, SignIn(token_id, secrets.token_hex(8), until))
-    _forget_attempt(response, cookies)
+    response.delete_cookie(_cookie_name(cookies), path=_PATH, httponly=True, samesite="lax")
     return response
 
 
-async def _person(request: Request, single_sign_on: SingleSignOn) -> Person:
+async def _identify_person(request: Request, single_sign_on: SingleSignOn) -> Person:
     single_sign_on.require_attempt_allowed(_address(request))
     attempt = _current_attempt(request)
     if attempt is None:
@@ -141,7 +141,7 @@ async def _person(request: Request, single_sign_on: SingleSignOn) -> Person:
 
 
 def _current_attempt(request: Request) -> Attempt | None:
-    cookies = _cookies(request)
+    cookies = sign_in.cookies_of(request)
     seed, _, rest = find(request.headers, _cookie_name(cookies)).partition(".")
     expires_at, _, signature = rest.partition(".")
     if not secrets.compare_digest(signature.encode(), cookies.derive("attempt", f"{seed}.{expires_at}").encode()):
@@ -153,26 +153,17 @@ def _attempt(cookies: SignInCookies, seed: str) -> Attempt:
     return Attempt(*(cookies.derive(purpose, seed) for purpose in ("state", "nonce", "code verifier")))
 
 
-def _failed(error: SignInError) -> Response:
-    """Show the dashboard's door with the reason."""
+def _failure_response(error: SignInError) -> Response:
+    """Redirect to the dashboard, whose sign-in page shows the reason."""
     log.warning("single sign-on: %s", error)
     return RedirectResponse(f"/#refused={error.code}", 303, _NO_STORE)
 
 
-def _forget_attempt(response: Response, cookies: SignInCookies) -> None:
-    response.delete_cookie(_cookie_name(cookies), path=_PATH, httponly=True, samesite="lax")
-
-
-def _configured(request: Request) -> SingleSignOn:
+def _single_sign_on(request: Request) -> SingleSignOn:
     single_sign_on: SingleSignOn | None = request.app.state.single_sign_on
     if single_sign_on is None:
         raise ApiError(404, "not_found", "Single sign-on is not configured.")
     return single_sign_on
-
-
-def _cookies(request: Request) -> SignInCookies:
-    cookies: SignInCookies = request.app.state.cookies
-    return cookies
 
 
 def _cookie_name(cookies: SignInCookies) -> str:

@@ -34,7 +34,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "beginning": ("the beginning", "शुरू"),
     "now": ("now", "अब"),
     "times": ("Times", "समय क्षेत्र"),
-    # What is said of a message.
+    # Properties of a message.
     "incoming": ("received", "मिला"),
     "outgoing": ("sent", "भेजा"),
     "deleted": ("deleted", "हटाया गया"),
@@ -58,7 +58,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "type_system": ("Notice", "सूचना"),
     "type_text": ("Text", "टेक्स्ट"),
     "type_unknown": ("Something else", "कुछ और"),
-    # Names of what has none.
+    # Names of sessions and chats without a name.
     "session_number": ("Session {number}", "सत्र {number}"),
     "status_updates": ("Status updates", "स्टेटस अपडेट"),
     "lid": ("Private identity …{end}", "निजी पहचान …{end}"),

@@ -19,13 +19,13 @@ def page_json(request: Request, page: MessagePage) -> str:
 
     It is empty if sessions are not polled.
     """
-    shared = database.from_request(request)
-    if not shared.settings.session_poll_seconds or not page.messages:
+    pools = database.from_request(request)
+    if not pools.settings.session_poll_seconds or not page.messages:
         return "[]"
     messages = [json.loads(message) for message in page.messages]
     session_ids = {message["session_id"] for message in messages}
     until = _NO_UPPER_BOUND if page.newer is None else messages[-1]["timestamp"]
-    overlapping = shared.read_primary(
+    overlapping = pools.read_primary(
         lambda connection: outages.between(connection, session_ids, messages[0]["timestamp"], until)
     )
     return json.dumps([_as_json(outage) for outage in overlapping], ensure_ascii=False)

@@ -33,10 +33,9 @@ def scopes_of(rules: Sequence[Rule], claims: Mapping[str, object], groups_claim:
     """Return the scopes of the person with these claims; empty for none. Only a verified e-mail address counts."""
     email = verified_email(claims)
     names = set[str]() if email is None else {email, email[email.rindex("@") :]}
-    told = claims.get(groups_claim)
-    groups = (
-        {one for one in cast("list[object]", told) if isinstance(one, str)} if isinstance(told, list) else set[str]()
-    )
+    claimed = claims.get(groups_claim)
+    listed = cast("list[object]", claimed) if isinstance(claimed, list) else []
+    groups = {group for group in listed if isinstance(group, str)}
     matching = (rule for rule in rules if rule.who in (groups if rule.is_group else names))
     return frozenset[str]().union(*(rule.scopes for rule in matching))
 

@@ -15,7 +15,7 @@ _SUBSCRIPTION = spec.record(
     muted={
         **spec.array(spec.record(session_id=STRING, address=STRING)),
         "maxItems": routes.MAX_MUTED,
-        "description": "Chats of which the device is not told.",
+        "description": "Chats of which the device shows no notifications.",
     },
 )
 _DONE = {"200": spec.success("Done.", spec.record()), **spec.errors(404, 413)}

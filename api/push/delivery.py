@@ -65,10 +65,10 @@ class PushService:
         host = urlsplit(subscription.endpoint).netloc
         if time.monotonic() < self._resting.get(host, 0.0):
             return Delivery("dropped")
-        told = content(subscription, news)
-        if len(told) > encryption.MAX_CONTENT_BYTES:
+        plaintext = content(subscription, news)
+        if len(plaintext) > encryption.MAX_CONTENT_BYTES:
             return Delivery("too large")
-        body = encryption.encrypt(told, subscription.p256dh, subscription.auth)
+        body = encryption.encrypt(plaintext, subscription.p256dh, subscription.auth)
         topic = hashlib.sha256(f"{news.session_id}\n{news.address}".encode()).digest()[:24]
         headers = {
             "content-encoding": "aes128gcm",
@@ -94,14 +94,14 @@ class PushService:
                 ) as answer,
             ):
                 answer.raw.read(_MAX_RESPONSE_BYTES)
-                status, headers_told = answer.status_code, answer.headers
+                status, retry_after = answer.status_code, answer.headers.get("retry-after", "")
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             self._rest(host)
             return Delivery(type(error).__name__)
         if status in _GONE:
             return Delivery("gone", is_gone=True)
         if status == 429 or status >= 500:
-            return Delivery(f"HTTP {status}", wait_seconds=_wait_seconds(headers_told.get("retry-after", "")))
+            return Delivery(f"HTTP {status}", wait_seconds=_wait_seconds(retry_after))
         return Delivery(Delivery.SENT if status < 300 else f"HTTP {status}")
 
     def __enter__(self) -> Self:

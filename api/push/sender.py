@@ -40,8 +40,8 @@ _SENDERS = 8
 class Notification:
     subscription: Subscription
     news: News
-    taken_at: float
-    """When it was decided that the device may be told, by the monotonic clock."""
+    claimed_at: float
+    """The time of the check whether the device may receive it, by the monotonic clock."""
 
 
 class PushSender:
@@ -68,7 +68,7 @@ class PushSender:
             pause = 0.0
             while not self._stopping.wait(pause):
                 try:
-                    found = self._take()
+                    found = self._claim()
                     pause = _IDLE_SECONDS if found is None else INTERVAL_SECONDS
                     if found:
                         self._send_all(senders, found)
@@ -76,24 +76,24 @@ class PushSender:
                     log.warning("devices are not notified: %s", error)
                     pause = _ERROR_SECONDS
 
-    def _take(self) -> list[Notification] | None:
+    def _claim(self) -> list[Notification] | None:
         """Return the notifications to send now, or None if no device is subscribed."""
         with self._database.write_pool.connection() as connection, errors.translated(), connection.transaction():
             if not push_subscriptions.exist(connection):
                 return None
-            found = news.take(connection)
+            found = news.claim(connection)
             if not found:
                 return []
             recipients = push_subscriptions.find_recipients(
                 connection, self._signing_mark, [one.chat_id for one in found]
             )
             directory = session_directory.read(connection)
-        taken_at = time.monotonic()
+        claimed_at = time.monotonic()
         notifications: list[Notification] = []
         for one in recipients:
             sessions = None if one.token is None else one.token.session_ids
             visible = None if sessions is None else frozenset(directory.expand(sessions))
-            notifications += [Notification(one.subscription, item, taken_at) for item in _wanted(one, visible, found)]
+            notifications += [Notification(one.subscription, item, claimed_at) for item in _wanted(one, visible, found)]
         return notifications
 
     def _send_all(self, senders: ThreadPoolExecutor, notifications: list[Notification]) -> None:
@@ -117,12 +117,12 @@ class PushSender:
             return Delivery("not in PUSH_HOSTS", is_gone=True)
         now = time.monotonic()
         is_late = now >= deadline or self._stopping.is_set()
-        if is_late or (now - notification.taken_at > _VALID_SECONDS and self._has_ended(notification)):
+        if is_late or (now - notification.claimed_at > _VALID_SECONDS and self._has_ended(notification)):
             return Delivery("dropped")
         return self._service.send(notification.subscription, notification.news, deadline - now)
 
     def _has_ended(self, notification: Notification) -> bool:
-        """Return whether the device may no longer be told, or the message was erased or deleted."""
+        """Return whether the device may no longer receive it, or the message was erased or deleted."""
         with self._database.write_pool.connection() as connection, errors.translated():
             return not (
                 push_subscriptions.is_valid(connection, notification.subscription)

@@ -151,7 +151,7 @@ def find_recipients(connection: Connection, signing_mark: str, chat_ids: Collect
             )
         FROM push_subscriptions AS p
         WHERE p.paused_until IS NULL OR p.paused_until < now()
-        -- Where not all can be told in time, it is not always the same ones.
+        -- So that it is not always the same devices that are too late if there are too many.
         ORDER BY random()
         """,
         [list(chat_ids)],

@@ -190,11 +190,11 @@ def _events_about_subject(
     for key_id, address, is_of_subject in cast("Iterable[tuple[int, str, bool]]", messages):
         chat_users[key_id][is_of_subject].add(address.partition("@")[0].encode())
     other_digests = {digest for (digest,) in updates_of_others}
-    searched = subject.mentions()
+    pattern = subject.mention_pattern()
     return [
         event
         for event in linked_events.linked_to_keys(connection, key_ids)
-        if mentions.occurs(searched, event.body)
+        if mentions.occurs(pattern, event.body)
         or (
             event.digest not in other_digests
             and any(_matches_subject_chat(chat_users.get(key_id), event.body) for key_id in event.key_ids)

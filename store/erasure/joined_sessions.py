@@ -72,15 +72,15 @@ def _bodies(
     """Return (session_id, body) of these raw events. The session is None if it is unknown."""
     cursor = connection.execute(
         """
-        SELECT told.session_id, e.body
+        SELECT known.session_id, e.body
         FROM raw_events AS e
         LEFT JOIN parked_events AS p USING (digest)
         LEFT JOIN noise_events AS n USING (digest)
         LEFT JOIN message_keys AS k ON k.key_id = e.key_id
         LEFT JOIN sessions AS s USING (session_number)
-        CROSS JOIN LATERAL (SELECT coalesce(p.session_id, n.session_id, s.session_id) AS session_id) AS told
+        CROSS JOIN LATERAL (SELECT coalesce(p.session_id, n.session_id, s.session_id) AS session_id) AS known
         WHERE e.event_id > %(after)s AND e.event_id <= %(upto)s AND e.received_at <= %(received_until)s
-            AND (told.session_id IS NULL OR told.session_id = ANY(%(sessions)s))
+            AND (known.session_id IS NULL OR known.session_id = ANY(%(sessions)s))
         """,
         {"after": window[0], "upto": window[1], "received_until": received_until, "sessions": list(session_ids)},
         binary=True,

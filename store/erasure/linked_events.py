@@ -55,13 +55,13 @@ def erase_mentions(
     The messages of other people stay in the history; only the raw bodies are erased.
     """
     window = ID_WINDOW // 10
-    searched = subject.mentions()
+    pattern = subject.mention_pattern()
     mentioning: list[_EventRow] = []
     position, read_bytes = after, 0
     while len(mentioning) < BATCH_SIZE and read_bytes < _MAX_STEP_BYTES:
         page = _bodies(connection, subject, position, after + window)
         read_bytes += sum(len(body) for _, _, body, _ in page)
-        mentioning += _in_sessions(connection, subject, [row for row in page if mentions.occurs(searched, row[2])])
+        mentioning += _in_sessions(connection, subject, [row for row in page if mentions.occurs(pattern, row[2])])
         if len(page) < _PAGE_SIZE:
             position = None
             break

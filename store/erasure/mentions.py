@@ -71,19 +71,19 @@ def pattern(addresses: Collection[str]) -> re.Pattern[str] | None:
         for user, _, server in (address.partition("@") for address in sorted(spellings))
         if _USER.fullmatch(user)
     ]
-    searched = [f"(?<![0-9])0*(?:{'|'.join(alternatives)})"] if alternatives else []
+    parts = [f"(?<![0-9])0*(?:{'|'.join(alternatives)})"] if alternatives else []
     ids = [
         address.removesuffix(_BUSINESS_SCOPED_SUFFIX) for address in sorted(addresses) if _is_business_scoped(address)
     ]
     if ids:
         # Normalised texts have no capitals.
-        searched.append(f"(?<![0-9a-z])(?:{'|'.join(re.escape(each.casefold()) for each in ids)})(?![0-9a-z])")
-    return re.compile("|".join(searched)) if searched else None
+        parts.append(f"(?<![0-9a-z])(?:{'|'.join(re.escape(each.casefold()) for each in ids)})(?![0-9a-z])")
+    return re.compile("|".join(parts)) if parts else None
 
 
-def occurs(searched: re.Pattern[str] | None, body: bytes) -> bool:
+def occurs(addresses: re.Pattern[str] | None, body: bytes) -> bool:
     """Return whether the body contains one of the addresses of a pattern."""
-    return searched is not None and any(searched.search(text) for text in _readings(body))
+    return addresses is not None and any(addresses.search(text) for text in _readings(body))
 
 
 def _is_business_scoped(address: str) -> bool:

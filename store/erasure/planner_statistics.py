@@ -45,7 +45,7 @@ _HEX = re.compile(r"\\x((?:[0-9a-f]{2})+)")
 
 def renew_next(connection: Connection, subject: ErasureSubject, after: int) -> int | None:
     """Renew the statistics of the next table, in the order of oids. Return its oid, or None if no table is left."""
-    searched = subject.mentions()
+    pattern = subject.mention_pattern()
     cursor = connection.execute(
         """
         SELECT c.oid::bigint, c.oid::regclass::text, c.relname, coalesce(string_agg(
@@ -62,7 +62,7 @@ def renew_next(connection: Connection, subject: ErasureSubject, after: int) -> i
     # ANALYZE keeps the statistics of a table that has become empty. PostgreSQL 18 can delete them.
     can_clear = connection.info.server_version >= _CLEARING_VERSION
     for oid, name, table, quoted in cast("list[tuple[int, str, str, str]]", cursor.fetchall()):
-        if table in _CONTENT_TABLES or mentions.occurs(searched, _decode(quoted)):
+        if table in _CONTENT_TABLES or mentions.occurs(pattern, _decode(quoted)):
             _renew(connection, oid, name, can_clear=can_clear)
             return oid
     return None

@@ -62,15 +62,16 @@ def erase(file_path: Path, subject: ErasureSubject) -> int:
 
 
 def _find(file: sqlite3.Connection, subject: ErasureSubject) -> list[int]:
+    pattern = subject.mention_pattern()
     # In `NAME:session`, the sender's name before the colon does not occur in its bodies.
-    searched, words = subject.mentions(), [each.rpartition(":")[2].encode() for each in subject.session_ids or ("",)]
+    words = [each.rpartition(":")[2].encode() for each in subject.session_ids or ("",)]
     found: list[int] = []
     after = 0
     while page := file.execute(
         "SELECT id, body FROM webhooks WHERE id > ? ORDER BY id LIMIT ?", (after, _PAGE_SIZE)
     ).fetchall():
         found += [
-            number for number, body in page if any(word in body for word in words) and mentions.occurs(searched, body)
+            number for number, body in page if any(word in body for word in words) and mentions.occurs(pattern, body)
         ]
         after = page[-1][0]
     return found

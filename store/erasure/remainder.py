@@ -146,7 +146,7 @@ def _erase_references(connection: Connection, subject: ErasureSubject, chat_ids:
 
 def _erase_audited_paths(connection: Connection, subject: ErasureSubject) -> None:
     """Erase paths that an earlier version recorded as requested, with addresses."""
-    searched = subject.mentions()
+    pattern = subject.mention_pattern()
     parameters = {"received_until": subject.received_until}
     cursor = connection.execute(
         """
@@ -156,7 +156,7 @@ def _erase_audited_paths(connection: Connection, subject: ErasureSubject) -> Non
         """,
         parameters,
     )
-    paths = [path for (path,) in cast("Iterable[tuple[str]]", cursor) if mentions.occurs(searched, path.encode())]
+    paths = [path for (path,) in cast("Iterable[tuple[str]]", cursor) if mentions.occurs(pattern, path.encode())]
     connection.execute(
         """
         UPDATE audit_log AS a
@@ -169,9 +169,9 @@ def _erase_audited_paths(connection: Connection, subject: ErasureSubject) -> Non
 
 def _erase_session_names(connection: Connection, subject: ErasureSubject) -> None:
     """Erase names of sessions that contain an address of the subject."""
-    searched = subject.mentions()
+    pattern = subject.mention_pattern()
     named = connection.execute("SELECT n.session_number, n.name FROM session_names AS n WHERE n.name IS NOT NULL")
     found = [
-        number for number, name in cast("Iterable[tuple[int, str]]", named) if mentions.occurs(searched, name.encode())
+        number for number, name in cast("Iterable[tuple[int, str]]", named) if mentions.occurs(pattern, name.encode())
     ]
     connection.execute("UPDATE session_names SET name = NULL WHERE session_number = ANY(%s)", [found])

@@ -37,7 +37,7 @@ class ErasureSubject:
             for spelling in spellings
         }
 
-    def mentions(self) -> re.Pattern[str] | None:
+    def mention_pattern(self) -> re.Pattern[str] | None:
         """Return the pattern for `mentions.occurs`."""
         return mentions.pattern(self.addresses)
 

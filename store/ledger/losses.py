@@ -144,7 +144,7 @@ def find_gaps(connection: Connection) -> Sequence[Gap]:
         )
         SELECT g.writer, g.first, g.last, g.before, g.upto, coalesce(
                 p.unreadable = 0
-                AND greatest(g.passed_at, w.spooled_at, w.ended_at) + make_interval(secs => %(patience)s)
+                AND greatest(g.passed_at, w.spooled_at, w.ended_at) + make_interval(secs => %(lost_after)s)
                     < least(p.oldest_at, p.as_of)
                 AND (
                     w.ended_at IS NOT NULL
@@ -159,6 +159,6 @@ def find_gaps(connection: Connection) -> Sequence[Gap]:
         WHERE g.upto > g.before
         ORDER BY g.writer, g.first
         """,  # noqa: S608 - assembled from literals only, which the type proves
-        {"patience": LOST_AFTER, "silence": SILENT_AFTER},
+        {"lost_after": LOST_AFTER, "silence": SILENT_AFTER},
     )
     return [Gap(cast("UUID", writer).hex, *cast("tuple[int, int, int, int, bool]", values)) for writer, *values in rows]

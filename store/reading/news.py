@@ -14,7 +14,7 @@ _MAX_CHANGES = 5000
 """The maximum number of changes in one reading. A replay or a backfill writes far more, hardly any of them news."""
 _RECENT_MS = 600_000
 """The maximum age of a message that is news, because a gateway may deliver its history."""
-_MAX_TOLD = 1000
+_MAX_DELIVERED = 1000
 """The number of messages that are remembered as delivered."""
 _FORGET_AFTER: LiteralString = "60 seconds"
 """If no reading takes place for this long, as after a stop, the messages of that time are skipped."""
@@ -46,7 +46,7 @@ def begin(connection: Connection) -> None:
         )
 
 
-def take(connection: Connection) -> list[News] | None:
+def claim(connection: Connection) -> list[News] | None:
     """Return the news since the last call of any process, at most one for each chat, those of the newest chats first.
 
     It belongs to the caller's transaction. Return None if another process is reading the news.
@@ -60,11 +60,11 @@ def take(connection: Connection) -> list[News] | None:
     ).fetchone()
     if row is None:
         return None
-    xid, change_id, told, is_recent = cast("tuple[int, int, list[int], bool]", row)
+    xid, change_id, delivered_ids, is_recent = cast("tuple[int, int, list[int], bool]", row)
     _, newest = change_feed.current_position(connection)
     found = _between(connection, FeedPosition(xid, change_id), newest) if is_recent else []
-    # A message changes again when another gateway tells of it, too.
-    found = [one for one in found if one.message_id not in told]
+    # A message changes again when another gateway reports it, too.
+    found = [one for one in found if one.message_id not in delivered_ids]
     connection.execute(
         """
         UPDATE push_position
@@ -73,7 +73,7 @@ def take(connection: Connection) -> list[News] | None:
         {
             "xid": str(newest.xid),
             "change_id": newest.change_id,
-            "told": [*told, *(one.message_id for one in found)][-_MAX_TOLD:],
+            "told": [*delivered_ids, *(one.message_id for one in found)][-_MAX_DELIVERED:],
         },
     )
     return found

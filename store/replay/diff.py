@@ -134,11 +134,11 @@ def describe(diff: HistoryDiff) -> Iterator[Difference]:
             yield from _describe_columns(one.location, one.before, one.after)
         elif one.real_id not in moved:
             yield Difference("message removed", one.location, _summarize_message(one.before), None)
-    for mark in diff.updates:
-        what = "added" if mark.before is None else "removed" if mark.after is None else "changed"
-        digest = str((mark.before or mark.after or {})["digest"])
-        before, after = _summarize_update(mark.before), _summarize_update(mark.after)
-        yield Difference(f"{mark.kind} {what}", mark.location, before, after, discriminator=digest)
+    for update in diff.updates:
+        what = "added" if update.before is None else "removed" if update.after is None else "changed"
+        digest = str((update.before or update.after or {})["digest"])
+        before, after = _summarize_update(update.before), _summarize_update(update.after)
+        yield Difference(f"{update.kind} {what}", update.location, before, after, discriminator=digest)
 
 
 def _describe_columns(location: str, before: ColumnValues, after: ColumnValues) -> Iterator[Difference]:

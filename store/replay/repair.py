@@ -23,17 +23,17 @@ def apply(connection: Connection, diff: HistoryDiff, sources: Iterable[SourceEve
     ids = [(one.shadow_id, one.real_id) for one in diff.messages]
     stay = {shadow: real for shadow, real in ids if shadow is not None and real is not None}
     made = [one for one in diff.messages if one.before is None and one.shadow_id not in moves]
-    gone = [one.real_id for one in diff.messages if one.after is None and one.real_id not in moves.values()]
+    removed = [one.real_id for one in diff.messages if one.after is None and one.real_id not in moves.values()]
     before = _canonical_chats(connection, [real for _, real in ids if real is not None])
     read = _find_read(connection, made, sources)
-    _delete_messages(connection, gone)
+    _delete_messages(connection, removed)
     changed = stay | moves
     _update_messages(connection, changed)
     added = _insert_messages(connection, [one.shadow_id for one in made if one.shadow_id is not None], read)
     _replace_updates(connection, key_ids)
-    settled = [one.row_id for one in message_updates.recompute(connection, key_ids)]
-    after = _canonical_chats(connection, [*changed.values(), *added, *settled])
-    chat_summaries.recount(connection, {head for _, head in (*before.values(), *after.values())})
+    recomputed = [one.row_id for one in message_updates.recompute(connection, key_ids)]
+    after = _canonical_chats(connection, [*changed.values(), *added, *recomputed])
+    chat_summaries.recount(connection, {chat_id for _, chat_id in (*before.values(), *after.values())})
     changes.publish(connection, _feed_changes(connection, diff, before, after))
 
 
@@ -47,7 +47,8 @@ def _canonical_chats(connection: Connection, row_ids: Sequence[int | None]) -> d
         """,
         [row_ids],
     )
-    return {row_id: (session_id, head) for row_id, session_id, head in cast("Iterable[tuple[int, str, int]]", found)}
+    rows = cast("Iterable[tuple[int, str, int]]", found)
+    return {row_id: (session_id, chat_id) for row_id, session_id, chat_id in rows}
 
 
 def _feed_changes(
@@ -55,9 +56,9 @@ def _feed_changes(
 ) -> list[Change]:
     """Return a change for each message that differs and for each chat that a message left."""
     published = [Change("message", *after[row_id], row_id) for row_id in sorted(after)]
-    left = {head for row_id, head in before.items() if after.get(row_id) != head}
-    published += [Change("merge", *head) for head in sorted(left)]
-    reacted = sorted({mark.key_id for mark in diff.updates if mark.kind == "reaction"})
+    left = {chat for row_id, chat in before.items() if after.get(row_id) != chat}
+    published += [Change("merge", *chat) for chat in sorted(left)]
+    reacted = sorted({update.key_id for update in diff.updates if update.kind == "reaction"})
     return published + [
         Change("reaction", *chats.find_canonical(connection, chat_id), row_id)
         for row_id, chat_id in message_updates.find_visible(connection, reacted)

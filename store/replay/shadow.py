@@ -59,8 +59,8 @@ def find_keys(connection: Connection, message_keys: Collection[MessageKey]) -> d
         {"rows": json_rows.encode({"session_id": name[0], "message_id": name[1]} for name in message_keys)},
     )
     known = {
-        (session_id, message_id): LockedKey(key_id, is_new=False, has_tombstone=retired)
-        for session_id, message_id, key_id, retired in cast("Iterable[tuple[str, str, int, bool]]", found)
+        (session_id, message_id): LockedKey(key_id, is_new=False, has_tombstone=has_tombstone)
+        for session_id, message_id, key_id, has_tombstone in cast("Iterable[tuple[str, str, int, bool]]", found)
     }
     missing = sorted(set(message_keys) - set(known))
     return known | {name: LockedKey(-number, is_new=True) for number, name in enumerate(missing, 1)}
@@ -79,11 +79,11 @@ def find_chats(connection: Connection, addresses: Collection[ChatAddress]) -> di
     )
     known: dict[ChatAddress, Chat] = {}
     rows = cast("Iterable[tuple[str, str, int, int, str, str]]", found)
-    for session_id, address, chat_id, head, its_session, its_address in rows:
-        known[its_session, its_address] = Chat(head, head)
-        known[session_id, address] = Chat(chat_id, head)
+    for session_id, address, chat_id, canonical_id, canonical_session, canonical_address in rows:
+        known[canonical_session, canonical_address] = Chat(canonical_id, canonical_id)
+        known[session_id, address] = Chat(chat_id, canonical_id)
     missing = sorted(set(addresses) - set(known))
-    return known | {place: Chat(-number, -number) for number, place in enumerate(missing, 1)}
+    return known | {address: Chat(-number, -number) for number, address in enumerate(missing, 1)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class Reason(StrEnum):
     DEVICE_HOUSEKEEPING = "device_housekeeping", "noise", "Synchronisation between a person's devices."
 
     # What gateways tell beside messages.
-    CALL = "call", "noise", "A call, which is told beside the chats."
+    CALL = "call", "noise", "A call, which is no message in a chat."
     PRESENCE = "presence", "noise", "Somebody is online or typing."
     GROUP_CHANGE = "group_change", "noise", "The members or the settings of a group changed."
     LOCAL_DELETE = "local_delete", "noise", "A message was deleted on the session's own phone only."

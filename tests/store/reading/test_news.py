@@ -13,9 +13,9 @@ from tests.support.waiting import wait_until
 MARK = "of API_TOKEN"
 
 
-def take(history: HistoryWriter) -> list[str | None]:
+def claim(history: HistoryWriter) -> list[str | None]:
     with connections.open(history.database_url, "test") as connection, connection.transaction():
-        return [one.text for one in news.take(connection) or []]
+        return [one.text for one in news.claim(connection) or []]
 
 
 def test_a_message_is_news_once_although_it_changes_again(history: HistoryWriter) -> None:
@@ -25,18 +25,18 @@ def test_a_message_is_news_once_although_it_changes_again(history: HistoryWriter
     history.store(message_now("older", age_ms=5000), message_now("newer"), message_now("of another", "919811000002"))
     first: list[str | None] = []
     # Changes are visible only if no older transaction runs on the server, including those of other tests.
-    wait_until(lambda: first.extend(take(history)) or len(first) == 2)
+    wait_until(lambda: first.extend(claim(history)) or len(first) == 2)
     history.execute("UPDATE push_position SET xid = '3', change_id = 0")
 
     assert sorted(filter(None, first)) == ["newer", "of another"]
-    assert take(history) == []
+    assert claim(history) == []
 
 
 def test_what_happened_while_nobody_looked_is_skipped(history: HistoryWriter) -> None:
     history.store(message_now("meanwhile"))
     history.execute("UPDATE push_position SET looked_at = now() - interval '2 minutes'")
 
-    assert take(history) == []
+    assert claim(history) == []
 
 
 def test_two_processes_never_read_the_same_news(history: HistoryWriter) -> None:
@@ -44,9 +44,9 @@ def test_two_processes_never_read_the_same_news(history: HistoryWriter) -> None:
         news.begin(connection)
     with connections.open(history.database_url, "first") as one, one.transaction():
         history.store(message_now("hello"))
-        wait_until(lambda: len(news.take(one) or []) == 1)
+        wait_until(lambda: len(news.claim(one) or []) == 1)
         with connections.open(history.database_url, "second") as other, other.transaction():
-            assert news.take(other) is None
+            assert news.claim(other) is None
 
 
 def test_a_device_keeps_what_it_muted_and_makes_room_for_others(history: HistoryWriter) -> None:

@@ -123,9 +123,8 @@ def _message(
     time = timestamps.parse(item.get("timestamp"))
     sides = _parties(item, contact_names, time, is_ours=is_ours)
     raw_type = content.type_of(item)
-    said = _update(raw_type, item) if raw_type in _UPDATES else content.read(item, raw_type)
     return message_facts.of(
-        said,
+        _update(raw_type, item) if raw_type in _UPDATES else content.read(item, raw_type),
         sides,
         message_id=text.identifier(item.get("id")),
         time=time,
@@ -219,10 +218,10 @@ def _failure(item: JsonObject) -> str | None:
         return None
     details = json_document.as_object(error.get("error_data")) or {}
     code = text.identifier(error.get("code"))
-    told = (
+    reasons = (
         text.label(value, text.MAX_NAME) for value in (details.get("details"), error.get("title"), error.get("message"))
     )
-    words = sender_errors.META.get(code or "") or next((each.rstrip(".") for each in told if each), None)
+    words = sender_errors.META.get(code or "") or next((each.rstrip(".") for each in reasons if each), None)
     if words is None:
         return None if code is None else f"Meta says no more than the code {code}"
     return words if code is None else f"{words} (Meta's code {code})"

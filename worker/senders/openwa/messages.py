@@ -72,11 +72,11 @@ def read_delete(event: Event) -> tuple[Fact, ...]:
     target = message_ids.bare(event.data.get("revokedId") or event.data.get("id"))
     if target is None:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)
-    told = _update(event, MessageUpdate("delete", target, ""))
+    facts = _update(event, MessageUpdate("delete", target, ""))
     if event.data.get("from") or _is_from_me(event.data) is not None:
-        return told
+        return facts
     # Only its author can delete a message for both sides.
-    return tuple(replace(fact, direction=None) if isinstance(fact, Delete) else fact for fact in told)
+    return tuple(replace(fact, direction=None) if isinstance(fact, Delete) else fact for fact in facts)
 
 
 def read_ack(event: Event) -> tuple[Fact, ...]:
@@ -90,8 +90,8 @@ def read_ack(event: Event) -> tuple[Fact, ...]:
 
 def read_failure(event: Event) -> tuple[Fact, ...]:
     """Read `message.failed`, which comes in addition to the ack and may contain the reason."""
-    told = (text.label(event.data.get(key), text.MAX_NAME) for key in ("reason", "error"))
-    return _acks(event, "failed", next((each.rstrip(".") for each in told if each), None))
+    reasons = (text.label(event.data.get(key), text.MAX_NAME) for key in ("reason", "error"))
+    return _acks(event, "failed", next((each.rstrip(".") for each in reasons if each), None))
 
 
 def _acks(event: Event, status: Status, reason: str | None = None) -> tuple[Fact, ...]:
@@ -112,11 +112,11 @@ def _update(event: Event, update: MessageUpdate) -> tuple[Fact, ...]:
 def _read(event: Event, *, is_sent: bool) -> tuple[Fact, ...]:
     time = _time(event)
     message_id = message_ids.bare(event.data.get("id"))
-    said: MessageContent | MessageUpdate = _content(event.data)
-    if said.raw_type == "revoked" and message_id is not None:
+    content: MessageContent | MessageUpdate = _content(event.data)
+    if content.raw_type == "revoked" and message_id is not None:
         # The remains of a message that was deleted.
-        said = MessageUpdate("delete", message_id, "")
-    return message_facts.of(said, _parties(event.data, time, is_sent=is_sent), message_id=message_id, time=time)
+        content = MessageUpdate("delete", message_id, "")
+    return message_facts.of(content, _parties(event.data, time, is_sent=is_sent), message_id=message_id, time=time)
 
 
 def _content(data: JsonObject) -> MessageContent:
