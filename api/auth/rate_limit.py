@@ -1,7 +1,6 @@
 """Limits the request rate of each token with a token bucket."""
 
 import time
-from collections.abc import Callable
 
 
 class RateLimiter:
@@ -10,13 +9,12 @@ class RateLimiter:
     Each process counts separately.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._buckets: dict[int, tuple[float, float]] = {}
 
     def acquire(self, token_id: int, per_minute: int) -> float:
         """Return 0 if the token may make another request now, or else the number of seconds to wait."""
-        now = self._clock()
+        now = time.monotonic()
         level, updated_at = self._buckets.get(token_id, (float(per_minute), now))
         level = min(float(per_minute), level + (now - updated_at) * per_minute / 60)
         if level < 1:

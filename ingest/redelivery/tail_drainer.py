@@ -1,6 +1,5 @@
 """Resends batches that Redis may have lost: those in this process's tail, then those of dead processes."""
 
-import logging
 from dataclasses import dataclass
 
 from ingest.counters import Counters
@@ -9,8 +8,6 @@ from ingest.stream.redis_memory import RedisMemory
 from ingest.stream.stream_appender import StreamAppender
 from ingest.tail.orphaned_tails import OrphanedTails
 from ingest.tail.tail import Tail
-
-log = logging.getLogger("ingest")
 
 
 @dataclass(frozen=True, slots=True)

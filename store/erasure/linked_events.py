@@ -42,9 +42,9 @@ class LinkedEvent:
     """
 
 
-def step_parameters(after: int, window: int = ID_WINDOW) -> dict[str, object]:
+def step_parameters(after: int) -> dict[str, object]:
     """Return the SQL parameters of a step's SELECT."""
-    return {"after": after, "window": window, "limit": BATCH_SIZE}
+    return {"after": after, "window": ID_WINDOW, "limit": BATCH_SIZE}
 
 
 def erase_mentions(

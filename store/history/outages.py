@@ -187,10 +187,8 @@ def _record_status(connection: Connection, session_id: str, check: ConnectionChe
     return connected_at, is_changed
 
 
-def between(
-    connection: Connection, session_ids: Collection[str] | None, since: int, until: int, limit: int = 100
-) -> list[Outage]:
-    """Return the newest outages of these sessions (None for all) that overlap a period in ms, oldest first."""
+def between(connection: Connection, session_ids: Collection[str] | None, since: int, until: int) -> list[Outage]:
+    """Return the newest 100 outages of these sessions (None for all) that overlap a period in ms, oldest first."""
     with errors.translated():
         found = connection.execute(
             """
@@ -200,13 +198,8 @@ def between(
                 AND coalesce(o.connected_at, o.first_at) <= %(until)s
                 AND (o.ended_at IS NULL OR o.ended_at >= %(since)s)
             ORDER BY o.first_at DESC
-            LIMIT %(limit)s
+            LIMIT 100
             """,
-            {
-                "sessions": None if session_ids is None else list(session_ids),
-                "since": since,
-                "until": until,
-                "limit": limit,
-            },
+            {"sessions": None if session_ids is None else list(session_ids), "since": since, "until": until},
         ).fetchall()
     return [Outage(*row) for row in reversed(found)]  # pyright: ignore[reportArgumentType] - the columns are the fields

@@ -81,7 +81,6 @@ def _as_send(session_id: str, entry: ListedSend) -> Send:
         text=None,
         file_name=None,
         mime_type=None,
-        file_size=None,
         state="sent",
         code=None,
         reason=None,
@@ -90,7 +89,6 @@ def _as_send(session_id: str, entry: ListedSend) -> Send:
         timestamp=entry.timestamp,
         duration_ms=None,
         fingerprint=None,
-        rev=1,
     )
 
 

@@ -3,11 +3,11 @@
 from typing import Final, LiteralString
 
 SELECT: Final[LiteralString] = """
-SELECT s.send_id, s.session_id, s.address, s.kind, s.text, s.file_name, s.mime_type, s.file_size,
+SELECT s.send_id, s.session_id, s.address, s.kind, s.text, s.file_name, s.mime_type,
     CASE WHEN failure.reason IS NULL THEN s.state ELSE 'failed' END AS state,
     CASE WHEN failure.reason IS NULL THEN s.code ELSE 'not_delivered' END AS code,
     coalesce(failure.reason, s.reason) AS reason, s.message_id, s.gateway_id, s.timestamp,
-    (extract(epoch FROM s.completed_at - s.created_at) * 1000)::bigint AS duration_ms, s.fingerprint, s.rev, s.key_id
+    (extract(epoch FROM s.completed_at - s.created_at) * 1000)::bigint AS duration_ms, s.fingerprint, s.key_id
 FROM sends AS s
 -- A gateway may accept a message and later report that it failed.
 LEFT JOIN LATERAL (

@@ -76,7 +76,6 @@ class Send:
     text: str | None
     file_name: str | None
     mime_type: str | None
-    file_size: int | None
     state: SendState
     code: str | None
     reason: str | None
@@ -87,7 +86,6 @@ class Send:
     duration_ms: int | None
     """The time until the answer or the timeout in ms, or None while the request is running."""
     fingerprint: bytes | None
-    rev: int
 
 
 def record(connection: Connection, draft: SendDraft, *, own_phone: str | None = None) -> Send:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import requests
@@ -30,20 +30,12 @@ class _BusyError(Exception):
 class HttpClient:
     """The API of one gateway, with JSON requests and responses."""
 
-    def __init__(
-        self,
-        base_url: str,
-        headers: Mapping[str, str],
-        *,
-        pause_seconds: float,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
+    def __init__(self, base_url: str, headers: Mapping[str, str], *, pause_seconds: float) -> None:
         self._base_url = base_url
         self._session = requests.Session()
         self._session.headers.update(headers)
         self._session.trust_env = False
         self._pause_seconds = pause_seconds
-        self._sleep = sleep
         self._last_call_at: float | None = None
 
     def get(
@@ -88,7 +80,6 @@ class HttpClient:
             retry=retry_if_exception_type(_BusyError),
             stop=stop_after_attempt(ATTEMPTS),
             wait=_wait,
-            sleep=self._sleep,
             reraise=True,
         )
         try:
@@ -100,7 +91,7 @@ class HttpClient:
         if self._last_call_at is not None:
             rest = self._last_call_at + self._pause_seconds - time.monotonic()
             if rest > 0:
-                self._sleep(rest)
+                time.sleep(rest)
         self._last_call_at = time.monotonic()
 
 

@@ -1,6 +1,5 @@
 """Drains the stream into PostgreSQL, several batches per transaction, storing each event once."""
 
-import logging
 import time
 from collections.abc import Callable, Sequence
 
@@ -21,8 +20,6 @@ from worker.drain.stream import StreamConsumer, StreamEntry
 from worker.drain.tracing import DrainTracing
 from worker.drain.verified_database import VerifiedDatabase
 from worker.metrics.worker import WorkerMetrics
-
-log = logging.getLogger("worker.drain")
 
 DRAIN_SECONDS = 5.0
 """The time in seconds after which a job enqueues the next one and ends. RQ's timeout is far above it."""

@@ -1,15 +1,13 @@
 """Decides whether an event identifies itself by an id or a time, which would differ between two events.
 
 The keys that count are frozen here, independent of the parser, because the digest of an event must never change. A
-change needs a new version, and a way to find events under their old digest.
+change needs a way to find events under their old digest.
 """
 
 from typing import Final
 
 from worker.senders.whatsapp import json_document
 from worker.senders.whatsapp.json_document import JsonObject
-
-VERSION: Final = 1
 
 _TIME_KEYS = ("timestamp", "messageTimestamp", "message_timestamp", "time", "date", "createdAt", "created_at")
 _MESSAGE_ID_KEYS = ("messageId", "message_id", "msgId", "msg_id")
