@@ -104,11 +104,6 @@ def _is_port(text: str) -> bool:
     return not text or (text.isascii() and text.isdecimal() and 0 < int(text) < 1 << 16)
 
 
-def startup_options(*, read_only: bool = False, overrides: Mapping[str, str] | None = None) -> str:
-    """Return the settings as libpq's `options`, for clients that do not connect through this module."""
-    return build_profile("", read_only=read_only, overrides=overrides).startup_options()
-
-
 def build_profile(
     database_url: str, *, read_only: bool = False, overrides: Mapping[str, str] | None = None
 ) -> ConnectionProfile:

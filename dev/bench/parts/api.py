@@ -194,7 +194,7 @@ def _generated_history(lab: BenchServers, name: str, messages: int) -> Generator
 
 @contextlib.contextmanager
 def _open_history(database_url: str, port: int) -> Generator[_MeasuredHistory]:
-    options = connections.startup_options(read_only=True, overrides=pool.READ_SETTINGS)
+    options = connections.build_profile("", read_only=True, overrides=pool.READ_SETTINGS).startup_options()
     with (
         psycopg.connect(database_url, autocommit=True, options=options) as connection,
         contextlib.closing(HttpConnection(port)) as asking,
