@@ -37,15 +37,7 @@ class JoinedSession:
     erased_upto: int
 
 
-def merge_all(connection: Connection, suppressions: SuppressionCache | None = None) -> int:
-    """Run steps until none can be run. Return the number of steps."""
-    steps = 0
-    while run_step(connection, suppressions):
-        steps += 1
-    return steps
-
-
-def run_step(connection: Connection, suppressions: SuppressionCache | None = None) -> bool:
+def run_step(connection: Connection, suppressions: SuppressionCache) -> bool:
     """Run one step in one transaction. Return whether there was one.
 
     Merging waits for pending erasures. Raises SuppressionKeyError, and TransientError, after which the call can be
@@ -56,7 +48,7 @@ def run_step(connection: Connection, suppressions: SuppressionCache | None = Non
     with connection.transaction():
         # Taken before the locks of the history, as all writers do, because an erasure must not miss rows that are being
         # written.
-        suppression_set = (suppressions or SuppressionCache()).current(connection)
+        suppression_set = suppressions.current(connection)
         session = _claim(connection)
         if session is None:
             return False

@@ -8,9 +8,10 @@ import pytest
 import requests
 
 from store.access import tokens
-from store.accounts import joining, merging
+from store.accounts import joining
 from store.model.facts import Ack, SessionReport
 from store.postgres import connections
+from tests.support import account_merging
 from tests.support.api_server import running_api
 from tests.support.history_writer import API_TOKEN, BASE_TIME, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
 
@@ -33,7 +34,7 @@ def told(history: HistoryWriter, session: str, *numbers: int) -> None:
 def join(history: HistoryWriter) -> None:
     with connections.open(history.database_url, "test") as connection:
         joining.join_due(connection)
-        merging.merge_all(connection)
+        account_merging.merge_all(connection)
     # Newer messages may still arrive from the other gateway.
     history.execute("UPDATE whatsapp_messages SET created_at = now() - interval '5 minutes'")
 

@@ -8,10 +8,11 @@ import pytest
 import requests
 
 from store.access import tokens
-from store.accounts import joining, merging
+from store.accounts import joining
 from store.annotations import labels, notes
 from store.model.facts import SessionReport
 from store.postgres import connections
+from tests.support import account_merging
 from tests.support.history_writer import (
     BASE_TIME,
     SENDER_LID,
@@ -172,7 +173,7 @@ def test_labels_and_notes_follow_a_person_through_merges(history: HistoryWriter,
     history.store(alias_fact())
     with connections.open(history.database_url, "test") as connection:
         joining.join_due(connection)
-        merging.merge_all(connection)
+        account_merging.merge_all(connection)
 
     merged = profile(client)
     assert merged["labels"] == ["all", "lid", "phone", "second"]

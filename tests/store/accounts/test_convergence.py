@@ -5,6 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from store.accounts import joining, merging
+from store.erasure.suppressions import SuppressionCache
+from tests.support import account_merging
 from tests.support.generated_history import database, histories, snapshot
 from tests.support.generated_history.database import HistoryDatabase, apply_step
 from tests.support.generated_history.histories import Delivery, DrawnHistory
@@ -21,9 +23,9 @@ def tell(memory: HistoryDatabase, delivery: Delivery, joins_after: float) -> sna
             with connection.transaction():
                 joining.join(connection, numbers, "919800000000")
         elif number > joins_at:
-            merging.run_step(connection)
+            merging.run_step(connection, SuppressionCache())
         apply_step(connection, step)
-    merging.merge_all(connection)
+    account_merging.merge_all(connection)
     return snapshot.read(connection)
 
 

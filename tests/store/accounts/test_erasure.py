@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from store.accounts import joining, merging
+from store.accounts import joining
 from store.history import sessions
 from store.postgres import connections
+from tests.support import account_merging
 from tests.support.erasure_scenario import (
     ASHA,
     GROUP,
@@ -40,7 +41,7 @@ def join(scenario: ErasureScenario) -> None:
     with connections.open(scenario.url, "join") as connection:
         with connection.transaction():
             joining.join(connection, sorted(sessions.ensure(connection, [SESSION, TWIN]).values()), "919800000000")
-        merging.merge_all(connection, scenario.suppressions)
+        account_merging.merge_all(connection, scenario.suppressions)
 
 
 @pytest.mark.parametrize(("session", "joins"), [(SESSION, "last"), (TWIN, "first")])
@@ -108,7 +109,7 @@ def test_a_session_that_joins_later_forgets_with_the_account(erasure_scenario: E
     assert erasure_scenario.fetch_rows(chats, ASHA) == [(0,)]
     erasure_scenario.erase()
     with connections.open(erasure_scenario.url, "join") as connection:
-        merging.merge_all(connection, erasure_scenario.suppressions)
+        account_merging.merge_all(connection, erasure_scenario.suppressions)
 
     remaining = [text for text in erasure_scenario.message_texts() if "zebra" in str(text)]
     assert remaining == [f"call zebra five at {ASHA}"]

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
-from store.accounts import joining, merging
+from store.accounts import joining
 from store.history import session_phones
 from store.model.facts import SessionReport
-from tests.support import folding
+from tests.support import account_merging, folding
 from tests.support.folding import BASE_TIME, DeliveredEvent, message_fact, told
 from tests.support.generated_history.database import HistoryDatabase
 
@@ -28,7 +28,7 @@ def store(memory: HistoryDatabase, *events: DeliveredEvent) -> None:
 def accounts(memory: HistoryDatabase, configured: Mapping[str, str] | None = None) -> dict[str, str | None]:
     """Return the account of each session after all pending joins."""
     joining.join_due(memory.connection, configured)
-    merging.merge_all(memory.connection)
+    account_merging.merge_all(memory.connection)
     return {session.session_id: session.account for session in session_phones.read(memory.connection)}
 
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pytest
 
 from ingest.queue.contract import RawBatch
-from store.accounts import joining, merging
+from store.accounts import joining
 from store.postgres import connections
-from tests.support import replaying
+from tests.support import account_merging, replaying
 from tests.support.faulty_parsers import FAULTY_PARSERS, FaultyParser, parse_correctly
 from tests.support.generated_history import batches as generated_history_batches
 from tests.support.generated_history import database, snapshot
@@ -29,7 +29,7 @@ def tell(
                     joining.join(connection, numbers, "919800000000")
             replaying.store_transaction(connection, batches[number : number + 1], parse)
         if merges:
-            merging.merge_all(connection)
+            account_merging.merge_all(connection)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_replay_before_the_histories_are_merged_does_no_harm(database_url: str
 
     run_replay(database_url, parse_correctly)
     with connections.open(database_url, "merge") as connection:
-        merging.merge_all(connection)
+        account_merging.merge_all(connection)
 
     assert snapshot.differences(comparable_snapshot(database_url), comparable_snapshot(second_database_url)) == []
     assert run_replay(database_url, parse_correctly).difference_counts == {}

@@ -9,10 +9,10 @@ from typing import Final
 import pytest
 
 from ingest.queue.contract import RawBatch
-from store.accounts import joining, merging
+from store.accounts import joining
 from store.history import sessions
 from store.reading import json_views
-from tests.support import gateway_dialects, told_conversations
+from tests.support import account_merging, gateway_dialects, told_conversations
 from tests.support.gateway_dialects import SESSIONS
 from tests.support.generated_history import batches as generated_history_batches
 from tests.support.generated_history import world
@@ -68,7 +68,7 @@ def deliver(
             join(memory, kinds)
         apply_step(memory.connection, [batch_of(number + 1, step)])
     join(memory, kinds)
-    merging.merge_all(memory.connection)
+    account_merging.merge_all(memory.connection)
 
 
 def batch_of(number: int, step: Sequence[tuple[str, bytes]]) -> RawBatch:

@@ -5,10 +5,11 @@ from typing import Final, LiteralString
 
 from ingest.queue import contract
 from ingest.queue.contract import RawBatch
-from store.accounts import joining, merging
+from store.accounts import joining
 from store.history import sessions
 from store.ingestion import apply
 from store.postgres.connections import Connection
+from tests.support import account_merging
 from tests.support.generated_history import world
 from tests.support.generated_history.histories import Delivery
 from worker.drain import decoding
@@ -55,7 +56,7 @@ class AccountDatabase(HistoryDatabase):
         super().clear()
         with self.connection.transaction():
             joining.join(self.connection, ensure_sessions(self.connection), "919800000000")
-        merging.merge_all(self.connection)
+        account_merging.merge_all(self.connection)
 
 
 def ensure_sessions(connection: Connection) -> list[int]:
