@@ -203,7 +203,7 @@ def format_report(result: CampaignResult) -> str:
         "non-2xx": len(record.refused),
         "unanswered (ingest died)": len(record.unanswered),
         "slowest recovery": f"{max(result.recoveries.values(), default=0.0):.1f} s",
-        "p99 of acknowledgement": f"{record.latency_percentile(0.0, float('inf')) * 1000:.0f} ms",
+        "p99 of acknowledgement": f"{record.p99_latency(0.0, float('inf')) * 1000:.0f} ms",
         "ledger": result.ledger_problem or "exact",
     }
     lines += ["", *(f"{name:<26}{value!s:>16}" for name, value in figures.items())]

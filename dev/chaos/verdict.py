@@ -81,14 +81,6 @@ def judge(database_url: str, acknowledged: Iterable[bytes], doubtful: Iterable[b
     )
 
 
-def count_ledger_events(database_url: str) -> int:
-    """Return how many acknowledged events the ledger has, including copies."""
-    with psycopg.connect(database_url, autocommit=True) as database:
-        row = database.execute("SELECT coalesce(sum(size), 0)::bigint FROM batches").fetchone()
-    assert row is not None
-    return int(row[0])
-
-
 def _compare_rows(row_kind: str, found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
     lacking = sorted(expected.keys() - found.keys())
     odd = sorted(found.keys() - expected.keys())

@@ -30,10 +30,10 @@ class DeliveryLog:
     latencies: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
     """For each acknowledgement, when the event was due by the monotonic clock, and the latency in seconds."""
 
-    def latency_percentile(self, since: float, until: float, fraction: float = 0.99) -> float:
-        """Return the latency in seconds that this share of the events due in a period did not exceed."""
+    def p99_latency(self, since: float, until: float) -> float:
+        """Return the latency in seconds that 99 % of the events due in a period did not exceed."""
         took = sorted(latency for due, latency in self.latencies if since <= due < until)
-        return took[min(len(took) - 1, int(len(took) * fraction))] if took else 0.0
+        return took[min(len(took) - 1, int(len(took) * 0.99))] if took else 0.0
 
 
 class WebhookSender:

@@ -13,12 +13,13 @@ import requests
 
 from dev.chaos import event_generator, verdict
 from dev.chaos.event_generator import EventGenerator
-from dev.chaos.stream_writer import connect
 from dev.chaos.system_under_test import SystemUnderTest
 from dev.chaos.webhook_sender import WEBHOOK_PATH, WebhookSender
 from dev.embedded.managed_process import ManagedProcess
 from dev.supervisor import listeners
 from ingest.queue import contract
+from tests.support import ledger_counts
+from tests.support.stream_writer import connect
 
 FEW_FILES = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (88, 88))"
 
@@ -89,7 +90,7 @@ def test_an_append_only_file_with_a_torn_end_is_read_up_to_there() -> None:
         acknowledged = sender.deliveries.acknowledged + second.deliveries.acknowledged
         end = time.monotonic() + 20
         while (
-            verdict.count_ledger_events(system.postgres.url) < len(acknowledged) - max(sizes) and time.monotonic() < end
+            ledger_counts.count_events(system.postgres.url) < len(acknowledged) - max(sizes) and time.monotonic() < end
         ):
             system.wait(0.1)
         found = verdict.judge(system.postgres.url, acknowledged)

@@ -9,10 +9,11 @@ import pytest
 
 from dev.chaos import ledger_command, verdict
 from dev.chaos.event_generator import EventGenerator
-from dev.chaos.stream_writer import connect
 from dev.chaos.system_under_test import SystemUnderTest
 from dev.chaos.webhook_sender import WebhookSender
 from ingest.queue import contract
+from tests.support import ledger_counts
+from tests.support.stream_writer import connect
 
 RATE = 200
 NOTICED = 2.0
@@ -28,7 +29,7 @@ def system() -> Iterator[SystemUnderTest]:
 def at_home(system: SystemUnderTest, count: int, seconds: float) -> bool:
     """Return whether this number of events is in the ledger in time."""
     end = time.monotonic() + seconds
-    while verdict.count_ledger_events(system.postgres.url) < count:
+    while ledger_counts.count_events(system.postgres.url) < count:
         if time.monotonic() > end:
             return False
         system.wait(0.1)
@@ -48,7 +49,7 @@ def test_its_absence_refuses_and_loses_nothing(system: SystemUnderTest, seconds:
         back = time.monotonic()
         system.wait(2)
     record = sender.deliveries
-    p99 = record.latency_percentile(gone + NOTICED, back)
+    p99 = record.p99_latency(gone + NOTICED, back)
     print(f"Redis away for {seconds} s at {RATE}/s: p99 of acknowledgement {p99 * 1000:.1f} ms once noticed")
 
     assert not record.refused

@@ -15,6 +15,7 @@ from dev.chaos.event_generator import EventGenerator
 from dev.chaos.webhook_sender import WebhookSender
 from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
+from tests.support import ledger_counts
 from tests.support.disaster_drill import (
     DisasterDrill,
     batch_sizes,
@@ -66,14 +67,14 @@ def test_a_lost_server_is_replaced_from_its_backup_and_the_ledger_says_what_is_m
     story = EventGenerator(81)
     early = [drill.post_webhook(message(number, text=f"{NEEDLE} {number}")) for number in range(5)]
     early += drill.send_webhooks(2, story)
-    wait_until(lambda: verdict.count_ledger_events(drill.old.url) >= len(early))
+    wait_until(lambda: ledger_counts.count_events(drill.old.url) >= len(early))
     page = drill.get_data("/api/chats/919811000077")
     cursor = drill.get_data("/api/changes")["cursor"]
     with WebhookSender(drill.port, story, rate=60) as sender:
         said = run_store_command(drill.old.url, "backup", drill.folder / "history.backup")
     during = sender.deliveries.acknowledged
     after = drill.send_webhooks(2, story)
-    wait_until(lambda: verdict.count_ledger_events(drill.old.url) == len(early) + len(during) + len(after))
+    wait_until(lambda: ledger_counts.count_events(drill.old.url) == len(early) + len(during) + len(after))
     wait_until(lambda: StreamConsumer(drill.redis, "test").state().length == 0)
     worker.kill()
     waiting = drill.send_webhooks(1, story)

@@ -9,10 +9,10 @@ import psycopg
 import pytest
 import requests
 
-from dev.chaos import verdict
 from dev.embedded.managed_process import ManagedProcess
 from dev.embedded.valkey import EmbeddedValkey
 from dev.supervisor import listeners
+from tests.support import ledger_counts
 from tests.support.fleet import ProcessFleet
 from tests.support.history_writer import API_TOKEN
 
@@ -115,6 +115,6 @@ def test_processes_of_every_kind_are_killed_and_each_event_is_counted_once(
                 return dict(there) == follower.told
 
             assert fleet.wait_until(caught_up), (len(follower.told), follower.answers)
-            assert verdict.count_ledger_events(database_url) >= sum(
+            assert ledger_counts.count_events(database_url) >= sum(
                 len(sender.deliveries.acknowledged) for sender in senders
             )

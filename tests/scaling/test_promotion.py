@@ -8,14 +8,14 @@ import pytest
 import requests
 
 from dev.chaos import ledger_command, verdict
-from dev.chaos.stream_writer import connect
 from dev.embedded.postgres import EmbeddedPostgres
 from store.feed import timelines
 from store.postgres import connections, migrator
-from tests.support import replication
+from tests.support import ledger_counts, replication
 from tests.support.api_server import running_api
 from tests.support.fleet import ProcessFleet
 from tests.support.history_writer import API_TOKEN, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
+from tests.support.stream_writer import connect
 from tests.support.waiting import wait_until
 from worker.drain.stream import StreamConsumer
 
@@ -52,13 +52,13 @@ def test_with_a_synchronous_standby_a_promotion_costs_nothing(
     url = replication.failover_url(primary, standby)
     with ProcessFleet(folder, url, redis_url, verdict_url=standby.url, ingests=2, workers=2) as fleet:
         with fleet.create_sender(161, 40) as one, fleet.create_sender(162, 40, ingest=1) as two:
-            assert fleet.wait_until(lambda: verdict.count_ledger_events(primary.url) > 60), fleet.output
+            assert fleet.wait_until(lambda: ledger_counts.count_events(primary.url) > 60), fleet.output
             [(epoch,)] = replication.fetch_rows(primary, "SELECT epoch FROM feed_epoch")
             primary.kill()
             fleet.wait(1.0)
             replication.promote(standby)
-            more = verdict.count_ledger_events(standby.url) + 60
-            assert fleet.wait_until(lambda: verdict.count_ledger_events(standby.url) > more), fleet.output
+            more = ledger_counts.count_events(standby.url) + 60
+            assert fleet.wait_until(lambda: ledger_counts.count_events(standby.url) > more), fleet.output
 
         assert not (wrong := fleet.find_problems(one.deliveries, two.deliveries)), wrong
         assert replication.fetch_rows(standby, "SELECT epoch FROM feed_epoch") != [(epoch,)], "a worker noticed"
@@ -77,18 +77,18 @@ def test_a_standby_that_lags_loses_nothing_that_the_stream_keeps(
         running_api(environ) as api_url,
         fleet.create_sender(166, 200) as sender,
     ):
-        assert fleet.wait_until(lambda: verdict.count_ledger_events(primary.url) > 400), fleet.output
+        assert fleet.wait_until(lambda: ledger_counts.count_events(primary.url) > 400), fleet.output
         standby.stop()
-        survived = verdict.count_ledger_events(primary.url)
+        survived = ledger_counts.count_events(primary.url)
         fleet.wait(5.0)
-        assert verdict.count_ledger_events(primary.url) > survived + 400, fleet.output
+        assert ledger_counts.count_events(primary.url) > survived + 400, fleet.output
         cursor = named(api_url).get_data("/api/changes")["cursor"]
         told = dict(replication.fetch_rows(primary, ids))
         primary.kill()
         standby.start()
         replication.promote(standby)
         kept = dict(replication.fetch_rows(standby, ids))
-        assert fleet.wait_until(lambda: verdict.count_ledger_events(standby.url) > survived + 1500, 60), fleet.output
+        assert fleet.wait_until(lambda: ledger_counts.count_events(standby.url) > survived + 1500, 60), fleet.output
         sender.__exit__(None, None, None)
 
         assert not (wrong := fleet.find_problems(sender.deliveries)), wrong
@@ -108,15 +108,15 @@ def test_without_one_the_ledger_names_what_the_dead_primary_took_along(
     environment = {"STREAM_KEEP_SECONDS": "0"}
     with ProcessFleet(folder, url, redis_url, verdict_url=standby.url, environment=environment) as fleet:
         with fleet.create_sender(163, 40) as early:
-            assert fleet.wait_until(lambda: verdict.count_ledger_events(standby.url) > 40), fleet.output
+            assert fleet.wait_until(lambda: ledger_counts.count_events(standby.url) > 40), fleet.output
         assert fleet.wait_until(
-            lambda: verdict.count_ledger_events(standby.url) == len(early.deliveries.acknowledged)
+            lambda: ledger_counts.count_events(standby.url) == len(early.deliveries.acknowledged)
         ), fleet.output
         standby.stop()
         with fleet.create_sender(164, 40) as gone:
             wait_until(lambda: len(gone.deliveries.acknowledged) >= 10)
         taken = len(early.deliveries.acknowledged) + len(gone.deliveries.acknowledged)
-        assert fleet.wait_until(lambda: verdict.count_ledger_events(primary.url) == taken), fleet.output
+        assert fleet.wait_until(lambda: ledger_counts.count_events(primary.url) == taken), fleet.output
         with connect(redis_url) as client:
             stream = StreamConsumer(client, "test")
             assert fleet.wait_until(lambda: stream.state().length == 0), "nothing is kept"

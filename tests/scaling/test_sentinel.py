@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from dev.chaos import ledger_command, verdict
-from tests.support import sentinels
+from tests.support import ledger_counts, sentinels
 from tests.support.fleet import ProcessFleet
 from tests.support.sentinels import SentinelDeployment
 from tests.support.waiting import wait_until
@@ -33,7 +33,7 @@ def test_events_on_enough_replicas_survive_every_failover(
         first = redis_servers.primary
         with fleet.create_sender(151, 40) as sender:
             record = sender.deliveries
-            assert fleet.wait_until(lambda: verdict.count_ledger_events(database_url) > 40), fleet.output
+            assert fleet.wait_until(lambda: ledger_counts.count_events(database_url) > 40), fleet.output
             redis_servers.servers[first].kill()
             fleet.workers[1].kill()  # it restarts while no primary is available
             assert fleet.wait_until(lambda: redis_servers.primary not in {0, first}), fleet.output
@@ -65,7 +65,7 @@ def test_a_primary_that_was_frozen_and_replaced_costs_nothing_when_it_wakes(
     ) as fleet:
         first = redis_servers.primary
         with fleet.create_sender(155, 40) as sender:
-            assert fleet.wait_until(lambda: verdict.count_ledger_events(database_url) > 40), fleet.output
+            assert fleet.wait_until(lambda: ledger_counts.count_events(database_url) > 40), fleet.output
             os.kill(redis_servers.servers[first].pid, signal.SIGSTOP)
             assert fleet.wait_until(lambda: redis_servers.primary not in {0, first}), fleet.output
             second = redis_servers.primary
@@ -87,7 +87,7 @@ def test_a_replica_that_lacks_the_newest_events_is_promoted_and_gets_them(
         first = redis_servers.primary
         [second] = redis_servers.servers.keys() - {first}
         with fleet.create_sender(155, 100) as sender:
-            assert fleet.wait_until(lambda: verdict.count_ledger_events(database_url) > 20), fleet.output
+            assert fleet.wait_until(lambda: ledger_counts.count_events(database_url) > 20), fleet.output
             os.kill(fleet.workers[0].pid, signal.SIGSTOP)
             redis_servers.servers[second].kill()
             time.sleep(2)
@@ -111,7 +111,7 @@ def test_the_ledger_names_events_that_only_the_dead_primary_had(
         first = redis_servers.primary
         [second] = redis_servers.servers.keys() - {first}
         with fleet.create_sender(152, 20) as sender:
-            assert fleet.wait_until(lambda: verdict.count_ledger_events(database_url) > 20), fleet.output
+            assert fleet.wait_until(lambda: ledger_counts.count_events(database_url) > 20), fleet.output
         kept = sender.deliveries
         assert fleet.wait_until(lambda: ledger_command.is_settled(database_url)), fleet.output
         # The worker pauses and the replica is restarted, which may happen at any time.

@@ -10,7 +10,6 @@ import psycopg
 import requests
 
 from dev.chaos.event_generator import SECRET, EventGenerator, sign
-from dev.chaos.stream_writer import connect
 from dev.chaos.webhook_sender import WebhookSender
 from dev.embedded.managed_process import ManagedProcess
 from dev.embedded.postgres import EmbeddedPostgres
@@ -19,6 +18,7 @@ from dev.supervisor import listeners
 from ingest.queue import contract
 from tests.support import preloaded_python
 from tests.support.preloaded_python import PreloadedProcess
+from tests.support.stream_writer import connect
 from tests.support.waiting import wait_until
 
 API_TOKEN = "made-up-for-the-drill"

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 import psycopg
 
 from dev.chaos import verdict
-from dev.chaos.stream_writer import StreamWriter, connect
 from dev.embedded.managed_process import ManagedProcess
 from ingest.queue import contract
+from tests.support import ledger_counts
 from tests.support.preloaded_python import PreloadedProcess
+from tests.support.stream_writer import StreamWriter, connect
 from worker.drain.stream import StreamConsumer
 
 
@@ -88,7 +89,7 @@ class WorkerPipeline:
 
     def count_ledger_events(self) -> int:
         """Return the number of events in the ledger."""
-        return verdict.count_ledger_events(self.database_url)
+        return ledger_counts.count_events(self.database_url)
 
     def count_entries(self) -> int:
         """Return the number of entries in the stream that are not committed."""

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from dev.chaos.stream_writer import connect
 from ingest.queue import contract
 from tests.support.ingest_process import IngestProcess
 from tests.support.old_release import OldRelease
 from tests.support.pipeline import WorkerPipeline
+from tests.support.stream_writer import connect
 from worker.drain.stream import UNREADABLE_STREAM
 
 READ: Final = """
