@@ -45,6 +45,9 @@ _COMMENT_LINES = re.compile(rb"^[ \t]*(?://[^\n]*|/\*.*?\*/[ \t]*)$", re.MULTILI
 _COMMENTS_AFTER_CODE = re.compile(rb"""(?<=[;,{(]) // [^\n"'`]*$""", re.MULTILINE)
 _SPACES_OF_STYLES = re.compile(rb"(?<=[,>]) | (?=[>{])")
 _SPACES_OF_SCRIPTS = re.compile(rb"(?<=[{]) | (?=[}])|(?<=[)]) (?=[{])| (=>?|[=!]==|&&|[|][|]|[?][?]) ")
+# Lines that contain no template and, as they have no slash, no regular expression. In them, spaces outside of texts.
+_PLAIN_LINES = re.compile(rb"^[^`/\n]+$", re.MULTILINE)
+_SPACES_OF_LINES = re.compile(rb"""("(?:\\.|[^"\\])*")|(?<=[,:;?]) | (?=[?:])""")
 _INDENTATION = re.compile(rb"^[ \t]+", re.MULTILINE)
 _HEADERS = {
     "cache-control": "no-cache",
@@ -84,6 +87,7 @@ def read(path: Path) -> bytes:
         body = _SPACES_OF_STYLES.sub(b"", body)
     else:
         body = _SPACES_OF_SCRIPTS.sub(rb"\1", _COMMENTS_AFTER_CODE.sub(b"", body))
+        body = _PLAIN_LINES.sub(lambda line: _SPACES_OF_LINES.sub(rb"\1", line[0]), body)
     return _INDENTATION.sub(b"", body)
 
 

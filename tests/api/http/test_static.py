@@ -81,11 +81,16 @@ def test_a_path_that_is_no_file_of_the_dashboard_is_not_found(api_url: str, path
 def test_comments_and_most_spaces_are_not_served_and_lines_keep_their_numbers(tmp_path: Path) -> None:
     """Therefore no string in a script spans several lines, and none contains text that would be removed."""
     script = tmp_path / "script.js"
-    script.write_text("/** Two\n * lines. */\n\tlet url = 'http://x'; // goes\n  // goes\nlet glob = 'a; // b/*c';\n")
+    script.write_text(
+        "/** Two\n * lines. */\n\tlet url = 'http://x'; // goes\n  // goes\nlet glob = 'a; // b/*c';\n"
+        'f("a, b: c", d ? 1 : 2);\nf(`${a}, b: ${c}`);\n'
+    )
     style = tmp_path / "style.css"
     style.write_text("/* All. */\na, b > c {\n\tmargin:0 calc(1px - 2px)\n}\n")
 
-    assert static.read(script) == b"\n\nlet url='http://x';\n\nlet glob='a; // b/*c';\n"
+    assert static.read(script) == (
+        b"\n\nlet url='http://x';\n\nlet glob='a; // b/*c';\nf(\"a, b: c\",d?1:2);\nf(`${a}, b: ${c}`);\n"
+    )
     assert static.read(style) == b"\na,b>c{\nmargin:0 calc(1px - 2px)\n}\n"
     for path in TEXT_FILES:
         source, served = path.read_text(), static.read(path).decode()
