@@ -40,20 +40,21 @@ export class Access extends View {
 		this.made = h("div.made", { role: "status" });
 		this.tokens = new Pages("/api/tokens", "tokens", "who_has_access", ["token_name", "rights", "sessions", "last_used", "expires", "actions"], (one) => this.#row(one), "nobody_yet");
 		this.log = new Pages("/api/audit", "entries", "audit_log", ["when", "who", "deed", "about"], (one) => entry(one), "nothing_done");
-		this.frame("people", card("new_access", this.#form(), this.made), card("who_has_access", this.tokens.element), card("audit_log", this.log.element));
+		this.frame("people", card("new_access", this.#form(), this.made), card("who_has_access", this.tokens.element), facts.seesAll && card("audit_log", this.log.element));
 		this.again();
 	}
 
 	// Repeated every few seconds, because somebody else may have changed it.
 	again() {
-		for (const pages of [this.tokens, this.log]) if (pages.isIdle) pages.load();
+		if (this.tokens.isIdle) this.tokens.load();
+		if (this.facts.seesAll && this.log.isIdle) this.log.load();
 	}
 
 	#form() {
 		const field = (name, control) => h("label", t(name), control);
 		const option = ([value, text]) => h("option", { value }, text);
 		const name = h("input.field", { required: true, maxlength: 128, autocomplete: "off" });
-		const rights = h("select.field", Object.keys(RIGHTS).filter((one) => RIGHTS[one].every((scope) => this.facts.scopes.includes(scope))).map((one) => option([one, t(`may_${one}`)])));
+		const rights = h("select.field", Object.keys(RIGHTS).filter((one) => RIGHTS[one].every((scope) => this.facts.may[scope])).map((one) => option([one, t(`may_${one}`)])));
 		const lasts = h("select.field", choices("in_days").map(option));
 		const some = accounts(this.facts.sessions).map((one) => h("label.check", h("input", { type: "checkbox", value: one.account ?? one.session_id }), sessionName(this.facts.sessions, one.session_id)));
 		const sessions = some.length > 1 && h("fieldset", h("legend", t("only_sessions")), some);
@@ -86,7 +87,7 @@ export class Access extends View {
 
 	#changed() {
 		this.tokens.load();
-		this.log.load();
+		if (this.facts.seesAll) this.log.load();
 	}
 
 	#row(one) {
@@ -124,7 +125,6 @@ class Pages {
 	#cursor = null;
 	#shown = "";
 	#isFurther = false; // true after the first page
-	#isRefused = false;
 
 	constructor(path, field, label, columns, cells, nothing) {
 		Object.assign(this, { path, field, cells, nothing });
@@ -139,7 +139,7 @@ class Pages {
 	// Returns true if nobody is about to use the elements that would be replaced.
 	get isIdle() {
 		const isUsed = this.element.contains(document.activeElement) || this.element.querySelector(":popover-open");
-		return !document.hidden && !this.#isFurther && !this.#isRefused && !isUsed;
+		return !document.hidden && !this.#isFurther && !isUsed;
 	}
 
 	async load(cursor) {
@@ -157,7 +157,6 @@ class Pages {
 		} catch (error) {
 			this.#report(this.#cursor, error.message);
 			this.#shown = "";
-			this.#isRefused = Boolean(error.status);
 		}
 	}
 

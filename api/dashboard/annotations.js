@@ -8,14 +8,14 @@ import { brief, full, t, time } from "./language.js";
 import { complain } from "./overlay.js";
 import { callerName } from "./people.js";
 
-// act(text) resolves to true if it succeeded.
-function form(kind, text, label, act) {
-	const field = h(kind, { rows: 2, maxlength: kind === "input.field" ? 40 : 4000, "aria-label": label, placeholder: label });
+// act(text) resolves to true if it succeeded. keep: called with the text that is not saved yet.
+function form(kind, text, label, act, keep = () => {}) {
+	const field = h(kind, { rows: 2, maxlength: kind === "input.field" ? 40 : 4000, "aria-label": label, placeholder: label, input: () => keep(field.value) });
 	field.value = text;
 	const submit = (event) => {
 		event.preventDefault();
 		const words = field.value.trim();
-		if (words) act(words).then((isDone) => isDone && (field.value = ""));
+		if (words) act(words).then((isDone) => isDone && keep((field.value = "")));
 	};
 	return h("form", { submit }, field, tool("send", t("save"), { type: "submit" }));
 }
@@ -24,15 +24,15 @@ export class Annotations {
 	#notes = [];
 	#changing = null; // the id of the note that is being changed
 
-	// place: {session_id, address}. changed: called with the answer of the API.
-	constructor({ place: { session_id, address }, may, changed }) {
+	// place: {session_id, address}. key: that of the chat in the outbox. changed: called with the answer of the API.
+	constructor({ place: { session_id, address }, key, outbox, may, changed }) {
 		Object.assign(this, { may, changed });
 		this.path = (rest) => chatPath(address, rest, session_id);
 		this.labels = h("div.labels");
 		this.notes = h("ol");
 		const add = (label) => this.#post("/labels", { add: [label] });
 		const write = (text) => this.#post("/notes", { text });
-		this.elements = [h("section", h("h3", t("labels")), this.labels, may && form("input.field", "", t("add_label"), add)), h("section", h("h3", t("notes")), may && form("textarea.field", "", t("add_note"), write), this.notes)];
+		this.elements = [h("section", h("h3", t("labels")), this.labels, may && form("input.field", "", t("add_label"), add)), h("section", h("h3", t("notes")), may && form("textarea.field", outbox.note(key), t("add_note"), write, (text) => outbox.keepNote(key, text)), this.notes)];
 	}
 
 	draw({ labels, notes }) {
@@ -49,7 +49,7 @@ export class Annotations {
 	}
 
 	#item({ id, text, author, created_at: created, changed_at: changed }) {
-		const at = Date.parse(changed ?? created);
+		const at = changed ?? created;
 		return [...said(text), h("p.small.line", h("bdi.cut", callerName(author)), time(at, brief(at), changed ? `${full(at)} (${t("edited")})` : full(at)), this.may && tool("pencil", t("change_note"), { click: () => this.#show(id) }))];
 	}
 

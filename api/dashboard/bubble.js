@@ -42,7 +42,7 @@ function reply(message, { quoted, group, name, on }) {
 // Shows the text before each edit, on request.
 function versions({ versions: texts }) {
 	if (!texts) return null;
-	const earlier = texts.slice(0, -1).map((one) => h("li", h("span", { dir: "auto" }, one.text ?? t("no_text")), h("small", moment(Date.parse(one.written_at)))));
+	const earlier = texts.slice(0, -1).map((one) => h("li", h("span", { dir: "auto" }, one.text ?? t("no_text")), h("small", moment(one.written_at))));
 	return h("ol.versions.small", { "aria-label": t("earlier_texts") }, earlier.length ? earlier : h("li", t("none")));
 }
 
@@ -83,7 +83,7 @@ function media(message) {
 function under(message, { receipts, missed, on }) {
 	const at = message.timestamp;
 	const unsure = message.time_source === "receipt" && t("time_of_receipt", { time: full(at) });
-	const edited = message.edited && !message.deleted && h("button", { title: message.edited_at && full(Date.parse(message.edited_at)), "aria-expanded": String(Boolean(message.versions)), click: () => on.versions(message) }, t("edited"));
+	const edited = message.edited && !message.deleted && h("button", { title: message.edited_at && full(message.edited_at), "aria-expanded": String(Boolean(message.versions)), click: () => on.versions(message) }, t("edited"));
 	const status = message.direction === "outgoing" && message.status && tick(message.status, statusLabel(message.status, receipts));
 	return h("div.under", message.starred && icon("star", t("filter_starred")), missed?.length > 0 && delivered(message.told_by.length, missed), edited, unsure && h("span", { title: unsure }, "≈"), time(at, clock(at), unsure || full(at)), status);
 }

@@ -16,6 +16,6 @@ export function chart(columns, ticks, label, spelled, height = 340) {
 	const lines = scale.flatMap(([value, text]) => [drawing("line", { x1: left, x2: WIDTH, y1: y(value), y2: y(value) }), drawing("text", { x: left - 6, y: y(value) + 5, "text-anchor": "end" }, text)]);
 	const bar = (kind, index, from, value) => (value ? drawing("rect", { class: kind, x: left + index * width + 1, width: width - 2, y: y(from + value), height: y(from) - y(from + value), rx: 1 }) : null);
 	const bars = columns.flatMap(([lower, upper], index) => [bar("in", index, 0, lower), bar("out", index, lower, upper)]);
-	const below = ticks.map(([index, text]) => drawing("text", { x: left + index * width, y: height - 4 }, text));
+	const below = ticks.map(([index, text]) => drawing("text", { x: Math.min(left + index * width, WIDTH - text.length * 9), y: height - 4 }, text));
 	return drawing("svg", { class: "chart", viewBox: `0 0 ${WIDTH} ${height}`, role: "img", "aria-label": label }, lines, bars, below);
 }

@@ -22,10 +22,11 @@ const LONG = [0, 3_600_000, 86_400_000]; // ms of waiting from which each colour
 // Shows how long somebody has waited for an answer. Broadcasts do not wait for answers.
 export function waits(chat) {
 	if (!chat.waiting_since || ["broadcast", "newsletter"].includes(chat.kind)) return null;
-	const since = Date.parse(chat.waiting_since);
-	const label = t("waits_since", { time: full(since) });
-	const age = LONG.findLastIndex((ms) => Date.now() - since >= ms);
-	return h(["span.waits", "span.waits.long", "span.waits.longest"][age], { title: label }, icon("clock"), h("span.unseen", label), h("span", { "aria-hidden": "true" }, span(Math.max(60_000, Date.now() - since))));
+	// The clock of this device may be behind.
+	const ms = Math.max(60_000, Date.now() - Date.parse(chat.waiting_since));
+	const label = t("waits_since", { time: full(chat.waiting_since) });
+	const age = LONG.findLastIndex((least) => ms >= least);
+	return h(["span.waits", "span.waits.long", "span.waits.longest"][age], { title: label }, icon("clock"), h("span.unseen", label), h("span", { "aria-hidden": "true" }, span(ms)));
 }
 
 export function isUnread(chat) {
@@ -39,7 +40,7 @@ export function chatRow(chat, { chosen, sessions, mark, unsent }) {
 	const session = accounts(sessions).length > 1 && h("span.session.cut", { title: `${t("session")}: ${sessionName(sessions, chat.session_id)}` }, sessionMark(sessions, chat.session_id, true));
 	const unread = isUnread(chat);
 	const to = { class: unread ? "chat unread" : "chat", href: toChat(chat.session_id, chat.address), "aria-current": chosen ? "true" : null };
-	const link = row(to, chat, chat.last_message_at && Date.parse(chat.last_message_at), preview, session, [waits(chat), badge(chat)]);
+	const link = row(to, chat, chat.last_message_at, preview, session, [waits(chat), badge(chat)]);
 	link.swiped = mark && (() => mark(chat));
 	return [link, mark && tool("dot", t(unread ? "mark_read" : "mark_unread"), { click: () => mark(chat) })].filter(Boolean);
 }
@@ -56,10 +57,10 @@ export function unmarked(message) {
 }
 
 // Builds a row for a typed number that has no chat yet.
-export function newChats(text, known, session, { sessions, scopes }) {
+export function newChats(text, known, session, { sessions, may }) {
 	const digits = typedNumber(text);
 	const from = session ?? accounts(sessions)[0]?.session_id;
-	const isNew = digits && from && scopes.includes("write") && !known.some((chat) => chat.address === digits);
+	const isNew = digits && from && may.write && !known.some((chat) => chat.address === digits);
 	return isNew ? [{ key: `new${digits}`, digits, session: from }] : [];
 }
 

@@ -5,8 +5,8 @@ import { icon, tool } from "./icons.js";
 import { number, t } from "./language.js";
 
 // Returns why a message cannot be written to an address, or null if it can.
-export function whyNot(address, scopes) {
-	if (!scopes.includes("write")) return t("cannot_write_scope");
+export function whyNot(address, may) {
+	if (!may.write) return t("cannot_write_scope");
 	const where = address.endsWith("@g.us") ? "group" : address.endsWith("@lid") ? "lid" : "here";
 	return address.includes("@") ? t(`cannot_send_${where}`) : null;
 }

@@ -41,9 +41,9 @@ export class Conversation {
 		this.scroll = h("div.scroll", { tabindex: 0, role: "region", "aria-label": t("messages"), scroll: () => this.#scrolled() }, this.#list.element);
 		this.down = h("button.down", { hidden: true, click: () => (this.#timeline.after === null ? this.#toBottom() : this.open()) });
 		this.head = new Head(this);
-		this.composer = new Composer({ key: this.key, outbox: facts.outbox, reason: whyNot(address, facts.scopes), onSend: (letter) => this.#send(letter) });
+		this.composer = new Composer({ key: this.key, outbox: facts.outbox, reason: whyNot(address, facts.may), onSend: (letter) => this.#send(letter) });
 		this.element = h("section.conversation", { "aria-label": t("conversation") }, h("div.talk", this.head.element, h("div.stage", this.scroll, this.down), this.composer.element), (this.pane = new Pane(this)).element);
-		this.reading = new Reading({ scroll: this.scroll, timeline: this.#timeline, place: { session_id: session, address }, may: facts.scopes.includes("write"), page: (page) => this.#freshen(page), refused: (error) => (error.status === 410 ? this.open() : complain(error)) });
+		this.reading = new Reading({ scroll: this.scroll, timeline: this.#timeline, place: { session_id: session, address }, may: facts.may.write, page: (page) => this.#freshen(page), refused: (error) => (error.status === 410 ? this.open() : complain(error)) });
 		this.sized = new ResizeObserver(() => this.#stuck && this.#toBottom());
 		this.sized.observe(this.scroll);
 		this.unlisten = facts.outbox.onChange((letter) => (letter ? letter.session_id === session && letter.address === address && this.#redraw() : this.composer.adopt()));

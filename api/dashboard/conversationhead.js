@@ -55,7 +55,7 @@ export class Head {
 
 	#actions() {
 		const { facts, chat } = this.conversation;
-		const unread = chat && facts.scopes.includes("write") ? [[t(isUnread(chat) ? "mark_read" : "mark_unread"), "dot", () => this.#toggle(chat)]] : [];
+		const unread = chat && facts.may.write ? [[t(isUnread(chat) ? "mark_read" : "mark_unread"), "dot", () => this.#toggle(chat)]] : [];
 		const exporting = () => import("./exporting.js").then(({ open }) => open(this.conversation), complain);
 		const silent = chat && alerts.isMuted(chat);
 		const bell = chat && alerts.isOn() ? [[t(silent ? "unmute" : "mute"), "bell", () => this.#mute(chat, !silent)]] : [];

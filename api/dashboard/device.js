@@ -19,7 +19,7 @@ export function keep(key, text) {
 	}
 }
 
-export const has = (key) => localStorage.getItem(key) !== null;
+export const find = (key) => localStorage.getItem(key);
 
 function done(request) {
 	return new Promise((resolve, reject) => {

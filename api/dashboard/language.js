@@ -19,15 +19,15 @@ export function t(key, values = {}) {
 
 export const number = (value) => numbers.format(value);
 
+// at: a number in ms or the text of the API
 function format(options) {
 	const made = new Intl.DateTimeFormat(locale, options);
-	return (at) => made.format(at);
+	return (at) => made.format(new Date(at));
 }
 
 export const clock = format({ timeStyle: "short" });
 export const full = format({ dateStyle: "full", timeStyle: "long" });
 export const longDay = format({ dateStyle: "full" });
-export const moment = (at) => moments.format(at);
 const weekday = format({ weekday: "long" });
 export const weekdayBriefly = format({ weekday: "short" });
 const DATE = { weekday: "short", day: "numeric", month: "long" };
@@ -36,7 +36,9 @@ const dateOfYear = format({ ...DATE, year: "numeric" });
 export const dateBriefly = format({ day: "numeric", month: "numeric", year: "2-digit" });
 
 const dates = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });
-const moments = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
+const MOMENT = { dateStyle: "medium", timeStyle: "short" };
+export const moment = format(MOMENT);
+const moments = new Intl.DateTimeFormat(locale, MOMENT);
 
 export const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 

@@ -79,7 +79,8 @@ class Page {
 	constructor(caller) {
 		const { signal } = this.#ended;
 		const outbox = new Outbox(caller.name, signal);
-		this.facts = { scopes: caller.scopes, outbox, sessions: [], receipts: (id) => receipts(this.facts.sessions, id) };
+		const may = Object.fromEntries(caller.scopes.map((scope) => [scope, true]));
+		this.facts = { may, seesAll: !caller.sessions, outbox, sessions: [], receipts: (id) => receipts(this.facts.sessions, id) };
 		this.notice = h("div.notice", { role: "status", hidden: true });
 		this.side = new Side({ facts: this.facts, menu: this.#bar(), onCount: ({ unread }) => title.unread(unread), onEmpty: (isEmpty) => this.#empty(isEmpty) });
 		this.main = h("main", { tabindex: -1 });
@@ -119,17 +120,18 @@ class Page {
 	#bar() {
 		const another = ({ target }) => (localStorage.setItem("language", target.value), location.reload());
 		const choice = h("label", t("language"), h("select", { change: another }, Object.entries(languages).map(([value, name]) => h("option", { value, selected: value === language }, name))));
-		const leave = () => end().catch(() => {}).then(signOut).catch(complain).then(() => start());
+		const leave = () => end().catch(() => {}).then(signOut).then(() => start(), complain);
 		const erase = [t("sign_out_and_erase"), "close", () => (this.facts.outbox.clear(), leave())];
 		const notifications = () => LATER.alerts().then((open) => open(), complain);
 		const to = (view, name) => h("a.quiet", { href: `#/${view}`, "aria-label": t(view), title: t(view) }, icon(name));
-		const people = this.facts.scopes.includes("admin") ? [[t("people"), "group", () => go("#/people")]] : [];
+		const people = this.facts.may.admin ? [[t("people"), "group", () => go("#/people")]] : [];
 		return h("header.bar", h("h1", h("img", { src: "/assets/icon.svg", alt: "" }), t("history")), to("today", "calendar"), to("operations", "chart"), ...menu("more", t("settings"), () => [choice, ...people, [t("notifications"), "bell", notifications], [t("sign_out"), "back", leave], ...(this.facts.outbox.isEmpty ? [] : [erase])]));
 	}
 
 	#route() {
 		const { view, session, address, at, q, filter, place } = read();
 		document.querySelector("dialog[open]")?.close();
+		if (view === "people" && !this.facts.may.admin) return go("#/");
 		if (session && this.#view?.session === session && this.#view.address === address) return at && this.#found(at, q);
 		this.#routes++;
 		this.#view?.close();
@@ -206,7 +208,7 @@ class Page {
 	}
 
 	#key(event) {
-		if (document.querySelector("dialog[open]")) return;
+		if (event.isComposing || document.querySelector("dialog[open]")) return;
 		const isWriting = event.target.closest?.("input, textarea, select");
 		if (event.key === "?" && !isWriting) LATER.shortcuts().then((open) => open(), complain);
 		else if (isLetter(event, "N") && !event.ctrlKey && !event.metaKey && (event.altKey || !isWriting)) {

@@ -19,7 +19,7 @@ export function actionsOf(message, conversation) {
 	return [
 		text && [t("copy_text"), "copy", () => copy(text)],
 		isStored && [t("copy_link"), "link", () => copy(link())],
-		isStored && facts.scopes.includes("write") && [t(message.starred ? "unstar" : "star"), "star", star],
+		isStored && facts.may.write && [t(message.starred ? "unstar" : "star"), "star", star],
 		isStored && [t("details"), "system", () => showDetails(message, conversation)],
 	].filter(Boolean);
 }

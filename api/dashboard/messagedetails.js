@@ -12,7 +12,7 @@ export async function showDetails({ message_id }, { session, address, facts }) {
 	dialog(t("details"), body);
 	try {
 		body.replaceChildren(h("dl", rows(await ask(), facts.sessions)));
-		if (facts.scopes.includes("admin")) body.append(h("details", { toggle: ({ target }) => showRaw(target, ask) }, h("summary", t("raw_events"))));
+		if (facts.may.admin) body.append(h("details", { toggle: ({ target }) => showRaw(target, ask) }, h("summary", t("raw_events"))));
 	} catch (error) {
 		body.replaceChildren(h("p.wrong", { role: "alert" }, error.message));
 	}
@@ -27,8 +27,8 @@ function rows({ message, receipts, copies, sent_by: sentBy }, sessions) {
 		row(t(isIn ? "from" : "to"), h("bdi", message.sender_name ?? ""), " ", h("bdi", spelled(who ?? message.address))),
 		sentBy && row(t("sent_by"), h("bdi", callerName(sentBy))),
 		at(t("time"), message.timestamp),
-		...copies.map((copy) => at(t("received_from", { session: sourceName(sessions, copy.session_id) }), Date.parse(copy.received_at))),
-		...receipts.map((one) => at(t(`status_${one.status}`), Date.parse(one.at))),
+		...copies.map((copy) => at(t("received_from", { session: sourceName(sessions, copy.session_id) }), copy.received_at)),
+		...receipts.map((one) => at(t(`status_${one.status}`), one.at)),
 		row(t("message_id"), h("code", message.message_id)),
 	];
 }
@@ -36,7 +36,7 @@ function rows({ message, receipts, copies, sent_by: sentBy }, sessions) {
 async function showRaw(place, ask) {
 	if (place.children.length > 1) return;
 	const { events } = await ask(true).catch((error) => ({ events: [{ body: error.message }] }));
-	for (const { sender, received_at: at, body } of events) place.append(h("p.small", sender ?? "sak", at && [" · ", time(Date.parse(at), full(Date.parse(at)))]), h("pre", { tabindex: 0 }, indented(body)));
+	for (const { sender, received_at: at, body } of events) place.append(h("p.small", sender ?? "sak", at && [" · ", time(at, full(at))]), h("pre", { tabindex: 0 }, indented(body)));
 }
 
 function indented(body) {

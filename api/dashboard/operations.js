@@ -33,14 +33,14 @@ export class Operations extends View {
 	constructor({ facts }) {
 		super();
 		this.facts = facts;
-		this.figures = h("dl.figures");
+		this.figures = h("dl.figures", { hidden: !facts.seesAll });
 		this.chart = h("div");
 		this.ledger = h("table");
 		this.sessions = wide("sessions");
 		this.outages = h("ol.outages");
 		this.parked = h("ol.parked");
 		this.more = h("button.button", { hidden: true, click: () => this.#parked(true) }, t("show_more"));
-		const two = h("div.two", card("last_hour", this.chart), card("ledger", this.ledger));
+		const two = h("div.two", card("last_hour", this.chart), facts.seesAll && card("ledger", this.ledger));
 		this.frame("operations", this.figures, two, card("sessions", this.sessions), card("outages", this.outages), card("parked", this.parked, this.more));
 		this.#look();
 	}
@@ -54,7 +54,9 @@ export class Operations extends View {
 		this.timer = setTimeout(() => this.#look(), OFTEN);
 	}
 
+	// The numbers of events are not divided by session.
 	async #now() {
+		if (!this.facts.seesAll) return;
 		const answer = await get("/api/ledger");
 		const { waiting, received, parked } = answer;
 		const oldest = answer.oldest_waiting_at && Date.now() - Date.parse(answer.oldest_waiting_at);
@@ -102,7 +104,7 @@ export class Operations extends View {
 			cell.replaceChildren(sessionForm(one, () => (cell.replaceChildren(), this.learned())));
 			cell.querySelector("input").focus();
 		};
-		const rename = this.facts.scopes.includes("admin") && tool("pencil", t("name_session"), { click: edit });
+		const rename = this.facts.may.admin && tool("pencil", t("name_session"), { click: edit });
 		const about = [(given || !number) && h("div.small", number ? phone(number) : t("no_phone")), name && h("div.small", h("bdi", name))];
 		const cell = h("th", { scope: "row", title: id }, h("div.top", h("span", sessionMark(sessions, id)), rename), about);
 		return cell;
@@ -143,8 +145,8 @@ export class Operations extends View {
 	}
 
 	#parkedItem(one) {
-		const again = this.facts.scopes.includes("admin") && h("button.button.small", { click: ({ target }) => this.#redrive(one, target) }, t("try_again"));
-		const about = [one.event, one.reason, one.session_id && sessionName(this.facts.sessions, one.session_id), moment(Date.parse(one.received_at))];
+		const again = this.facts.may.admin && h("button.button.small", { click: ({ target }) => this.#redrive(one, target) }, t("try_again"));
+		const about = [one.event, one.reason, one.session_id && sessionName(this.facts.sessions, one.session_id), moment(one.received_at)];
 		const body = one.body === null ? h("p.muted", t("body_gone")) : h("details", h("summary", t("raw_event", { n: one.size })), h("pre.mono", { tabindex: 0 }, one.body));
 		return h("li", h("div.top", h("b", why(one.reason)), again), h("p.small.muted", about.filter(Boolean).join(" · ")), body);
 	}

@@ -20,7 +20,7 @@ export class Outbox {
 	}
 
 	get isEmpty() {
-		return !this.#drafts.size && !this.letters().some((one) => one.local);
+		return !this.#drafts.size && !this.letters().some((one) => one.local) && !device.all(`${this.prefix}note `).length;
 	}
 
 	onChange(listener) {
@@ -43,6 +43,15 @@ export class Outbox {
 		else this.#drafts.delete(chat);
 		device.keep(`${this.prefix}draft ${chat}`, text);
 		if (isOther) this.#changed();
+	}
+
+	// Returns the note on a chat that was begun and not saved.
+	note(chat) {
+		return device.find(`${this.prefix}note ${chat}`) ?? "";
+	}
+
+	keepNote(chat, text) {
+		device.keep(`${this.prefix}note ${chat}`, text);
 	}
 
 	attach(chat, file) {
@@ -97,7 +106,7 @@ export class Outbox {
 	}
 
 	isDismissed(one) {
-		return device.has(`${this.prefix}dismissed ${one.send_id}`);
+		return device.find(`${this.prefix}dismissed ${one.send_id}`) !== null;
 	}
 
 	discard(one) {
@@ -116,9 +125,14 @@ export class Outbox {
 
 	clear() {
 		for (const [key] of device.all(this.prefix)) {
+			const [, kind, id] = /^(draft|letter|note|dismissed) ([^]*)$/.exec(key) ?? [];
+			if (!kind) continue; // It belongs to a person whose name begins like this one's.
 			device.keep(this.prefix + key, null);
-			device.files.keep(key.startsWith("draft ") ? this.prefix + key : this.prefix + key.slice("letter ".length), null);
+			device.files.keep(this.prefix + (kind === "draft" ? key : id), null);
 		}
+		this.#drafts.clear();
+		this.#letters.clear();
+		this.#changed();
 	}
 
 	#put(one, news) {

@@ -23,7 +23,7 @@ export class Pane {
 		const { session, address, facts } = conversation;
 		this.conversation = conversation;
 		this.place = { session_id: session, address };
-		this.annotations = new Annotations({ place: this.place, may: facts.scopes.includes("write"), changed: (answer) => this.#draw({ ...this.profile, ...answer }) });
+		this.annotations = new Annotations({ place: this.place, key: conversation.key, outbox: facts.outbox, may: facts.may.write, changed: (answer) => this.#draw({ ...this.profile, ...answer }) });
 		this.known = h("dl");
 		this.rest = h("div", { hidden: true }, this.annotations.elements, [...LISTS.keys()].map((name) => this.#list(name)));
 		const keydown = (event) => {
@@ -102,6 +102,6 @@ function known({ addresses, first_message_at: first, last_message_at: last, last
 	const phones = new Set(addresses.map((one) => one.address).sort((a, b) => a.includes("@") - b.includes("@")));
 	const rows = [...phones].map((one) => [one.includes("@") ? "address" : "number", h("bdi", { title: one }, spelled(one))]);
 	rows.push(["sessions", [...new Set(addresses.map((one) => sessionName(sessions, one.session_id)))].join(", ")]);
-	for (const [name, at] of [["first_seen", first], ["last_seen", lastIncoming ?? last]]) if (at) rows.push([name, time(Date.parse(at), moment(Date.parse(at)))]);
+	for (const [name, at] of [["first_seen", first], ["last_seen", lastIncoming ?? last]]) if (at) rows.push([name, time(at, moment(at))]);
 	return rows.flatMap(([name, ...value]) => [h("dt", t(name)), h("dd", value)]);
 }

@@ -28,7 +28,7 @@ export async function printed({ chat, address, session, isGroup, facts }, period
 
 // Returns the labels and notes of a chat. The chat is undefined if it has no messages yet.
 function written({ labels = [], notes = [] } = {}) {
-	const at = ({ created_at: created, changed_at: changed }) => moment(Date.parse(changed ?? created));
+	const at = ({ created_at: created, changed_at: changed }) => moment(changed ?? created);
 	return [labels.length > 0 && h("p", `${t("labels")}: `, h("bdi", labels.join(", "))), ...notes.map((one) => h("div.note", said(one.text), h("p.small", `${callerName(one.author)} · ${at(one)}`)))];
 }
 

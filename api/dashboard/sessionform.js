@@ -21,7 +21,7 @@ export function sessionForm(session, done) {
 		if (saved) done();
 		else event.submitter.disabled = false;
 	};
-	const leave = ({ key }) => key === "Escape" && done();
+	const leave = (event) => event.key === "Escape" && (event.stopPropagation(), done());
 	return h(
 		"form.naming",
 		{ submit, keydown: leave },

@@ -20,6 +20,7 @@ const COUNTING = 2000; // ms between two counts of the chats
 export class Side {
 	#chosen = null;
 	#hits = null; // an instance of Found during a search
+	#announced = null; // the search whose result was announced
 	#search = null;
 	#due = 0;
 	#pressed = "all";
@@ -205,7 +206,9 @@ export class Side {
 		this.rows.element.hidden = isEmpty;
 		this.rows.items = items;
 		if (isEmpty) this.empty.replaceChildren(...this.#nothing(error));
-		if (this.#hits && !loading) announce(t("found_messages", { count: this.#hits.count ?? this.#hits.list.length }));
+		if (!this.#hits || loading || this.#hits === this.#announced) return;
+		this.#announced = this.#hits;
+		announce(error ? error.message : t("found_messages", { count: this.#hits.count ?? this.#hits.list.length }));
 	}
 
 	#foundItems(hits) {
@@ -221,7 +224,7 @@ export class Side {
 	#nothing(error) {
 		if (error) return [icon("warn"), h("p", error.message), h("button.button", { click: () => (this.#hits ? this.#find(this.#hits.q) : this.reload()) }, t("try_again"))];
 		if (this.#hits && !this.#hits.q) return [icon("star"), h("h2", t("none_here"))];
-		if (this.#hits) return [icon("search"), h("h2", t("nothing_found")), h("p", t("nothing_found_for", { q: this.#hits.q }))];
+		if (this.#hits) return [icon("search"), h("h2", t("nothing_found")), h("p", t(this.#pressed !== "all" || Object.values({ ...this.chats.filter, ...this.narrow.value }).some(Boolean) ? "filters_limit" : "nothing_found_for", { q: this.#hits.q }))];
 		if (this.#pressed !== "all") return [icon("chat"), h("h2", t("none_here"))];
 		return [icon("chat"), h("h2", t("no_chats")), h("p", t("no_chats_yet")), h("a.button", { href: "#/start" }, t("first_message_how"))];
 	}
@@ -231,7 +234,7 @@ export class Side {
 		if (foot) return [h("p.foot", foot)];
 		if (digits) return [newRow(session, digits)];
 		if (hit) return hitRow(hit, this.#hits?.q);
-		return chatRow(chat, { chosen: key === this.#chosen, sessions: this.facts.sessions, mark: chat.kind && this.facts.scopes.includes("write") && toggleUnread, unsent: key === this.#chosen ? null : this.facts.outbox.mark(key) });
+		return chatRow(chat, { chosen: key === this.#chosen, sessions: this.facts.sessions, mark: chat.kind && this.facts.may.write && toggleUnread, unsent: key === this.#chosen ? null : this.facts.outbox.mark(key) });
 	}
 
 	#key(event) {

@@ -39,7 +39,7 @@ export class Start extends View {
 		const path = "/whatsapp-webhook";
 		const command = `.venv/bin/python -m api sak register --url HTTPS-ADDRESS${path} --write-env .env`;
 		const code = (text) => h("pre.mono", { tabindex: 0 }, text);
-		const mayTest = this.facts.scopes.includes("admin");
+		const mayTest = this.facts.may.admin && this.facts.seesAll;
 		this.result = h("ol.steps");
 		this.button = h("button.button.main", { click: () => this.#test() }, t("send_test_event"));
 		this.inside.replaceChildren(

@@ -65,6 +65,7 @@ export const texts = {
 	found_messages: ["{count} message found|{count} messages found", "{count} संदेश मिला|{count} संदेश मिले"],
 	nothing_found: ["Nothing found", "कुछ नहीं मिला"],
 	nothing_found_for: ["No chat and no message has “{q}” in it.", "“{q}” कहीं नहीं है।"],
+	filters_limit: ["The chosen filters limit this search.", "चुने हुए फ़िल्टर खोज को सीमित करते हैं।"],
 	similar_chats: ["Similar names", "मिलते-जुलते नाम"],
 	search_filters: ["Limit the messages", "संदेश सीमित करें"],
 	message_type: ["Type of message", "संदेश का प्रकार"],

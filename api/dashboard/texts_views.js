@@ -35,7 +35,7 @@ export const texts = {
 	register_other: ["With another gateway, whose steps this prints:", "दूसरे गेटवे में, जिसके चरण यह दिखाता है:"],
 	test_path: ["Test the path", "रास्ता जाँचें"],
 	test_more: ["A signed test event goes the way of a message. It is counted as a ping and shown nowhere.", "जाँच घटना संदेश के रास्ते जाती है, और पिंग गिनी जाती है।"],
-	test_needs_admin: ["Sending one requires the scope admin.", "भेजने के लिए admin अधिकार चाहिए।"],
+	test_needs_admin: ["Sending one requires the scope admin and all sessions.", "भेजने के लिए admin अधिकार और सभी सत्र चाहिए।"],
 	test_needs: ["The api needs these variables to send one: {names}. SAK’s “python -m api sak test” tests the path, too.", "api को ये वेरिएबल चाहिए: {names}। “python -m api sak test” भी रास्ता जाँचता है।"],
 	send_test_event: ["Send a test event", "जाँच घटना भेजें"],
 	remove_test_event: ["Remove the test event", "जाँच घटना हटाएँ"],

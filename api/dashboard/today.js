@@ -11,7 +11,7 @@ import { View, card, figure, heads, legend, wide } from "./view.js";
 
 const HOUR = 3_600_000;
 const OFTEN = 60_000; // ms between two requests
-const SOON = 5000; // ms after which a failed request is repeated
+const SOON = 5000; // ms after which a failed request is repeated, or one that was not made because the page was hidden
 // For each unit: the interval of labels below the chart, the format of a label, and the name of a unit in the table.
 const STEPS = {
 	hour: { ticks: 6, tick: clock, named: (from, until) => `${clock(from)}–${clock(until)}` },
@@ -50,7 +50,7 @@ export class Today extends View {
 			this.answer = asked;
 			this.#draw();
 		}
-		this.timer = setTimeout(() => this.#look(), failed ? SOON : OFTEN);
+		this.timer = setTimeout(() => this.#look(), asked && !failed ? OFTEN : SOON);
 	}
 
 	async #ask() {
@@ -94,14 +94,16 @@ export class Today extends View {
 			figure("unread_now", this.#link(unread.chats, number(unread.chats), { unread: true }), unread.messages > 0 && t("unread_count", { count: unread.messages })),
 		);
 		const rows = steps.slice(0, -1).map((begins, index) => {
-			const here = (list) => list.filter((one) => Date.parse(one.begins) === begins);
-			return { ...both(here(messages)), ...here(responses.by_step)[0], begins, until: steps[index + 1] };
+			const until = steps[index + 1];
+			// Where clocks change by half an hour, the hours of the server begin between ours.
+			const here = (list) => list.filter((one) => Date.parse(one.begins) >= begins && Date.parse(one.begins) < until);
+			return { ...both(here(messages)), ...here(responses.by_step)[0], begins, until };
 		});
 		const names = accounts(sessions).map((one) => {
 			const here = (list) => list.filter((each) => each.session_id === one.session_id || (one.account && one.account_sessions.includes(each.session_id)));
 			return { id: one.session_id, ...both(here(messages)), ...here(responses.by_session)[0], waits: here(waiting.by_session)[0] };
 		});
-		const waits = waiting.longest.map((chat) => h("li", h("a", { href: toChat(chat.session_id, chat.address) }, h("bdi", nameOf(chat))), " ", time(Date.parse(chat.waiting_since), ago(chat))));
+		const waits = waiting.longest.map((chat) => h("li", h("a", { href: toChat(chat.session_id, chat.address) }, h("bdi", nameOf(chat))), " ", time(chat.waiting_since, ago(chat))));
 		const wasOpen = this.inside.querySelector("details")?.open;
 		this.inside.replaceChildren(
 			figures,

@@ -33,9 +33,9 @@ export class View {
 }
 
 // Shows the time of an ISO text, or that there is none.
-export const at = (text, shown = moment) => (text ? time(Date.parse(text), shown(Date.parse(text))) : h("span.muted", t("never")));
+export const at = (text, shown = moment) => (text ? time(text, shown(text)) : h("span.muted", t("never")));
 
-export const ago = (ms) => t("ago", { span: span(Date.now() - ms) });
+export const ago = (text) => t("ago", { span: span(Date.now() - Date.parse(text)) });
 
 export const card = (title, ...inside) => h("section.card", h("h3", t(title)), inside);
 

@@ -39,6 +39,8 @@ def test_what_one_reader_writes_about_a_chat_the_others_see(
         narrow.page.get_by_role("button", name="About this chat", exact=True).click()
         there = narrow.page.get_by_role("complementary", name="About this chat")
         there.get_by_label("Write a note").fill("typing")
+        narrow.page.reload()
+        narrow.page.get_by_role("button", name="About this chat", exact=True).click()
 
         about.get_by_label("Add a label").fill("wholesale")
         page.keyboard.press("Enter")

@@ -64,6 +64,19 @@ def test_signing_out_closes_the_door(browser_user: BrowserUser, history: History
     expect(page.get_by_label("Token")).to_be_visible()
 
 
+def test_signing_out_without_a_connection_is_refused(browser_user: BrowserUser, history: HistoryWriter) -> None:
+    """The page would sign in again by itself, when whoever signed out has left."""
+    history.store(message_fact("hello"))
+    page = browser_user.sign_in()
+    expect(page.locator("a.chat")).to_be_visible()
+    browser_user.context.set_offline(True)
+    page.get_by_role("button", name="Settings").click()
+    page.get_by_role("button", name="Sign out").click()
+
+    expect(page.locator(".toast")).to_have_text("The server does not answer.")
+    expect(page.locator("a.chat")).to_be_visible()
+
+
 def test_a_sign_in_that_ended_elsewhere_shows_the_door(browser_user: BrowserUser, history: HistoryWriter) -> None:
     """The cookie is gone, but the page is still open. After the next request it shows a message."""
     history.store(message_fact("hello"))

@@ -43,12 +43,14 @@ def test_a_draft_survives_another_chat_a_reload_and_a_new_sign_in(
     page.keyboard.press("Enter")
     expect(field).to_have_value("I will look for")
 
+    other = "unsent bootstrap Kumar draft s1\n1"
+    page.evaluate("key => localStorage.setItem(key, 'of somebody with a longer name')", other)
     page.get_by_label("Settings").click()
     page.get_by_role("button", name="Sign out, delete drafts here").click()
     page.get_by_label("Token").fill(API_TOKEN)
     page.keyboard.press("Enter")
     expect(field).to_have_value("")
-    assert page.evaluate("Object.keys(localStorage)") == []
+    assert page.evaluate("Object.keys(localStorage)") == [other]
 
 
 @pytest.mark.long

@@ -45,6 +45,15 @@ def test_the_longest_waiting_comes_first_and_one_key_leads_through_the_queue(
         expect(page.locator(".said").last).to_have_text(shown)
 
 
+def test_the_clock_of_a_device_may_be_behind(browser_user: BrowserUser, history: HistoryWriter) -> None:
+    """Then somebody waits since a time that has not come yet."""
+    history.store(message_fact("question", int(time.time() * 1000) - BASE_TIME))
+    browser_user.page.clock.set_fixed_time(time.time() - 600)
+    page = browser_user.sign_in()
+
+    expect(page.locator("a.chat .waits")).to_contain_text("1 min")
+
+
 @pytest.mark.long
 def test_filters_hold_during_a_search(browser_user: BrowserUser, history: HistoryWriter) -> None:
     group = "120363041234567890@g.us"
