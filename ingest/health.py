@@ -88,6 +88,7 @@ class Health:
                 "max_bytes": tail.max_bytes,
                 "due_events": tail.due_events,
                 "in_files": tail.file_problem is None,
+                "proven_by_redis": tail.is_proven_by_redis,
             },
             "signatures": not self.settings.allow_unsigned,
         }

@@ -14,6 +14,7 @@ from ingest.queue import consumer_group, contract, entry_ids, writer_reports
 from ingest.queue.entry_ids import EntryId
 from ingest.queue.writer_reports import WriterReport
 from ingest.spool.spool import Spool
+from ingest.tail import redis_durability
 from ingest.tail.orphaned_tails import OrphanedTails
 from ingest.tail.tail import Tail
 from ingest.writer_position import FormerWriters, WriterPosition
@@ -50,6 +51,7 @@ class Heartbeat:
     async def close(self) -> None:
         """Send a last report after the last batch."""
         await self._report(is_ending=True)
+        self.tail.maintain(self.batcher.position)
 
     async def _report(self, *, is_ending: bool) -> None:
         try:
@@ -62,8 +64,10 @@ class Heartbeat:
             )
         except NoPermissionError:
             self.is_forbidden = True
+            self.tail.identity.doubt()
             return
         except (RedisError, OSError):
+            self.tail.identity.doubt()
             return
         self.is_forbidden = False
         if is_empty:
@@ -80,10 +84,13 @@ class Heartbeat:
         pipeline = self.client.pipeline(transaction=False)
         for report in (own, *former):
             pipeline.hset(contract.WRITERS, report.writer, writer_reports.to_value(report))
-        pipeline.info("server")  # pyright: ignore[reportUnknownMemberType] - **kwargs
+        pipeline.config_get(*redis_durability.SETTINGS)  # pyright: ignore[reportUnknownMemberType] - **kwargs
+        for section in ("persistence", "replication", "server"):
+            pipeline.info(section)  # pyright: ignore[reportUnknownMemberType] - **kwargs
         pipeline.xinfo_groups(contract.STREAM)
         pipeline.xpending(contract.STREAM, contract.CONSUMER_GROUP)
-        *replies, server, groups, pending = cast("list[object]", await pipeline.execute(raise_on_error=False))
+        found = cast("list[object]", await pipeline.execute(raise_on_error=False))
+        *replies, settings, persistence, replication, server, groups, pending = found
         for reply in replies:
             if isinstance(reply, Exception):
                 raise reply
@@ -93,6 +100,7 @@ class Heartbeat:
             has_forgotten=replies[0] == 1 and own.writer == self._reported_writer,
             asked_at=asked_at,
             committed_before=_committed_before(groups, pending),
+            is_synced=redis_durability.is_synced_before_reply(settings, persistence, replication),
         )
         self._reported_writer = own.writer
 

@@ -67,7 +67,8 @@ class IngestCollector(Collector):
         yield Gauge("sak_tail_bytes", "Bytes of the tail.", tail.size_bytes)
         yield Gauge("sak_tail_covered_seconds", "How far back the tail reaches.", tail.covered_seconds)
         yield Gauge("sak_tail_due_events", "Events of the tail to be sent again.", tail.due_events)
-        yield Gauge("sak_tail_in_files", "1 if the tail is in files as well.", tail.file_problem is None)
+        yield Gauge("sak_tail_in_files", "1 unless the files of the tail cannot be written.", tail.file_problem is None)
+        yield Gauge("sak_tail_proven_by_redis", "1 while the tail needs no files.", tail.is_proven_by_redis)
         yield Counter("sak_tail_resent_events", "Events of tails that were sent again.", counters.resent_events)
         changes = tail.identity.generation - 1
         yield Counter("sak_redis_changes", "Times that Redis was found to be another, or to have lost data.", changes)

@@ -18,7 +18,7 @@ from ingest.stream.circuit_breaker import CircuitBreaker
 from ingest.stream.drain_jobs import DrainJobs
 from ingest.stream.redis_memory import RedisMemory
 from ingest.tail.tail import Tail
-from ingest.tail.tail_files import Written
+from ingest.tail.tail_file import Written
 
 ACKNOWLEDGEMENT_SECONDS = 1.0
 """The time in seconds within which Redis must confirm a batch for which senders wait. SAK itself gives up after 8."""
@@ -168,6 +168,7 @@ class StreamAppender:
 
     async def _disconnect_with_error(self, reason: str, *, may_be_stored: bool) -> AppendError:
         await self.close()
+        self.tail.identity.doubt()
         self.breaker.open(reason)
         return AppendError(reason, may_be_stored=may_be_stored)
 

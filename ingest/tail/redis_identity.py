@@ -1,6 +1,7 @@
 """Detects that Redis is another server, or has lost data that it had confirmed."""
 
 import logging
+import math
 import re
 import time
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from redis.exceptions import ResponseError
 
 from ingest.queue import contract, entry_ids
 from ingest.queue.entry_ids import EntryId
+
+PROOF_SECONDS = 3.0
+"""The time in seconds after which a proof that the heartbeat did not repeat no longer holds."""
 
 log = logging.getLogger("ingest")
 
@@ -48,6 +52,8 @@ class RedisIdentity:
         """When this Redis was last known to be there, by the monotonic clock."""
         self.committed_before: EntryId = (0, 0)
         """Workers have stored all entries of this Redis with smaller ids."""
+        self.proven_until = -math.inf
+        """Until then, by the monotonic clock, a reply of this Redis proves that the batch is on its disk."""
         self._state: RedisState | None = None
         self._confirmed_id: EntryId = (0, 0)
         self._has_forgotten = False
@@ -58,13 +64,24 @@ class RedisIdentity:
             self._confirmed_id = max(self._confirmed_id, entry_id)
             self.seen_at = time.monotonic()
 
+    def doubt(self) -> None:
+        """Trust no reply until the next heartbeat has found that replies are a proof."""
+        self.proven_until = -math.inf
+
     def observe(
-        self, run_id: str | None, *, has_forgotten: bool, asked_at: float, committed_before: EntryId = (0, 0)
+        self,
+        run_id: str | None,
+        *,
+        has_forgotten: bool,
+        asked_at: float,
+        committed_before: EntryId = (0, 0),
+        is_synced: bool = False,
     ) -> None:
         """Record what the heartbeat, sent at `asked_at`, found.
 
-        `has_forgotten` is set if Redis has lost the previous report.
+        `has_forgotten` is set if Redis has lost the previous report, `is_synced` if it replies only after its sync.
         """
+        self.doubt()
         if self._state is None:
             return
         if has_forgotten or run_id != self._state.run_id:
@@ -73,12 +90,15 @@ class RedisIdentity:
         else:
             self.seen_at = max(self.seen_at, asked_at)
             self.committed_before = committed_before if run_id is not None else (0, 0)
+            if is_synced and run_id is not None:
+                self.proven_until = asked_at + PROOF_SECONDS
 
     async def check(self, connection: AbstractConnection, generation: int) -> int:
         """Compare the connection's Redis with the known one. Return the generation that the connection belongs to.
 
         `generation` is the one that the caller knew before it connected. Raises RedisError.
         """
+        self.doubt()
         before, confirmed_id = self.generation, self._confirmed_id
         state = await _read_state(connection)
         went_back = before == self.generation and state.last_id is not None and state.last_id < confirmed_id

@@ -1,6 +1,7 @@
 """Remembers the newest batches that Redis confirmed until Redis is known to have kept them.
 
-They are in files, and in memory if a file was not written in time.
+They are in files. They are in memory if a file was not written in time, and instead of files while each reply of Redis
+proves that it has them on its disk.
 """
 
 import errno
@@ -16,10 +17,14 @@ from pathlib import Path
 from ingest.queue.entry_ids import EntryId
 from ingest.tail import tail_group
 from ingest.tail.redis_identity import RedisIdentity
-from ingest.tail.tail_files import TailFiles, Written
+from ingest.tail.tail_file import Written
+from ingest.tail.tail_files import TailFiles
 from ingest.tail.tail_group import OVERHEAD_BYTES, TailGroup
 from ingest.tail.tail_record import Entry
 from ingest.writer_position import WriterPosition
+
+UNWRITTEN = Written(0)
+"""Stands for batches that are only in memory, because the reply of Redis proves that they are on its disk."""
 
 log = logging.getLogger("ingest")
 
@@ -46,6 +51,7 @@ class Tail:
         self._cut_at = -math.inf
         """When the newest group was sent that the limit has pushed out or that could not be read."""
         self._files: TailFiles | None = None
+        self._has_unwritten = False
 
     @property
     def has_due(self) -> bool:
@@ -61,7 +67,13 @@ class Tail:
     @property
     def covered_seconds(self) -> float:
         """How far back events are remembered: TAIL_SECONDS, or less if they exceed TAIL_MAX_BYTES."""
-        return min(self.seconds, time.monotonic() - self._cut_at)
+        cut_at = max(self._cut_at, self._files.cut_at) if self._files else self._cut_at
+        return min(self.seconds, time.monotonic() - cut_at)
+
+    @property
+    def is_proven_by_redis(self) -> bool:
+        """True while Redis replies only after its sync, so that no file is written."""
+        return self._files is not None and time.monotonic() < self.identity.proven_until
 
     @property
     def file_problem(self) -> str | None:
@@ -75,7 +87,10 @@ class Tail:
 
     def write(self, entries: Sequence[Entry], size_bytes: int) -> Written | None:
         """Start to write batches that are being sent. The result is for `add`."""
-        return self._files.write(entries, size_bytes, time.monotonic()) if self._files else None
+        if self._files is None:
+            return None
+        now = time.monotonic()
+        return UNWRITTEN if now < self.identity.proven_until else self._files.write(entries, size_bytes, now)
 
     async def add(
         self, written: Written | None, entries: Sequence[Entry], events: int, size_bytes: int, generation: int
@@ -84,14 +99,17 @@ class Tail:
         if self._files is None or written is None:
             return
         now = time.monotonic()
-        part = None if written.part is None or written.part.file.is_deleted else written.part
-        if part is not None:
+        part = written.part
+        if part is not None and not part.file.is_deleted:
             part.file.newest_at = now
             # Memory that is kept for seconds makes each new batch fill fresh pages.
-            entries, size_bytes = (), part.end - part.start
-        self._remember(
-            TailGroup(entries, events, size_bytes + OVERHEAD_BYTES, now, now, generation, part=part), self._groups
-        )
+            size = part.end - part.start + OVERHEAD_BYTES
+            self._remember(TailGroup((), events, size, now, now, generation, part), self._groups)
+            return
+        group = TailGroup(entries, events, size_bytes + OVERHEAD_BYTES, now, now, generation)
+        if written is UNWRITTEN:
+            group.is_unwritten = self._has_unwritten = True
+        self._remember(group, self._groups)
         await self._files.wait(written.ticket)
 
     def first_due(self, max_bytes: int, max_entries: int) -> list[TailGroup]:
@@ -134,13 +152,25 @@ class Tail:
         """Forget what is old enough. Call this about once a second with the position of the current writer."""
         if self._files is not None:
             self._forget_expired()
+            if self.has_due or not self.is_proven_by_redis:
+                self._write_unwritten(self._files)
             resent_at = (group.first_sent_at for group in self._resent_groups if group.orphan is None)
             self._files.maintain(position, min((self._expired_at, *resent_at)))
 
     async def close(self) -> None:
         """Leave the files to the next process, which resends the batches and reports the end of the writers."""
         if self._files is not None:
+            self._write_unwritten(self._files)
             await self._files.close()
+
+    def _write_unwritten(self, files: TailFiles) -> None:
+        """Start to write what is only in memory because Redis had proved that it has it."""
+        if self._has_unwritten:
+            self._has_unwritten = False
+            for group in self._resent_groups + self._groups:
+                if group.is_unwritten:
+                    group.is_unwritten = False
+                    files.write_later(group.entries, group.sent_at)
 
     @property
     def _expired_at(self) -> float:
@@ -165,7 +195,8 @@ class Tail:
         # Due groups come first, including one that another Redis confirmed late.
         groups.appendleft(group) if self._is_due(group) else groups.append(group)
         self.size_bytes += group.size_bytes
-        self._forget_expired()
+        if self.size_bytes > self.max_bytes:
+            self._forget_expired()
         while self.size_bytes > self.max_bytes:
             self._cut_at = max(self._cut_at, self._pop(self._resent_groups or self._groups).first_sent_at)
 

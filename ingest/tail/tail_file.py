@@ -1,12 +1,14 @@
 """A tail file: batches in the order in which they were sent to the stream.
 
-It is written but never synced, so it survives the process but not the host. A lock that ends with the process
+It is written but never synced, so it survives the process but not the host. Its size is checked before each write,
+because another program may have cut it. A lock that ends with the process
 distinguishes the file of a dead process from that of a running one (`orphaned_tail_file.py`).
 """
 
 import errno
 import fcntl
 import json
+import logging
 import os
 import time
 from collections.abc import Sequence
@@ -20,6 +22,10 @@ from ingest.tail.tail_record import Entry
 from ingest.writer_position import WriterPosition
 
 SUFFIX = ".tail"
+MAX_PARTS = 1024
+"""The number of buffers that Linux writes in one call."""
+
+log = logging.getLogger("ingest")
 
 
 class TailFile:
@@ -28,23 +34,25 @@ class TailFile:
     def __init__(self, path: Path, fd: int, position: WriterPosition) -> None:
         """Start the file with the position of the writer whose batches follow."""
         self.path = path
-        self.writer = position.writer
+        self.position = position
         self.size_bytes = 0
         self.begun_at = time.monotonic()
         self.is_torn = False
-        """Whether a write failed, which may have left a part of a record: nothing after it can be read."""
+        """Whether a part of a record may be in it, after a failed write or a change by another program: nothing after
+        that can be read.
+        """
         self.is_deleted = False
         self.newest_at: float | None = None
         """When the newest batch was sent or confirmed, by the monotonic clock; None without batches."""
         self._fd = fd
-        self._write([{b"head": json.dumps(asdict(position)).encode(), b"bodies": b""}])
+        self._write([_to_entry(position)])
 
     @classmethod
     def create(cls, directory: Path, position: WriterPosition) -> Self:
         """Create a file that is locked for this process."""
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = directory / f"{time.time_ns():020d}-{position.writer}{SUFFIX}"
-        fd = private_file.open_descriptor(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL)
+        fd = private_file.open_descriptor(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return cls(path, fd, position)
@@ -53,13 +61,42 @@ class TailFile:
             path.unlink(missing_ok=True)
             raise
 
-    @property
-    def is_gone(self) -> bool:
-        """True if the path no longer leads to this file."""
+    def detect_deletion(self) -> bool:
+        """Return whether the path no longer leads to this file, and report it."""
         try:
-            return self.path.stat().st_ino != os.fstat(self._fd).st_ino
+            is_gone = self.path.stat().st_ino != os.fstat(self._fd).st_ino
         except FileNotFoundError:
-            return True
+            is_gone = True
+        if is_gone:
+            log.error(
+                "another program deleted the tail file %s: its events are not sent again if both Redis and this "
+                "process end now. New events go to another file. Keep other programs out of SPOOL_DIR.",
+                self.path.name,
+            )
+        return is_gone
+
+    def detect_change(self) -> bool:
+        """Return whether another program has changed the size of the file since the last call, and report it."""
+        if self.is_torn or os.lseek(self._fd, 0, os.SEEK_END) == self.size_bytes:
+            return False
+        self.is_torn = True
+        log.error(
+            "another program changed the tail file %s: its events are not sent again if Redis loses them now. "
+            "New events go to another file. Keep other programs out of SPOOL_DIR.",
+            self.path.name,
+        )
+        return True
+
+    def has_expired(self, expired_at: float) -> bool:
+        """Return whether its newest batch is older than this time."""
+        return self.newest_at is not None and self.newest_at < expired_at
+
+    def move_to(self, position: WriterPosition) -> None:
+        """Replace the position that the file begins with, unless batches follow it."""
+        if self.newest_at is None and position != self.position:
+            self.position = position
+            self.size_bytes = os.lseek(self._fd, 0, os.SEEK_SET)
+            self._write([_to_entry(position)])  # never shorter than before
 
     def append(self, entries: Sequence[Entry], at: float) -> "FilePart":
         """Write the batches, which were sent to the stream at this time by the monotonic clock."""
@@ -83,6 +120,8 @@ class TailFile:
     def _write(self, entries: Sequence[Entry]) -> tuple[int, int]:
         """Write the entries. Return the positions before and after them."""
         parts = tail_record.pack(entries)
+        if len(parts) > MAX_PARTS:
+            parts = [b"".join(parts)]
         start, size = self.size_bytes, sum(map(len, parts))
         self.is_torn = True
         if os.writev(self._fd, parts) != size:
@@ -90,6 +129,10 @@ class TailFile:
         self.is_torn = False
         self.size_bytes += size
         return start, self.size_bytes
+
+
+def _to_entry(position: WriterPosition) -> Entry:
+    return {b"head": json.dumps(asdict(position)).encode(), b"bodies": b""}
 
 
 class FilePart(NamedTuple):
@@ -109,3 +152,12 @@ class FilePart(NamedTuple):
         except OSError:
             return None
         return entries if len(entries) == self.batches else None
+
+
+class Written(NamedTuple):
+    """Batches that are written to a file, or will be."""
+
+    ticket: int
+    """The work of the thread after which they are written."""
+    part: FilePart | None = None
+    """Where they are, if they are written already."""

@@ -12,9 +12,9 @@ from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
-from ingest.tail.tail_file import FilePart, TailFile
+from ingest.tail.tail_file import FilePart, TailFile, Written
 from ingest.tail.tail_record import Entry
 from ingest.writer_position import WriterPosition
 
@@ -43,15 +43,6 @@ log = logging.getLogger("ingest")
 T = TypeVar("T")
 
 
-class Written(NamedTuple):
-    """Batches that are written to a file, or will be."""
-
-    ticket: int
-    """The work of the thread after which they are written."""
-    part: FilePart | None = None
-    """Where they are, if they are written already."""
-
-
 class TailFiles:
     """The tail files of this process. A batch that they lack is still in memory."""
 
@@ -71,6 +62,8 @@ class TailFiles:
         self._written_at = -math.inf
         """When the last write was begun."""
         self._logged_reason: str | None = None
+        self.cut_at = -math.inf
+        """When another program was last found to have changed a file, whose batches may be gone."""
         # The following is written by the thread, and by others only while the thread has nothing to do.
         self.finished, self._finished_bytes = 0, 0
         """The newest ticket that is done."""
@@ -91,24 +84,29 @@ class TailFiles:
         """Start to write the batches. `at` is the present time, by the monotonic clock."""
         if self.finished == self.submitted:
             self._is_lagging = False
-            file = self._find_file_to_write_at_once(at)
-            if file is not None:
-                return Written(self.finished, self._write_at_once(file, entries, at))
+            is_proven = at - self._written_at < PROVEN_SECONDS and at > self._slow_until and at > self._retry_at
+            self._written_at = at
+            if is_proven and (part := self._write_at_once(entries, at)) is not None:
+                return Written(self.finished, part)
         elif self._submitted_bytes - self._finished_bytes > self._max_bytes / FILES:
             self._is_lagging = True
             return Written(self.finished)
-        return Written(self.submit(partial(self._append, entries, at), size_bytes))
+        return Written(self.write_later(entries, at, size_bytes))
 
-    def _find_file_to_write_at_once(self, at: float) -> TailFile | None:
-        """Return the newest file if it can be written without the thread, which costs more than the write itself."""
-        is_proven = at - self._written_at < PROVEN_SECONDS and at > self._slow_until
-        self._written_at = at
-        newest = self._files[-1] if self._files else None
-        return None if newest is None or not is_proven or self._is_used_up(newest, at) else newest
+    def write_later(self, entries: Sequence[Entry], at: float, size_bytes: int = 0) -> int:
+        """Submit batches that were sent at this time to the thread. Return its ticket."""
+        return self.submit(partial(self._append, entries, at), size_bytes)
 
-    def _write_at_once(self, file: TailFile, entries: Sequence[Entry], at: float) -> FilePart | None:
+    def _write_at_once(self, entries: Sequence[Entry], at: float) -> FilePart | None:
+        """Write without the thread, which costs more than the write itself. Return None if the thread must do it."""
         waits = _count_waits()
-        part = self._do(partial(file.append, entries, at))
+        try:
+            if not self._files or self._is_used_up(self._files[-1], at):
+                return None
+            part = self._files[-1].append(entries, at)
+        except OSError as error:
+            self._fail(error)
+            return None
         ended = time.monotonic()
         if ended - at > FAST_SECONDS and _count_waits() > waits:
             self._slow_until = ended + SLOW_SECONDS
@@ -187,11 +185,14 @@ class TailFiles:
         try:
             result = work()
         except OSError as error:
-            self._error = f"{type(error).__name__}: {os.strerror(error.errno) if error.errno else error}"
-            self._retry_at = time.monotonic() + RETRY_SECONDS
+            self._fail(error)
             return None
         self._error = None
         return result
+
+    def _fail(self, error: OSError) -> None:
+        self._error = f"{type(error).__name__}: {os.strerror(error.errno) if error.errno else error}"
+        self._retry_at = time.monotonic() + RETRY_SECONDS
 
     def _append(self, entries: Sequence[Entry], at: float) -> None:
         newest = self._files[-1] if self._files else self._begin_file()
@@ -200,7 +201,13 @@ class TailFiles:
         newest.append(entries, at)
 
     def _is_used_up(self, file: TailFile, at: float) -> bool:
-        return file.is_torn or file.size_bytes > self._max_bytes / FILES or at - file.begun_at > self._seconds
+        is_full = file.size_bytes > self._max_bytes / FILES or at - file.begun_at > self._seconds
+        return is_full or self._is_torn(file)
+
+    def _is_torn(self, file: TailFile) -> bool:
+        if file.detect_change():
+            self.cut_at = time.monotonic()
+        return file.is_torn
 
     def _begin_file(self) -> TailFile:
         file = TailFile.create(self._directory, self._position)
@@ -212,10 +219,11 @@ class TailFiles:
     def _maintain(self, position: WriterPosition, expired_at: float) -> None:
         self._position = position
         newest = self._files[-1] if self._files else None
-        is_usable = newest is not None and not (newest.is_torn or newest.is_gone or newest.writer != position.writer)
-        if newest is None or not is_usable or _has_expired(newest, expired_at):
-            self._begin_file()
-        for file in [file for file in self._files[:-1] if file.newest_at is None or _has_expired(file, expired_at)]:
+        is_usable = newest is not None and newest.position.writer == position.writer and not self._is_torn(newest)
+        if newest is None or not is_usable or newest.detect_deletion() or newest.has_expired(expired_at):
+            newest = self._begin_file()
+        newest.move_to(position)
+        for file in [file for file in self._files[:-1] if file.newest_at is None or file.has_expired(expired_at)]:
             self._files.remove(file)
             file.delete()
 
@@ -235,7 +243,3 @@ def _count_waits() -> int:
 def _read(parts: Iterable[FilePart], found: Future[dict[FilePart, list[Entry]]]) -> None:
     if found.set_running_or_notify_cancel():
         found.set_result({part: entries for part in parts if (entries := part.try_read()) is not None})
-
-
-def _has_expired(file: TailFile, expired_at: float) -> bool:
-    return file.newest_at is not None and file.newest_at < expired_at

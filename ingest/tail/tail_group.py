@@ -16,7 +16,7 @@ OVERHEAD_BYTES = 512
 
 @dataclass(slots=True, eq=False)
 class TailGroup:
-    """Is never changed, but not frozen, because one is made for each batch and that would take longer."""
+    """Is not frozen, because one is made for each batch and that would take longer."""
 
     entries: Sequence[Entry]
     """The batches, or nothing if they are in `part`."""
@@ -28,12 +28,14 @@ class TailGroup:
     """The time when it was last sent."""
     generation: int = 0
     """The generation of the Redis that last confirmed it, or 0 before the first confirmation."""
+    part: FilePart | None = None
+    """The part of a file of this process that contains the batches, or None if they are in memory."""
     last_id: EntryId = (0, 0)
     """If it was sent again, an id that is not smaller than those of its entries."""
     orphan: object = None
     """The dead process's file that it comes from, or None if it belongs to this process."""
-    part: FilePart | None = None
-    """The part of a file of this process that contains the batches, or None if they are in memory."""
+    is_unwritten: bool = False
+    """Whether the batches were not given to a file, because Redis had proved that it has them."""
 
     @property
     def batches(self) -> int:

@@ -28,6 +28,8 @@ def unpack(content: bytes) -> Iterator[Entry]:
     start = 0
     while start + PREFIX_BYTES <= len(data):
         head_size, bodies_size, checksum = _PREFIX.unpack_from(data, start)
+        if not head_size:  # zeros, whose checksum would be right
+            return
         start += PREFIX_BYTES
         head_end = start + head_size
         end = head_end + bodies_size

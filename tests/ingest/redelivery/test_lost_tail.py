@@ -4,7 +4,6 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -15,7 +14,7 @@ from dev.embedded import data_folder
 from dev.embedded.valkey import EmbeddedValkey
 from tests.support.disk_faults import build_shim
 from tests.support.ingest_process import IngestProcess, stream_bodies
-from tests.support.lost_data import DATA, lose_everything
+from tests.support.lost_data import DATA, lose_everything, wait_for_connections
 from tests.support.sentinels import free_port
 from tests.support.stream_commits import commit_all
 from tests.support.waiting import wait_until
@@ -28,12 +27,6 @@ def resent(ingest: IngestProcess) -> float:
 
 def changes(ingest: IngestProcess) -> float:
     return ingest.read_metric("sak_redis_changes_total")
-
-
-def wait_for_connections(valkey: EmbeddedValkey) -> None:
-    """Return when ingest has both connections for appending. The second one requests the newest id of the stream."""
-    with redis.Redis.from_url(valkey.url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
-        wait_until(lambda: b"cmd=xinfo|stream" in cast("bytes", client.execute_command("CLIENT", "LIST")))  # pyright: ignore[reportUnknownMemberType] - **kwargs
 
 
 def test_a_redis_that_comes_back_empty_gets_the_newest_events_again(own_valkey: EmbeddedValkey, tmp_path: Path) -> None:

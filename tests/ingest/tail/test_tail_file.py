@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.redelivery.pace import MAX_BATCHES
 from ingest.tail.tail_file import TailFile
 from ingest.writer_position import WriterPosition
 from tests.support.tail_files import OTHER, WRITER, adopt, entry
@@ -52,7 +53,16 @@ def test_only_the_owner_can_read_it(tmp_path: Path) -> None:
     assert file.path.parent.stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.parametrize("damage", ["cut", "zeroed", "empty"])
+def test_as_many_batches_as_the_spool_sends_at_once_are_read_back(tmp_path: Path) -> None:
+    """They are more than the system writes in one call."""
+    batches = [entry(number) for number in range(1, MAX_BATCHES + 1)]
+    file = TailFile.create(tmp_path, WriterPosition(WRITER))
+    part = file.append(batches, 1.0)
+
+    assert part.try_read() == batches
+
+
+@pytest.mark.parametrize("damage", ["cut", "zeroed", "empty", "extended"])
 def test_it_is_read_up_to_the_first_damage(tmp_path: Path, damage: str) -> None:
     """A process may die during a write, or a host before its disk has all data.
 
@@ -64,6 +74,8 @@ def test_it_is_read_up_to_the_first_damage(tmp_path: Path, damage: str) -> None:
     file.append([entry(2, body=b"y" * 5000)], 1.0)
     if damage == "cut":
         os.truncate(file.path, file.size_bytes - 1)
+    elif damage == "extended":
+        os.truncate(file.path, file.size_bytes + 1000)
     elif damage == "zeroed":
         with file.path.open("r+b") as opened:
             opened.seek(whole + 1000)
@@ -76,7 +88,8 @@ def test_it_is_read_up_to_the_first_damage(tmp_path: Path, damage: str) -> None:
     positions, groups = orphan.read()
 
     assert positions[0].writer == WRITER
-    assert [group.entries for group in groups] == ([] if damage == "empty" else [[entry(1)]])
+    readable = {"empty": [], "extended": [[entry(1)], [entry(2, body=b"y" * 5000)]]}
+    assert [group.entries for group in groups] == readable.get(damage, [[entry(1)]])
 
 
 def test_a_batch_of_a_later_version_is_sent_as_it_is(tmp_path: Path) -> None:

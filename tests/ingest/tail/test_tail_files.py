@@ -1,11 +1,14 @@
 """Tests the tail files of a process: when they are replaced, and that a slow disk does not delay acknowledgements."""
 
 import asyncio
+import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+
+import pytest
 
 from ingest.queue import contract
 from ingest.tail.tail_files import RETRY_SECONDS, TOO_SLOW, TailFiles
@@ -105,6 +108,51 @@ def test_a_file_that_is_gone_is_replaced(tmp_path: Path) -> None:
     [orphan] = adopt(tmp_path)
 
     assert [group.entries for group in orphan.read()[1]] == [[entry(2)]]
+
+
+@pytest.mark.parametrize("size", [0, 1 << 20])
+def test_a_file_that_another_program_cut_or_extended_is_reported_and_replaced(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, size: int
+) -> None:
+    """Batches behind a hole could not be read, so they must not be written there."""
+
+    async def scenario(files: TailFiles) -> None:
+        await write(files, 1, began)
+        for name in names(tmp_path):
+            os.truncate(tmp_path / name, size)
+        for number in (2, 3):
+            await write(files, number, time.monotonic())
+
+        assert files.cut_at > began
+
+    began = time.monotonic()
+    with caplog.at_level(logging.ERROR):
+        run(scenario, tmp_path)
+    groups = [group.entries[0] for orphan in adopt(tmp_path) for group in orphan.read()[1]]
+
+    assert groups[-2:] == [entry(2), entry(3)]
+    assert len(groups) == 2 + bool(size)
+    assert caplog.text.count("another program changed the tail file") == 1
+
+
+def test_without_batches_a_file_names_the_newest_position(tmp_path: Path) -> None:
+    """While Redis proves that it has the batches, nothing else tells the next process where the writer was."""
+
+    async def scenario(files: TailFiles) -> None:
+        for number in (9, 10, 11_000):
+            await maintain(files, WriterPosition(WRITER, number, number), 0.0)
+        before = names(tmp_path)
+        await write(files, 11_001, time.monotonic())
+
+        assert len(before) == 1
+        assert names(tmp_path) == before
+
+    run(scenario, tmp_path)
+    [orphan] = adopt(tmp_path)
+    positions, groups = orphan.read()
+
+    assert positions == [WriterPosition(WRITER, 11_001, 11_001)]
+    assert [group.entries for group in groups] == [[entry(11_001)]]
 
 
 def test_a_disk_that_fails_is_named_and_used_again_later(tmp_path: Path) -> None:
