@@ -1,12 +1,14 @@
 """Keeps the search index up to date by following the change feed."""
 
 import itertools
-from collections.abc import Sequence
-from typing import LiteralString, TypeAlias, cast
+from collections.abc import Iterable, Sequence
+from typing import LiteralString, cast
 
 from psycopg import errors as postgres_errors
+from psycopg import sql
 
-from store.feed import chat_names, search_document
+from store.feed import chat_names, search_document, search_sources
+from store.feed.search_sources import Source
 from store.model import message_columns, spelling
 from store.model.message_columns import Column
 from store.postgres import advisory_locks, connections, copying, errors
@@ -17,37 +19,18 @@ MAX_TEXT_BYTES = 256 << 10
 """The size of the texts in one transaction (or of one message), because an open transaction holds back newer changes
 from readers of the feed.
 """
-_STATEMENT_TIMEOUT = "5s"
+_SETTINGS = {"statement_timeout": "5s", "plan_cache_mode": "force_generic_plan"}
+"""Planning each statement again for its values would take a fifth of the time of reading."""
 _RETRY_INTERVAL = "1 hour"
 """The time after which a skipped message is tried again."""
 
-_MESSAGE_COLUMNS = (
-    Column("chat_id", "bigint"),
-    Column("session_id", "text"),
-    Column("direction", "text"),
-    Column("message_type", "text"),
-    Column("timestamp", "bigint"),
+_COLUMNS = (
+    Column("id", "bigint"),
+    Column("text", "text"),
+    Column("spelling", "smallint"),
+    *search_sources.MESSAGE_COLUMNS,
 )
-"""The columns of a document that repeat those of its message."""
-_COLUMNS = (Column("id", "bigint"), Column("text", "text"), Column("spelling", "smallint"), *_MESSAGE_COLUMNS)
 _COPY: LiteralString = f"COPY search_index ({message_columns.names(_COLUMNS)}) FROM STDIN (FORMAT binary)"
-_Found: TypeAlias = tuple[int, str, str | None, bool, int, str, str, str, int]
-"""The row id of a message, its text, the text of its document if it has one, whether the other columns of the document
-are current, and _MESSAGE_COLUMNS.
-"""
-_DOCUMENTS: LiteralString = f"""
-    SELECT w.id,
-        CASE WHEN m.deleted_at IS NULL
-            THEN left(concat_ws(' ', m.message_text, m.caption, m.file_name), %(length)s) ELSE ''
-        END,
-        s.text,
-        s.spelling = %(spelling)s AND ({message_columns.names(_MESSAGE_COLUMNS, "s")})
-            = ({message_columns.names(_MESSAGE_COLUMNS, "m")}),
-        {message_columns.names(_MESSAGE_COLUMNS, "m")}
-    FROM unnest(%(ids)s::bigint[]) AS w (id)
-    JOIN whatsapp_messages AS m USING (id)
-    LEFT JOIN search_index AS s USING (id)
-"""  # noqa: S608 - assembled from literals only, which the type proves
 
 
 def advance(connection: Connection, limit: int, *, skip_reason: str | None = None) -> bool:
@@ -59,7 +42,7 @@ def advance(connection: Connection, limit: int, *, skip_reason: str | None = Non
     with errors.translated(), connection.transaction():
         if not advisory_locks.try_acquire(connection, advisory_locks.SEARCH_INDEX):
             return False
-        settings = {**connections.KEY_LOOKUP_SETTINGS, "statement_timeout": _STATEMENT_TIMEOUT}
+        settings = {**_SETTINGS, **connections.KEY_LOOKUP_SETTINGS}
         connection.execute(
             "SELECT set_config(s.name, s.value, true) FROM unnest(%s::text[], %s::text[]) AS s (name, value)",
             [list(settings), list(settings.values())],
@@ -76,43 +59,20 @@ def is_caused_by_texts(error: StoreError) -> bool:
 
 
 def _advance_locked(connection: Connection, limit: int, skip_reason: str | None) -> bool:
-    found = _next_changes(connection, limit)
-    changes = found[: _count_within_bytes([size for *_, size in found])]
-    if changes:
-        row_ids = sorted({message for _, _, message, _ in changes if message is not None})
-        _index_or_skip(connection, row_ids, skip_reason)
-        connection.execute("UPDATE search_index_position SET xid = %s::xid8, change_id = %s", changes[-1][:2])
+    changes = search_sources.of_changes(connection, limit, MAX_TEXT_BYTES)
+    count = len(changes.positions)
+    if count:
+        if skip_reason is None:
+            _write(connection, changes.sources)
+        else:
+            _skip(connection, [row_id for row_id, *_ in changes.sources], skip_reason)
+        connection.execute("UPDATE search_index_position SET xid = %s::xid8, change_id = %s", changes.positions[-1])
     respelled_names = chat_names.respell(connection, limit)
-    if len(found) == limit or len(changes) < len(found) or respelled_names == limit:
+    if changes.has_more or respelled_names == limit:
         return True
-    if _respell(connection, limit - len(changes), skip_reason):
+    if _respell(connection, limit - count, skip_reason):
         return True
-    return not changes and _retry_skipped(connection)
-
-
-def _next_changes(connection: Connection, limit: int) -> list[tuple[str, int, int | None, int]]:
-    """Return for each change its position, the message whose document it may have changed, and the size of its text."""
-    cursor = connection.execute(
-        """
-        SELECT c.xid::text, c.change_id, c.message,
-            coalesce(octet_length(m.message_text), 0) + coalesce(octet_length(m.caption), 0)
-        FROM search_index_position AS p
-        CROSS JOIN LATERAL (
-            SELECT c.xid, c.change_id, CASE WHEN c.kind IN ('message', 'edit', 'delete') THEN c.message END AS message
-            FROM changes AS c
-            WHERE (c.xid, c.change_id) > (p.xid, p.change_id) AND c.xid < pg_snapshot_xmin(pg_current_snapshot())
-            ORDER BY c.xid, c.change_id
-            LIMIT %s
-        ) AS c
-        -- LIMIT 1 forces an index lookup per change.
-        LEFT JOIN LATERAL (
-            SELECT x.message_text, x.caption FROM whatsapp_messages AS x WHERE x.id = c.message LIMIT 1
-        ) AS m ON true
-        ORDER BY c.xid, c.change_id
-        """,
-        [limit],
-    )
-    return cast("list[tuple[str, int, int | None, int]]", cursor.fetchall())
+    return not count and _retry_skipped(connection)
 
 
 def _count_within_bytes(sizes: Sequence[int]) -> int:
@@ -126,16 +86,17 @@ def _respell(connection: Connection, limit: int, skip_reason: str | None) -> boo
     Such documents were written by another version of this program. The newest messages come first.
     """
     cursor = connection.execute(
-        """
-        SELECT s.id, octet_length(s.text)
-        FROM search_index AS s
-        WHERE s.spelling < %s
-        ORDER BY s.spelling DESC, s.id DESC
-        LIMIT %s
-        """,
-        [spelling.VERSION, limit],
-        # Not prepared, because a plan for any spelling cannot use the index of outdated ones.
-        prepare=False,
+        # A literal, because a plan for any spelling cannot use the index of outdated ones.
+        sql.SQL(
+            """
+            SELECT s.id, octet_length(s.text)
+            FROM search_index AS s
+            WHERE s.spelling < {}
+            ORDER BY s.spelling DESC, s.id DESC
+            LIMIT %s
+            """
+        ).format(spelling.VERSION),
+        [limit],
     )
     found = cast("list[tuple[int, int]]", cursor.fetchall())
     row_ids = sorted(row_id for row_id, _ in found[: _count_within_bytes([size for _, size in found])])
@@ -206,12 +167,14 @@ def _skip(connection: Connection, row_ids: Sequence[int], reason: str) -> None:
 
 def _index(connection: Connection, row_ids: Sequence[int]) -> None:
     """Write the documents of these messages, except those that did not change."""
-    found = connection.execute(
-        _DOCUMENTS, {"ids": list(row_ids), "length": search_document.MAX_LENGTH, "spelling": spelling.VERSION}
-    ).fetchall()
+    _write(connection, search_sources.of_messages(connection, row_ids))
+
+
+def _write(connection: Connection, sources: Iterable[Source]) -> None:
+    """Write the documents that did not exist or changed."""
     outdated: list[int] = []
     documents: list[tuple[object, ...]] = []
-    for row_id, text, old_text, is_current, *values in cast("list[_Found]", found):
+    for row_id, text, old_text, is_current, *values in sources:
         document = search_document.build(text)
         if old_text is not None:
             if is_current and document == old_text:

@@ -1,0 +1,102 @@
+"""Reads what the documents of the search index are made from."""
+
+import itertools
+from collections.abc import Collection, Sequence
+from typing import Final, LiteralString, NamedTuple, TypeAlias, cast
+
+from store.feed import search_document
+from store.model import message_columns, spelling
+from store.model.message_columns import Column
+from store.postgres.connections import Connection
+
+MESSAGE_COLUMNS = (
+    Column("chat_id", "bigint"),
+    Column("session_id", "text"),
+    Column("direction", "text"),
+    Column("message_type", "text"),
+    Column("timestamp", "bigint"),
+)
+"""The columns of a document that repeat those of its message."""
+Source: TypeAlias = tuple[int, str, str | None, bool, int, str, str, str, int]
+"""What the document of a message is made from: the message's row id and text, the text of the document that it has, if
+any, whether the other columns of that document are current, and MESSAGE_COLUMNS.
+"""
+
+
+def _columns(has_text: LiteralString) -> LiteralString:
+    """Return the columns of a Source, whose text is empty unless the condition is true."""
+    return f"""
+        m.id,
+        CASE WHEN {has_text} THEN left(concat_ws(' ', m.message_text, m.caption, m.file_name), %(length)s) ELSE '' END,
+        s.text,
+        s.spelling = %(spelling)s AND ({message_columns.names(MESSAGE_COLUMNS, "s")})
+            = ({message_columns.names(MESSAGE_COLUMNS, "m")}),
+        {message_columns.names(MESSAGE_COLUMNS, "m")}
+    """
+
+
+_OF_MESSAGES: LiteralString = f"""
+    SELECT {_columns("m.deleted_at IS NULL")}
+    FROM unnest(%(ids)s::bigint[]) AS w (id)
+    JOIN whatsapp_messages AS m USING (id)
+    LEFT JOIN search_index AS s USING (id)
+"""  # noqa: S608 - assembled from literals only, which the type proves
+_OF_CHANGES: LiteralString = f"""
+    SELECT m.xid::text, m.change_id, m.fits, {_columns("m.fits AND m.deleted_at IS NULL")}
+    FROM (
+        SELECT m.*, m.total <= %(bytes)s OR m.total = m.size AS fits
+        FROM (
+            SELECT c.xid, c.change_id, m.*,
+                sum(m.size) OVER (ORDER BY c.xid, c.change_id ROWS UNBOUNDED PRECEDING) AS total
+            FROM search_index_position AS p
+            CROSS JOIN LATERAL (
+                SELECT c.xid, c.change_id,
+                    CASE WHEN c.kind IN ('message', 'edit', 'delete') THEN c.message END AS message
+                FROM changes AS c
+                WHERE (c.xid, c.change_id) > (p.xid, p.change_id) AND c.xid < pg_snapshot_xmin(pg_current_snapshot())
+                ORDER BY c.xid, c.change_id
+                LIMIT %(limit)s
+            ) AS c
+            -- LIMIT 1 forces an index lookup per change.
+            LEFT JOIN LATERAL (
+                SELECT x.id, x.deleted_at, x.message_text, x.caption, x.file_name,
+                    {message_columns.names(MESSAGE_COLUMNS, "x")},
+                    coalesce(octet_length(x.message_text), 0) + coalesce(octet_length(x.caption), 0) AS size
+                FROM whatsapp_messages AS x
+                WHERE x.id = c.message
+                LIMIT 1
+            ) AS m ON true
+        ) AS m
+    ) AS m
+    LEFT JOIN search_index AS s ON s.id = m.id AND m.fits
+    ORDER BY m.xid, m.change_id
+"""  # noqa: S608 - assembled from literals only, which the type proves
+_PARAMETERS: Final = {"length": search_document.MAX_LENGTH, "spelling": spelling.VERSION}
+
+
+class NextChanges(NamedTuple):
+    """Changes after the position of the index."""
+
+    positions: Sequence[tuple[str, int]]
+    """Of those whose texts are read."""
+    sources: Collection[Source]
+    """The messages whose documents they may have changed, each once."""
+    has_more: bool
+
+
+def of_changes(connection: Connection, limit: int, max_bytes: int) -> NextChanges:
+    """Read the next changes, at most `limit`, whose texts have at most `max_bytes` together.
+
+    The first text is read however large it is.
+    """
+    rows = connection.execute(_OF_CHANGES, {**_PARAMETERS, "limit": limit, "bytes": max_bytes}).fetchall()
+    # The condition is null for a change that is not about a text.
+    read = list(itertools.takewhile(lambda row: row[2] is not False, rows))
+    sources = {row[3]: cast("Source", row[3:]) for row in read if row[3] is not None}
+    positions = cast("list[tuple[str, int]]", [row[:2] for row in read])
+    return NextChanges(positions, sources.values(), len(rows) == limit or len(read) < len(rows))
+
+
+def of_messages(connection: Connection, row_ids: Sequence[int]) -> Sequence[Source]:
+    rows = connection.execute(_OF_MESSAGES, {**_PARAMETERS, "ids": list(row_ids)}).fetchall()
+    return cast("list[Source]", rows)
