@@ -1,6 +1,6 @@
 """A message's status only increases, and an acknowledgement applies only to the message that it can mean."""
 
-from itertools import combinations
+from itertools import combinations, count
 from typing import get_args
 
 import pytest
@@ -100,3 +100,22 @@ def test_our_own_copy_of_a_sent_message_is_the_same_row(history_database: Histor
     )
 
     assert folding.visible_message(history_database)["status"] == "delivered"
+
+
+def test_an_ack_changes_no_index_of_messages(history_database: HistoryDatabase) -> None:
+    """Otherwise each of two or three acks per message writes an entry into every index (HOT updates write none)."""
+    history_database.clear()
+    connection, numbers = history_database.connection, count(1)
+    folding.store_transactions(connection, numbers, [told(OURS)])
+
+    with connection.transaction():
+        folding.store_transactions(connection, numbers, [told(Ack("A", "read", None, BASE_TIME))])
+        updated = connection.execute(
+            """
+            SELECT pg_stat_get_xact_tuples_updated(t.oid), pg_stat_get_xact_tuples_hot_updated(t.oid)
+            FROM pg_class AS t
+            WHERE t.oid = 'whatsapp_messages'::regclass
+            """
+        ).fetchone()
+
+    assert updated == (1, 1)
