@@ -4,9 +4,7 @@ import time
 
 from playwright.sync_api import expect
 
-from store.accounts import joining
 from store.model.facts import SessionReport
-from store.postgres import connections
 from tests.support import account_merging
 from tests.support.browser import BrowserUser
 from tests.support.history_writer import BASE_TIME, HistoryWriter, message_fact
@@ -19,9 +17,7 @@ def test_a_message_of_one_of_two_gateways_says_so(browser_user: BrowserUser, his
     for session, numbers in told.items():
         history.store(SessionReport("connected", "919800000000", BASE_TIME + NOW - 600_000), session=session)
         history.store(*(message_fact(f"text {n}", NOW - 300_000 + n, id=f"M{n}") for n in numbers), session=session)
-    with connections.open(history.database_url, "test") as connection:
-        joining.join_due(connection)
-        account_merging.merge_all(connection)
+    account_merging.join_and_merge(history.database_url)
     history.execute("UPDATE whatsapp_messages SET created_at = now() - interval '5 minutes'")
     page = browser_user.sign_in()
     expect(page.locator("a.chat")).to_have_count(1)

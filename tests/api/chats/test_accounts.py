@@ -8,7 +8,6 @@ import pytest
 import requests
 
 from store.access import tokens
-from store.accounts import joining
 from store.model.facts import Ack, SessionReport
 from store.postgres import connections
 from tests.support import account_merging
@@ -32,9 +31,7 @@ def told(history: HistoryWriter, session: str, *numbers: int) -> None:
 
 
 def join(history: HistoryWriter) -> None:
-    with connections.open(history.database_url, "test") as connection:
-        joining.join_due(connection)
-        account_merging.merge_all(connection)
+    account_merging.join_and_merge(history.database_url)
     # Newer messages may still arrive from the other gateway.
     history.execute("UPDATE whatsapp_messages SET created_at = now() - interval '5 minutes'")
 

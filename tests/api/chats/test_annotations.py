@@ -8,7 +8,6 @@ import pytest
 import requests
 
 from store.access import tokens
-from store.accounts import joining
 from store.annotations import labels, notes
 from store.model.facts import SessionReport
 from store.postgres import connections
@@ -171,9 +170,7 @@ def test_labels_and_notes_follow_a_person_through_merges(history: HistoryWriter,
     assert client.post(f"{CHAT}/notes", {"text": "which?"}).json()["code"] == "several_chats"
 
     history.store(alias_fact())
-    with connections.open(history.database_url, "test") as connection:
-        joining.join_due(connection)
-        account_merging.merge_all(connection)
+    account_merging.join_and_merge(history.database_url)
 
     merged = profile(client)
     assert merged["labels"] == ["all", "lid", "phone", "second"]
