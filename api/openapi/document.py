@@ -7,19 +7,15 @@ from starlette.responses import Response
 
 from api.http import responses
 from api.http.public_page import PublicPage
-from api.openapi import (
+from api.openapi import naming, operations, people_schemas, reference, schemas
+from api.openapi.paths import (
     annotations_paths,
     auth_paths,
     chats_paths,
     live_paths,
-    naming,
-    operations,
     operations_paths,
     people_paths,
-    people_schemas,
     push_paths,
-    reference,
-    schemas,
     sending_paths,
 )
 

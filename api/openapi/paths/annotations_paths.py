@@ -1,7 +1,7 @@
 """Describes stars, labels, notes and the details of chats and messages (api/chats)."""
 
 from api.openapi import spec
-from api.openapi.chats_paths import PHONE
+from api.openapi.paths.chats_paths import PHONE
 from api.openapi.spec import BOOLEAN, NULLABLE_CURSOR, STRING, Schema
 from store.annotations import labels, notes
 

@@ -1,0 +1,1 @@
+"""Describes the calls, a module for each kind."""
