@@ -29,6 +29,8 @@ class Served:
     refusals: list[str] = field(default_factory=list[str])
     clients: list[socket.socket] = field(default_factory=list[socket.socket])
     answered: asyncio.Event = field(default_factory=asyncio.Event)
+    is_open: asyncio.Event = field(default_factory=asyncio.Event)
+    """Requests wait while it is not set."""
 
     def ask(self, numbers: Iterable[int]) -> None:
         """Open a connection for each number, and send a request over it."""
@@ -48,10 +50,12 @@ class Served:
 async def serving(max_connections: int, is_known: Callable[[HTTPScope], bool] | None = None) -> AsyncGenerator[Served]:
     listener = socket.create_server(("127.0.0.1", 0))
     served = Served(listener.getsockname())
+    served.is_open.set()
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         while (await receive()).get("more_body"):
             pass
+        await served.is_open.wait()
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body"})
         served.order.append(int(scope["path"].strip("/")))
@@ -111,6 +115,24 @@ def test_the_connection_that_has_been_idle_longest_is_closed_for_a_new_one() -> 
 
     assert closed == [True] * 4 + [False] * MIN_CONNECTIONS
     assert refusals == [SHED_CODE] * 4
+
+
+def test_requests_that_arrive_while_others_wait_are_read_later() -> None:
+    """They stay in the buffers of the network, so that a client that pipelines loses none of them."""
+
+    async def order() -> list[int]:
+        async with serving(MIN_CONNECTIONS) as served:
+            served.is_open.clear()
+            _, writer = await asyncio.open_connection(*served.address)
+            for numbers in (range(5), range(5, 11)):
+                writer.write(b"".join(b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % number for number in numbers))
+                await asyncio.sleep(0.1)  # the server reads as much as it wants
+            served.is_open.set()
+            await served.wait_for_answers(11)
+            writer.close()
+            return served.order
+
+    assert uvloop.run(order()) == list(range(11))
 
 
 def test_of_bodies_that_do_not_end_the_largest_are_refused_and_a_small_one_is_not() -> None:

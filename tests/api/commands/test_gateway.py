@@ -167,6 +167,26 @@ def test_a_failure_is_json_too(sak: Callable[..., tuple[int, str]]) -> None:
     assert json.loads(said)["code"] == "AUTH_FAILED"
 
 
+def test_no_answer_of_the_gateway_controls_a_terminal_or_the_env_file(
+    gateway: PretendGateway, sak: Callable[..., tuple[int, str]], tmp_path: Path
+) -> None:
+    """The gateway belongs to somebody else. A secret with a line break wrote a variable into `.env`."""
+    hostile, file = "http://x/\x1b[2J\u202e\x9b2J", tmp_path / ".env"
+    file.write_text("HOST=::\n")
+    gateway.state.register(hostile, ["message.received\x1b[2J"])
+    gateway.state.register(URL, [], "x\nAPI_TOKEN=mine")
+
+    listed, as_json = sak("webhooks"), sak("webhooks", "--json")
+    written = sak("register", "--url", URL, "--write-env", str(file))
+    gateway.misbehave(Misbehaviour("answer", status=400, code=hostile, message=hostile, times=2))
+    failed = [sak("status"), sak("status", "--json")]
+
+    assert (listed[0], as_json[0], written[0] != 0) == (0, 0, True)
+    assert "http://x/" in listed[1]
+    assert file.read_text() == "HOST=::\n"
+    assert all(line.isprintable() for _, said in (listed, as_json, written, *failed) for line in said.split("\n"))
+
+
 def test_wrong_usage_ends_with_2(sak: Callable[..., tuple[int, str]]) -> None:
     """Exit code 2 is the convention for wrong usage."""
     with pytest.raises(SystemExit) as end:

@@ -147,6 +147,11 @@ def test_a_webhook_that_posts_elsewhere_is_not_taken_by_itself(gateways: Pretend
         gateways.hooks["gowa"].registered = [Hook(elsewhere)]
         with pytest.raises(SystemExit, match=f"FAILED: till: till posts to {elsewhere}.* --replace"):
             run(tmp_path, "register", "gowa-one")
+    gateways.hooks["gowa"].registered = [Hook("https://x.example/\x1b[2J\u202e\x9b2J/webhooks/gowa-one")]
+    with pytest.raises(SystemExit) as escaped:
+        run(tmp_path, "check", "gowa-one")
+    assert "\\x1b[2J\\u202e\\x9b2J" in str(escaped.value)
+    assert all(line.isprintable() for line in str(escaped.value).split("\n"))
     run(tmp_path, "register", "gowa-one", "--replace")
     run(tmp_path, "register", "waha-one")
 

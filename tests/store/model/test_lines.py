@@ -1,6 +1,7 @@
 """No character from a stranger ends a line or hides in it."""
 
 import json
+import sys
 import unicodedata
 
 from hypothesis import given
@@ -15,6 +16,14 @@ def test_json_is_one_line_for_every_reader(text: str) -> None:
 
     assert len(escaped.splitlines()) == 1
     assert json.loads(escaped) == {text: text}
+
+
+def test_no_character_that_is_not_seen_is_left() -> None:
+    """Examples of hypothesis rarely contain one."""
+    characters = map(chr, range(sys.maxunicode + 1))
+    unseen = [c for c in characters if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}]
+
+    assert lines.show("".join(unseen)).isascii()
 
 
 @given(st.text())
