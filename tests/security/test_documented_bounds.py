@@ -25,7 +25,7 @@ BOUNDS: dict[str, dict[str, object]] = {
         "store.feed.search_document:MAX_LENGTH": 65_536,
         "worker.housekeeping.indexer:CHANGES_PER_TRANSACTION": 1000,
         "store.feed.search_index:MAX_TEXT_BYTES": 256 << 10,
-        "store.feed.search_index:_STATEMENT_TIMEOUT": "5s",
+        "store.feed.search_index:_SETTINGS": {"statement_timeout": "5s", "plan_cache_mode": "force_generic_plan"},
     },
     "tried again every hour": {"store.feed.search_index:_RETRY_INTERVAL": "1 hour"},
     "512 KiB of texts, or one message": {"store.reading.json_views:MAX_PAGE_BYTES": 512 << 10},
