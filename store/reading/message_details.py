@@ -7,7 +7,8 @@ from typing import cast
 from store.postgres.connections import Connection
 from store.reading import message_pages
 from store.reading.chat_scope import ChatScope
-from store.reading.json_views import MESSAGE_JSON, iso_ms
+from store.reading.json_views import iso_ms
+from store.reading.message_json import MESSAGE_JSON
 
 MAX_RECEIPTS = 4096
 """The newest ones. A group has at most 1,024 members, each of which reports up to four states."""

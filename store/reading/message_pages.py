@@ -6,8 +6,9 @@ from uuid import UUID
 
 from store.postgres.compiled_query import compile_query
 from store.postgres.connections import Connection
+from store.reading import message_page_sql
 from store.reading.chat_scope import MEMBERS_CTE, ChatScope
-from store.reading.json_views import MAX_BIGINT, MAX_PAGE_BYTES, MESSAGE_BYTES, MESSAGE_JSON, SEND_JSON
+from store.reading.json_views import MAX_BIGINT, MAX_PAGE_BYTES
 
 Content: TypeAlias = Literal["file", "link"]
 
@@ -66,80 +67,11 @@ class MessagePage:
     """The address of the canonical chat, or None if the chat does not exist."""
 
 
-def _page_query(operator: LiteralString, order_by: LiteralString) -> LiteralString:
-    return f"""
-        WITH {MEMBERS_CTE}
-        SELECT page.timestamp, page.receive_order, page.message_id, page.id, coalesce(message.json, send.json) AS json,
-            page.candidates, context.epoch, context.snapshot, context.address
-        FROM (
-            SELECT e.epoch::text, pg_current_snapshot()::text AS snapshot, (
-                    SELECT members.address FROM members ORDER BY members.kind <> 'phone', members.address LIMIT 1
-                ) AS address
-            FROM feed_epoch AS e
-        ) AS context
-        LEFT JOIN (
-            SELECT found.*, count(*) OVER () AS candidates,
-                sum(found.bytes) OVER (ORDER BY {order_by} ROWS UNBOUNDED PRECEDING) - found.bytes AS bytes_before
-            FROM (
-                SELECT entry.*, NULL::uuid AS send_id, members.canonical_chat_id, members.address
-                FROM members
-                CROSS JOIN LATERAL (
-                    SELECT m.timestamp, m.receive_order, m.message_id, m.id, {MESSAGE_BYTES} AS bytes
-                    FROM whatsapp_messages AS m
-                    WHERE m.chat_id = members.chat_id AND NOT m.is_duplicate
-                        AND (m.timestamp, m.receive_order, m.message_id, m.id)
-                            {operator} (%(timestamp)s, %(receive_order)s, %(message_id)s, %(id)s)
-                        AND m.timestamp >= %(since)s AND m.timestamp < %(until)s
-                        AND (%(direction)s::text IS NULL OR m.direction = %(direction)s)
-                        AND (%(type)s::text IS NULL OR m.message_type = %(type)s)
-                        AND (NOT %(starred)s OR m.starred)
-                        AND (%(has)s::text IS NULL OR m.deleted_at IS NULL AND CASE %(has)s
-                            WHEN 'file' THEN m.message_type IN ('image', 'video', 'audio', 'document')
-                            ELSE concat_ws(' ', m.message_text, m.caption) ~* '(https?://|www[.])[^[:space:]]'
-                        END)
-                    ORDER BY {order_by}
-                    LIMIT %(limit)s
-                ) AS entry
-                -- A send without a message takes the position that its message would have. There are few, usually none.
-                UNION ALL
-                SELECT entry.*, members.canonical_chat_id, members.address
-                FROM members
-                CROSS JOIN LATERAL (
-                    SELECT s.timestamp, s.receive_order, s.sort_key AS message_id, 0::bigint AS id,
-                        coalesce(octet_length(s.text), 0) AS bytes, s.send_id
-                    FROM sends AS s
-                    WHERE s.chat_id = members.chat_id AND s.key_id IS NULL
-                        AND (s.timestamp, s.receive_order, s.sort_key, 0::bigint)
-                            {operator} (%(timestamp)s, %(receive_order)s, %(message_id)s, %(id)s)
-                        AND s.timestamp >= %(since)s AND s.timestamp < %(until)s
-                        AND (%(direction)s::text IS NULL OR %(direction)s = 'outgoing')
-                        AND (%(type)s::text IS NULL OR s.kind = %(type)s)
-                        AND NOT %(starred)s AND %(has)s::text IS NULL
-                    ORDER BY {order_by}
-                    LIMIT %(limit)s
-                ) AS entry
-                ORDER BY {order_by}
-                LIMIT %(limit)s
-            ) AS found
-        ) AS page ON page.bytes_before < %(max_bytes)s
-        LEFT JOIN LATERAL (
-            SELECT {MESSAGE_JSON} AS json
-            FROM (SELECT page.canonical_chat_id AS chat_id, page.address) AS canonical
-            -- Selects all columns because MESSAGE_JSON decides which are used.
-            CROSS JOIN LATERAL (SELECT x.* FROM whatsapp_messages AS x WHERE x.id = page.id LIMIT 1) AS m
-        ) AS message ON true
-        LEFT JOIN LATERAL (
-            SELECT {SEND_JSON} AS json FROM sends AS s WHERE s.send_id = page.send_id LIMIT 1
-        ) AS send ON true
-        ORDER BY {order_by}
-    """  # noqa: S608 - assembled from literals only, which the type proves
-
-
 _NEWEST_FIRST: LiteralString = "timestamp DESC, receive_order DESC, message_id DESC, id DESC"
 _OLDEST_FIRST: LiteralString = "timestamp, receive_order, message_id, id"
-_OLDER_QUERY = _page_query("<", _NEWEST_FIRST)
-_NEWER_QUERY = _page_query(">", _OLDEST_FIRST)
-_FROM_POSITION_QUERY = _page_query(">=", _OLDEST_FIRST)
+_OLDER_QUERY = message_page_sql.build("<", _NEWEST_FIRST)
+_NEWER_QUERY = message_page_sql.build(">", _OLDEST_FIRST)
+_FROM_POSITION_QUERY = message_page_sql.build(">=", _OLDEST_FIRST)
 
 
 def newest(connection: Connection, query: MessageQuery) -> MessagePage:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import LiteralString, TypeAlias, cast
+from typing import LiteralString, cast
 
 from psycopg.errors import QueryCanceled
 
@@ -10,16 +10,18 @@ from store.model import spelling
 from store.postgres import pool
 from store.postgres.compiled_query import compile_query
 from store.postgres.connections import Connection
-from store.reading import search_sql, search_terms
+from store.reading import found_page, search_sql, search_terms
+from store.reading.found_page import FoundMessage
 from store.reading.json_views import MAX_BIGINT, MAX_PAGE_BYTES
 from store.reading.search_query import SearchHit, SearchPage, SearchPosition, SearchQuery
 from store.reading.search_terms import TermFrequencies
 
-_Row: TypeAlias = tuple[int, int, str, str | None, str, int]
-"""The position, the message, the name of its chat, its text, and the number of rows found."""
 _FIRST_SCAN_WINDOW = 200
 """The number of newest messages, of all or of the chat, to scan first: a very frequent word fills a page from them."""
 _STATEMENT_TIMEOUT = "2500ms"
+_SIMILAR_SCAN_WINDOW = 2_000
+"""The number of newest messages to scan for similar words. Comparing one takes some 10 µs."""
+SIMILAR_TIMEOUT = "700ms"
 COUNTED = 1_000
 """The greatest count. If there are more matches, the count is this number."""
 _COUNT_TIMEOUT = "700ms"
@@ -34,6 +36,8 @@ def find(connection: Connection, query: SearchQuery, after: SearchPosition | Non
     Similar words are searched if the first page has no exact match, and on each page that follows such a page.
     """
     start = after or _AFTER_LAST
+    if query.until is not None and query.until <= start.timestamp:
+        start = SearchPosition(query.until, 0, start.fuzzy)
     with connection.transaction():
         connection.execute(
             """
@@ -44,19 +48,23 @@ def find(connection: Connection, query: SearchQuery, after: SearchPosition | Non
         # Checked before the search, because messages that are indexed between the two queries were not searched.
         is_complete = _is_index_complete(connection)
         fuzzy = start.fuzzy
-        rows: list[_Row] = [] if fuzzy else _scan_newest(connection, query, start, _FIRST_SCAN_WINDOW)
+        rows: list[FoundMessage] = [] if fuzzy else _scan_newest(connection, query, start, _FIRST_SCAN_WINDOW)
         frequencies: TermFrequencies | None = None
         if not _is_full(rows, query):
             frequencies = _measure_frequencies(connection, query)
-            if not fuzzy and (query.address is not None or frequencies.matches > query.limit):
-                rows = _scan_newest(connection, query, start, search_terms.SCAN_WINDOW)
+            window = search_terms.SCAN_WINDOW if query.address else frequencies.scan_window(query.limit + 1)
+            if window and not fuzzy:
+                rows = _scan_newest(connection, query, start, window)
             if not _is_full(rows, query):
                 rows, fuzzy = _search_all(connection, query, start, frequencies, is_first_page=after is None)
         page = rows[: query.limit]
-        next_position = SearchPosition(*page[-1][:2], fuzzy) if page and page[-1][-1] > len(page) else None
+        next_position = None
+        if page and page[-1].candidates > len(page):
+            next_position = SearchPosition(page[-1].timestamp, page[-1].id, fuzzy)
         is_all = after is None and next_position is None
         count = len(page) if is_all else _count(connection, query, frequencies, fuzzy=fuzzy) if query.count else None
-    hits = tuple(SearchHit(*row[2:5]) for row in page)
+    # After the transaction, whose plans depend on the words.
+    hits = tuple(SearchHit(*message) for message in found_page.read(connection, page))
     return SearchPage(hits, next_position, fuzzy and bool(page), is_complete, count)
 
 
@@ -75,9 +83,9 @@ def _count(
         return None
 
 
-def _is_full(rows: Sequence[_Row], query: SearchQuery) -> bool:
+def _is_full(rows: Sequence[FoundMessage], query: SearchQuery) -> bool:
     """Return whether there are more matches than a page can have, including those that were left out for their size."""
-    return bool(rows) and rows[0][-1] > query.limit
+    return bool(rows) and rows[0].candidates > query.limit
 
 
 def _is_index_complete(connection: Connection) -> bool:
@@ -94,12 +102,15 @@ def _is_index_complete(connection: Connection) -> bool:
     return row == (True,)
 
 
-def _scan_newest(connection: Connection, query: SearchQuery, start: SearchPosition, window: int) -> list[_Row]:
-    """Scan that many of the newest messages, of all or of the chat. The result is either a full page or unusable."""
-    condition: LiteralString = " AND ".join(search_terms.exact_conditions(query.words))
+def _scan_newest(connection: Connection, query: SearchQuery, start: SearchPosition, window: int) -> list[FoundMessage]:
+    """Scan that many of the newest messages, of all or of the chat. Only a full page is certain to be complete."""
+    if start.fuzzy:
+        condition, parameters = search_terms.similar_condition(query.words, [False] * len(query.words))
+    else:
+        condition = " AND ".join(search_terms.exact_conditions(query.words))
+        parameters = search_terms.parameters_of(query.words)
     sql = search_sql.build(condition, query, newest_only=True)
-    parameters = search_terms.parameters_of(query.words)
-    return cast("list[_Row]", _fetch(connection, sql, query, start, parameters, scan_window=window))
+    return _found(_fetch(connection, sql, query, start, parameters, scan_window=window))
 
 
 def _measure_frequencies(connection: Connection, query: SearchQuery) -> TermFrequencies:
@@ -113,13 +124,45 @@ def _search_all(
     frequencies: TermFrequencies,
     *,
     is_first_page: bool,
-) -> tuple[list[_Row], bool]:
+) -> tuple[list[FoundMessage], bool]:
     """Search all messages. Also return whether similar words were searched."""
     if not start.fuzzy:
         rows = _run_all(connection, query, start, frequencies)
         if rows or not is_first_page or not any(search_terms.allows_typos(word) for word in query.words):
-            return cast("list[_Row]", rows), False
-    return cast("list[_Row]", _run_all(connection, query, replace(start, fuzzy=True), frequencies)), True
+            return _found(rows), False
+    return _search_similar(
+        connection, query, replace(start, fuzzy=True), frequencies, is_first_page=is_first_page
+    ), True
+
+
+def _search_similar(
+    connection: Connection,
+    query: SearchQuery,
+    start: SearchPosition,
+    frequencies: TermFrequencies,
+    *,
+    is_first_page: bool,
+) -> list[FoundMessage]:
+    """Search for similar words: in the newest messages, because a frequent word is found there, then in all.
+
+    Words whose parts are frequent are similar to very many. If that takes too long, the first page is what the newest
+    messages have: nobody asked for similar words, and that no message has the words themselves is an answer, too.
+    """
+    newest = _scan_newest(connection, query, start, _SIMILAR_SCAN_WINDOW)
+    if _is_full(newest, query):
+        return newest
+    if not is_first_page:
+        return _found(_run_all(connection, query, start, frequencies))
+    try:
+        with connection.transaction():
+            connection.execute("SELECT set_config('statement_timeout', %s, true)", [SIMILAR_TIMEOUT])
+            return _found(_run_all(connection, query, start, frequencies))
+    except QueryCanceled:
+        return newest
+
+
+def _found(rows: Sequence[tuple[object, ...]]) -> list[FoundMessage]:
+    return [FoundMessage(*row) for row in cast("Sequence[tuple[int, int, int, int]]", rows)]
 
 
 def _run_all(

@@ -5,7 +5,8 @@ from typing import LiteralString
 from store.reading import found_page
 from store.reading.annotation_sql import HAS_LABEL
 from store.reading.chat_scope import MEMBERS_CTE
-from store.reading.json_views import IS_UNREAD, MESSAGE_BYTES
+from store.reading.json_views import IS_UNREAD
+from store.reading.message_json import MESSAGE_BYTES
 from store.reading.search_query import SearchQuery
 
 
@@ -82,5 +83,4 @@ def build(  # noqa: PLR0913 - ways to search
     """  # noqa: S608 - assembled from literals only, which the type proves
     if count_only:
         return f"WITH {MEMBERS_CTE} SELECT count(*) FROM ({found}) AS found"  # noqa: S608 - as above
-    columns: LiteralString = "concat_ws(' ', m.message_text, m.caption, m.file_name), hit.candidates"
-    return f"WITH {MEMBERS_CTE} {found_page.build(found, columns)}"
+    return f"WITH {MEMBERS_CTE} {found_page.build(found)}"

@@ -11,7 +11,11 @@ from store.postgres.connections import Connection
 
 MAX_WORDS = 8
 SCAN_WINDOW = 5_000
-"""The number of newest messages to scan first, because a frequent word is found there at once."""
+"""The number of newest messages in which the words are counted."""
+_MAX_SCAN_WINDOW = 75_000
+"""A scan of this many messages takes about 20 ms. The index takes longer for words that fill a page within them."""
+_MIN_SCANNED_MATCHES = 3
+"""The number of matches in the newest messages from which their frequency is known well enough."""
 _FREQUENT_THRESHOLD = SCAN_WINDOW // 200
 """The index is not used for a word that occurs in more of the newest messages than this, if another word is rarer."""
 _RARE_THRESHOLD = 4
@@ -85,6 +89,13 @@ class TermFrequencies:
     """
     matches: int
     """The number of the newest messages that contain all words."""
+
+    def scan_window(self, wanted: int) -> int:
+        """Return the number of newest messages among which are twice as many matches, or 0 if there are too many."""
+        if self.matches < _MIN_SCANNED_MATCHES:
+            return 0
+        window = 2 * wanted * SCAN_WINDOW // self.matches
+        return window if window <= _MAX_SCAN_WINDOW else 0
 
 
 def measure_frequencies(connection: Connection, words: Sequence[str], *, in_chat: bool) -> TermFrequencies:

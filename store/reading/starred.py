@@ -6,7 +6,9 @@ from typing import LiteralString, cast
 from store.postgres.connections import Connection
 from store.reading import found_page
 from store.reading.annotation_sql import HAS_LABEL
-from store.reading.json_views import MAX_BIGINT, MAX_PAGE_BYTES, MESSAGE_BYTES
+from store.reading.found_page import FoundMessage
+from store.reading.json_views import MAX_BIGINT, MAX_PAGE_BYTES
+from store.reading.message_json import MESSAGE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ _FOUND: LiteralString = f"""
     ORDER BY m.timestamp DESC, m.id DESC
     LIMIT %(limit)s
 """  # noqa: S608 - assembled from literals only, which the type proves
-_QUERY = found_page.build(_FOUND, "hit.candidates")
+_QUERY = found_page.build(_FOUND)
 
 
 def page(
@@ -63,7 +65,10 @@ def page(
         "max_bytes": MAX_PAGE_BYTES,
         "versions": False,
     }
-    rows = cast("list[tuple[int, int, str, str | None, int]]", connection.execute(_QUERY, parameters).fetchall())
-    shown = rows[:limit]
-    next_position = StarredPosition(*shown[-1][:2]) if shown and shown[-1][-1] > len(shown) else None
-    return StarredPage(tuple(StarredMessage(*row[2:4]) for row in shown), next_position)
+    rows = cast("list[tuple[int, int, int, int]]", connection.execute(_QUERY, parameters).fetchall())
+    shown = [FoundMessage(*row) for row in rows[:limit]]
+    next_position = None
+    if shown and shown[-1].candidates > len(shown):
+        next_position = StarredPosition(shown[-1].timestamp, shown[-1].id)
+    messages = tuple(StarredMessage(one.json, one.chat_name) for one in found_page.read(connection, shown))
+    return StarredPage(messages, next_position)

@@ -13,7 +13,7 @@ from store.ingestion import apply
 from store.model.batches import Batch, Event
 from store.model.facts import ContentState, Direction, Fact, Message, MessageType, Outcome, Status
 from store.postgres.connections import Connection
-from store.reading import json_views
+from store.reading import message_json
 from tests.support.generated_history import snapshot, world
 from tests.support.generated_history.database import HistoryDatabase
 
@@ -125,7 +125,7 @@ def shown_reactions(memory: HistoryDatabase, message_id: str = "A") -> list[dict
     """Return the reactions to the message that is shown under this id, as the API shows them."""
     row = memory.connection.execute(
         f"""
-        SELECT {json_views.MESSAGE_JSON}
+        SELECT {message_json.MESSAGE_JSON}
         FROM whatsapp_messages AS m
         JOIN chats AS c USING (chat_id)
         JOIN chats AS canonical ON canonical.chat_id = c.canonical_chat_id

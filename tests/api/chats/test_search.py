@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from store.model.facts import Delete, Edit
+from store.reading import search as message_search
 from tests.support.history_writer import (
     BASE_TIME,
     SENDER_LID,
@@ -217,6 +218,20 @@ def test_words_that_are_in_too_many_messages_are_refused_clearly(history: Histor
         answer = client.get("/api/search", q="hello")
 
     assert (answer.status_code, answer.json()["code"]) == (400, "query_too_broad")
+
+
+def test_a_typing_error_in_words_of_many_messages_is_looked_up_in_the_newest(
+    history: HistoryWriter, client: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Similar words of all messages may take too long to find. Nobody asked for them, so that is no error."""
+    history.store(message_fact("please order 5512"))
+    search(client, "please")
+    monkeypatch.setattr(message_search, "SIMILAR_TIMEOUT", "1ms")  # planning the query takes longer
+
+    data = search(client, "pleese ordre")
+
+    assert ([one["message_text"] for one in data["results"]], data["fuzzy"]) == (["please order 5512"], True)
+    assert search(client, "skuececec")["results"] == []
 
 
 @pytest.mark.parametrize("q", ["", " ", "\0", "x" * 600, "a b c d e f g h i"])

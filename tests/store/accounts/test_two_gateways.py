@@ -11,7 +11,7 @@ import pytest
 from ingest.queue.contract import RawBatch
 from store.accounts import joining
 from store.history import sessions
-from store.reading import json_views
+from store.reading import message_json
 from tests.support import account_merging, gateway_dialects, told_conversations
 from tests.support.gateway_dialects import SESSIONS
 from tests.support.generated_history import batches as generated_history_batches
@@ -29,7 +29,7 @@ RECEIVED: Final = world.BASE_TIME + world.HOUR
 def read(memory: HistoryDatabase) -> dict[str, ShownMessage]:
     rows = memory.connection.execute(
         f"""
-        SELECT {json_views.MESSAGE_JSON}
+        SELECT {message_json.MESSAGE_JSON}
         FROM whatsapp_messages AS m
         JOIN chats AS c USING (chat_id)
         JOIN chats AS canonical ON canonical.chat_id = c.canonical_chat_id
