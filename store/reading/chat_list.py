@@ -7,6 +7,7 @@ from typing import Literal, LiteralString, TypeAlias, cast
 from store.feed import search_document
 from store.model.facts import ChatKind
 from store.postgres import pool
+from store.postgres.compiled_query import compile_query
 from store.postgres.connections import Connection
 from store.reading import chat_search_sql, search_terms
 from store.reading.annotation_sql import HAS_LABEL, LABELLED
@@ -67,14 +68,30 @@ class ChatListPage:
 
 _KINDS: tuple[ChatKind, ...] = ("phone", "group", "lid", "newsletter", "broadcast", "other")
 _KIND_CLAUSES: dict[ChatKind, LiteralString] = {kind: f"AND c.kind = '{kind}'" for kind in _KINDS}
+_READ_QUERY: LiteralString = f"""
+    SELECT {CHAT_JSON}
+    FROM unnest(%(chat_ids)s::bigint[]) WITH ORDINALITY AS listed (chat_id, number)
+    CROSS JOIN LATERAL (SELECT c.* FROM chats AS c WHERE c.chat_id = listed.chat_id LIMIT 1) AS c
+    LEFT JOIN LATERAL (SELECT m.* FROM whatsapp_messages AS m WHERE m.id = c.last_id LIMIT 1) AS m ON true
+    ORDER BY listed.number
+"""  # noqa: S608 - assembled from literals only, which the type proves
 _SCAN_WINDOW = 1_000
 """The number of chats to scan in order before the indexes are used; a scan finds a frequent text sooner."""
 
 
 def page_query(
-    chat_filter: ChatFilter, order: Order, source: ChatSource = "list", candidates: LiteralString = ""
+    chat_filter: ChatFilter,
+    order: Order,
+    source: ChatSource = "list",
+    candidates: LiteralString = "",
+    *,
+    names_only: bool = False,
 ) -> LiteralString:
-    """Build the query of a page. `candidates` is the query that finds the chats if `source` is "candidates"."""
+    """Build the query of a page.
+
+    `candidates` is the query that finds the chats if `source` is "candidates". With `names_only`, names are selected
+    instead of JSON, and no messages are read.
+    """
     column, operator, order_by = order
     # Clauses rather than parameters: PostgreSQL uses a partial index only if the query text implies its condition.
     unread: LiteralString = f"AND {IS_UNREAD}" if chat_filter.unread else ""
@@ -109,10 +126,12 @@ def page_query(
     if source == "candidates":
         # LIMIT 1 for the same reason. Elsewhere it would look up the message of each chat that is sorted.
         message = "LATERAL (SELECT m.* FROM whatsapp_messages AS m WHERE m.id = c.last_id LIMIT 1)"
+    view: LiteralString = "c.name" if names_only else CHAT_JSON
+    message_join: LiteralString = "" if names_only else f"LEFT JOIN {message} AS m ON m.id = c.last_id"
     chats: LiteralString = f"""
-        SELECT {column}, c.chat_id, {CHAT_JSON} AS view
+        SELECT {column}, c.chat_id, {view} AS view
         FROM {sources[source]}
-        LEFT JOIN {message} AS m ON m.id = c.last_id
+        {message_join}
         WHERE {listed} {text}
         ORDER BY {order_by}
         LIMIT %(limit)s
@@ -155,6 +174,12 @@ def longest_waiting(
     only_waiting = replace(chat_filter, waiting=True)
     rows = _fetch(connection, only_waiting, position or ChatPosition(0, 0), limit, _LONGEST_WAITING_FIRST)
     return _chats_page(rows[:limit], _position_of(rows[limit - 1]) if len(rows) > limit else None, None)
+
+
+def read(connection: Connection, chat_ids: Sequence[int]) -> tuple[str, ...]:
+    """Return the JSON of these canonical chats, in their order."""
+    rows = compile_query(_READ_QUERY).fetch_all(connection, {"chat_ids": chat_ids}) if chat_ids else []
+    return tuple(cast("str", view) for (view,) in rows)
 
 
 def page_values(chat_filter: ChatFilter, position: ChatPosition, limit: int) -> dict[str, object]:

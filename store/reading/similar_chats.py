@@ -1,7 +1,6 @@
 """Finds chats by misspelt names."""
 
 import difflib
-import json
 from dataclasses import replace
 from typing import LiteralString, cast
 
@@ -26,35 +25,39 @@ def find(connection: Connection, chat_filter: ChatFilter, limit: int) -> ChatLis
     """Return the chats with the most similar names, at most `limit`. No page follows."""
     words = search_document.split_query(chat_filter.search_text or "")
     words = tuple(word for word in words if len(word) >= search_document.MIN_TRIGRAM_LENGTH)[: search_terms.MAX_WORDS]
-    views: list[str] = []
-    if any(map(search_terms.allows_typos, words)):
-        with connection.transaction():
-            # Sessions that serve pages disable sorting, but similar names come in no order.
-            connection.execute(f"SELECT {pool.PLAN_FOR_VALUES}, {pool.SORT}")
-            for similarity in _WORD_SIMILARITIES:
-                views = _fetch(connection, chat_filter, words, similarity)
-                if views:
-                    break
-    return ChatListPage(tuple(views[:limit]), None, None, fuzzy=bool(views))
+    if not any(map(search_terms.allows_typos, words)):
+        return ChatListPage((), None, None)
+    found: list[int] = []
+    with connection.transaction():
+        # Sessions that serve pages disable sorting, but similar names come in no order.
+        connection.execute(f"SELECT {pool.PLAN_FOR_VALUES}, {pool.SORT}")
+        for similarity in _WORD_SIMILARITIES:
+            found = _find(connection, chat_filter, words, similarity)
+            if found:
+                break
+    views = chat_list.read(connection, found[:limit])
+    return ChatListPage(views, None, None, fuzzy=bool(views))
 
 
-def _fetch(connection: Connection, chat_filter: ChatFilter, words: tuple[str, ...], similarity: str) -> list[str]:
+def _find(connection: Connection, chat_filter: ChatFilter, words: tuple[str, ...], similarity: str) -> list[int]:
+    """Return the ids of chats, most similar first."""
     connection.execute("SELECT set_config('pg_trgm.word_similarity_threshold', %s, true)", [similarity])
     condition, parameters = search_terms.similar_condition(words, [True] * len(words))
     candidates: LiteralString = f"""
         SELECT s.chat_id, {" + ".join(search_terms.SIMILARITIES[: len(words)])} AS similarity
         FROM (SELECT s.chat_id, s.text FROM chat_names AS s WHERE {condition} LIMIT %(candidates)s) AS s
     """  # noqa: S608 - assembled from literals only, which the type proves
-    query = chat_list.page_query(replace(chat_filter, search_text=None), _MOST_SIMILAR_FIRST, "candidates", candidates)
+    query = chat_list.page_query(
+        replace(chat_filter, search_text=None), _MOST_SIMILAR_FIRST, "candidates", candidates, names_only=True
+    )
     values: dict[str, object] = {
         **parameters,
         **{f"plain{n}": word for n, word in enumerate(words)},
         **chat_list.page_values(chat_filter, BEFORE_FIRST, _MAX_COMPARED),
         "candidates": _MAX_CANDIDATES,
     }
-    rows = connection.execute(query, values, prepare=False).fetchall()
-    views = [cast("str", view) for _, _, view in rows]
-    return [view for view in views if _is_similar(json.loads(view)["name"] or "", words)]
+    rows = cast("list[tuple[int, int, str | None]]", connection.execute(query, values, prepare=False).fetchall())
+    return [chat_id for _, chat_id, name in rows if _is_similar(name or "", words)]
 
 
 def _is_similar(name: str, words: tuple[str, ...]) -> bool:
