@@ -10,6 +10,11 @@ from store.reading.json_views import IS_UNREAD, UNREAD_COUNT, iso_ms
 
 TimeStep: TypeAlias = Literal["minute", "hour", "day", "week"]
 
+_MINUTE = 60_000
+_QUARTER_OF_AN_HOUR = 15 * _MINUTE
+"""In ms. Since there is WhatsApp, all steps in all time zones have begun with such a quarter."""
+_IS_ANSWER: LiteralString = "(m.direction = 'outgoing' AND m.status IS DISTINCT FROM 'failed')"
+
 
 @dataclass(frozen=True, slots=True)
 class StatisticsPeriod:
@@ -24,7 +29,8 @@ class StatisticsPeriod:
 
     def parameters(self) -> dict[str, object]:
         sessions = None if self.sessions is None else list(self.sessions)
-        return {**asdict(self), "zone": self.time_zone, "sessions": sessions}
+        slice_ms = _MINUTE if self.step == "minute" else _QUARTER_OF_AN_HOUR
+        return {**asdict(self), "zone": self.time_zone, "sessions": sessions, "slice": slice_ms}
 
 
 def read(connection: Connection, period: StatisticsPeriod) -> str:
@@ -50,12 +56,18 @@ def message_counts(connection: Connection, period: StatisticsPeriod) -> str:
         f"""
         SELECT coalesce(json_agg(row_to_json(step) ORDER BY step.begins, step.session_id), '[]')::text
         FROM (
-            SELECT {_step_of("m.timestamp")} AS begins, m.session_id,
-                count(*) FILTER (WHERE m.direction = 'incoming') AS incoming,
-                count(*) FILTER (WHERE m.direction = 'outgoing') AS outgoing
-            FROM whatsapp_messages AS m
-            WHERE m.timestamp >= %(since)s AND m.timestamp < %(until)s AND NOT m.is_duplicate
-                AND (%(sessions)s::text[] IS NULL OR m.session_id = ANY(%(sessions)s))
+            SELECT {_iso(_step_of("slice.begins"))} AS begins, slice.session_id,
+                sum(slice.incoming)::bigint AS incoming, sum(slice.outgoing)::bigint AS outgoing
+            FROM (
+                -- Counted by slices first, because the step of a time takes longer to compute than the rest.
+                SELECT m.timestamp / %(slice)s * %(slice)s AS begins, m.session_id,
+                    count(*) FILTER (WHERE m.direction = 'incoming') AS incoming,
+                    count(*) FILTER (WHERE m.direction = 'outgoing') AS outgoing
+                FROM whatsapp_messages AS m
+                WHERE m.timestamp >= %(since)s AND m.timestamp < %(until)s AND NOT m.is_duplicate
+                    AND (%(sessions)s::text[] IS NULL OR m.session_id = ANY(%(sessions)s))
+                GROUP BY 1, 2
+            ) AS slice
             GROUP BY 1, 2
         ) AS step
         """,  # noqa: S608 - assembled from literals only, which the type proves
@@ -73,29 +85,33 @@ def response_times(connection: Connection, period: StatisticsPeriod) -> str:
         connection,
         f"""
         WITH ordered AS (
-            SELECT c.canonical_chat_id, canonical.session_id, m.direction, m.timestamp,
-                lag(m.direction) OVER w AS before,
-                -- Backwards: PostgreSQL computes the minimum of following rows anew for each row.
-                min(m.timestamp) FILTER (WHERE m.direction = 'outgoing' AND m.status IS DISTINCT FROM 'failed')
-                    OVER (backwards ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS answered
+            SELECT c.canonical_chat_id, m.timestamp, {_IS_ANSWER} AS is_answer,
+                m.direction = 'incoming' AND (lag(m.direction) OVER w) IS DISTINCT FROM 'incoming' AS is_question,
+                lag({_IS_ANSWER}) OVER w AS follows_answer, count(*) FILTER (WHERE {_IS_ANSWER}) OVER w AS answers
             FROM whatsapp_messages AS m
             JOIN chats AS c USING (chat_id)
-            JOIN chats AS canonical ON canonical.chat_id = c.canonical_chat_id
             WHERE m.timestamp >= %(since)s AND m.timestamp < %(until)s AND NOT m.is_duplicate
                 AND c.kind IN {addresses.ANSWERED_KINDS}
                 -- Notices of a group need no answer.
                 AND NOT (c.kind = 'group' AND m.message_type = 'system')
                 AND (%(sessions)s::text[] IS NULL OR m.session_id = ANY(%(sessions)s))
-            WINDOW w AS (PARTITION BY c.canonical_chat_id ORDER BY m.timestamp, m.receive_order, m.message_id, m.id),
-                backwards AS (
-                    PARTITION BY c.canonical_chat_id
-                    ORDER BY m.timestamp DESC, m.receive_order DESC, m.message_id DESC, m.id DESC
-                )
+            WINDOW w AS (
+                PARTITION BY c.canonical_chat_id ORDER BY m.timestamp, m.receive_order, m.message_id, m.id
+                ROWS UNBOUNDED PRECEDING
+            )
+        ),
+        -- Each question with its answer: the one before which there are as many answers as before the question.
+        turns AS (
+            SELECT o.canonical_chat_id, o.timestamp, o.is_question, min(o.timestamp) FILTER (WHERE o.is_answer)
+                    OVER (PARTITION BY o.canonical_chat_id, o.answers - o.is_answer::integer) AS answered
+            FROM ordered AS o
+            WHERE o.is_question OR o.is_answer AND o.follows_answer IS NOT TRUE
         ),
         questions AS (
-            SELECT {_step_of("o.timestamp")} AS begins, o.session_id, (o.answered - o.timestamp) / 1000.0 AS seconds
-            FROM ordered AS o
-            WHERE o.direction = 'incoming' AND o.before IS DISTINCT FROM 'incoming'
+            SELECT {_step_of("t.timestamp")} AS begins, c.session_id, (t.answered - t.timestamp) / 1000.0 AS seconds
+            FROM turns AS t
+            JOIN chats AS c ON c.chat_id = t.canonical_chat_id
+            WHERE t.is_question
         ),
         counted AS (
             SELECT q.begins, q.session_id, count(*) AS asked, count(q.seconds) AS answered,
@@ -110,7 +126,7 @@ def response_times(connection: Connection, period: StatisticsPeriod) -> str:
             'by_step', (
                 SELECT coalesce(json_agg(row_to_json(step) ORDER BY step.begins), '[]')
                 FROM (
-                    SELECT n.begins, n.asked, n.answered, n.median_seconds, n.p90_seconds
+                    SELECT {_iso("n.begins")} AS begins, n.asked, n.answered, n.median_seconds, n.p90_seconds
                     FROM counted AS n
                     WHERE n.begins IS NOT NULL
                 ) AS step
@@ -198,11 +214,13 @@ def auto_replies(connection: Connection, period: StatisticsPeriod) -> str:
 
 
 def _step_of(timestamp: LiteralString) -> LiteralString:
-    """Return SQL for the start of the step that contains a time in ms, in ISO 8601."""
-    return f"""to_char(
-        date_trunc(%(step)s, to_timestamp({timestamp} / 1000.0), %(zone)s) AT TIME ZONE 'UTC',
-        'YYYY-MM-DD"T"HH24:MI:SS"Z"'
-    )"""
+    """Return SQL for the start of the step that contains a time in ms."""
+    return f"date_trunc(%(step)s, to_timestamp({timestamp} / 1000.0), %(zone)s)"
+
+
+def _iso(begins: LiteralString) -> LiteralString:
+    """Return SQL for the start of a step in ISO 8601."""
+    return f"""to_char({begins} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')"""
 
 
 def _fetch_json(connection: Connection, query: LiteralString, period: StatisticsPeriod) -> str:
