@@ -157,11 +157,9 @@ def _report_failure(arguments: argparse.Namespace, error: Exception) -> int:
         code = getattr(error, "code", None) or next(
             (code for kind, code in _ERROR_CODES.items() if isinstance(error, kind)), None
         )
-    sentence = error.message if isinstance(error, ApiError) else str(error)
+    sentence = lines.show(error.message if isinstance(error, ApiError) else str(error), keep="\n")
     if arguments.json:
         sys.stdout.write(json.dumps({"error": sentence, "code": code}) + "\n")
     else:
-        # SAK chooses its codes, too.
-        said = f"{sentence} [{code}]" if code and exit_code >= EXIT_REFUSED else sentence
-        sys.stderr.write(lines.show(said, keep="\n") + "\n")
+        sys.stderr.write(f"{sentence} [{code}]\n" if code and exit_code >= EXIT_REFUSED else f"{sentence}\n")
     return exit_code

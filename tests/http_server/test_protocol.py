@@ -29,6 +29,7 @@ class Served:
     refusals: list[str] = field(default_factory=list[str])
     clients: list[socket.socket] = field(default_factory=list[socket.socket])
     answered: asyncio.Event = field(default_factory=asyncio.Event)
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
     is_open: asyncio.Event = field(default_factory=asyncio.Event)
     """Requests wait while it is not set."""
 
@@ -55,6 +56,7 @@ async def serving(max_connections: int, is_known: Callable[[HTTPScope], bool] | 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         while (await receive()).get("more_body"):
             pass
+        served.begun.set()
         await served.is_open.wait()
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body"})
@@ -126,7 +128,8 @@ def test_requests_that_arrive_while_others_wait_are_read_later() -> None:
             _, writer = await asyncio.open_connection(*served.address)
             for numbers in (range(5), range(5, 11)):
                 writer.write(b"".join(b"GET /%d HTTP/1.1\r\nHost: x\r\n\r\n" % number for number in numbers))
-                await asyncio.sleep(0.1)  # the server reads as much as it wants
+                await served.begun.wait()
+            await asyncio.sleep(0.1)  # the server could read the others now
             served.is_open.set()
             await served.wait_for_answers(11)
             writer.close()

@@ -14,6 +14,7 @@ from api.auth.concurrency import ConcurrencyLimiter
 from api.http.errors import ApiError
 from store.access import tokens
 from store.postgres import connections
+from store.reading import search
 from tests.support.history_writer import SENDER_PHONE, ApiClient, HistoryWriter, message_fact
 
 
@@ -81,6 +82,7 @@ def test_a_token_whose_requests_wait_for_postgresql_leaves_the_threads_to_others
 ) -> None:
     """API_CONNECTIONS is 8. Half of them, or a quarter for expensive requests, is the share of a token."""
     monkeypatch.setattr(concurrency, "MAX_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(search, "_STATEMENT_TIMEOUT", "15s")
     history.store(message_fact(id="M1"))
     with connections.open(history.database_url, "test") as connection:
         headers = {"authorization": f"Bearer {tokens.create(connection, 'greedy', ['read', 'write'])}"}
