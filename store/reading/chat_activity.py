@@ -16,7 +16,7 @@ class ChatActivity:
     """In ms, exclusive. None for no upper bound."""
     direction: Direction | None = None
     answered: bool = False
-    """Only chats in which a message of the period was answered within the period. `direction` is ignored."""
+    """Only chats in which a message of the period was answered, then or later. `direction` is ignored."""
 
     def parameters(self) -> dict[str, object]:
         return {"since": self.since or 0, "until": MAX_BIGINT if self.until is None else self.until}
@@ -30,11 +30,12 @@ class ChatActivity:
         )"""
 
 
-_MESSAGES: LiteralString = """
+_MESSAGES_SINCE: LiteralString = """
     FROM chat_ids_of(c.chat_id) AS member
     JOIN whatsapp_messages AS p ON p.chat_id = member.chat_id
-    WHERE p.timestamp >= %(since)s AND p.timestamp < %(until)s AND NOT p.is_duplicate
+    WHERE p.timestamp >= %(since)s AND NOT p.is_duplicate
 """
+_MESSAGES: LiteralString = f"{_MESSAGES_SINCE} AND p.timestamp < %(until)s"
 _HAS_MESSAGES: dict[Direction | None, LiteralString] = {
     None: f"EXISTS (SELECT {_MESSAGES})",
     "incoming": f"EXISTS (SELECT {_MESSAGES} AND p.direction = 'incoming')",
@@ -44,6 +45,6 @@ _ANSWERED: LiteralString = f"""c.kind IN {addresses.ANSWERED_KINDS} AND (
     SELECT min(p.timestamp) {_MESSAGES} AND p.direction = 'incoming'
         AND NOT (c.kind = 'group' AND p.message_type = 'system')
 ) < (
-    SELECT max(p.timestamp) {_MESSAGES} AND p.direction = 'outgoing' AND p.status IS DISTINCT FROM 'failed'
+    SELECT max(p.timestamp) {_MESSAGES_SINCE} AND p.direction = 'outgoing' AND p.status IS DISTINCT FROM 'failed'
 )"""  # noqa: S608 - assembled from literals only, which the type proves
 """Follows the rules of statistics.response_times."""

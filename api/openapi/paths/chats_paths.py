@@ -101,7 +101,7 @@ PATHS: Schema = {
             spec.query(
                 "answered",
                 BOOLEAN,
-                "Only chats in which a message of the period was answered in it. Not with direction.",
+                "Only chats in which a message of the period was answered, then or later. Not with direction.",
             ),
         ],
         spec.record(
