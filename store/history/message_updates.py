@@ -41,10 +41,9 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
         return []
     recomputed = connection.execute(
         f"""
-        WITH copies AS (
-            SELECT m.id, m.key_id, m.session_id, m.direction, m.sender, m.chat_id, m.base_status, m.unread, m.starred,
-                m.is_history, c.canonical_chat_id, c.address LIKE '%%@g.us' AS is_in_group,
-                c.address LIKE '%%@g.us' AND m.message_type = 'system' AS is_notice,
+        WITH grouped AS (
+            SELECT m.id, m.key_id, m.session_id, m.direction, m.sender, m.chat_id, c.canonical_chat_id,
+                g.is_in_group, g.is_notice,
                 -- An edit replaces the caption if there is media, otherwise the text.
                 m.message_type IN ('image', 'video', 'audio', 'document', 'sticker') AS is_media,
                 CASE
@@ -54,28 +53,34 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
                 END AS original,
                 -- Of the copies under several addresses of one chat, the best is shown.
                 row_number() OVER (
-                    PARTITION BY m.key_id, c.canonical_chat_id, m.direction
-                    ORDER BY m.content_rank DESC, m.content_time, m.content_tie, c.address, c.session_id
-                ) > 1 AS is_duplicate
+                    message ORDER BY m.content_rank DESC, m.content_time, m.content_tie, c.address, c.session_id
+                ) > 1 AS is_duplicate,
+                max(status_rank(m.base_status)) OVER message AS rank,
+                -- A copy from the past, or of a notice, is not unread, but does not prove that it was read.
+                coalesce(
+                    bool_and(m.unread) FILTER (WHERE NOT m.is_history AND NOT g.is_notice) OVER message, false
+                ) AS unread,
+                bool_or(m.starred) OVER message AS starred
             FROM whatsapp_messages AS m
             JOIN chats AS c USING (chat_id)
+            CROSS JOIN LATERAL (
+                SELECT c.address LIKE '%%@g.us' AS is_in_group,
+                    c.address LIKE '%%@g.us' AND m.message_type = 'system' AS is_notice
+            ) AS g
             WHERE m.key_id = ANY(%(keys)s)
+            -- Window functions, because a join of copies and messages would compare each with each.
+            WINDOW message AS (PARTITION BY m.key_id, c.canonical_chat_id, m.direction)
         ),
-        messages AS (
-            SELECT key_id, canonical_chat_id, direction, max(status_rank(base_status)) AS rank,
-                -- A copy from the past, or of a notice, is not unread, but does not prove that it was read.
-                coalesce(bool_and(unread) FILTER (WHERE NOT is_history AND NOT is_notice), false) AS unread,
-                bool_or(starred) AS starred, count(*) OVER (PARTITION BY key_id) AS same_key
-            FROM copies
-            GROUP BY key_id, canonical_chat_id, direction
+        copies AS (
+            SELECT g.*, count(*) FILTER (WHERE NOT g.is_duplicate) OVER (PARTITION BY g.key_id) AS same_key
+            FROM grouped AS g
         ),
         recomputed AS (
             SELECT copies.id, copies.is_media, copies.original, copies.is_duplicate,
-                messages.unread AND NOT copies.is_notice AS unread, messages.starred,
-                status_from_rank(greatest(messages.rank, acked.rank)) AS status,
+                copies.unread AND NOT copies.is_notice AS unread, copies.starred,
+                status_from_rank(greatest(copies.rank, acked.rank)) AS status,
                 edited.text, edited.occurred_at AS edited_at, deleted.deleted_at
             FROM copies
-            JOIN messages USING (key_id, canonical_chat_id, direction)
             LEFT JOIN LATERAL (
                 SELECT max(status_rank(k.status)) AS rank
                 FROM message_updates AS k
@@ -83,7 +88,7 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
                 WHERE k.key_id = copies.key_id AND k.kind = 'ack'
                     -- An ack without an address counts only if it cannot mean another message.
                     AND (c.canonical_chat_id = copies.canonical_chat_id
-                        OR (k.chat_id IS NULL AND messages.same_key = 1))
+                        OR (k.chat_id IS NULL AND copies.same_key = 1))
             ) AS acked ON true
             LEFT JOIN LATERAL (
                 SELECT k.text, k.occurred_at
@@ -92,8 +97,8 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
                 WHERE k.key_id = copies.key_id AND k.kind = 'edit'
                     -- An edit without an address or an editor counts only if it cannot mean another message.
                     AND (c.canonical_chat_id = copies.canonical_chat_id
-                        OR (k.chat_id IS NULL AND messages.same_key = 1))
-                    AND (k.direction = copies.direction OR (k.direction IS NULL AND messages.same_key = 1))
+                        OR (k.chat_id IS NULL AND copies.same_key = 1))
+                    AND (k.direction = copies.direction OR (k.direction IS NULL AND copies.same_key = 1))
                     AND {message_columns.same_sender("copies", "k")}
                 ORDER BY k.occurred_at DESC, k.digest DESC
                 LIMIT 1
@@ -106,7 +111,7 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
                     AND c.canonical_chat_id = copies.canonical_chat_id
                     -- WhatsApp accepts the deletion of another member's message only from a group's admins.
                     AND (copies.is_in_group
-                        OR (k.direction = copies.direction OR (k.direction IS NULL AND messages.same_key = 1))
+                        OR (k.direction = copies.direction OR (k.direction IS NULL AND copies.same_key = 1))
                             AND {message_columns.same_sender("copies", "k")})
             ) AS deleted ON true
         ),
