@@ -33,6 +33,7 @@ export const weekdayBriefly = format({ weekday: "short" });
 const DATE = { weekday: "short", day: "numeric", month: "long" };
 const date = format(DATE);
 const dateOfYear = format({ ...DATE, year: "numeric" });
+export const dayAndMonth = format({ day: "numeric", month: "numeric" });
 export const dateBriefly = format({ day: "numeric", month: "numeric", year: "2-digit" });
 
 const dates = new Intl.DateTimeFormat(locale, { dateStyle: "medium" });

@@ -4,7 +4,7 @@ import { get } from "./calls.js";
 import { chart } from "./chart.js";
 import { h } from "./element.js";
 import { choice } from "./filters.js";
-import { ZONE, clock, dateBriefly, dayOf, full, number, span, t, time, weekdayBriefly } from "./language.js";
+import { ZONE, clock, dateBriefly, dayAndMonth, dayOf, full, number, span, t, time, weekdayBriefly } from "./language.js";
 import { accounts, nameOf, sessionMark, sessionName } from "./people.js";
 import { go, toChat, toList, toToday } from "./route.js";
 import { View, card, figure, heads, legend, wide } from "./view.js";
@@ -15,8 +15,8 @@ const SOON = 5000; // ms after which a failed request is repeated, or one that w
 // For each unit: the interval of labels below the chart, the format of a label, and the name of a unit in the table.
 const STEPS = {
 	hour: { ticks: 6, tick: clock, named: (from, until) => `${clock(from)}–${clock(until)}` },
-	day: { ticks: 7, tick: dateBriefly, named: (from) => `${weekdayBriefly(from)} ${dateBriefly(from)}` },
-	week: { ticks: 3, tick: dateBriefly, named: (from, until) => `${dateBriefly(from)}–${dateBriefly(until - 1)}` },
+	day: { ticks: 7, tick: dayAndMonth, named: (from) => `${weekdayBriefly(from)} ${dateBriefly(from)}` },
+	week: { ticks: 3, tick: dayAndMonth, named: (from, until) => `${dateBriefly(from)}–${dateBriefly(until - 1)}` },
 };
 
 export class Today extends View {
