@@ -11,8 +11,6 @@ JSON_CONTENT_TYPE = (b"content-type", b"application/json")
 
 @dataclass(frozen=True, slots=True)
 class ErrorResponse:
-    """An error response."""
-
     status: int
     code: str
     message: str

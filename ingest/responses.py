@@ -31,7 +31,6 @@ def respond_error(respond: Respond, error: ErrorResponse) -> None:
 
 
 async def send_error(send: Send, error: ErrorResponse) -> None:
-    """Send the error response."""
     await send({"type": "http.response.start", "status": error.status, "headers": error.all_headers})
     await send({"type": "http.response.body", "body": error.body})
 

@@ -30,7 +30,6 @@ class Caller:
 
     @classmethod
     def of_token(cls, token: Token) -> Self:
-        """Return the caller that has this token."""
         return cls(token.name, token.session_ids, token.scopes, token.token_id, token.per_minute, token.expires_at)
 
     def visible_sessions(self, session_id: str | None) -> tuple[str, ...] | None:

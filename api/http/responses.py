@@ -48,7 +48,6 @@ def _encode(json_text: str) -> bytes:
 
 
 def failure(error: ApiError) -> Response:
-    """Return an error response."""
     body = json.dumps({"success": False, "error": error.message, "code": error.code}, ensure_ascii=False)
     return Response(body, error.status, headers=error.headers, media_type=JSON_MEDIA_TYPE)
 

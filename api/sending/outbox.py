@@ -216,7 +216,6 @@ class Outbox:
 
 
 def result_from_gateway(response: payloads.SendResponse) -> SendResult:
-    """Return the result in a response from the gateway."""
     if response.status == "sent":
         return SendResult("sent", message_id=valid_message_id(response.message_id))
     if response.status == "queued":

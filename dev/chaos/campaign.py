@@ -33,8 +33,6 @@ MAX_REFUSALS = 20
 
 @dataclass(slots=True)
 class CampaignResult:
-    """The result of a campaign."""
-
     seed: int
     seconds: float
     injected_faults: Counter[str]

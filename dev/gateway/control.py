@@ -20,7 +20,6 @@ async def add_misbehaviour(request: Request) -> JSONResponse:
 
 
 async def clear_misbehaviour(request: Request) -> JSONResponse:
-    """Remove all misbehaviours."""
     plan: gateway_misbehaviour.MisbehaviourQueue = request.app.state.plan
     plan.clear()
     return responses.success({})

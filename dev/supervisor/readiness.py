@@ -9,8 +9,6 @@ MAX_RESPONSE_BYTES = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """The readiness of a process."""
-
     ready: bool
     reasons: tuple[str, ...]
 

@@ -123,7 +123,6 @@ class StreamAppender:
             self.breaker.hold_open(ANOTHER_REDIS)
 
     async def close(self) -> None:
-        """Close the connection."""
         if self._connection is not None:
             await self._connection.disconnect(nowait=True)
             self._connection = None

@@ -31,8 +31,6 @@ from store.postgres.connections import Connection
 
 @dataclass(frozen=True, slots=True)
 class FoldResult:
-    """The result of a fold."""
-
     key_ids_by_digest: Mapping[bytes, Sequence[int]]
     """The keys of the messages that each event is about, by digest."""
     changes: Sequence[Change]

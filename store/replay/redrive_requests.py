@@ -98,7 +98,6 @@ def create(connection: Connection, caller: str, selection: RedriveSelection) -> 
 
 
 def get(connection: Connection, redrive_id: int) -> RedriveRequest | None:
-    """Return the request with this id."""
     row = connection.execute(
         f"SELECT {_COLUMNS} FROM redrive_requests AS r WHERE r.redrive_id = %s",  # noqa: S608 - literals
         [redrive_id],

@@ -32,8 +32,6 @@ _SESSION_SETTINGS = {"statement_timeout": "300s"}
 
 @dataclass(frozen=True, slots=True)
 class ReplayPlan:
-    """The options of a replay."""
-
     parser: EventParser
     own_phone: str | None = None
     batch_size: int = 512

@@ -54,7 +54,6 @@ class ReplayReport:
                 examples.append({"where": one.location, "was": _truncate(one.before), "now": _truncate(one.after)})
 
     def to_json(self) -> dict[str, object]:
-        """Return the report as a JSON object."""
         return {
             "events": self.event_count,
             "differences": dict(sorted(self.difference_counts.items())),

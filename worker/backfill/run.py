@@ -26,8 +26,6 @@ END = "end"
 
 @dataclass(slots=True)
 class Progress:
-    """The progress of a run."""
-
     pages: int = 0
     counts: Counter[str] = field(default_factory=Counter[str])
     place: str = ""

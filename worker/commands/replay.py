@@ -40,8 +40,6 @@ class ReplayAbortedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ReplayOptions:
-    """The options of the command."""
-
     dry_run: bool = False
     kind: SetAsideKind | None = None
     """Retry only parked events, or only noise."""

@@ -203,7 +203,6 @@ class StreamConsumer:
         return [fields for id_, fields in delivered if id_ not in pending_ids]
 
     def newest_fields(self, count: int) -> list[EntryFields]:
-        """Return the fields of the newest entries."""
         return [fields for _, fields in self._entries(self.redis.xrevrange(STREAM, count=count))]
 
     @staticmethod

@@ -39,7 +39,6 @@ class MessageContent(NamedTuple):
     def to_message(
         self, parties: Parties, message_id: str | None, time: int | None, status: Status | None, *, is_history: bool
     ) -> Message:
-        """Return the message with this content."""
         # Arguments by position take half of the time.
         return Message(
             parties.chat,
