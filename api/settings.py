@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from api.gateway.settings import GatewaySettingsError as GatewayError
 from api.gateway.settings import Settings as GatewaySettings
-from api.oidc.settings import OidcSettingsError
 from api.oidc.settings import Settings as OidcSettings
 from environment import senders_file
 from environment.senders_file import Sender
@@ -69,19 +67,9 @@ class Settings:
                 f"API_TOKEN can be guessed: it must have at least {_MIN_TOKEN_LENGTH} characters, at least"
                 f" {_MIN_TOKEN_CHARACTERS} of them different. `openssl rand -hex 32` creates a good one."
             )
-        try:
-            database_url = postgres_connections.url(environ)
-            direct_url, read_url = postgres_connections.direct_url(environ), postgres_connections.replica_url(environ)
-        except postgres_connections.DatabaseUrlError as error:
-            raise SettingsError(str(error)) from error
-        try:
-            gateway = GatewaySettings.from_environ(environ)
-        except GatewayError as error:
-            raise SettingsError(f"{error}.") from error
-        try:
-            single_sign_on = OidcSettings.from_environ(environ)
-        except OidcSettingsError as error:
-            raise SettingsError(str(error)) from error
+        database_url = postgres_connections.url(environ)
+        direct_url, read_url = postgres_connections.direct_url(environ), postgres_connections.replica_url(environ)
+        gateway, single_sign_on = GatewaySettings.from_environ(environ), OidcSettings.from_environ(environ)
         poll_seconds = bounded_int(environ, "SAK_WATCH_SECONDS", 0, 0, 86_400)
         if 0 < poll_seconds < _MIN_SESSION_POLL_SECONDS:
             raise SettingsError(

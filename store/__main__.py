@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from environment import output, variables
 from store.commands import backup, doctor, forget, ledger, migrate, raw, restore, retain
 from store.commands.command import CANNOT_RUN, OK, Command
-from store.postgres.connections import DatabaseUrlError
 from store.postgres.errors import StoreError
 from store.postgres.migrator import UnknownMigrationError
 from telemetry.errors import SettingsError
@@ -40,7 +39,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         code = options.run(options, variables.of_command(environ))
         sys.stdout.flush()
-    except (StoreError, DatabaseUrlError, UnknownMigrationError, SettingsError) as error:
+    except (StoreError, UnknownMigrationError, SettingsError) as error:
         print(f"store: {error}", file=sys.stderr)
         return CANNOT_RUN
     except (KeyboardInterrupt, BrokenPipeError):

@@ -15,7 +15,7 @@ SENTINEL_TIMEOUT_SECONDS = 1.0
 
 
 def connect(url: str) -> Redis:
-    """Return a client of the Redis named by the URL, which connects on first use. Raises RedisUrlError.
+    """Return a client of the Redis named by the URL, which connects on first use. Raises SettingsError.
 
     redis-py would resend whole pipelines after a lost reply, and one drain job would become eleven.
     """

@@ -45,10 +45,7 @@ class Settings:
                 raise SettingsError(
                     f"{name} is not set: the worker reads the queue from Redis and writes to PostgreSQL."
                 )
-        try:
-            database_url, direct_url = connections.url(environ), connections.direct_url(environ)
-        except connections.DatabaseUrlError as error:
-            raise SettingsError(str(error)) from error
+        database_url, direct_url = connections.url(environ), connections.direct_url(environ)
         port = environ.get("WORKER_PORT") or None
         if port is not None and not (port.isdecimal() and int(port) <= 65535):
             raise SettingsError(f"WORKER_PORT must be a port number, not {port!r}.")

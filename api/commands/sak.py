@@ -15,7 +15,7 @@ from typing import TypeAlias
 from api.commands import sak_check, sak_messages, sak_webhooks
 from api.commands.results import EXIT_NEGATIVE, EXIT_NOT_DONE, EXIT_REFUSED, EXIT_UNKNOWN, EXIT_USAGE, CommandResult
 from api.gateway import client, errors
-from api.gateway.settings import GatewaySettingsError, Settings
+from api.gateway.settings import Settings
 from api.http.errors import ApiError
 from environment import variables
 from store.model import lines
@@ -34,7 +34,6 @@ _EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
 )
 """Any other error means wrong usage."""
 _ERROR_CODES: Mapping[type[Exception], str] = {
-    GatewaySettingsError: "settings",
     SettingsError: "settings",
     sak_webhooks.WebhookSelectionError: "no_match",
 }
@@ -129,15 +128,13 @@ def _execute(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Comma
 def _settings(environ: Mapping[str, str], session_id: str | None) -> Settings:
     settings = Settings.from_environ(environ)
     if settings is None:
-        sentence = "SAK_BASE_URL is not set: set it to the URL of SAK, such as https://sak.example/api/v1"
-        raise GatewaySettingsError(sentence)
+        sentence = "SAK_BASE_URL is not set: set it to the URL of SAK, such as https://sak.example/api/v1."
+        raise SettingsError(sentence)
     return dataclasses.replace(settings, session_id=session_id) if session_id else settings
 
 
 _FAILURES = (
-    GatewaySettingsError,
     SettingsError,
-    connections.DatabaseUrlError,
     OSError,
     ApiError,
     sak_webhooks.WebhookSelectionError,

@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 from typing import Self
 from urllib.parse import urlsplit
 
-
-class GatewaySettingsError(ValueError):
-    """A variable is invalid. The message names it and never contains its value."""
+from telemetry.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +25,18 @@ class Settings:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self | None:
-        """Return the settings, or None if SAK_BASE_URL is not set. Raises GatewaySettingsError."""
+        """Return the settings, or None if SAK_BASE_URL is not set.
+
+        Raises SettingsError, whose message names the variable and never contains its value.
+        """
         base_url = environ.get("SAK_BASE_URL", "").strip().rstrip("/")
         if not base_url:
             return None
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise GatewaySettingsError("SAK_BASE_URL must be a URL such as https://sak.example/api/v1")
+            raise SettingsError("SAK_BASE_URL must be a URL such as https://sak.example/api/v1.")
         if parts.username is not None or parts.query or parts.fragment:
-            raise GatewaySettingsError("SAK_BASE_URL must have no user, query or fragment; credentials go into SAK_JWT")
+            raise SettingsError("SAK_BASE_URL must have no user, query or fragment; credentials go into SAK_JWT.")
         return cls(
             base_url=base_url,
             jwt=_header_value(environ, "SAK_JWT"),
@@ -55,5 +56,5 @@ def _header_value(environ: Mapping[str, str], name: str) -> str | None:
     if not value:
         return None
     if not is_header_safe(value):
-        raise GatewaySettingsError(f"{name} has a character that no HTTP header can carry")
+        raise SettingsError(f"{name} has a character that no HTTP header can carry.")
     return value

@@ -4,13 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
+from telemetry.errors import SettingsError
+
 SCOPES: Final = ("read", "write", "admin")
 _GROUP = "group:"
 _MAX_EMAIL_LENGTH = 254
-
-
-class RuleError(ValueError):
-    """OIDC_ALLOW is invalid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +20,10 @@ class Rule:
 
 
 def parse(text: str) -> tuple[Rule, ...]:
-    """Return the rules in a list separated by commas. Raises RuleError."""
+    """Return the rules in a list separated by commas. Raises SettingsError."""
     rules = tuple(_parse_rule(part.strip()) for part in text.split(",") if part.strip())
     if not rules:
-        raise RuleError("OIDC_ALLOW is not set: it says who may sign in, such as asha@shop.example=read+write.")
+        raise SettingsError("OIDC_ALLOW is not set: it says who may sign in, such as asha@shop.example=read+write.")
     return rules
 
 
@@ -60,11 +58,11 @@ def _parse_rule(text: str) -> Rule:
     who, separator, scopes = text.rpartition("=")
     names = frozenset(scopes.split("+"))
     if not separator or not names <= set(SCOPES):
-        raise RuleError("Each part of OIDC_ALLOW must be WHO=SCOPES, with scopes such as read+write+admin.")
+        raise SettingsError("Each part of OIDC_ALLOW must be WHO=SCOPES, with scopes such as read+write+admin.")
     if who.startswith(_GROUP) and len(who) > len(_GROUP):
         return Rule(who.removeprefix(_GROUP), is_group=True, scopes=names)
     if who.count("@") != 1 or who.endswith("@"):
-        raise RuleError(
+        raise SettingsError(
             "Each WHO in OIDC_ALLOW must be an e-mail address, a domain such as @shop.example, or group:NAME."
         )
     return Rule(_lower(who), is_group=False, scopes=names)

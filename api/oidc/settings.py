@@ -6,15 +6,12 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from api.oidc import rules
-from api.oidc.rules import Rule, RuleError
+from api.oidc.rules import Rule
+from telemetry.errors import SettingsError
 
 CALLBACK_PATH = "/sign-in/callback"
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 _HOURS = range(1, 24 * 31)
-
-
-class OidcSettingsError(ValueError):
-    """A variable is invalid. The message names it and never contains its value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,26 +30,26 @@ class Settings:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self | None:
-        """Return the settings, or None if OIDC_ISSUER is not set. Raises OidcSettingsError."""
+        """Return the settings, or None if OIDC_ISSUER is not set.
+
+        Raises SettingsError, whose message names the variable and never contains its value.
+        """
         issuer = environ.get("OIDC_ISSUER", "").strip()
         if not issuer:
             return None
         if not is_safe_url(issuer) or urlsplit(issuer).query:
-            raise OidcSettingsError("OIDC_ISSUER must be the provider's https:// address.")
+            raise SettingsError("OIDC_ISSUER must be the provider's https:// address.")
         redirect_url = _required(environ, "OIDC_REDIRECT_URL")
         if (
             not is_safe_url(redirect_url)
             or urlsplit(redirect_url).path != CALLBACK_PATH
             or urlsplit(redirect_url).query
         ):
-            raise OidcSettingsError(f"OIDC_REDIRECT_URL must be the https:// address of the api with {CALLBACK_PATH}.")
+            raise SettingsError(f"OIDC_REDIRECT_URL must be the https:// address of the api with {CALLBACK_PATH}.")
         hours = environ.get("OIDC_HOURS", "").strip() or "12"
         if not hours.isdecimal() or int(hours) not in _HOURS:
-            raise OidcSettingsError(f"OIDC_HOURS must be a whole number from {_HOURS[0]} to {_HOURS[-1]}.")
-        try:
-            allowed = rules.parse(environ.get("OIDC_ALLOW", ""))
-        except RuleError as error:
-            raise OidcSettingsError(str(error)) from error
+            raise SettingsError(f"OIDC_HOURS must be a whole number from {_HOURS[0]} to {_HOURS[-1]}.")
+        allowed = rules.parse(environ.get("OIDC_ALLOW", ""))
         return cls(
             issuer,
             _required(environ, "OIDC_CLIENT_ID"),
@@ -78,5 +75,5 @@ def is_safe_url(url: str) -> bool:
 def _required(environ: Mapping[str, str], name: str) -> str:
     value = environ.get(name, "").strip()
     if not value:
-        raise OidcSettingsError(f"{name} is not set; OIDC_ISSUER needs it.")
+        raise SettingsError(f"{name} is not set; OIDC_ISSUER needs it.")
     return value

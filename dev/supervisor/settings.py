@@ -7,7 +7,6 @@ from dev.errors import StartError
 from dev.machine_size import MachineSize
 from ingest.queue import redis_url
 from store.postgres import connections
-from store.postgres.connections import DatabaseUrlError
 
 MAX_DEFAULT_WORKERS = 4
 """More gain little on one machine, because PostgreSQL needs the other cores."""
@@ -39,10 +38,7 @@ class SupervisorSettings:
         for read in (
             (connections.url, connections.direct_url, connections.replica_url) if environ.get("DATABASE_URL") else ()
         ):
-            try:
-                read(environ)
-            except DatabaseUrlError as error:
-                raise StartError(str(error)) from error
+            read(environ)
         if environ.get("REDIS_URL"):
             redis_url.parse(environ["REDIS_URL"])
         return cls(

@@ -19,15 +19,11 @@ _POOL_OPTIONS = ("max_connections", "timeout")
 """Options that redis-py takes for the pool rather than for a connection."""
 
 
-class RedisUrlError(SettingsError):
-    """REDIS_URL is invalid. The message never quotes the URL, which may contain a password."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "REDIS_URL must look like redis://host:port/db, rediss://…, unix:///path?db=0 "
-            "or redis+sentinel://host:port,host:port/name/db, with the options of redis-py after a ?; "
-            "a password's own @ : / ? # % are written %40 %3A %2F %3F %23 %25."
-        )
+_EXPECTED = (
+    "REDIS_URL must look like redis://host:port/db, rediss://…, unix:///path?db=0 "
+    "or redis+sentinel://host:port,host:port/name/db, with the options of redis-py after a ?; "
+    "a password's own @ : / ? # % are written %40 %3A %2F %3F %23 %25."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,8 @@ class SentinelUrl:
 def parse(url: str) -> SentinelUrl | None:
     """Return the Sentinels in the URL, or None for a URL that redis-py accepts unchanged.
 
-    Raises RedisUrlError, and SettingsError if a file of a TLS option cannot be read.
+    Raises SettingsError, also if a file of a TLS option cannot be read. It never quotes the URL, which may contain a
+    password.
     """
     # Never chained, because messages of urllib and redis-py may quote the URL.
     try:
@@ -72,7 +69,7 @@ def parse(url: str) -> SentinelUrl | None:
         else:
             sentinels, options = None, _parse_server_url(url, parts)
     except (ValueError, TypeError, RedisError):
-        raise RedisUrlError from None
+        raise SettingsError(_EXPECTED) from None
     for name in TLS_FILES:
         path = options.get(name)
         if path is not None and not os.access(str(path), os.R_OK):

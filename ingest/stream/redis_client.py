@@ -22,7 +22,7 @@ SENTINEL_TIMEOUT_SECONDS = 0.3
 
 
 def connect(url: str, reply_timeout: float | None = TIMEOUT_SECONDS) -> Redis:
-    """Return a client of the Redis named by the URL, which connects on first use. Raises RedisUrlError.
+    """Return a client of the Redis named by the URL, which connects on first use. Raises SettingsError.
 
     `reply_timeout` is None for a caller that has its own deadline around all calls.
     """

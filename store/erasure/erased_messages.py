@@ -21,10 +21,6 @@ from store.postgres import errors
 from store.postgres.connections import Connection
 
 
-class ConcurrentChangeError(errors.TransientError):
-    """The events of a message changed before they were locked. Nothing was erased."""
-
-
 def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject, after: int) -> ErasureStep:
     """Erase the next messages in the person's chats and those that the person sent to groups."""
     chat_ids = subject.chat_ids(connection)
@@ -55,7 +51,7 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject, 
     key_ids = sorted(selected_keys.union(*(event.key_ids for event in events)))
     linked_events.lock_and_mark_erased(connection, digests, key_ids)
     if _events_about_subject(connection, subject, chat_ids, selected_keys) != events:
-        raise ConcurrentChangeError("The events of a message changed while the erasure waited for its lock.")
+        raise errors.TransientError("The events of a message changed while the erasure waited for its lock.")
     locked_chats = chats.lock(connection, chats.addresses_of_keys(connection, key_ids))
     parameters = {
         **subject.sql_parameters,

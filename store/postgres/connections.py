@@ -11,6 +11,7 @@ from psycopg import conninfo, pq
 
 from store.postgres import errors
 from store.postgres.pooler import WATCHDOG, ConnectionProfile, PoolerSafeConnection, describe_failure
+from telemetry.errors import SettingsError
 
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
 
@@ -38,7 +39,7 @@ _NETWORK_PARAMETERS = {
 }
 
 
-class DatabaseUrlError(Exception):
+class DatabaseUrlError(SettingsError):
     """The URL of PostgreSQL is missing or malformed."""
 
 

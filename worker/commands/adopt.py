@@ -8,9 +8,7 @@ from collections.abc import Mapping, Sequence
 from redis.exceptions import RedisError
 
 from store.postgres import connections
-from store.postgres.connections import DatabaseUrlError
 from store.postgres.errors import StoreError
-from telemetry.errors import SettingsError
 from worker import redis_client
 from worker.drain.database_marker import DatabaseMarker
 from worker.drain.stream import StreamConsumer
@@ -24,10 +22,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         print("usage: python -m worker adopt --yes", file=sys.stderr)
         return USAGE
     client = redis_client.connect(environ.get("REDIS_URL", ""))
-    try:
-        url = connections.url(environ)
-    except DatabaseUrlError as error:
-        raise SettingsError(str(error)) from error
+    url = connections.url(environ)
     try:
         with client, connections.open(url, "adopt") as connection:
             stream = StreamConsumer(client, "adopt")

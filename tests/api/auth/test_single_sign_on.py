@@ -10,7 +10,8 @@ import requests
 
 from api.auth.cookies import SignIn, SignInCookies
 from api.oidc import rules
-from api.oidc.settings import OidcSettingsError, Settings
+from api.oidc.settings import Settings
+from telemetry.errors import SettingsError
 from tests.support.api_server import running_api
 from tests.support.history_writer import API_TOKEN, ApiClient, HistoryWriter
 from tests.support.identity_provider import IdentityProvider
@@ -246,5 +247,5 @@ def test_a_half_configuration_is_refused(name: str, value: str) -> None:
     }
     assert Settings.from_environ(environ) is not None
 
-    with pytest.raises(OidcSettingsError, match=name):
+    with pytest.raises(SettingsError, match=name):
         Settings.from_environ(environ | {name: value})

@@ -1,6 +1,7 @@
 import pytest
 
-from api.gateway.settings import GatewaySettingsError, Settings
+from api.gateway.settings import Settings
+from telemetry.errors import SettingsError
 
 
 def test_without_a_base_url_there_is_no_sak() -> None:
@@ -36,7 +37,7 @@ def test_settings_are_read_from_the_environment() -> None:
 )
 def test_a_bad_setting_is_named_and_its_value_is_not_shown(environ: dict[str, str], named: str) -> None:
     """The message appears in a terminal, and may be copied into tickets."""
-    with pytest.raises(GatewaySettingsError, match=named) as error:
+    with pytest.raises(SettingsError, match=named) as error:
         Settings.from_environ(environ)
 
     assert "hush" not in str(error.value)

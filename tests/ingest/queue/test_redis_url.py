@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ingest.queue import redis_url
-from ingest.queue.redis_url import RedisUrlError, SentinelUrl
+from ingest.queue.redis_url import SentinelUrl
 from telemetry.errors import SettingsError
 
 
@@ -46,7 +46,7 @@ def test_a_sentinel_url_names_sentinels_service_and_credentials() -> None:
 )
 def test_any_other_url_is_refused_without_being_quoted(url: str) -> None:
     """A URL may contain a password, and errors are logged."""
-    with pytest.raises(RedisUrlError, match="REDIS_URL must look like") as error:
+    with pytest.raises(SettingsError, match="REDIS_URL must look like") as error:
         redis_url.parse(url)
 
     assert "private" not in str(error.value)
