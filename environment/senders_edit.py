@@ -5,34 +5,35 @@ import re
 from pathlib import Path
 
 from environment import private_file, senders_file
-from environment.senders_file import Sender, SendersFileError
+from environment.senders_file import Sender
+from telemetry.errors import SettingsError
 
 
 def add(file: Path, sender: Sender) -> None:
-    """Append the sender. Raises SendersFileError, also if the name is taken, and OSError."""
+    """Append the sender. Raises also if the name is taken, and OSError."""
     if sender.name in senders_file.read(file):
-        raise SendersFileError(f"{file} has a sender {sender.name} already; remove it first.")
+        raise SettingsError(f"{file} has a sender {sender.name} already; remove it first.")
     written = _read(file)
     separator = "" if not written else "\n" if written.endswith("\n") else "\n\n"
     text = f"{written}{separator}{_section(sender)}"
     if senders_file.parse(text, str(file)).get(sender.name) != sender:
-        raise SendersFileError(f"{file}: a value of {sender.name} cannot be written as TOML; edit the file.")
+        raise SettingsError(f"{file}: a value of {sender.name} cannot be written as TOML; edit the file.")
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     private_file.replace(file, text)
 
 
 def remove(file: Path, name: str) -> None:
-    """Remove the sender's section. Raises SendersFileError, also if the name is unknown, and OSError."""
+    """Remove the sender's section. Raises also if the name is unknown, and OSError."""
     senders = senders_file.read(file)
     if name not in senders:
-        raise SendersFileError(f"{file} has no sender {name}.")
+        raise SettingsError(f"{file} has no sender {name}.")
     lines = _read(file).splitlines(keepends=True)
     header = re.compile(rf"""\s*\[\s*["']?{re.escape(name)}["']?\s*\]\s*(#.*)?""")
     start = next((at for at, line in enumerate(lines) if header.fullmatch(line.rstrip())), len(lines))
     end = next((at for at in range(start + 1, len(lines)) if lines[at].startswith("[")), len(lines))
     text = "".join(lines[:start] + lines[end:])
     if senders_file.parse(text, str(file)) != {key: sender for key, sender in senders.items() if key != name}:
-        raise SendersFileError(f"{file}: the section of {name} could not be found for certain; edit the file.")
+        raise SettingsError(f"{file}: the section of {name} could not be found for certain; edit the file.")
     private_file.replace(file, text)
 
 

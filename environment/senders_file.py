@@ -1,4 +1,7 @@
-"""Reads the senders that post to `/webhooks/NAME`, from `senders.toml` and from variables."""
+"""Reads the senders that post to `/webhooks/NAME`, from `senders.toml` and from variables.
+
+An error names the file, the section and the key, and contains no secret.
+"""
 
 import re
 import tomllib
@@ -15,10 +18,6 @@ NAME_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 KEYS: Final = ("kind", "secrets", "verify_token", "base_url", "api_key", "account")
 _PHONE_PATTERN: Final = re.compile(r"\+?[0-9]{7,15}")
 _VARIABLES: Final = "the variables SENDER_NAME, SENDER_KIND, …"
-
-
-class SendersFileError(SettingsError):
-    """The file is invalid. The message names the file, the section and the key, and contains no secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +59,16 @@ def read_all(environ: Mapping[str, str]) -> dict[str, Sender]:
 
 
 def merge(of_file: Mapping[str, Sender], of_environ: Sender | None) -> dict[str, Sender]:
-    """Return both together. Raises SendersFileError if both have a sender with the same name."""
+    """Return both together. Raises SettingsError if both have a sender with the same name."""
     if of_environ is None:
         return dict(of_file)
     if of_environ.name in of_file:
-        raise SendersFileError(f"The sender {of_environ.name} is in senders.toml and in the variable SENDER_NAME.")
+        raise SettingsError(f"The sender {of_environ.name} is in senders.toml and in the variable SENDER_NAME.")
     return {**of_file, of_environ.name: of_environ}
 
 
 def from_environ(environ: Mapping[str, str]) -> Sender | None:
-    """Return the sender given by variables, or None without SENDER_NAME. Raises SendersFileError."""
+    """Return the sender given by variables, or None without SENDER_NAME. Raises SettingsError."""
     name = environ.get("SENDER_NAME", "").strip()
     if not name:
         return None
@@ -85,56 +84,54 @@ def from_environ(environ: Mapping[str, str]) -> Sender | None:
 
 
 def read(file: Path) -> dict[str, Sender]:
-    """Return the senders in the file by name, or none if there is no file. Raises SendersFileError."""
+    """Return the senders in the file by name, or none if there is no file. Raises SettingsError."""
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise SendersFileError(f"{file} cannot be read: {error.strerror}.") from error
+        raise SettingsError(f"{file} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError:
-        raise SendersFileError(f"{file} is not UTF-8: save it as UTF-8.") from None
+        raise SettingsError(f"{file} is not UTF-8: save it as UTF-8.") from None
     return parse(text, str(file))
 
 
 def parse(text: str, source: str) -> dict[str, Sender]:
-    """Return the senders in a text by name. `source` names the text in errors. Raises SendersFileError."""
+    """Return the senders in a text by name. `source` names the text in errors. Raises SettingsError."""
     try:
         sections = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError: also numbers with thousands of digits
-        raise SendersFileError(f"{source} is not TOML: {error}.") from None
+        raise SettingsError(f"{source} is not TOML: {error}.") from None
     senders: dict[str, Sender] = {}
     for name, values in sections.items():
         if not isinstance(values, dict):
-            raise SendersFileError(f"{source}: {name} stands outside of a section such as [shop].")
+            raise SettingsError(f"{source}: {name} stands outside of a section such as [shop].")
         senders[name] = sender(source, name, cast("Mapping[str, object]", values))
     return senders
 
 
 def sender(source: str, name: str, values: Mapping[str, object]) -> Sender:
-    """Return the sender with these keys. `source` names their place in errors. Raises SendersFileError."""
+    """Return the sender with these keys. `source` names their place in errors. Raises SettingsError."""
     place = f"{source}: [{name}]"
     if not NAME_PATTERN.fullmatch(name):
-        raise SendersFileError(f"{place}: a name has at most 64 letters, digits, '-', '_' and '.'.")
+        raise SettingsError(f"{place}: a name has at most 64 letters, digits, '-', '_' and '.'.")
     for key in values:
         if key not in KEYS:
-            raise SendersFileError(f"{place}: {key} is no key of a sender; there are {', '.join(KEYS)}.")
+            raise SettingsError(f"{place}: {key} is no key of a sender; there are {', '.join(KEYS)}.")
     kind = _text(place, values, "kind")
     if kind is None or kind not in KINDS:
         written = "missing" if kind is None else f'"{kind}"'
-        raise SendersFileError(f"{place}: kind is {written}: it must be one of {', '.join(KINDS)}.")
+        raise SettingsError(f"{place}: kind is {written}: it must be one of {', '.join(KINDS)}.")
     scheme = KINDS[kind]
     verify_token = _text(place, values, "verify_token")
     if verify_token is not None and not scheme.has_handshake:
-        raise SendersFileError(f"{place}: verify_token is for kind meta, which alone has a handshake; remove it.")
+        raise SettingsError(f"{place}: verify_token is for kind meta, which alone has a handshake; remove it.")
     base_url = _text(place, values, "base_url")
     if base_url is not None and not re.fullmatch(r"https?://[^\s/]+(/\S*)?", base_url):
-        raise SendersFileError(f"{place}: base_url must be an address that begins with http:// or https://.")
+        raise SettingsError(f"{place}: base_url must be an address that begins with http:// or https://.")
     account = _text(place, values, "account")
     if account is not None and not _PHONE_PATTERN.fullmatch(account := re.sub(r"[\s()-]", "", account)):
-        raise SendersFileError(
-            f'{place}: account must be a phone number with its country code, such as "919811000001".'
-        )
+        raise SettingsError(f'{place}: account must be a phone number with its country code, such as "919811000001".')
     return Sender(
         name=name,
         kind=kind,
@@ -151,24 +148,22 @@ def _text(place: str, values: Mapping[str, object], key: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or not value.strip():
-        raise SendersFileError(f"{place}: {key} must be a text that is not empty; remove the line to leave it out.")
+        raise SettingsError(f"{place}: {key} must be a text that is not empty; remove the line to leave it out.")
     return value.strip()
 
 
 def _secrets(place: str, scheme: Scheme, value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not value:
-        raise SendersFileError(f'{place}: secrets must be a list of at least one text, such as ["…"].')
+        raise SettingsError(f'{place}: secrets must be a list of at least one text, such as ["…"].')
     secrets: list[str] = []
     for entry in cast("list[object]", value):
         if not isinstance(entry, str) or not entry.strip():
-            raise SendersFileError(f"{place}: secrets has an entry that is empty or no text.")
+            raise SettingsError(f"{place}: secrets has an entry that is empty or no text.")
         secret = entry.strip()
         header = STATIC_HEADER_PATTERN.fullmatch(secret)
         if header is not None and not scheme.allows_static_header:
-            raise SendersFileError(f"{place}: secrets has a header, which this kind does not send; give its key.")
+            raise SettingsError(f"{place}: secrets has a header, which this kind does not send; give its key.")
         if (secret if header is None else header[2]) in PLACEHOLDERS:
-            raise SendersFileError(
-                f"{place}: secrets has a well-known default, which anybody could use; choose another."
-            )
+            raise SettingsError(f"{place}: secrets has a well-known default, which anybody could use; choose another.")
         secrets.append(secret)
     return tuple(dict.fromkeys(secrets))

@@ -21,7 +21,7 @@ class Senders:
     """All gateways that can send. Many threads may use them; only one reloads."""
 
     def __init__(self, path: Path, of_environ: Sender | None, timeouts: Timeouts | None = None) -> None:
-        """Read the file. Raises SendersFileError if it is invalid."""
+        """Read the file. Raises SettingsError if it is invalid."""
         self._file = WatchedFile(path)
         self._of_environ = of_environ
         self._timeouts = timeouts

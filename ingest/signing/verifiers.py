@@ -32,7 +32,7 @@ class Verifiers:
     """All verifiers. The file of senders is read again when it changes."""
 
     def __init__(self, secrets: WebhookSecrets, path: Path, of_environ: Sender | None) -> None:
-        """Read the senders. Raises SendersFileError if the file is invalid."""
+        """Read the senders. Raises SettingsError if the file is invalid."""
         self.default = Verifier(KINDS["sak"], secrets.values)
         self._secrets = secrets
         self._file = WatchedFile(path)

