@@ -1,7 +1,7 @@
 """Folds parsed events into the history. The result does not depend on order, repetition or grouping of the events."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from store.feed.changes import Change, ChangeKind
@@ -35,6 +35,8 @@ class FoldResult:
     """The keys of the messages that each event is about, by digest."""
     changes: Sequence[Change]
     """The changes to publish in the change feed."""
+    sessions: Collection[str]
+    """Sessions that have a row, among them those of the folded events."""
 
 
 def apply(connection: Connection, parsed_events: Sequence[ParsedEvent], *, own_phone: str | None = None) -> FoldResult:
@@ -66,7 +68,7 @@ def apply(connection: Connection, parsed_events: Sequence[ParsedEvent], *, own_p
     for event, _, key in keyed_facts:
         if (key_id := locked[key].key_id) not in key_ids_by_digest[event.digest]:
             key_ids_by_digest[event.digest].append(key_id)
-    return FoldResult(key_ids_by_digest, state.changes)
+    return FoldResult(key_ids_by_digest, state.changes, numbers.keys())
 
 
 @dataclass(slots=True)

@@ -80,7 +80,7 @@ def _write(
     new_digests = {digest for digest, is_new in recorded.items() if is_new}
     _insert_bodies(connection, [earliest[digest] for digest in earliest if digest in new_digests], filtered, folded)
     changes.publish(connection, [*folded.changes, *_ping_changes(earliest[digest] for digest in new_digests)])
-    _record_last_seen(connection, copies)
+    _record_last_seen(connection, copies, folded.sessions)
     counts = _record_counts(connection, new, new_digests)
     if suppression_set is not None and filtered is not None:
         suppressions.add_aliases(connection, suppression_set, filtered.aliases)
@@ -161,7 +161,7 @@ def _parsed_events(event: Event) -> list[ParsedEvent]:
     return parsed_events.of_outcome(event.outcome, event.digest, event.received_at, event.order)
 
 
-def _record_last_seen(connection: Connection, copies: Iterable[Event]) -> None:
+def _record_last_seen(connection: Connection, copies: Iterable[Event], known_sessions: Collection[str]) -> None:
     last_seen: dict[tuple[str, str], int] = {}
     for event in copies:
         outcome = event.outcome
@@ -170,7 +170,8 @@ def _record_last_seen(connection: Connection, copies: Iterable[Event]) -> None:
             if event.received_at > last_seen.setdefault((session_id, name), event.received_at):
                 last_seen[session_id, name] = event.received_at
     if last_seen:
-        sessions.ensure(connection, {session_id for session_id, _ in last_seen})
+        if unknown := {session_id for session_id, _ in last_seen}.difference(known_sessions):
+            sessions.ensure(connection, unknown)
         sessions.record_last_seen(connection, last_seen)
 
 
