@@ -71,6 +71,10 @@ def test_what_is_too_much_for_a_workbook_is_refused_in_the_envelope(
     with monkeypatch.context() as small:
         small.setattr(spreadsheet, "MAX_ROWS", 0)
         refused = [client.get(path, format="xlsx") for _ in range(5)]
+    with monkeypatch.context() as small:
+        small.setattr(spreadsheet, "MAX_BYTES", 1000)
+        history.store(*(message_fact("x" * 30_000, n) for n in range(1, 4)))
+        refused.append(client.get(path, format="xlsx"))
     with monkeypatch.context() as full:
         full.setattr(tempfile, "tempdir", str(folder / "none"))
         without_room = client.get(path, format="xlsx")

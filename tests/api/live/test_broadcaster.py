@@ -1,15 +1,17 @@
-"""Tests how much of the change feed a process keeps in memory."""
+"""Tests how much of the change feed a process keeps in memory, and sends at a time."""
 
 import asyncio
 import contextlib
 from collections.abc import Callable
 
 from api.http.database import Database
-from api.live.broadcaster import Broadcaster
+from api.live import stream
+from api.live.broadcaster import Broadcaster, StreamEvent
 from api.settings import Settings
 from dev.embedded import child_process
 from store.postgres import connections
 from store.reading import change_feed
+from store.reading.change_feed import FeedPosition
 from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact
 
 COUNT, SIZE = 20, 1 << 20
@@ -41,6 +43,16 @@ def test_only_the_newest_16_mib_of_changes_stay_in_memory(history: HistoryWriter
         return None if behind is None else len(behind), len(kept or ())
 
     assert asyncio.run(read_all()) == (None, 1)
+
+
+def test_a_stream_gets_its_events_in_small_chunks() -> None:
+    """A client has 20 seconds for a chunk, and a thousand of them may be behind."""
+
+    def first_page(count: int, size: int) -> int:
+        events = [StreamEvent(FeedPosition(1, number), "s1", b"x" * size) for number in range(count)]
+        return len(stream._first_page(events))  # pyright: ignore[reportPrivateUsage] - no client sees its chunks
+
+    assert [first_page(500, 10), first_page(500, 200_000), first_page(5, 1 << 20)] == [200, 2, 1]
 
 
 async def wait_until(condition: Callable[[], bool]) -> None:
