@@ -138,8 +138,13 @@ export class Find {
 		}
 	}
 
+	// Folded texts with a match unfold. The match to which the reader was led stays in place.
 	#mark() {
-		show(this.conversation.scroll, this.#pattern);
+		const { scroll } = this.conversation;
+		const found = scroll.querySelector(".found");
+		const before = found?.getBoundingClientRect().top;
+		show(scroll, this.#pattern);
+		if (found) scroll.scrollTop += found.getBoundingClientRect().top - before;
 	}
 
 	#markLater() {

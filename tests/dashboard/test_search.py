@@ -5,8 +5,8 @@ from playwright.sync_api import Page, expect
 
 from dev.embedded.child_process import wait_until
 from tests.support.browser import BrowserUser
-from tests.support.dashboard_actions import MINUTE_MS, open_first_chat, phone_number
-from tests.support.history_writer import HistoryWriter, message_fact, name_fact
+from tests.support.dashboard_actions import MINUTE_MS, mark_all_read, open_first_chat, phone_number
+from tests.support.history_writer import SENDER_PHONE, HistoryWriter, message_fact, name_fact
 
 DAY_MS = 86_400_000
 _MARKED = """() => [...(CSS.highlights.get("matches") ?? [])].map((range) => range.toString())"""
@@ -68,6 +68,22 @@ def test_matches_in_a_chat_are_marked_counted_and_met_in_turn(
     box.press("Escape")
     expect(box).to_have_count(0)
     assert marked(page) == []
+
+
+@pytest.mark.long
+def test_a_match_stays_on_the_screen_when_texts_above_it_unfold(
+    browser_user: BrowserUser, history: HistoryWriter
+) -> None:
+    """A folded text unfolds if it contains one of the words."""
+    texts = ["Your order is here. " * 150] * 4 + ["which order?"] + ["line"] * 20
+    history.store(*(message_fact(text, n * MINUTE_MS, id=f"m{n}") for n, text in enumerate(texts)))
+    mark_all_read(history)
+    page = browser_user.sign_in()
+    page.goto(f"{browser_user.url}/#/chat/s1/{SENDER_PHONE}?at=m4&q=order")
+    expect(page.locator(".found .said")).to_have_text("which order?")
+    expect(page.locator(".said.folded")).to_have_count(0)
+
+    expect(page.locator(".found")).to_be_in_viewport()
 
 
 def test_a_search_in_all_chats_is_narrowed_counted_and_goes_on_in_the_chat(
