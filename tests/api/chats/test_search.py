@@ -1,8 +1,5 @@
 """Tests the search for messages."""
 
-import time
-from typing import Any
-
 import psycopg
 import pytest
 
@@ -18,17 +15,7 @@ from tests.support.history_writer import (
     message_fact,
     name_fact,
 )
-
-
-def search(client: ApiClient, q: str, **parameters: str | int) -> Any:  # noqa: ANN401 - JSON
-    """Return the results of a query after all messages were indexed."""
-    while not (data := client.get_data("/api/search", q=q, **parameters))["complete"]:
-        time.sleep(0.05)
-    return data
-
-
-def texts(client: ApiClient, q: str, **parameters: str | int) -> list[str]:
-    return [one["message_text"] or one["caption"] for one in search(client, q, **parameters)["results"]]
+from tests.support.searching import search, texts
 
 
 @pytest.mark.parametrize(
@@ -240,25 +227,3 @@ def test_a_query_that_says_nothing_is_refused(client: ApiClient, q: str) -> None
     answer = client.get("/api/search", q=q)
 
     assert (answer.status_code, answer.json()["success"]) == (400, False)
-
-
-COMMON = """
-    INSERT INTO search_index (id, chat_id, session_id, direction, message_type, timestamp, text, spelling)
-    SELECT 0 - i, 0, 's1', 'incoming', 'text', 1760000000000 + i, 'please order', 2 FROM generate_series(1, 6000) AS i
-"""
-
-
-@pytest.mark.parametrize("q", ["please order", "please ordr", "please", "5512 please", "pleese 5512", "ease", "or"])
-@pytest.mark.parametrize("address", [None, SENDER_PHONE])
-def test_rare_words_are_found_below_many_newer_messages(
-    history: HistoryWriter, client: ApiClient, q: str, address: str | None
-) -> None:
-    """The frequency of words decides which index is used, but not which messages are found."""
-    history.store(message_fact("please order 5512"), message_fact("please", 1, address="919811000002"))
-    search(client, "please")
-    # Nobody may see these messages. They only precede the others in the index.
-    history.execute("SET session_replication_role = replica; " + COMMON)
-
-    found = texts(client, q, **({} if address is None else {"address": address}))
-
-    assert found[-1 if address is None and q in {"please", "ease"} else 0] == "please order 5512"

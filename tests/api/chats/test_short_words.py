@@ -1,17 +1,9 @@
 """Tests the search for one or two letters, whose parts the index does not know."""
 
-import time
-from typing import Any
-
 import pytest
 
 from tests.support.history_writer import ApiClient, HistoryWriter, message_fact
-
-
-def search(client: ApiClient, q: str) -> list[Any]:
-    while not (data := client.get_data("/api/search", q=q))["complete"]:
-        time.sleep(0.05)
-    return data["results"]
+from tests.support.searching import search
 
 
 @pytest.mark.parametrize(
@@ -31,7 +23,7 @@ def test_one_or_two_letters_are_found_and_shown_at_the_beginning_of_words(
     """Letters within words are in most messages."""
     history.store(message_fact("a book, three stvs, अनन"), message_fact(text, 1))
 
-    (found,) = search(client, q)
+    (found,) = search(client, q)["results"]
 
     assert found["message_text"] == text
     assert [found["snippet"][start:end] for start, end in found["ranges"]] == shown

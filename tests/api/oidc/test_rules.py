@@ -29,3 +29,16 @@ def test_letters_that_only_become_those_of_a_rule_are_another_persons() -> None:
 
     assert scopes("Kiran@shop.example") == scopes("जया@SHOP.example") == {"read"}
     assert scopes("\u212airan@shop.example") == set()
+
+
+def test_rules_give_all_that_fits() -> None:
+    """Addresses match in any case, several rules are combined, and a group never matches as an address."""
+    parsed = rules.parse("Asha@Shop.example=read, @shop.example=write,group:Admins=admin")
+
+    def scopes(**claims: object) -> set[str]:
+        return set(rules.scopes_of(parsed, claims, "groups"))
+
+    assert scopes(email="asha@SHOP.example", email_verified=True, groups=["Admins"]) == {"read", "write", "admin"}
+    assert scopes(email="ravi@shop.example", email_verified=True) == {"write"}
+    assert scopes(email="x@evil.example@shop.example.evil.example", email_verified=True) == set()
+    assert scopes(groups=["admins", "@shop.example", 7]) == set()
