@@ -39,14 +39,26 @@ def read(connection: Connection, scope: ChatScope) -> str:
                         ORDER BY a.session_id, a.address
                     )
                     FROM members
-                    JOIN chats AS a ON a.chat_id = members.chat_id
+                    -- LIMIT 1 forces a lookup: without sorting, PostgreSQL would read all chats in this order.
+                    CROSS JOIN LATERAL (
+                        SELECT a.session_id, a.address, a.kind, a.own_name
+                        FROM chats AS a
+                        WHERE a.chat_id = members.chat_id
+                        LIMIT 1
+                    ) AS a
                     WHERE members.canonical_chat_id = c.chat_id
                 ) AS addresses,
                 {iso_ms("span.first")} AS first_message_at, {iso_ms("c.last_timestamp")} AS last_message_at,
                 {iso_ms("span.last_incoming")} AS last_incoming_at,
                 {LABELS} AS labels, {NOTES} AS notes
             FROM canonical_chats
-            JOIN chats AS c USING (chat_id)
+            -- As above.
+            CROSS JOIN LATERAL (
+                SELECT c.chat_id, c.session_id, c.address, c.name, c.last_timestamp
+                FROM chats AS c
+                WHERE c.chat_id = canonical_chats.chat_id
+                LIMIT 1
+            ) AS c
             CROSS JOIN LATERAL (
                 SELECT min(ends.first) AS first, max(ends.last_incoming) AS last_incoming
                 FROM members

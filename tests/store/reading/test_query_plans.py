@@ -9,7 +9,7 @@ import pytest
 
 from store.postgres import pool
 from store.postgres.connections import Connection
-from store.reading import change_feed, chat_list, message_pages, search, search_terms, statistics
+from store.reading import change_feed, chat_list, chat_profile, message_pages, search, search_terms, statistics
 from store.reading.chat_scope import ChatScope
 from store.reading.message_pages import MessageQuery
 
@@ -75,6 +75,7 @@ QUERIES: dict[str, Callable[[Connection], object]] = {
     "messages around": lambda c: message_pages.around(c, MessageQuery(PLACE, 50), MIDDLE),
     "messages since": lambda c: message_pages.newest(c, MessageQuery(PLACE, 50, since=1_700_030_000_000)),
     "position of a message": lambda c: message_pages.locate(c, PLACE, "M30000"),
+    "profile": lambda c: chat_profile.read(c, PLACE),
     "search for a number": lambda c: search.find(c, search.SearchQuery(("30001",), 20), None),
     "search for a number and a frequent word": lambda c: search.find(
         c, search.SearchQuery(("order", "30001"), 20), None
@@ -144,6 +145,7 @@ def test_a_frequent_query_reads_indexes_and_sorts_at_most_a_page(
         if node["Node Type"] in {"Index Scan", "Index Only Scan", "Bitmap Heap Scan"}:
             assert node["Actual Rows"] <= search_terms.SCAN_WINDOW, node
             assert node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Index Recheck", 0) <= 300, node
+        assert node.get("Rows Removed by Join Filter", 0) <= 300, node
 
 
 def test_statistics_read_each_message_a_few_times(
