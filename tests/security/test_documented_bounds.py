@@ -32,7 +32,7 @@ BOUNDS: dict[str, dict[str, object]] = {
     "500 messages": {"api.http.parameters:MAX_LIMIT": 500},
     "the newest 1 MiB of its versions, 1,024 reactions and 4,096 receipts": {
         "store.reading.version_sql:_MAX_BYTES": str(MIB),
-        "store.reading.json_views:_MAX_REACTIONS": "1024",
+        "store.reading.message_json:_MAX_REACTIONS": "1024",
         "store.reading.message_details:MAX_RECEIPTS": 4096,
     },
     "similar words are marked for 0.5 s of a page": {"api.chats.search:_MAX_MARKING_SECONDS": 0.5},
