@@ -18,4 +18,5 @@ def test_every_module_that_parses_or_folds_is_part_of_the_parsers_name() -> None
         for name in modules
         if not {f"{name.replace('.', '/')}.py", f"{name.replace('.', '/')}/__init__.py"} & files
     }
-    assert missing <= {"worker"}
+    # These contain no code but an exception.
+    assert missing <= {"worker", "telemetry.errors"}
