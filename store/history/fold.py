@@ -183,7 +183,8 @@ class Fold:
         """Recompute these messages from their copies and updates and collect the changes."""
         for recomputed in message_updates.recompute(self.connection, key_ids):
             session_id, canonical_chat_id = self._canonical_chat(recomputed.chat_id)
-            self.summary_changes.mark_stale(canonical_chat_id, recount=recomputed.copies_changed)
+            if recomputed.copies_changed or recomputed.failure_changed:
+                self.summary_changes.mark_stale(canonical_chat_id, recount=recomputed.copies_changed)
             changed: Mapping[ChangeKind, bool] = {
                 "message": recomputed.copies_changed,
                 "status": recomputed.status_changed,

@@ -25,6 +25,8 @@ class RecomputedMessage:
     delete_changed: bool
     copies_changed: bool
     """True if another copy is shown or its flags changed, so that the chat's unread messages must be recounted."""
+    failure_changed: bool
+    """True if it failed or was sent after all, which decides whether it answers the chat."""
 
 
 def add(connection: Connection, updates: Iterable[MessageUpdate]) -> None:
@@ -127,7 +129,8 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
                 m.edited_at IS DISTINCT FROM s.edited_at AS edit_changed,
                 m.deleted_at IS DISTINCT FROM s.deleted_at AS delete_changed,
                 (m.is_duplicate, m.unread, m.starred) IS DISTINCT FROM (s.is_duplicate, s.unread, s.starred)
-                    AS copies_changed
+                    AS copies_changed,
+                (m.status IS DISTINCT FROM 'failed') <> (s.status IS DISTINCT FROM 'failed') AS failure_changed
             FROM recomputed AS s
             JOIN whatsapp_messages AS m USING (id)
         )
@@ -139,11 +142,14 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
         WHERE m.id = a.id
             AND (a.status_changed OR a.edit_changed OR a.delete_changed OR a.copies_changed
                 OR (m.message_text, m.caption) IS DISTINCT FROM (a.message_text, a.caption))
-        RETURNING m.id, m.chat_id, a.status_changed, a.edit_changed, a.delete_changed, a.copies_changed
+        RETURNING m.id, m.chat_id, a.status_changed, a.edit_changed, a.delete_changed, a.copies_changed,
+            a.failure_changed
         """,  # noqa: S608 - assembled from literals only, which the type proves
         {"keys": key_ids},
     )
-    return [RecomputedMessage(*row) for row in cast("Iterable[tuple[int, int, bool, bool, bool, bool]]", recomputed)]
+    return [
+        RecomputedMessage(*row) for row in cast("Iterable[tuple[int, int, bool, bool, bool, bool, bool]]", recomputed)
+    ]
 
 
 def find_visible(connection: Connection, key_ids: list[int]) -> list[tuple[int, int]]:
