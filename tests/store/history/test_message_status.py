@@ -119,3 +119,17 @@ def test_an_ack_changes_no_index_of_messages(history_database: HistoryDatabase) 
         ).fetchone()
 
     assert updated == (1, 1)
+
+
+@pytest.mark.parametrize(("statuses", "waiting_since"), [(["failed"], BASE_TIME), (["failed", "delivered"], None)])
+def test_an_answer_that_failed_leaves_the_chat_waiting(
+    history_database: HistoryDatabase, statuses: list[Status], waiting_since: int | None
+) -> None:
+    """An ack after the failure proves that the answer was sent after all."""
+    question = message_fact("Q", time=BASE_TIME)
+    answer = message_fact(direction="outgoing", status="pending", time=BASE_TIME + 5_000)
+    acks = [told(Ack("A", status, world.ASHA, BASE_TIME + 6_000 + n)) for n, status in enumerate(statuses)]
+
+    folding.assert_order_independent(history_database, told(question), told(answer), *acks)
+
+    assert folding.visible_chats(history_database)[world.ASHA]["waiting_since"] == waiting_since
