@@ -170,9 +170,15 @@ async def _write_spreadsheet(
     pages: Iterator[ExportPage], book: Spreadsheet, limiter: anyio.CapacityLimiter
 ) -> AsyncGenerator[bytes]:
     """Yield the workbook in chunks after all pages were written to it."""
-    async with contextlib.aclosing(_read_ahead(pages, limiter)) as read_pages:
-        async for page in read_pages:
-            await anyio.to_thread.run_sync(book.add, page, limiter=limiter)
+
+    def add_page() -> bool:
+        page = next(pages, None)
+        if page is not None:
+            book.add(page)
+        return page is not None
+
+    while await anyio.to_thread.run_sync(add_page, limiter=limiter):
+        pass
     pieces = book.finish()
     while piece := await anyio.to_thread.run_sync(next, pieces, b"", limiter=limiter):
         yield piece
@@ -191,33 +197,16 @@ async def _encode_file(
     digest.update(header)
     yield header
 
-    def encode_page(page: ExportPage) -> bytes:
+    def encode_page() -> tuple[int, bytes]:
+        page = next(pages, None)
+        if page is None:
+            return 0, b""
         chunk = export_format.encode_page(page, heading).encode()
         digest.update(chunk)
-        return chunk
+        return len(page.messages), chunk
 
-    async with contextlib.aclosing(_read_ahead(pages, limiter)) as read_pages:
-        async for page in read_pages:
-            count += len(page.messages)
-            chunk = await anyio.to_thread.run_sync(encode_page, page, limiter=limiter)
-            for start in range(0, len(chunk), _CHUNK_BYTES):
-                yield chunk[start : start + _CHUNK_BYTES]
+    while (page := await anyio.to_thread.run_sync(encode_page, limiter=limiter))[0]:
+        count += page[0]
+        for start in range(0, len(page[1]), _CHUNK_BYTES):
+            yield page[1][start : start + _CHUNK_BYTES]
     yield export_format.encode_manifest(json.dumps({"count": count, "sha256": digest.hexdigest()})).encode()
-
-
-async def _read_ahead(pages: Iterator[ExportPage], limiter: anyio.CapacityLimiter) -> AsyncGenerator[ExportPage]:
-    """Yield the pages. PostgreSQL reads the next page while the caller uses one."""
-
-    def read() -> asyncio.Task[ExportPage | None]:
-        return asyncio.create_task(anyio.to_thread.run_sync(next, pages, None, limiter=limiter))
-
-    following = read()
-    try:
-        while (page := await asyncio.shield(following)) is not None:
-            following = read()
-            yield page
-    finally:
-        # The snapshot, which is closed next, must not be in use any more.
-        with anyio.CancelScope(shield=True):
-            await asyncio.wait([following])
-        following.exception()  # asyncio would report it as never retrieved
