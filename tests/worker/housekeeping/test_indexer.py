@@ -6,6 +6,7 @@ import pytest
 
 from dev.embedded.child_process import wait_until
 from store.doctor import event_flow
+from store.feed import search_index
 from store.postgres import connections
 from tests.support.history_writer import HistoryWriter, message_fact
 from worker.housekeeping import indexer
@@ -86,3 +87,22 @@ def test_a_message_that_cannot_be_indexed_holds_up_no_other(history: HistoryWrit
     history.execute("UPDATE search_skipped SET skipped_at = now() - interval '2 hours'")
     assert wait_until(lambda: len(history.rows(INDEXED)) == 12, 10)
     assert wait_until(lambda: history.rows(skipped) == [], 10)
+
+
+@pytest.mark.long
+def test_a_message_that_is_too_slow_to_index_holds_up_no_other(
+    history: HistoryWriter, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time limit ended every transaction with such a message, which was tried again for ever."""
+    monkeypatch.setattr(indexer, "CHANGES_PER_TRANSACTION", 2)
+    monkeypatch.setattr(search_index, "_SETTINGS", {"statement_timeout": "2s"})
+    reject = "RAISE EXCEPTION 'index row size exceeds maximum' USING ERRCODE = '54000'"
+    history.execute(REJECT_POISON.replace(reject, "PERFORM pg_sleep(30)"))
+    history.store(*(message_fact(f"{'poison' if n == 1 else 'good'} {n}", n) for n in range(3)))
+    running = Indexer(database_url)
+    running.start()
+
+    skipped = "SELECT s.sqlstate FROM search_skipped AS s"
+    assert wait_until(lambda: history.rows(skipped) == [("57014",)], 20)
+    assert wait_until(lambda: len(history.rows(INDEXED)) == 2, 20)
+    running.stop()
