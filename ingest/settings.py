@@ -15,6 +15,7 @@ RESERVED_DESCRIPTORS = 64
 """File descriptors for Redis, the spool, the tail, and connections that are being closed."""
 BODY_SECONDS = 8.0
 """In seconds. SAK itself gives up after 8 seconds."""
+DEFAULT_TAIL_MAX_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ def read(environ: Mapping[str, str]) -> Settings:
         spool_max_bytes=_parse_number(environ, "SPOOL_MAX_BYTES", 1 << 30),
         quarantine_max_bytes=_parse_number(environ, "QUARANTINE_MAX_BYTES", 64 << 20, minimum=0),
         tail_seconds=_parse_number(environ, "TAIL_SECONDS", 10, minimum=0),
-        tail_max_bytes=_parse_number(environ, "TAIL_MAX_BYTES", 64 << 20),
+        tail_max_bytes=_parse_number(environ, "TAIL_MAX_BYTES", DEFAULT_TAIL_MAX_BYTES),
         min_replicas=_parse_number(environ, "REDIS_MIN_REPLICAS", 0, minimum=0),
         failpoints=environ.get("SAK_FAILPOINT", ""),
     )

@@ -15,11 +15,16 @@ from dev.bench.results import ResultRow, ResultTable, Samples, Target
 from dev.bench.scale import BenchmarkScale
 from dev.bench.testbed import HOST, BenchServers, StartedProcess
 from ingest.queue.redis_rules import MEMORY_HIGH_WATER
+from ingest.settings import DEFAULT_TAIL_MAX_BYTES
 from store.ledger import ledger
 from store.postgres import connections
 
 OVERLOAD = 1.5
 """The load, as a multiple of the rate that can be stored."""
+CONNECTIONS = 256
+"""A webhook that waits occupies its connection, and a batch has at most one event of each. With 64, the syncs of Redis
+would limit the load, and a gateway may open as many as it needs.
+"""
 LOAD_SECONDS = 60.0
 MAX_CATCH_UP_SECONDS = 60.0
 MAX_ACKNOWLEDGEMENT_MS = 8000
@@ -63,7 +68,7 @@ def measure(lab: BenchServers, stored_per_second: float, seconds: float, notes: 
         lab.start_workers(database_url) as workers,
     ):
         usage, peaks = lab.measure_usage(ingest=[ingest], workers=workers), _Peaks()
-        running = LoadSpec(ingest.port, sustained.CONNECTIONS, rate=offered, seconds=seconds).start()
+        running = LoadSpec(ingest.port, CONNECTIONS, rate=offered, seconds=seconds).start()
         while running.is_running:
             peaks.sample(client, ingest, workers)
             time.sleep(SAMPLE_SECONDS)
@@ -98,6 +103,8 @@ def _rows(  # noqa: PLR0913 - what was measured
     unanswered = outcome.sent - outcome.acknowledged - refused
     p99 = outcome.latency_ms["worst_p99"]
     limit, share = peaks.redis_limit / MIB, Target("at most", MEMORY_HIGH_WATER)
+    # With appendfsync always, the tail is in memory.
+    ingest_limit = LIMITS_MIB["ingest"] + DEFAULT_TAIL_MAX_BYTES / MIB
     return (
         ResultRow("offered", "/s", Samples.of(offered), "stored before", Samples.of(stored)),
         ResultRow("acknowledged", "/s", Samples.of(outcome.rate), "offered", Samples.of(offered)),
@@ -115,9 +122,7 @@ def _rows(  # noqa: PLR0913 - what was measured
         ),
         ResultRow("Redis, most", "MiB", Samples.of(peaks.redis_bytes / MIB), "maxmemory", Samples.of(limit), share),
         ResultRow("in the spool, most", "events", Samples.of(peaks.spooled_events)),
-        ResultRow(
-            "ingest, most", "MiB", Samples.of(peaks.ingest_bytes / MIB), target=Target("at most", LIMITS_MIB["ingest"])
-        ),
+        ResultRow("ingest, most", "MiB", Samples.of(peaks.ingest_bytes / MIB), target=Target("at most", ingest_limit)),
         ResultRow(
             "worker, most", "MiB", Samples.of(peaks.worker_bytes / MIB), target=Target("at most", LIMITS_MIB["worker"])
         ),
