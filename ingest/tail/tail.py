@@ -52,6 +52,7 @@ class Tail:
         """When the newest group was sent that the limit has pushed out or that could not be read."""
         self._files: TailFiles | None = None
         self._has_unwritten = False
+        """Whether a group may be in no file, because Redis had proved that it has it."""
 
     @property
     def has_due(self) -> bool:

@@ -84,9 +84,9 @@ class TailFiles:
         """Start to write the batches. `at` is the present time, by the monotonic clock."""
         if self.finished == self.submitted:
             self._is_lagging = False
-            is_proven = at - self._written_at < PROVEN_SECONDS and at > self._slow_until and at > self._retry_at
+            is_fast = at - self._written_at < PROVEN_SECONDS and at > self._slow_until and at > self._retry_at
             self._written_at = at
-            if is_proven and (part := self._write_at_once(entries, at)) is not None:
+            if is_fast and (part := self._write_at_once(entries, at)) is not None:
                 return Written(self.finished, part)
         elif self._submitted_bytes - self._finished_bytes > self._max_bytes / FILES:
             self._is_lagging = True

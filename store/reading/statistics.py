@@ -12,7 +12,7 @@ TimeStep: TypeAlias = Literal["minute", "hour", "day", "week"]
 
 _MINUTE = 60_000
 _QUARTER_OF_AN_HOUR = 15 * _MINUTE
-"""In ms. Since there is WhatsApp, all steps in all time zones have begun with such a quarter."""
+"""In ms. In no time zone has a day or an hour begun between two quarters since WhatsApp exists (2009)."""
 _IS_ANSWER: LiteralString = "(m.direction = 'outgoing' AND m.status IS DISTINCT FROM 'failed')"
 
 
