@@ -15,8 +15,8 @@ from store.erasure.suppressions import SuppressionCache
 from store.feed import changes
 from store.history import account_keys, accounts, chats, lid_aliases
 from store.history.accounts import Accounts
-from store.history.chats import ChatAddress
 from store.history.fold import Fold
+from store.model.keys import ChatAddress
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 

@@ -15,8 +15,9 @@ from store.erasure.subjects import ErasureSubject
 from store.feed import changes
 from store.feed.changes import Change
 from store.history import chat_summaries, chats, message_updates
-from store.history.chats import Chat, ChatAddress
+from store.history.chats import Chat
 from store.model import message_columns
+from store.model.keys import ChatAddress
 from store.postgres import errors
 from store.postgres.connections import Connection
 

@@ -7,7 +7,8 @@ from typing import cast
 
 from store.erasure import mentions
 from store.erasure.key_store import SuppressionKey
-from store.history import accounts, chats
+from store.history import accounts
+from store.model.keys import ChatAddress
 from store.postgres.connections import Connection
 
 
@@ -99,7 +100,7 @@ def sessions_owning(connection: Connection, subject: ErasureSubject) -> list[str
     return [cast("str", owner) for (owner,) in cursor]
 
 
-def chat_addresses(connection: Connection, chat_ids: Sequence[int]) -> set[chats.ChatAddress]:
+def chat_addresses(connection: Connection, chat_ids: Sequence[int]) -> set[ChatAddress]:
     """Return the addresses of these chats and of their canonical chats."""
     cursor = connection.execute(
         """
@@ -112,4 +113,4 @@ def chat_addresses(connection: Connection, chat_ids: Sequence[int]) -> set[chats
         """,
         {"chats": list(chat_ids)},
     )
-    return set(cast("Iterable[chats.ChatAddress]", cursor))
+    return set(cast("Iterable[ChatAddress]", cursor))

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from typing import cast
 
 from store.history.accounts import Accounts
-from store.history.chats import ChatAddress
+from store.model.keys import ChatAddress
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 

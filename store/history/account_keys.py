@@ -9,8 +9,8 @@ from typing import LiteralString, cast
 
 from store.history import message_keys, sessions
 from store.history.accounts import Accounts
-from store.history.message_keys import MessageKey
 from store.model import message_columns
+from store.model.keys import MessageKey
 from store.model.message_columns import Column
 from store.postgres.connections import Connection
 

@@ -12,12 +12,9 @@ from store.history import accounts
 from store.history.accounts import Accounts
 from store.model import addresses
 from store.model.facts import DisplayName
+from store.model.keys import ChatAddress
 from store.postgres import errors, json_rows
 from store.postgres.connections import Connection
-
-ChatAddress: TypeAlias = tuple[str, str]
-"""(session_id, address)"""
-
 
 _LockedRow: TypeAlias = tuple[int, int | None]
 """(chat_id, merged_into)"""

@@ -21,11 +21,12 @@ from store.history import (
     sessions,
 )
 from store.history.accounts import Accounts
-from store.history.chats import Chat, ChatAddress
+from store.history.chats import Chat
 from store.history.messages import MessageIdentity
 from store.history.parsed_events import KeyedFact, ParsedEvent, alias_addresses, chat_addresses
 from store.model import addresses
 from store.model.facts import DisplayName, Message, Reaction, SessionReport
+from store.model.keys import ChatAddress, MessageKey
 from store.postgres.connections import Connection
 
 
@@ -78,7 +79,7 @@ class Fold:
     connection: Connection
     parsed_events: Sequence[ParsedEvent]
     keyed_facts: Sequence[KeyedFact]
-    locked_keys: Mapping[message_keys.MessageKey, message_keys.LockedKey]
+    locked_keys: Mapping[MessageKey, message_keys.LockedKey]
     chats_by_address: dict[ChatAddress, Chat]
     accounts: Accounts
     summary_changes: chat_summaries.SummaryChanges = field(default_factory=chat_summaries.SummaryChanges)
@@ -237,7 +238,7 @@ class Fold:
         return address[0], self.chats_by_address[address].canonical_chat_id
 
     def _message_copy(
-        self, parsed_event: ParsedEvent, fact: Message, message_key: message_keys.MessageKey, own_phone: str | None
+        self, parsed_event: ParsedEvent, fact: Message, message_key: MessageKey, own_phone: str | None
     ) -> messages.MessageCopy:
         chat = self.chats_by_address[parsed_event.session_id, fact.address]
         return message_copies.build(

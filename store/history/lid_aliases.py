@@ -11,11 +11,11 @@ from typing import cast
 
 from store.history import account_chats, accounts
 from store.history.accounts import Accounts
-from store.history.chats import ChatAddress
 from store.history.lid_remaps import LidRemap
 from store.history.parsed_events import ParsedEvent
 from store.model import addresses
 from store.model.facts import LidAlias
+from store.model.keys import ChatAddress
 from store.postgres import errors, json_rows
 from store.postgres.connections import Connection
 

@@ -7,13 +7,10 @@ wrote. Without the lock, neither might see the other.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias, cast
 
+from store.model.keys import MessageKey
 from store.postgres import copying, json_rows
 from store.postgres.connections import Connection
 
-MessageKey: TypeAlias = tuple[str, str]
-"""(session_id, message_id). For the sessions of an account, session_id is the primary session
-(store/history/accounts.py).
-"""
 _Key: TypeAlias = tuple[int, str]
 """(session_number, message_id)"""
 _COPY: Final = "COPY message_keys (key_id, session_number, message_id) FROM STDIN (FORMAT binary)"

@@ -7,11 +7,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self, cast
 
-from store.history.chats import Chat, ChatAddress
-from store.history.message_keys import LockedKey, MessageKey
+from store.history.chats import Chat
+from store.history.message_keys import LockedKey
 from store.history.messages import MessageIdentity
 from store.history.parsed_events import KeyedFact
 from store.model.facts import Ack, Direction, Message
+from store.model.keys import ChatAddress, MessageKey
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 

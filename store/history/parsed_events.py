@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 
 from store.history.accounts import Accounts
-from store.history.chats import ChatAddress
-from store.history.message_keys import MessageKey
 from store.model import timestamps
 from store.model.facts import Ack, Delete, Edit, Fact, LidAlias, Message, Outcome, Reaction, SessionReport
+from store.model.keys import ChatAddress, MessageKey
 
 MessageFact: TypeAlias = Message | Ack | Edit | Delete | Reaction
 MESSAGE_FACTS = (Message, Ack, Edit, Delete, Reaction)

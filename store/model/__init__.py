@@ -1,1 +1,1 @@
-"""Defines facts, batches, addresses and timestamps; imports no other package of this project."""
+"""Defines facts, batches, keys, addresses and timestamps; imports no other package of this project."""

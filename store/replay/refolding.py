@@ -6,9 +6,9 @@ from typing import cast
 
 from store.history import chats, event_digests, fold, message_keys, message_tombstones, raw_events, sessions
 from store.history.accounts import NO_ACCOUNTS
-from store.history.chats import ChatAddress
-from store.history.message_keys import LockedKey, MessageKey
+from store.history.message_keys import LockedKey
 from store.history.parsed_events import ParsedEvent
+from store.model.keys import ChatAddress, MessageKey
 from store.postgres import errors
 from store.postgres.connections import Connection
 from store.postgres.errors import PermanentError

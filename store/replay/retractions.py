@@ -14,8 +14,9 @@ from typing import LiteralString, TypeAlias, cast
 from store.feed import changes
 from store.feed.changes import Change
 from store.history import accounts, chats, lid_aliases
-from store.history.chats import Chat, ChatAddress
+from store.history.chats import Chat
 from store.history.fold import Fold
+from store.model.keys import ChatAddress
 from store.postgres.connections import Connection
 from store.replay import latest_facts
 from store.replay.latest_facts import FactKind, FactRow, LatestFact

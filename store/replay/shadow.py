@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import LiteralString, cast
 
 from store.history import accounts, fold, message_updates, messages
-from store.history.chats import Chat, ChatAddress
-from store.history.message_keys import LockedKey, MessageKey
+from store.history.chats import Chat
+from store.history.message_keys import LockedKey
 from store.history.parsed_events import ParsedEvent
 from store.model import message_columns
+from store.model.keys import ChatAddress, MessageKey
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 

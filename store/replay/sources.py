@@ -10,10 +10,10 @@ from store.erasure import batch_filter
 from store.erasure.suppressions import SuppressionCache, SuppressionSet
 from store.history import accounts, parsed_events
 from store.history.accounts import Accounts
-from store.history.message_keys import MessageKey
 from store.history.parsed_events import ParsedEvent
 from store.ledger import set_aside_events
 from store.model.facts import Outcome
+from store.model.keys import MessageKey
 from store.postgres.connections import Connection
 
 SetAsideReason: TypeAlias = tuple[str, str | None, str | None]
