@@ -21,19 +21,9 @@ from api.auth.revocations import RevocationWatch
 from api.auth.single_sign_on import SingleSignOn
 from api.auth.token_uses import TokenUses
 from api.auth.tokens import TokenAuthenticator
-from api.chats import (
-    export,
-    labels,
-    message_details,
-    messages,
-    notes,
-    profile,
-    read_flags,
-    routes,
-    search,
-    stars,
-)
-from api.chats.export_slots import ExportSlots
+from api.chats import labels, message_details, messages, notes, profile, read_flags, routes, search, stars
+from api.chats.exports import export
+from api.chats.exports.export_slots import ExportSlots
 from api.gateway.timeouts import Timeouts
 from api.http import health, middleware, replica_metrics, responses, static
 from api.http.connection_metrics import ConnectionMetrics

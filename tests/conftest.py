@@ -17,11 +17,11 @@ from dev.embedded.servers import EmbeddedServers
 from dev.gateway.server import PretendGateway
 from store.postgres import migrator
 from tests.support import requirements
-from tests.support.api_server import ApiServers
-from tests.support.databases import DatabasePool, lend_empty_database, run_admin
-from tests.support.history_writer import API_TOKEN, ApiClient, HistoryWriter
-from tests.support.pipeline import WorkerPipeline
-from tests.support.sending_api import FAST_TIMEOUTS, ApiStarter
+from tests.support.history.history_writer import API_TOKEN, ApiClient, HistoryWriter
+from tests.support.processes.api_server import ApiServers
+from tests.support.processes.pipeline import WorkerPipeline
+from tests.support.processes.sending_api import FAST_TIMEOUTS, ApiStarter
+from tests.support.servers.databases import DatabasePool, lend_empty_database, run_admin
 
 os.environ.setdefault("WORKER_NICE", "0")  # several tests share the processors, and each waits for its worker
 

@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from dev.checkout import ROOT
-from tests.support.repository import FOLDERS, TABLE_ROW
+from tests.support.project.repository import FOLDERS, TABLE_ROW
 
 MODULES = sorted(path for folder in (*FOLDERS, "tests") for path in (ROOT / folder).rglob("*.py"))
 LONGEST = 250

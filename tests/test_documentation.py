@@ -7,8 +7,8 @@ import pytest
 
 from dev.checkout import ROOT
 from environment.sender_kinds import KINDS
-from tests.support import documentation
-from tests.support.documentation import SHELL_LANGUAGES, CommandBlock
+from tests.support.project import documentation
+from tests.support.project.documentation import SHELL_LANGUAGES, CommandBlock
 
 BLOCKS = [block for page in documentation.documents() for block in documentation.command_blocks(page)]
 SENDER_QUESTIONS = [

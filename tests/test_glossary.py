@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dev.checkout import ROOT
-from tests.support import documentation
+from tests.support.project import documentation
 
 GLOSSARY = "docs/glossary.md"
 TERM = re.compile(r"^\| (?!term \||-)([^|]+) \| ([^|]+) \|$", re.MULTILINE)

@@ -12,8 +12,8 @@ from api.http.errors import ApiError
 from store.annotations.annotated_chat import NoChatError, SeveralChatsError, TooManyError
 from store.annotations.notes import NoNoteError
 from store.postgres.connections import Connection
-from store.reading import chat_scope
-from store.reading.chat_scope import ChatScope
+from store.reading.fragments import chat_scope
+from store.reading.fragments.chat_scope import ChatScope
 
 _MAX_BODY_BYTES = 64 * 1024
 

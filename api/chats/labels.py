@@ -11,7 +11,7 @@ from api.auth import access
 from api.chats import annotations
 from api.http import database, errors, parameters, responses
 from store.annotations import labels
-from store.reading import chat_profile
+from store.reading.chats import chat_profile
 
 
 async def change_labels(request: Request) -> Response:

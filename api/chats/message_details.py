@@ -10,8 +10,8 @@ from api.chats import messages
 from api.http import database, errors, parameters, responses, timestamps
 from api.http.errors import ApiError
 from store.postgres.connections import Connection
-from store.reading import message_details
-from store.reading.message_details import RawEvent
+from store.reading.messages import message_details
+from store.reading.messages.message_details import RawEvent
 
 
 def get_details(request: Request) -> Response:

@@ -13,9 +13,9 @@ from api.http import cursors, database, errors, parameters, responses
 from api.http.errors import ApiError
 from store.model.facts import Direction, MessageType
 from store.postgres.connections import Connection
-from store.reading import message_pages
-from store.reading.chat_scope import ChatScope
-from store.reading.message_pages import Content, MessagePage, MessagePosition, MessageQuery, ReadSnapshot
+from store.reading.fragments.chat_scope import ChatScope
+from store.reading.messages import message_pages
+from store.reading.messages.message_pages import Content, MessagePage, MessagePosition, MessageQuery, ReadSnapshot
 
 DEFAULT_LIMIT = 50
 DIRECTIONS: tuple[str, ...] = get_args(Direction)

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from starlette.requests import Request
 
 from api.http import database, timestamps
-from store.history import outages
-from store.history.outages import Outage
-from store.reading.message_pages import MessagePage
+from store.history.sessions import outages
+from store.history.sessions.outages import Outage
+from store.reading.messages.message_pages import MessagePage
 
 _TIME_FIELDS = ("connected_at", "first_at", "last_at", "ended_at")
 _NO_UPPER_BOUND = 2**62

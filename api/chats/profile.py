@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from api.chats import messages
 from api.http import database, responses
-from store.reading import chat_profile
+from store.reading.chats import chat_profile
 
 
 def get_profile(request: Request) -> Response:

@@ -13,9 +13,10 @@ from api.chats import messages
 from api.http import cursors, database, errors, parameters, request_body, responses
 from api.http.errors import ApiError
 from store.postgres import errors as store_errors
-from store.reading import chat_scope, read_flags
-from store.reading.message_pages import ReadSnapshot
-from store.reading.read_flags import UnreadState
+from store.reading.chats import read_flags
+from store.reading.chats.read_flags import UnreadState
+from store.reading.fragments import chat_scope
+from store.reading.messages.message_pages import ReadSnapshot
 
 _MAX_BODY_BYTES = 64 * 1024
 

@@ -12,9 +12,9 @@ from api.chats import messages
 from api.http import cursors, database, errors, parameters, responses
 from store.model.facts import ChatKind, Direction
 from store.postgres.connections import Connection
-from store.reading import chat_counts, chat_list, similar_chats
-from store.reading.chat_activity import ChatActivity
-from store.reading.chat_list import ChatFilter, ChatListPage, ChatPosition
+from store.reading.chats import chat_counts, chat_list, similar_chats
+from store.reading.chats.chat_activity import ChatActivity
+from store.reading.chats.chat_list import ChatFilter, ChatListPage, ChatPosition
 
 DEFAULT_LIMIT = 100
 CHAT_KINDS = ("phone", "group", "lid", "newsletter", "broadcast", "other")

@@ -14,8 +14,8 @@ from api.http.errors import ApiError
 from store.feed import search_document
 from store.model.facts import ChatKind
 from store.postgres import errors as store_errors
-from store.reading import search, search_terms
-from store.reading.search import SearchHit, SearchPosition, SearchQuery
+from store.reading.search import search, search_terms
+from store.reading.search.search import SearchHit, SearchPosition, SearchQuery
 
 DEFAULT_LIMIT = 20
 _CURSOR_KIND = "search"

@@ -12,8 +12,8 @@ from api.chats import annotations
 from api.http import cursors, database, errors, parameters, responses
 from api.http.errors import ApiError
 from store.annotations import stars
-from store.reading import starred
-from store.reading.starred import StarredMessage, StarredPosition
+from store.reading.messages import starred
+from store.reading.messages.starred import StarredMessage, StarredPosition
 
 DEFAULT_LIMIT = 50
 _CURSOR_KIND = "starred"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from api.commands.results import EXIT_NEGATIVE, EXIT_OK, CommandResult
 from api.gateway import client, errors
 from api.gateway.settings import Settings
-from store.history import sessions
+from store.history.sessions import sessions
 from store.postgres import connections
 from store.postgres.connections import Connection
 from store.postgres.errors import StoreError

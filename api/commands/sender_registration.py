@@ -8,10 +8,11 @@ from typing import Final
 
 import requests
 
-from api.gateway import errors, sender_webhooks
-from api.gateway.sender_client import SenderClient
-from api.gateway.sender_dialects import DIALECTS
-from api.gateway.sender_webhooks import APIS, Hook, Target, WebhookApi
+from api.gateway import errors
+from api.gateway.senders import sender_webhooks
+from api.gateway.senders.sender_client import SenderClient
+from api.gateway.senders.sender_dialects import DIALECTS
+from api.gateway.senders.sender_webhooks import APIS, Hook, Target, WebhookApi
 from environment.sender_kinds import STATIC_HEADER_PATTERN
 from environment.senders_file import Sender
 

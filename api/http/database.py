@@ -12,7 +12,7 @@ from store.postgres.connections import Connection
 from store.postgres.pool import Pool, wal_position
 from store.postgres.replica import Replica, ReplicaUnavailableError
 from store.reading import replica_snapshots
-from store.reading.message_pages import MessagePage
+from store.reading.messages.message_pages import MessagePage
 from store.reading.replica_snapshots import SnapshotTooLargeError
 
 T = TypeVar("T")

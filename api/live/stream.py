@@ -24,7 +24,7 @@ from api.live.broadcaster import Broadcaster, StreamEvent
 from store.postgres import errors
 from store.reading import change_feed
 from store.reading.change_feed import FeedPosition
-from store.reading.json_views import MAX_PAGE_BYTES
+from store.reading.fragments.json_views import MAX_PAGE_BYTES
 
 HEARTBEAT_SECONDS = 10.0
 """The time in seconds without an event after which the event `heartbeat` shows that the connection is alive."""

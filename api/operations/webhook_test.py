@@ -16,7 +16,7 @@ from api.http import database, responses
 from api.http.errors import ApiError
 from api.settings import Settings
 from environment.sender_kinds import KINDS
-from store.history import pings
+from store.history.events import pings
 
 _DIGEST = re.compile("[0-9a-f]{64}")
 _CONNECT_SECONDS, _RESPONSE_SECONDS = 3.0, 10.0

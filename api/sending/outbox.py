@@ -15,7 +15,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 
 from api.gateway import errors, payloads
 from api.gateway.client import SakClient
-from api.gateway.sender_client import SenderClient
+from api.gateway.senders.sender_client import SenderClient
 from api.gateway.settings import Settings
 from api.gateway.timeouts import Timeouts
 from api.http.errors import ApiError

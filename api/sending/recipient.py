@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from api.http import errors
 from api.sending.requests import MAX_RECIPIENT_LENGTH
-from store.history import recipients
+from store.history.chats import recipients
 from store.model import addresses, national_spellings
 from store.postgres.connections import Connection
 

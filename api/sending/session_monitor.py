@@ -15,8 +15,8 @@ import anyio.to_thread
 from api.gateway import errors, times
 from api.gateway.client import SakClient
 from api.gateway.payloads import SessionState
-from store.history import auto_replies, outages
-from store.history.outages import ConnectionCheck
+from store.history.sessions import auto_replies, outages
+from store.history.sessions.outages import ConnectionCheck
 from store.model import addresses
 from store.model.timestamps import EARLIEST_PLAUSIBLE
 from store.postgres.errors import StoreError

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias, cast
 
-from dev.bench import comparison, machine, report
+from dev.bench import machine
 from dev.bench.errors import BrokenPromiseError
-from dev.bench.results import ResultTable
+from dev.bench.results import comparison, report
+from dev.bench.results.results import ResultTable
 from dev.bench.scale import BenchmarkScale
 from dev.bench.testbed import BenchServers
 from dev.errors import StartError

@@ -8,7 +8,7 @@ from typing import Any, cast
 import redis
 
 from dev.bench.errors import BrokenPromiseError
-from dev.bench.sample_webhooks import Senders
+from dev.bench.load.sample_webhooks import Senders
 from ingest.queue import consumer_group, contract
 from worker.drain.stream import StreamConsumer
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from dev.bench import stream_backlog, verification
 from dev.bench.errors import BrokenPromiseError
-from dev.bench.load import LoadSpec
+from dev.bench.load.load import LoadSpec
+from dev.bench.load.sample_webhooks import PATH
 from dev.bench.references import guide
-from dev.bench.results import ResultRow, ResultTable, Samples, Target
-from dev.bench.sample_webhooks import PATH
+from dev.bench.results.results import ResultRow, ResultTable, Samples, Target
 from dev.bench.scale import BenchmarkScale
 from dev.bench.testbed import HOST, BenchServers
 

@@ -19,8 +19,8 @@ import psycopg
 import redis
 from psycopg import sql
 
-from dev.bench import sample_webhooks
 from dev.bench.errors import BrokenPromiseError
+from dev.bench.load import sample_webhooks
 from dev.bench.process_usage import UsageMeter
 from dev.checkout import ROOT
 from dev.embedded import child_process

@@ -130,7 +130,7 @@ WRITE_BATCH: tuple[LiteralString, ...] = (
         CASE WHEN p.type = 'text' THEN 'complete' ELSE 'media_missing' END,
         p.sender, CASE WHEN p.sender IS NOT NULL THEN 'Member ' || p.hash %% 1000 END,
         CASE WHEN p.type = 'text' THEN 5 ELSE 3 END, p.timestamp,
-        -- As a bigint in the digest's own order (store/history/messages.py).
+        -- As a bigint in the digest's own order (store/history/messages/messages.py).
         ('x' || encode(substr(p.digest, 1, 8), 'hex'))::bit(64)::bigint # (-9223372036854775808),
         CASE WHEN p.direction = 'outgoing' THEN 'sent' END,
         p.direction = 'incoming' AND p.n > %(messages)s * 0.99 AND p.chat_id %% 10 = 3,

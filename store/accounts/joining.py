@@ -2,15 +2,15 @@
 
 The number is the one that a session reports, or else the configured one. A session that has joined keeps its account,
 whatever number it reports later. A session that was linked to another number does not join by itself
-(store/history/session_phones.py).
+(store/history/sessions/session_phones.py).
 """
 
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from store.history import session_phones
-from store.history.session_phones import SessionPhones
+from store.history.sessions import session_phones
+from store.history.sessions.session_phones import SessionPhones
 from store.postgres import advisory_locks, errors
 from store.postgres.connections import Connection
 

@@ -13,9 +13,11 @@ from typing import Final, LiteralString, cast
 from store.erasure import jobs, joined_sessions
 from store.erasure.suppressions import SuppressionCache
 from store.feed import changes
-from store.history import account_keys, accounts, chats, lid_aliases
-from store.history.accounts import Accounts
+from store.history.chats import chats, lid_aliases
 from store.history.fold import Fold
+from store.history.messages import account_keys
+from store.history.sessions import accounts
+from store.history.sessions.accounts import Accounts
 from store.model.keys import ChatAddress
 from store.postgres import json_rows
 from store.postgres.connections import Connection

@@ -5,10 +5,10 @@ from typing import TypeVar
 
 from store.feed import changes
 from store.feed.changes import Change, ChangeKind
-from store.history import chats
+from store.history.chats import chats
 from store.postgres.connections import Connection
-from store.reading import chat_lock
-from store.reading.chat_scope import ChatScope
+from store.reading.chats import chat_lock
+from store.reading.fragments.chat_scope import ChatScope
 
 T = TypeVar("T")
 

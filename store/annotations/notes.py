@@ -3,8 +3,8 @@
 from store.annotations import annotated_chat
 from store.annotations.annotated_chat import TooManyError
 from store.postgres.connections import Connection
-from store.reading import chat_profile
-from store.reading.chat_scope import ChatScope
+from store.reading.chats import chat_profile
+from store.reading.fragments.chat_scope import ChatScope
 
 MAX_LENGTH = 4_000
 """In characters."""

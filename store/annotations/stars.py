@@ -4,10 +4,11 @@ from typing import cast
 
 from store.feed import changes
 from store.feed.changes import Change
-from store.history import chats
+from store.history.chats import chats
 from store.postgres.connections import Connection
-from store.reading import chat_lock, message_pages
-from store.reading.chat_scope import MEMBERS_CTE, ChatScope
+from store.reading.chats import chat_lock
+from store.reading.fragments.chat_scope import MEMBERS_CTE, ChatScope
+from store.reading.messages import message_pages
 
 
 def set_star(connection: Connection, scope: ChatScope, message_id: str, *, starred: bool) -> bool:

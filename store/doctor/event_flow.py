@@ -5,7 +5,7 @@ from typing import cast
 
 from store.doctor import disks, finding
 from store.doctor.finding import Finding
-from store.history import session_phones, sessions
+from store.history.sessions import session_phones, sessions
 from store.ledger import ledger
 from store.postgres.connections import Connection
 from store.reading import operations

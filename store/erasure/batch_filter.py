@@ -15,9 +15,10 @@ from typing import cast
 from store.erasure import mentions, personal_facts
 from store.erasure.personal_facts import EventPeople, SessionFact
 from store.erasure.suppressions import Suppression, SuppressionSet, latest_time, scopes_of
-from store.history import accounts, parsed_events
-from store.history.accounts import Accounts
-from store.history.parsed_events import ParsedEvent
+from store.history.events import parsed_events
+from store.history.events.parsed_events import ParsedEvent
+from store.history.sessions import accounts
+from store.history.sessions.accounts import Accounts
 from store.model.batches import Batch, Event
 from store.model.facts import Fact, LidAlias, Outcome, Reaction
 from store.postgres.connections import Connection

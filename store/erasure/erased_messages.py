@@ -14,8 +14,9 @@ from store.erasure.linked_events import ErasureStep, LinkedEvent
 from store.erasure.subjects import ErasureSubject
 from store.feed import changes
 from store.feed.changes import Change
-from store.history import chat_summaries, chats, message_updates
-from store.history.chats import Chat
+from store.history.chats import chat_summaries, chats
+from store.history.chats.chats import Chat
+from store.history.messages import message_updates
 from store.model import message_columns
 from store.model.keys import ChatAddress
 from store.postgres import errors

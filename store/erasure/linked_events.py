@@ -6,7 +6,8 @@ from typing import LiteralString, TypeAlias, cast
 
 from store.erasure import mentions
 from store.erasure.subjects import ErasureSubject
-from store.history import event_digests, message_keys, raw_events
+from store.history.events import event_digests, raw_events
+from store.history.messages import message_keys
 from store.ledger import set_aside_events
 from store.postgres.connections import Connection
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from store.erasure.suppressions import SuppressionSet, scopes_of
-from store.history.accounts import Accounts
-from store.history.parsed_events import MESSAGE_FACTS
+from store.history.events.parsed_events import MESSAGE_FACTS
+from store.history.sessions.accounts import Accounts
 from store.model import addresses
 from store.model.facts import (
     Ack,

@@ -10,8 +10,9 @@ from store.erasure import mentions, subjects, suppressions, tombstones
 from store.erasure.key_store import SuppressionKey
 from store.erasure.subjects import ErasureSubject
 from store.feed import changes
-from store.history import accounts, chat_summaries, chats, lid_aliases
+from store.history.chats import chat_summaries, chats, lid_aliases
 from store.history.fold import Fold
+from store.history.sessions import accounts
 from store.postgres.connections import Connection
 
 

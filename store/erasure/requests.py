@@ -15,8 +15,8 @@ from store.erasure.jobs import ErasureJob
 from store.erasure.key_store import SuppressionKeyStore
 from store.erasure.subjects import ErasureSubject
 from store.erasure.suppressions import SuppressionSet
-from store.history import accounts
-from store.history.accounts import Accounts
+from store.history.sessions import accounts
+from store.history.sessions.accounts import Accounts
 from store.postgres import connections, errors
 from store.postgres.connections import Connection
 

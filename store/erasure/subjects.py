@@ -7,7 +7,7 @@ from typing import cast
 
 from store.erasure import mentions
 from store.erasure.key_store import SuppressionKey
-from store.history import accounts
+from store.history.sessions import accounts
 from store.model.keys import ChatAddress
 from store.postgres.connections import Connection
 

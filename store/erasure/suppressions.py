@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from store.erasure.key_store import SuppressionKey, SuppressionKeyError
-from store.history.accounts import Accounts
+from store.history.sessions.accounts import Accounts
 from store.postgres import advisory_locks, errors
 from store.postgres.connections import Connection
 

@@ -5,25 +5,21 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from store.feed.changes import Change, ChangeKind
-from store.history import (
+from store.history.chats import chat_summaries, chats, lid_aliases, lid_remaps
+from store.history.chats.chats import Chat
+from store.history.events.parsed_events import KeyedFact, ParsedEvent, alias_addresses, chat_addresses
+from store.history.messages import (
     account_keys,
-    accounts,
-    chat_summaries,
-    chats,
     event_updates,
-    lid_aliases,
-    lid_remaps,
     message_copies,
     message_keys,
     message_tombstones,
     message_updates,
     messages,
-    sessions,
 )
-from store.history.accounts import Accounts
-from store.history.chats import Chat
-from store.history.messages import MessageIdentity
-from store.history.parsed_events import KeyedFact, ParsedEvent, alias_addresses, chat_addresses
+from store.history.messages.messages import MessageIdentity
+from store.history.sessions import accounts, sessions
+from store.history.sessions.accounts import Accounts
 from store.model import addresses
 from store.model.facts import DisplayName, Message, Reaction, SessionReport
 from store.model.keys import ChatAddress, MessageKey

@@ -11,10 +11,13 @@ from store.erasure.batch_filter import FilteredBatches
 from store.erasure.suppressions import SuppressionCache
 from store.feed import changes
 from store.feed.changes import Change
-from store.history import event_digests, fold, message_keys, parsed_events, raw_events, sessions
-from store.history.event_digests import EventCopy
+from store.history import fold
+from store.history.events import event_digests, parsed_events, raw_events
+from store.history.events.event_digests import EventCopy
+from store.history.events.parsed_events import ParsedEvent
 from store.history.fold import FoldResult
-from store.history.parsed_events import ParsedEvent
+from store.history.messages import message_keys
+from store.history.sessions import sessions
 from store.ledger import batch_counts
 from store.ledger.batch_counts import BatchId
 from store.model import timestamps

@@ -1,4 +1,4 @@
--- Accounts: sessions of several gateways for one phone number (store/history/accounts.py).
+-- Accounts: sessions of several gateways for one phone number (store/history/sessions/accounts.py).
 
 -- The sessions of each account that has several; empty while every number has one session.
 CREATE TABLE account_sessions (

@@ -7,5 +7,5 @@ ChatAddress: TypeAlias = tuple[str, str]
 
 MessageKey: TypeAlias = tuple[str, str]
 """(session_id, message_id). For the sessions of an account, session_id is the primary session
-(store/history/accounts.py).
+(store/history/sessions/accounts.py).
 """

@@ -67,7 +67,7 @@ RECOMPUTED = (
     Column("deleted_at", "bigint"),
     Column("is_duplicate", "boolean"),
 )
-"""The columns that are computed from the copies and the updates (store/history/message_updates.py)."""
+"""The columns that are computed from the copies and the updates (message_updates.py)."""
 COPY = (*IDENTITY, *NUMBERS, *CONTENT, *MERGED, Column("receive_order", "bigint"), *CONTENT_RANK)
 """The columns of one event's copy of a message."""
 STORED = (*COPY, *RECOMPUTED)
@@ -104,7 +104,10 @@ def assignments(columns: Sequence[Column], source: LiteralString) -> LiteralStri
 
 
 def event_digest(update: LiteralString) -> LiteralString:
-    """Return the digest of an update's event, without the digest of its author (store/history/message_updates.py)."""
+    """Return the digest of an update's event, without the digest of its author.
+
+    store/history/messages/message_updates.py appends it.
+    """
     return f"substr({update}.digest, 1, 32)"
 
 

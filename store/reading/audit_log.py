@@ -3,7 +3,7 @@
 from typing import cast
 
 from store.postgres.connections import Connection
-from store.reading.json_views import iso_time
+from store.reading.fragments.json_views import iso_time
 
 
 def read_page(connection: Connection, before: int | None, limit: int) -> tuple[list[str], int | None]:

@@ -10,8 +10,8 @@ from typing import LiteralString, cast
 
 from store.postgres.compiled_query import compile_query
 from store.postgres.connections import Connection
-from store.reading.json_views import CHAT_JSON, MAX_BIGINT, MAX_PAGE_BYTES, iso_time
-from store.reading.message_json import MESSAGE_BYTES, MESSAGE_JSON, SEND_JSON
+from store.reading.fragments.json_views import CHAT_JSON, MAX_BIGINT, MAX_PAGE_BYTES, iso_time
+from store.reading.fragments.message_json import MESSAGE_BYTES, MESSAGE_JSON, SEND_JSON
 
 
 @dataclass(frozen=True, slots=True, order=True)

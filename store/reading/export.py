@@ -16,11 +16,12 @@ from psycopg import IsolationLevel
 from store.postgres import connections, errors
 from store.postgres.connections import Connection
 from store.postgres.pool import READ_SETTINGS
-from store.reading import message_pages, session_names
-from store.reading.annotation_sql import LABELS
-from store.reading.chat_profile import NOTES
-from store.reading.chat_scope import MEMBERS_CTE, ChatScope
-from store.reading.message_pages import MessagePosition, MessageQuery
+from store.reading import session_names
+from store.reading.chats.chat_profile import NOTES
+from store.reading.fragments.annotation_sql import LABELS
+from store.reading.fragments.chat_scope import MEMBERS_CTE, ChatScope
+from store.reading.messages import message_pages
+from store.reading.messages.message_pages import MessagePosition, MessageQuery
 from store.reading.session_names import SessionName
 
 Result = TypeVar("Result")

@@ -6,7 +6,7 @@ from store.ledger import set_aside_events
 from store.ledger.set_aside_events import SetAsideKind
 from store.postgres.connections import Connection
 from store.reading import session_names
-from store.reading.json_views import MAX_BIGINT, iso_ms, iso_time
+from store.reading.fragments.json_views import MAX_BIGINT, iso_ms, iso_time
 
 WEBHOOK_EVENTS = ("message.received", "message.sent", "status.change")
 """The events that a webhook can subscribe to, according to the gateway's guide."""
@@ -25,7 +25,9 @@ _CONTRADICTIONS: LiteralString = """
     GROUP BY w.session_id, w.phone
     HAVING count(*) > 1
 """
-"""Phones that several LIDs claim by their newest evidence. store/history/lid_aliases.py merges none of these LIDs."""
+"""Phones that several LIDs claim by their newest evidence. None of these LIDs is merged
+(store/history/chats/lid_aliases.py).
+"""
 
 
 def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -> str:

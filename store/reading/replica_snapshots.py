@@ -8,7 +8,7 @@ import dataclasses
 import json
 
 from store.postgres.connections import Connection
-from store.reading.message_pages import MessagePage, ReadSnapshot
+from store.reading.messages.message_pages import MessagePage, ReadSnapshot
 
 _MAX_LISTED_TRANSACTIONS = 300
 """The greatest number of transactions in a snapshot, because the snapshot becomes part of a URL."""

@@ -12,9 +12,10 @@ from typing import Literal, TypeAlias, cast
 
 from store.erasure import suppressions
 from store.feed import changes
-from store.history import fold, sessions
-from store.history.accounts import Accounts
-from store.history.parsed_events import ParsedEvent
+from store.history import fold
+from store.history.events.parsed_events import ParsedEvent
+from store.history.sessions import sessions
+from store.history.sessions.accounts import Accounts
 from store.model.facts import DisplayName, Fact, LidAlias, SessionReport
 from store.postgres import json_rows
 from store.postgres.connections import Connection

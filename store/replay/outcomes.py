@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
-from store.history import message_keys
-from store.history.message_keys import LockedKey
+from store.history.messages import message_keys
+from store.history.messages.message_keys import LockedKey
 from store.ledger import batch_counts, set_aside_events
 from store.ledger.set_aside_events import SetAsideEvent
 from store.model.keys import MessageKey

@@ -4,10 +4,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from store.history import chats, event_digests, fold, message_keys, message_tombstones, raw_events, sessions
-from store.history.accounts import NO_ACCOUNTS
-from store.history.message_keys import LockedKey
-from store.history.parsed_events import ParsedEvent
+from store.history import fold
+from store.history.chats import chats
+from store.history.events import event_digests, raw_events
+from store.history.events.parsed_events import ParsedEvent
+from store.history.messages import message_keys, message_tombstones
+from store.history.messages.message_keys import LockedKey
+from store.history.sessions import sessions
+from store.history.sessions.accounts import NO_ACCOUNTS
 from store.model.keys import ChatAddress, MessageKey
 from store.postgres import errors
 from store.postgres.connections import Connection

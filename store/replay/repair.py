@@ -5,7 +5,8 @@ from typing import LiteralString, TypeAlias, cast
 
 from store.feed import changes
 from store.feed.changes import Change
-from store.history import chat_summaries, chats, message_updates, messages
+from store.history.chats import chat_summaries, chats
+from store.history.messages import message_updates, messages
 from store.model import message_columns
 from store.postgres import json_rows
 from store.postgres.connections import Connection

@@ -13,9 +13,10 @@ from typing import LiteralString, TypeAlias, cast
 
 from store.feed import changes
 from store.feed.changes import Change
-from store.history import accounts, chats, lid_aliases
-from store.history.chats import Chat
+from store.history.chats import chats, lid_aliases
+from store.history.chats.chats import Chat
 from store.history.fold import Fold
+from store.history.sessions import accounts
 from store.model.keys import ChatAddress
 from store.postgres.connections import Connection
 from store.replay import latest_facts

@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import LiteralString, cast
 
-from store.history import accounts, fold, message_updates, messages
-from store.history.chats import Chat
-from store.history.message_keys import LockedKey
-from store.history.parsed_events import ParsedEvent
+from store.history import fold
+from store.history.chats.chats import Chat
+from store.history.events.parsed_events import ParsedEvent
+from store.history.messages import message_updates, messages
+from store.history.messages.message_keys import LockedKey
+from store.history.sessions import accounts
 from store.model import message_columns
 from store.model.keys import ChatAddress, MessageKey
 from store.postgres import json_rows

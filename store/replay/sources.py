@@ -8,9 +8,10 @@ from typing import TypeAlias, cast
 
 from store.erasure import batch_filter
 from store.erasure.suppressions import SuppressionCache, SuppressionSet
-from store.history import accounts, parsed_events
-from store.history.accounts import Accounts
-from store.history.parsed_events import ParsedEvent
+from store.history.events import parsed_events
+from store.history.events.parsed_events import ParsedEvent
+from store.history.sessions import accounts
+from store.history.sessions.accounts import Accounts
 from store.ledger import set_aside_events
 from store.model.facts import Outcome
 from store.model.keys import MessageKey

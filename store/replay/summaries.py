@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import cast
 
-from store.history import chat_summaries, chats
+from store.history.chats import chat_summaries, chats
 from store.postgres.connections import Connection
 from store.replay.report import Difference
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from store.history import message_keys
+from store.history.messages import message_keys
 from store.ledger import set_aside_events
 from store.postgres import errors, lock_retry
 from store.postgres.connections import Connection

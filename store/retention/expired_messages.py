@@ -1,7 +1,7 @@
 """Deletes messages that are older than their retention, with their updates and sends, and previews the deletion.
 
 A message expires if all its copies in the chat are old enough. A tombstone remains
-(store/history/message_tombstones.py), so that no late copy restores it.
+(store/history/messages/message_tombstones.py), so that no late copy restores it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,8 @@ from typing import TypeAlias, cast
 
 from store.feed import changes
 from store.feed.changes import Change
-from store.history import chat_summaries, chats, message_keys
+from store.history.chats import chat_summaries, chats
+from store.history.messages import message_keys
 from store.postgres import lock_retry
 from store.postgres.connections import Connection
 from store.retention import orphans

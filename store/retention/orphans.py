@@ -6,7 +6,8 @@ from typing import cast
 
 from store.feed import changes
 from store.feed.changes import Change
-from store.history import chats, message_keys
+from store.history.chats import chats
+from store.history.messages import message_keys
 from store.postgres import errors, lock_retry
 from store.postgres.connections import Connection
 
@@ -105,7 +106,8 @@ def _prune_updates(connection: Connection, before: int, key_ids: Sequence[int]) 
             parameters,
         )
         message_keys.mark_tombstoned(connection, parameters["keys"])
-        # These are exactly the updates that the tombstones exclude from now on (store/history/message_tombstones.py).
+        # These are exactly the updates that the tombstones exclude from now on
+        # (store/history/messages/message_tombstones.py).
         return connection.execute(
             """
             WITH updates AS (

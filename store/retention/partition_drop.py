@@ -6,7 +6,7 @@ from typing import cast
 
 from psycopg import sql
 
-from store.history import message_keys
+from store.history.messages import message_keys
 from store.postgres import lock_retry
 from store.postgres.connections import Connection
 from store.retention import partitions

@@ -10,7 +10,8 @@ from typing import cast
 from uuid import UUID
 
 from store.feed import changes
-from store.history import fold, sessions
+from store.history import fold
+from store.history.sessions import sessions
 from store.model import timestamps
 from store.postgres import advisory_locks, errors
 from store.postgres.connections import Connection

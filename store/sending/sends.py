@@ -12,8 +12,10 @@ from uuid import UUID
 
 from store.feed import changes
 from store.feed.changes import Change
-from store.history import chats, fold, sessions
-from store.history.parsed_events import ParsedEvent
+from store.history import fold
+from store.history.chats import chats
+from store.history.events.parsed_events import ParsedEvent
+from store.history.sessions import sessions
 from store.model.facts import Message
 from store.postgres import errors
 from store.postgres.connections import Connection

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.support.history_writer import API_TOKEN, ApiClient
+from tests.support.history.history_writer import API_TOKEN, ApiClient
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from playwright.sync_api import Browser, Page
 from dev.gateway.server import PretendGateway
 from store.access import tokens
 from store.postgres import connections
-from tests.support.browser import BrowserUser, SharedChromium, open_browser_user
-from tests.support.history_writer import HistoryWriter, message_fact
-from tests.support.sending_api import ApiStarter
+from tests.support.browser.browser import BrowserUser, SharedChromium, open_browser_user
+from tests.support.history.history_writer import HistoryWriter, message_fact
+from tests.support.processes.sending_api import ApiStarter
 
 
 @pytest.hookimpl(wrapper=True)

@@ -6,10 +6,10 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from store.model.facts import Delete, Message, Reaction
-from tests.support import axe
-from tests.support.browser import BrowserUser, open_browser_user
-from tests.support.dashboard_actions import park_event
-from tests.support.history_writer import BASE_TIME, SENDER_PHONE, HistoryWriter, message_fact, name_fact
+from tests.support.browser import axe
+from tests.support.browser.browser import BrowserUser, open_browser_user
+from tests.support.browser.dashboard_actions import park_event
+from tests.support.history.history_writer import BASE_TIME, SENDER_PHONE, HistoryWriter, message_fact, name_fact
 
 
 def list_of_chats(reader: BrowserUser) -> None:

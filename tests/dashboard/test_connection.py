@@ -7,9 +7,9 @@ from playwright.sync_api import expect
 
 from store.access import tokens
 from store.postgres import connections
-from tests.support.browser import BrowserUser
-from tests.support.dashboard_actions import phone_number
-from tests.support.history_writer import HistoryWriter, message_fact
+from tests.support.browser.browser import BrowserUser
+from tests.support.browser.dashboard_actions import phone_number
+from tests.support.history.history_writer import HistoryWriter, message_fact
 
 _SHOW = """(visibility) => {
     Object.defineProperty(document, "hidden", { get: () => visibility === "hidden", configurable: true });

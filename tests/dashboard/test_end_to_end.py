@@ -15,10 +15,10 @@ from dev.embedded import data_folder
 from dev.gateway import message_reports
 from dev.gateway.server import PretendGateway
 from dev.supervisor.stack import LocalStack
-from tests.support import axe
-from tests.support.browser import BrowserUser, open_browser_user
-from tests.support.dashboard_actions import park_event
-from tests.support.history_writer import HistoryWriter
+from tests.support.browser import axe
+from tests.support.browser.browser import BrowserUser, open_browser_user
+from tests.support.browser.dashboard_actions import park_event
+from tests.support.history.history_writer import HistoryWriter
 
 PHONE = "919811000001"
 

@@ -12,9 +12,9 @@ from dev.checkout import ROOT
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
 from tests.dashboard.conftest import write
-from tests.support.browser import BrowserUser, open_browser_user
-from tests.support.dashboard_actions import mark_all_read
-from tests.support.history_writer import BASE_TIME, HistoryWriter, message_fact
+from tests.support.browser.browser import BrowserUser, open_browser_user
+from tests.support.browser.dashboard_actions import mark_all_read
+from tests.support.history.history_writer import BASE_TIME, HistoryWriter, message_fact
 
 DASHBOARD = ROOT / "api" / "dashboard"
 RAISED = re.compile(r'(?:ApiError\(\s*[\w.]+,|bad_request\()\s*"([a-z_]+)"')

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from dev.gateway.server import PretendGateway
-from tests.support.browser import SCREENSHOTS_FOLDER
-from tests.support.firefox import running_firefox
-from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact, name_fact
-from tests.support.sending_api import ApiStarter
+from tests.support.browser.browser import SCREENSHOTS_FOLDER
+from tests.support.browser.firefox import running_firefox
+from tests.support.history.history_writer import API_TOKEN, HistoryWriter, message_fact, name_fact
+from tests.support.processes.sending_api import ApiStarter
 
 
 @pytest.mark.long

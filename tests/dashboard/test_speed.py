@@ -9,9 +9,9 @@ import os
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.support.api_server import running_api
-from tests.support.browser import open_browser_user
-from tests.support.history_writer import API_TOKEN, BASE_TIME, HistoryWriter, message_fact
+from tests.support.browser.browser import open_browser_user
+from tests.support.history.history_writer import API_TOKEN, BASE_TIME, HistoryWriter, message_fact
+from tests.support.processes.api_server import running_api
 
 CHATS, EACH, LARGEST = 100_000, 2, 50_000
 _PAINTED = """(of) => new Promise((done) => {

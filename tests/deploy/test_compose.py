@@ -13,7 +13,7 @@ from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from dev.embedded.valkey import EmbeddedValkey
 from environment import env_file
-from tests.support import deployments, documentation
+from tests.support.project import deployments, documentation
 
 TEST = "tests/deploy/test_compose.py"
 

@@ -15,11 +15,11 @@ from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from dev.embedded.valkey import EmbeddedValkey
 from store.postgres.migrator import available
-from tests.support import deployments
-from tests.support.container_image import ContainerImage
-from tests.support.deployed_system import API_TOKEN, PHONE, free_ports, message_texts, responds
-from tests.support.repository import FOLDERS
-from tests.support.running_system import WEBHOOK_SECRET, message_webhook, signed_headers
+from tests.support.processes.deployed_system import API_TOKEN, PHONE, free_ports, message_texts, responds
+from tests.support.processes.running_system import WEBHOOK_SECRET, message_webhook, signed_headers
+from tests.support.project import deployments
+from tests.support.project.repository import FOLDERS
+from tests.support.servers.container_image import ContainerImage
 from tests.support.waiting import wait_until
 
 pytestmark = [

@@ -16,9 +16,9 @@ import ingest.settings
 import store.__main__
 import worker.settings
 from dev.checkout import ROOT
-from tests.support import deployments
-from tests.support.deployments import DeclaredProcess
-from tests.support.repository import TABLE_ROW
+from tests.support.project import deployments
+from tests.support.project.deployments import DeclaredProcess
+from tests.support.project.repository import TABLE_ROW
 from worker.metrics.worker import WorkerMetrics
 
 EVERYWHERE = deployments.all_processes()

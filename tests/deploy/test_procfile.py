@@ -17,9 +17,9 @@ import requests
 
 from dev.checkout import ROOT
 from dev.embedded import child_process
-from tests.support import documentation
-from tests.support.deployed_system import is_free, responds
-from tests.support.running_system import WEBHOOK_SECRET, message_webhook, signed_headers
+from tests.support.processes.deployed_system import is_free, responds
+from tests.support.processes.running_system import WEBHOOK_SECRET, message_webhook, signed_headers
+from tests.support.project import documentation
 from tests.support.waiting import wait_until
 
 TOKEN = "made-up-token-0123456789"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dev.checkout import ROOT
-from tests.support.deployments import UNIT_FILES
+from tests.support.project.deployments import UNIT_FILES
 
 SYSTEMD = Path("/usr/lib/systemd/system")
 FOLDER = ROOT / "deploy" / "systemd"

@@ -13,10 +13,10 @@ import requests
 from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from dev.embedded.valkey import EmbeddedValkey
-from tests.support import documentation
-from tests.support.deployed_system import API_TOKEN, PHONE, free_ports, message_texts, responds
-from tests.support.running_system import WEBHOOK_SECRET, message_webhook, signed_headers
-from tests.support.systemd_machine import SystemdMachine
+from tests.support.processes.deployed_system import API_TOKEN, PHONE, free_ports, message_texts, responds
+from tests.support.processes.running_system import WEBHOOK_SECRET, message_webhook, signed_headers
+from tests.support.project import documentation
+from tests.support.servers.systemd_machine import SystemdMachine
 from tests.support.waiting import wait_until
 
 TEST = "tests/deploy/test_systemd_units.py"

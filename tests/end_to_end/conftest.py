@@ -5,7 +5,7 @@ import pytest
 
 from dev.embedded import data_folder
 from dev.supervisor.stack import LocalStack
-from tests.support.running_system import WEBHOOK_SECRET, RunningSystem
+from tests.support.processes.running_system import WEBHOOK_SECRET, RunningSystem
 
 
 @pytest.fixture(scope="module")

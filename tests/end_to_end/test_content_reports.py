@@ -5,7 +5,7 @@ import random
 from typing import Any
 
 from dev.checkout import ROOT
-from tests.support.running_system import RunningSystem, signed_headers
+from tests.support.processes.running_system import RunningSystem, signed_headers
 from tests.support.waiting import wait_until
 
 GROUP = "120363041234567890@g.us"

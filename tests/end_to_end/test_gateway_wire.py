@@ -2,9 +2,9 @@
 
 import random
 
-from tests.support import gateway_wire
-from tests.support.gateway_wire import EXPECTED, GUESSES, WIRE
-from tests.support.running_system import RunningSystem, signed_headers
+from tests.support.processes.running_system import RunningSystem, signed_headers
+from tests.support.senders import gateway_wire
+from tests.support.senders.gateway_wire import EXPECTED, GUESSES, WIRE
 from tests.support.waiting import wait_until
 
 

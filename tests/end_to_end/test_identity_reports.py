@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dev.checkout import ROOT
-from tests.support.running_system import RunningSystem, signed_headers
+from tests.support.processes.running_system import RunningSystem, signed_headers
 from tests.support.waiting import wait_until
 
 REPORTS = {

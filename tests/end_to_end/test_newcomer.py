@@ -14,9 +14,9 @@ import pytest
 
 from dev.checkout import ROOT
 from dev.embedded import child_process, data_folder
-from tests.support import documentation
-from tests.support.container_image import PASSED_VARIABLES
-from tests.support.deployed_system import is_free
+from tests.support.processes.deployed_system import is_free
+from tests.support.project import documentation
+from tests.support.servers.container_image import PASSED_VARIABLES
 
 READY = re.compile(r"ready: webhooks to (\S+), api at (\S+),")
 

@@ -18,7 +18,7 @@ import requests
 from dev.checkout import ROOT
 from dev.embedded import data_folder
 from dev.supervisor.stack import LocalStack
-from tests.support.running_system import WEBHOOK_SECRET, RunningSystem, signed_headers
+from tests.support.processes.running_system import WEBHOOK_SECRET, RunningSystem, signed_headers
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.long

@@ -18,8 +18,8 @@ from dev.gateway import message_reports
 from dev.gateway.server import PretendGateway
 from dev.supervisor.stack import LocalStack
 from environment import env_file
-from tests.support import documentation
-from tests.support.webhook_receiver import WebhookReceiver
+from tests.support.project import documentation
+from tests.support.servers.webhook_receiver import WebhookReceiver
 
 PAGE = "docs/quickstart.md"
 TEST = "tests/end_to_end/test_quickstart.py"

@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
-from tests.support import documentation
-from tests.support.running_system import WEBHOOK_SECRET, RunningSystem
+from tests.support.processes.running_system import WEBHOOK_SECRET, RunningSystem
+from tests.support.project import documentation
 from tests.support.waiting import wait_until
 
 

@@ -14,12 +14,12 @@ from psycopg.rows import dict_row
 from store.ledger import ledger
 from store.ledger.ledger import Ledger
 from store.postgres import connections
-from tests.support import sender_requests, told_conversations
-from tests.support.api_server import running_api
-from tests.support.history_writer import API_TOKEN, ApiClient
-from tests.support.ingest_process import IngestProcess
-from tests.support.pipeline import WorkerPipeline
-from tests.support.sender_requests import SENDERS, SenderRequest
+from tests.support.history.history_writer import API_TOKEN, ApiClient
+from tests.support.processes.api_server import running_api
+from tests.support.processes.ingest_process import IngestProcess
+from tests.support.processes.pipeline import WorkerPipeline
+from tests.support.senders import sender_requests, told_conversations
+from tests.support.senders.sender_requests import SENDERS, SenderRequest
 
 COLUMNS = {
     "direction": "direction",

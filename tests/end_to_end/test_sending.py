@@ -11,7 +11,7 @@ import requests
 
 from dev.embedded import data_folder
 from dev.supervisor.stack import LocalStack
-from tests.support.running_system import WEBHOOK_SECRET
+from tests.support.processes.running_system import WEBHOOK_SECRET
 from tests.support.waiting import wait_until
 
 GATEWAY = re.compile(r"pretend SAK at (http://\S+)/api/v1, writing to (\S+)")

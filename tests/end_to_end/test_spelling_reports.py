@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from dev.checkout import ROOT
-from tests.support import preloaded_python
-from tests.support.running_system import RunningSystem, message_webhook, signed_headers
+from tests.support.processes import preloaded_python
+from tests.support.processes.running_system import RunningSystem, message_webhook, signed_headers
 from tests.support.waiting import wait_until
 
 REPORTS = {

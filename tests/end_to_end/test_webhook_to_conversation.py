@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import preloaded_python
-from tests.support.running_system import RunningSystem, message_webhook, signed_headers
+from tests.support.processes import preloaded_python
+from tests.support.processes.running_system import RunningSystem, message_webhook, signed_headers
 from tests.support.waiting import wait_until
 
 WIRE = [json.loads(line) for line in Path("tests/payloads/sak-wire.jsonl").read_text().splitlines()]

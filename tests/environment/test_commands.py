@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import preloaded_python
+from tests.support.processes import preloaded_python
 
 COMMANDS: Sequence[Sequence[str]] = (
     ("store", "ledger"),

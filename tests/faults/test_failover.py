@@ -10,8 +10,8 @@ from dev.chaos.event_generator import EventGenerator
 from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from store.postgres import migrator
-from tests.support import replication
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes.pipeline import WorkerPipeline
+from tests.support.servers import replication
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from dev.chaos.webhook_sender import WEBHOOK_PATH, WebhookSender
 from dev.embedded.managed_process import ManagedProcess
 from dev.supervisor import listeners
 from ingest.queue import contract
-from tests.support import ledger_counts
-from tests.support.stream_writer import connect
+from tests.support.history import ledger_counts
+from tests.support.stream.stream_writer import connect
 
 FEW_FILES = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (88, 88))"
 

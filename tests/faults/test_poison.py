@@ -7,7 +7,7 @@ from dev.chaos.event_generator import EventGenerator
 from dev.chaos.faults.fault_proxy import FaultProxy
 from dev.embedded import postgres
 from dev.embedded.servers import EmbeddedServers
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes.pipeline import WorkerPipeline
 
 POISON = (
     b'{"event":"message.received","sessionId":"%b","from":"919811099999@s.whatsapp.net","messageId":"P%d",'

@@ -16,10 +16,10 @@ from dev.embedded import data_folder, postgres
 from dev.embedded.postgres import EmbeddedPostgres
 from dev.embedded.servers import EmbeddedServers
 from store.postgres import migrator
-from tests.support import worker_http
-from tests.support.databases import run_admin
-from tests.support.failing_triggers import CREATE_DEADLOCK_TRIGGER, CREATE_DISK_FULL_TRIGGER
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes import worker_http
+from tests.support.processes.pipeline import WorkerPipeline
+from tests.support.servers.databases import run_admin
+from tests.support.servers.failing_triggers import CREATE_DEADLOCK_TRIGGER, CREATE_DISK_FULL_TRIGGER
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from dev.chaos.event_generator import EventGenerator
 from dev.chaos.system_under_test import SystemUnderTest
 from dev.chaos.webhook_sender import WebhookSender
 from ingest.queue import contract
-from tests.support import ledger_counts
-from tests.support.stream_writer import connect
+from tests.support.history import ledger_counts
+from tests.support.stream.stream_writer import connect
 
 RATE = 200
 NOTICED = 2.0

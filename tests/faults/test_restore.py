@@ -15,8 +15,8 @@ from dev.chaos.event_generator import EventGenerator
 from dev.chaos.webhook_sender import WebhookSender
 from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
-from tests.support import ledger_counts
-from tests.support.disaster_drill import (
+from tests.support.history import ledger_counts
+from tests.support.processes.disaster_drill import (
     DisasterDrill,
     batch_sizes,
     event_bodies,
@@ -24,7 +24,7 @@ from tests.support.disaster_drill import (
     run_store_command,
     wait_until,
 )
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes.pipeline import WorkerPipeline
 from worker.drain.stream import StreamConsumer
 
 NEEDLE = "unmistakable"

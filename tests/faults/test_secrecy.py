@@ -12,9 +12,9 @@ from dev.chaos.event_generator import EventGenerator
 from dev.chaos.system_under_test import SystemUnderTest
 from dev.chaos.webhook_sender import WebhookSender
 from dev.embedded import child_process
-from tests.support import preloaded_python
-from tests.support.pipeline import WorkerPipeline
-from tests.support.preloaded_python import PreloadedProcess
+from tests.support.processes import preloaded_python
+from tests.support.processes.pipeline import WorkerPipeline
+from tests.support.processes.preloaded_python import PreloadedProcess
 
 PASSWORD = "correct-horse-9811"
 VERBOSE = "import logging; logging.getLogger('rq').setLevel = lambda level: None"

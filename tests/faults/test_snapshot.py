@@ -12,9 +12,9 @@ from dev.chaos.event_generator import EventGenerator
 from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from store.postgres import migrator
-from tests.support.api_server import running_api
-from tests.support.history_writer import API_TOKEN
-from tests.support.pipeline import WorkerPipeline
+from tests.support.history.history_writer import API_TOKEN
+from tests.support.processes.api_server import running_api
+from tests.support.processes.pipeline import WorkerPipeline
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from dev.chaos.event_generator import EventGenerator
 from dev.embedded.managed_process import ManagedProcess
 from ingest.queue import contract
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes.pipeline import WorkerPipeline
 
 PLACES = ("worker.after_read", "worker.before_commit", "worker.after_commit", "worker.after_ack")
 EVENTS = 2_000

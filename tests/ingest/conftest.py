@@ -8,7 +8,7 @@ import redis
 from dev.embedded import data_folder
 from dev.embedded.servers import EmbeddedServers
 from dev.embedded.valkey import EmbeddedValkey
-from tests.support.ingest_process import IngestProcess
+from tests.support.processes.ingest_process import IngestProcess
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from dev.chaos.faults.disk_shim import Faults
 from ingest.queue.contract import RawBatch
-from tests.support.disk_faults import build_shim
-from tests.support.ingest_process import IngestProcess, stream_batches
-from tests.support.webhook_load import WebhookLoad
+from tests.support.attacks.webhook_load import WebhookLoad
+from tests.support.processes.ingest_process import IngestProcess, stream_batches
+from tests.support.servers.disk_faults import build_shim
 
 
 def order(batches: list[RawBatch]) -> list[tuple[int, int]]:

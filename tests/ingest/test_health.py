@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from dev.embedded.valkey import EmbeddedValkey
-from tests.support.ingest_process import IngestProcess
+from tests.support.processes.ingest_process import IngestProcess
 from tests.support.waiting import wait_until
 
 

@@ -10,7 +10,7 @@ import redis
 from dev.embedded.valkey import EmbeddedValkey
 from ingest.queue import contract, writer_reports
 from ingest.queue.writer_reports import WriterReport
-from tests.support.ingest_process import IngestProcess
+from tests.support.processes.ingest_process import IngestProcess
 from tests.support.waiting import wait_until
 
 

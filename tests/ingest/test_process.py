@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import preloaded_python
-from tests.support.ingest_process import (
+from tests.support.attacks.webhook_load import WebhookLoad
+from tests.support.processes import preloaded_python
+from tests.support.processes.ingest_process import (
     IngestProcess,
     encode_request,
     read_response,
@@ -15,7 +16,6 @@ from tests.support.ingest_process import (
     stream_batches,
     stream_bodies,
 )
-from tests.support.webhook_load import WebhookLoad
 
 WHOLE = encode_request(b"hello", f"X-Webhook-Signature: {sign(b'hello')}", "Content-Length: 5")
 

@@ -7,7 +7,7 @@ import pytest
 from dev.embedded import data_folder
 from dev.embedded.servers import EmbeddedServers
 from store.postgres import migrator
-from tests.support.observed_system import ObservedSystem
+from tests.support.processes.observed_system import ObservedSystem
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 from dev.checkout import ROOT
 from dev.embedded.child_process import wait_until
 from tests.support import requirements
-from tests.support.alert_rules import ALERTS, dashboard_expressions
-from tests.support.observed_system import UNKNOWN_EVENT, ObservedSystem
+from tests.support.processes.observed_system import UNKNOWN_EVENT, ObservedSystem
+from tests.support.project.alert_rules import ALERTS, dashboard_expressions
 
 CASES = [ROOT / "tests" / "observability" / name for name in ("alerts.yml", "alerts_week.yml")]
 RUNBOOK = ROOT / "docs" / "runbook.md"

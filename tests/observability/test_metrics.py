@@ -10,7 +10,7 @@ from dev.embedded import data_folder
 from dev.embedded.child_process import wait_until
 from dev.embedded.servers import EmbeddedServers
 from store.postgres import migrator
-from tests.support.observed_system import API_TOKEN, UNKNOWN_EVENT, ObservedSystem
+from tests.support.processes.observed_system import API_TOKEN, UNKNOWN_EVENT, ObservedSystem
 
 MOST_SERIES = 400
 

@@ -15,8 +15,8 @@ from dev.embedded import child_process
 from dev.embedded.child_process import wait_until
 from dev.supervisor import listeners
 from tests.support import requirements
-from tests.support.alert_rules import ALERTS, dashboard_expressions
-from tests.support.observed_system import UNKNOWN_EVENT, ObservedSystem
+from tests.support.processes.observed_system import UNKNOWN_EVENT, ObservedSystem
+from tests.support.project.alert_rules import ALERTS, dashboard_expressions
 
 RARE = {
     "sak_ingest_refused_requests_total",

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from dev.checkout import ROOT
-from tests.support.observed_system import API_TOKEN, ObservedSystem
+from tests.support.processes.observed_system import API_TOKEN, ObservedSystem
 
 RUNBOOK = ROOT / "docs" / "runbook.md"
 COMMAND = re.compile(

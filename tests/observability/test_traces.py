@@ -16,8 +16,8 @@ from dev.embedded.child_process import wait_until
 from dev.embedded.managed_process import ManagedProcess
 from dev.supervisor import listeners
 from ingest.queue import contract
-from tests.support.observed_system import ObservedSystem
-from tests.support.otlp_collector import OtlpCollector
+from tests.support.processes.observed_system import ObservedSystem
+from tests.support.servers.otlp_collector import OtlpCollector
 
 POST, XADD, DRAIN, COMMIT, XACK = "POST /whatsapp-webhook", "XADD", "drain", "PostgreSQL transaction", "XACK"
 BATCH = contract.RawBatch("ab" * 16, 3, 7, (1, 2), (b"x", b"yz"), 4)

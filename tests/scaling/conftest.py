@@ -8,8 +8,8 @@ import pytest
 from dev.embedded import data_folder
 from dev.embedded.postgres import ROLE
 from dev.embedded.servers import EmbeddedServers
-from tests.support import pgbouncer
-from tests.support.databases import COPY_DATABASE, run_admin
+from tests.support.servers import pgbouncer
+from tests.support.servers.databases import COPY_DATABASE, run_admin
 
 DATABASE_NUMBERS = itertools.count(1)
 

@@ -14,9 +14,9 @@ from dev.embedded.servers import EmbeddedServers
 from store.postgres import connections, errors, pool
 from store.postgres.connections import Connection, DatabaseUrlError
 from store.postgres.pool import Pool
-from tests.support import pgbouncer
-from tests.support.databases import run_admin
-from tests.support.preloaded_python import PreloadedProcess
+from tests.support.processes.preloaded_python import PreloadedProcess
+from tests.support.servers import pgbouncer
+from tests.support.servers.databases import run_admin
 from tests.support.waiting import wait_until
 
 

@@ -12,9 +12,9 @@ import requests
 from dev.embedded.managed_process import ManagedProcess
 from dev.embedded.valkey import EmbeddedValkey
 from dev.supervisor import listeners
-from tests.support import ledger_counts
-from tests.support.fleet import ProcessFleet
-from tests.support.history_writer import API_TOKEN
+from tests.support.history import ledger_counts
+from tests.support.history.history_writer import API_TOKEN
+from tests.support.processes.fleet import ProcessFleet
 
 
 class Follower:

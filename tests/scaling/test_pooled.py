@@ -15,9 +15,9 @@ from tests.api.chats import test_chat_search, test_chats, test_messages, test_re
 from tests.api.live import test_changes
 from tests.api.operations import test_statistics
 from tests.faults import test_poison, test_worker_deaths
-from tests.support.api_server import running_api
-from tests.support.history_writer import API_TOKEN, ApiClient, HistoryWriter
-from tests.support.pipeline import WorkerPipeline
+from tests.support.history.history_writer import API_TOKEN, ApiClient, HistoryWriter
+from tests.support.processes.api_server import running_api
+from tests.support.processes.pipeline import WorkerPipeline
 from tests.worker.drain import test_drainer
 
 CLAIMS: tuple[Callable[[HistoryWriter, ApiClient], None], ...] = (

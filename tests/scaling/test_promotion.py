@@ -11,11 +11,12 @@ from dev.chaos import ledger_command, verdict
 from dev.embedded.postgres import EmbeddedPostgres
 from store.feed import timelines
 from store.postgres import connections, migrator
-from tests.support import ledger_counts, replication
-from tests.support.api_server import running_api
-from tests.support.fleet import ProcessFleet
-from tests.support.history_writer import API_TOKEN, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
-from tests.support.stream_writer import connect
+from tests.support.history import ledger_counts
+from tests.support.history.history_writer import API_TOKEN, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
+from tests.support.processes.api_server import running_api
+from tests.support.processes.fleet import ProcessFleet
+from tests.support.servers import replication
+from tests.support.stream.stream_writer import connect
 from tests.support.waiting import wait_until
 from worker.drain.stream import StreamConsumer
 

@@ -14,9 +14,9 @@ from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from store.feed import timelines
 from store.postgres import migrator
-from tests.support import pgbouncer, replication
-from tests.support.api_server import running_api
-from tests.support.history_writer import API_TOKEN, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
+from tests.support.history.history_writer import API_TOKEN, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
+from tests.support.processes.api_server import running_api
+from tests.support.servers import pgbouncer, replication
 from tests.support.waiting import wait_until
 
 SLOW = """

@@ -10,9 +10,10 @@ import psycopg
 import pytest
 
 from dev.chaos import ledger_command, verdict
-from tests.support import ledger_counts, sentinels
-from tests.support.fleet import ProcessFleet
-from tests.support.sentinels import SentinelDeployment
+from tests.support.history import ledger_counts
+from tests.support.processes.fleet import ProcessFleet
+from tests.support.servers import sentinels
+from tests.support.servers.sentinels import SentinelDeployment
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]

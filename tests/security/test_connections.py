@@ -8,9 +8,9 @@ import pytest
 
 from dev.embedded import data_folder
 from dev.supervisor.stack import LocalStack
-from tests.support.bystanders import Bystanders
-from tests.support.crowd import Crowd, Payload
-from tests.support.running_system import WEBHOOK_SECRET, RunningSystem, message_webhook
+from tests.support.attacks.bystanders import Bystanders
+from tests.support.attacks.crowd import Crowd, Payload
+from tests.support.processes.running_system import WEBHOOK_SECRET, RunningSystem, message_webhook
 
 MAX_CONNECTIONS = 1000
 MAX_GROWTH = 1.3

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api.chats import export_formats, snippet
-from api.chats.export_heading import ExportHeading
-from api.chats.spreadsheet import Spreadsheet
+from api.chats import snippet
+from api.chats.exports import export_formats
+from api.chats.exports.export_heading import ExportHeading
+from api.chats.exports.spreadsheet import Spreadsheet
 from api.http import cursors
 from environment.sender_kinds import KINDS
 from ingest.queue import contract, writer_reports
@@ -21,8 +22,8 @@ from store.feed import search_document
 from store.model import spelling
 from store.reading.export import WHOLE_HISTORY, ExportChat, ExportPage
 from tests.support import workbook
-from tests.support.fuzzing import TEXTS, bodies, fuzz
-from tests.support.storable import assert_storable
+from tests.support.attacks.fuzzing import TEXTS, bodies, fuzz
+from tests.support.senders.storable import assert_storable
 from worker.senders import dispatch
 
 pytestmark = pytest.mark.long

@@ -21,7 +21,7 @@ from environment.sender_kinds import KINDS
 from ingest.queue import form_data
 from ingest.signing.signature import Verifier
 from telemetry.errors import SettingsError
-from tests.support.fuzzing import TEXTS, fuzz
+from tests.support.attacks.fuzzing import TEXTS, fuzz
 
 pytestmark = pytest.mark.long
 

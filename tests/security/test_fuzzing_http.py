@@ -7,10 +7,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from http_server.bounded_reader import OVERFLOW_CODE
-from tests.support import http_conversations
-from tests.support.fuzzing import fuzz
-from tests.support.http_conversations import Conversation
-from tests.support.served_connection import converse
+from tests.support.attacks import http_conversations
+from tests.support.attacks.fuzzing import fuzz
+from tests.support.attacks.http_conversations import Conversation
+from tests.support.processes.served_connection import converse
 
 pytestmark = pytest.mark.long
 

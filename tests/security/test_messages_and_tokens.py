@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 import pytest
 import requests
 
-from api.chats import export
+from api.chats.exports import export
 from dev.bench import process_usage
 from dev.embedded import data_folder
 from dev.embedded.child_process import wait_until
@@ -21,8 +21,8 @@ from environment.sender_kinds import KINDS
 from store.access import tokens
 from store.doctor import event_flow
 from store.postgres import connections
-from tests.support import hostile_senders
-from tests.support.running_system import WEBHOOK_SECRET, RunningSystem, message_webhook, signed_headers
+from tests.support.attacks import hostile_senders
+from tests.support.processes.running_system import WEBHOOK_SECRET, RunningSystem, message_webhook, signed_headers
 
 pytestmark = pytest.mark.long
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from dev.embedded.servers import EmbeddedServers
-from tests.support.databases import COPY_DATABASE, run_admin
-from tests.support.erasure_scenario import ErasureScenario
+from tests.support.history.erasure_scenario import ErasureScenario
+from tests.support.servers.databases import COPY_DATABASE, run_admin
 
 
 @pytest.fixture

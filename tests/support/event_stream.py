@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.support.history_writer import API_TOKEN
+from tests.support.history.history_writer import API_TOKEN
 
 
 @dataclass(frozen=True, slots=True)

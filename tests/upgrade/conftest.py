@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from dev.release import releases
-from tests.support.old_release import OldRelease
+from tests.support.project.old_release import OldRelease
 
 
 @pytest.fixture(scope="session", params=releases.load().values(), ids=lambda release: release.version)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from ingest.queue import contract
-from tests.support.ingest_process import IngestProcess
-from tests.support.old_release import OldRelease
-from tests.support.pipeline import WorkerPipeline
-from tests.support.stream_writer import connect
+from tests.support.processes.ingest_process import IngestProcess
+from tests.support.processes.pipeline import WorkerPipeline
+from tests.support.project.old_release import OldRelease
+from tests.support.stream.stream_writer import connect
 from worker.drain.stream import UNREADABLE_STREAM
 
 READ: Final = """

@@ -11,9 +11,9 @@ import pytest
 
 from dev.chaos.event_generator import EventGenerator
 from dev.embedded.managed_process import ManagedProcess
-from tests.support import worker_http
-from tests.support.old_release import OldRelease
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes import worker_http
+from tests.support.processes.pipeline import WorkerPipeline
+from tests.support.project.old_release import OldRelease
 
 TOKEN = "made-up-for-tests"
 

@@ -14,10 +14,11 @@ from dev.checkout import ROOT
 from dev.embedded import data_folder
 from dev.embedded.managed_process import ManagedProcess
 from dev.supervisor.stack import LocalStack
-from tests.support import gateway_wire, worker_http
-from tests.support.old_release import OldRelease
-from tests.support.pipeline import WorkerPipeline
-from tests.support.running_system import WEBHOOK_SECRET, RunningSystem, signed_headers
+from tests.support.processes import worker_http
+from tests.support.processes.pipeline import WorkerPipeline
+from tests.support.processes.running_system import WEBHOOK_SECRET, RunningSystem, signed_headers
+from tests.support.project.old_release import OldRelease
+from tests.support.senders import gateway_wire
 from tests.support.waiting import wait_until
 
 

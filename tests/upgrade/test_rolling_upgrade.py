@@ -18,9 +18,10 @@ from dev.embedded.managed_process import ManagedProcess
 from dev.release import releases
 from ingest.queue import contract
 from store.postgres import migrator
-from tests.support import documentation, worker_http
-from tests.support.old_release import OldRelease
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes import worker_http
+from tests.support.processes.pipeline import WorkerPipeline
+from tests.support.project import documentation
+from tests.support.project.old_release import OldRelease
 
 RECEIVED_AT: Final = 1_767_225_600_000
 HISTORY: Final = {

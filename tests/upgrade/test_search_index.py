@@ -7,8 +7,8 @@ from dev.chaos.event_generator import EventGenerator
 from store.feed import search_document
 from store.model import spelling
 from store.postgres import migrator
-from tests.support.old_release import OldRelease
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes.pipeline import WorkerPipeline
+from tests.support.project.old_release import OldRelease
 
 
 def test_a_released_search_index_is_rebuilt_by_the_new_worker(

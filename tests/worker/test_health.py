@@ -10,9 +10,9 @@ import pytest
 from dev.chaos.event_generator import EventGenerator
 from dev.embedded.managed_process import ManagedProcess
 from store.doctor import checks
-from tests.support import worker_http
-from tests.support.failing_triggers import CREATE_DISK_FULL_TRIGGER
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes import worker_http
+from tests.support.processes.pipeline import WorkerPipeline
+from tests.support.servers.failing_triggers import CREATE_DISK_FULL_TRIGGER
 from worker import health
 from worker.drain.stream import StreamConsumer
 

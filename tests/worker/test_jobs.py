@@ -12,8 +12,8 @@ from rq.serializers import JSONSerializer
 from dev.chaos.event_generator import EventGenerator
 from dev.embedded.managed_process import ManagedProcess
 from ingest.queue import contract
-from tests.support import worker_http
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes import worker_http
+from tests.support.processes.pipeline import WorkerPipeline
 
 REFUSED = "sak_worker_refused_jobs_total"
 

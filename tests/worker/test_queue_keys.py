@@ -8,8 +8,8 @@ from redis.exceptions import ResponseError
 
 from dev.chaos.event_generator import EventGenerator
 from ingest.queue import contract
-from tests.support import worker_http
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes import worker_http
+from tests.support.processes.pipeline import WorkerPipeline
 from worker import queue_keys
 from worker.commands import doctor
 

@@ -7,7 +7,7 @@ import pytest
 
 from dev.chaos.event_generator import EventGenerator
 from ingest.queue import contract
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes.pipeline import WorkerPipeline
 
 BATCH = 40
 

@@ -7,7 +7,7 @@ import time
 from redis import Redis
 from redis.exceptions import RedisError
 
-from store.history import sessions
+from store.history.sessions import sessions
 from store.ledger import ledger
 from store.postgres import connections, errors
 from worker import redis_settings

@@ -1,9 +1,10 @@
 """Describes chats, messages, search and exports (api/chats)."""
 
-from api.chats import export, export_words, messages, routes
+from api.chats import messages, routes
+from api.chats.exports import export, export_words
 from api.openapi import spec
 from api.openapi.spec import BOOLEAN, INTEGER, NULLABLE_CURSOR, NULLABLE_STRING, STRING, Schema
-from store.reading import search
+from store.reading.search import search
 
 PHONE = spec.path(
     "phone",

@@ -14,7 +14,7 @@ import psycopg
 from dev.bench import api_calls, process_usage
 from dev.bench.api_calls import ApiCall, CallFactory
 from dev.bench.http_client import HttpConnection
-from dev.bench.results import ResultRow, ResultTable, Samples, Target, quantile
+from dev.bench.results.results import ResultRow, ResultTable, Samples, Target, quantile
 from dev.bench.scale import BenchmarkScale
 from dev.bench.testbed import API_TOKEN, HOST, BenchServers, StartedProcess
 from dev.generator import generate

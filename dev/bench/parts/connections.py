@@ -1,7 +1,7 @@
 """Measures ingest with a growing number of connections."""
 
 from dev.bench.parts import ingest
-from dev.bench.results import ResultRow, ResultTable
+from dev.bench.results.results import ResultRow, ResultTable
 from dev.bench.scale import BenchmarkScale
 from dev.bench.testbed import BenchServers
 

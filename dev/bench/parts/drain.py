@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import psycopg
 
 from dev.bench import stream_backlog, verification
+from dev.bench.load.sample_webhooks import Senders
 from dev.bench.references import copy_rows, guide
-from dev.bench.results import ResultRow, ResultTable, Samples, Target
-from dev.bench.sample_webhooks import Senders
+from dev.bench.results.results import ResultRow, ResultTable, Samples, Target
 from dev.bench.scale import BenchmarkScale
 from dev.bench.testbed import BenchServers
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from dev.bench import stream_backlog
 from dev.bench.errors import BrokenPromiseError
-from dev.bench.load import LoadSpec
+from dev.bench.load.load import LoadSpec
+from dev.bench.load.sample_webhooks import Senders
 from dev.bench.parts.memory import poll_api
-from dev.bench.results import ResultTable
-from dev.bench.sample_webhooks import Senders
+from dev.bench.results.results import ResultTable
 from dev.bench.scale import BenchmarkScale
 from dev.bench.testbed import BenchServers, StartedProcess
 from dev.checkout import ROOT

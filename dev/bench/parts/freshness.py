@@ -6,11 +6,12 @@ import random
 import time
 from pathlib import Path
 
-from dev.bench import sample_webhooks, verification
+from dev.bench import verification
 from dev.bench.errors import BrokenPromiseError
-from dev.bench.load import LoadSpec
-from dev.bench.results import ResultRow, ResultTable, Samples, Target, quantile
-from dev.bench.sample_webhooks import Senders
+from dev.bench.load import sample_webhooks
+from dev.bench.load.load import LoadSpec
+from dev.bench.load.sample_webhooks import Senders
+from dev.bench.results.results import ResultRow, ResultTable, Samples, Target, quantile
 from dev.bench.scale import BenchmarkScale
 from dev.bench.testbed import API_TOKEN, HOST, BenchServers
 from dev.supervisor.stack import LocalStack

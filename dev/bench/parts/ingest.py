@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from dev.bench import process_usage, stream_backlog, sustained
 from dev.bench.errors import BrokenPromiseError
-from dev.bench.load import LoadResult, LoadSpec
-from dev.bench.results import ResultRow, ResultTable, Samples, Target
+from dev.bench.load.load import LoadResult, LoadSpec
+from dev.bench.results.results import ResultRow, ResultTable, Samples, Target
 from dev.bench.scale import BenchmarkScale
 from dev.bench.testbed import HOST, BenchServers, StartedProcess
 

@@ -10,8 +10,8 @@ from typing import cast
 import redis
 
 from dev.bench import process_usage, stream_backlog, verification
-from dev.bench.load import LoadSpec
-from dev.bench.results import ResultRow, ResultTable, Samples, Target
+from dev.bench.load.load import LoadSpec
+from dev.bench.results.results import ResultRow, ResultTable, Samples, Target
 from dev.bench.scale import BenchmarkScale
 from dev.bench.testbed import API_TOKEN, HOST, BenchServers, StartedProcess
 from ingest.queue import contract

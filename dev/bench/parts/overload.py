@@ -9,9 +9,9 @@ import redis
 
 from dev.bench import process_usage, sustained, verification
 from dev.bench.errors import BrokenPromiseError
-from dev.bench.load import LoadResult, LoadSpec
+from dev.bench.load.load import LoadResult, LoadSpec
 from dev.bench.parts.memory import LIMITS_MIB, MIB
-from dev.bench.results import ResultRow, ResultTable, Samples, Target
+from dev.bench.results.results import ResultRow, ResultTable, Samples, Target
 from dev.bench.scale import BenchmarkScale
 from dev.bench.testbed import HOST, BenchServers, StartedProcess
 from ingest.queue.redis_rules import MEMORY_HIGH_WATER

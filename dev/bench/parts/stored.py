@@ -1,7 +1,7 @@
 """Measures how fast a backlog drains onto a large generated history without raw bodies."""
 
 from dev.bench.parts import drain
-from dev.bench.results import ResultRow, ResultTable, Samples, Target
+from dev.bench.results.results import ResultRow, ResultTable, Samples, Target
 from dev.bench.scale import BenchmarkScale
 from dev.bench.testbed import BenchServers
 from dev.generator import generate

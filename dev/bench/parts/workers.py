@@ -1,7 +1,7 @@
 """Measures how fast a backlog drains with more workers."""
 
 from dev.bench.parts import drain
-from dev.bench.results import ResultRow, ResultTable, Samples
+from dev.bench.results.results import ResultRow, ResultTable, Samples
 from dev.bench.scale import BenchmarkScale
 from dev.bench.testbed import BenchServers
 

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dev.bench import sample_webhooks
+from dev.bench.load import sample_webhooks
 
 
 async def receive(request: Request) -> Response:

@@ -12,7 +12,7 @@ from typing import LiteralString, TypeAlias
 
 import psycopg
 
-from dev.bench.sample_webhooks import Senders
+from dev.bench.load.sample_webhooks import Senders
 from store.model.facts import Message
 from worker.senders.sak import parser
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from dev.bench import sample_webhooks
+from dev.bench.load import sample_webhooks
 from dev.bench.references import guide
 
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from dev.bench import sample_webhooks
+from dev.bench.load import sample_webhooks
 from dev.bench.references import rq_job
 
 

@@ -5,7 +5,7 @@ import requests
 
 from api.settings import Settings
 from telemetry.errors import SettingsError
-from tests.support.history_writer import API_TOKEN, ApiClient
+from tests.support.history.history_writer import API_TOKEN, ApiClient
 
 
 @pytest.mark.parametrize("path", ["/api", "/api/", "/api/chats", "/api/nothing", "/api/chats/919811000001/read"])

@@ -14,8 +14,8 @@ from api.auth.concurrency import ConcurrencyLimiter
 from api.http.errors import ApiError
 from store.access import tokens
 from store.postgres import connections
-from store.reading import search
-from tests.support.history_writer import SENDER_PHONE, ApiClient, HistoryWriter, message_fact
+from store.reading.search import search
+from tests.support.history.history_writer import SENDER_PHONE, ApiClient, HistoryWriter, message_fact
 
 
 def test_a_caller_above_its_share_is_refused_and_another_is_served(monkeypatch: pytest.MonkeyPatch) -> None:

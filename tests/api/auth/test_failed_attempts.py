@@ -7,8 +7,8 @@ import requests
 
 from api.auth import failed_attempts
 from api.auth.failed_attempts import FailedAttempts
-from tests.support.api_server import running_api
-from tests.support.history_writer import API_TOKEN, ApiClient
+from tests.support.history.history_writer import API_TOKEN, ApiClient
+from tests.support.processes.api_server import running_api
 
 
 class Clock:

@@ -21,9 +21,16 @@ from store.replay import redrive_requests
 from store.replay.redrive_requests import RedriveSelection
 from tests.support import event_stream
 from tests.support.generated_history import batches, world
-from tests.support.history_writer import API_TOKEN, SENDER_PHONE, ApiClient, HistoryWriter, message_fact, name_fact
-from tests.support.replaying import store_batches, text_event
-from tests.support.sending_api import ApiStarter
+from tests.support.history.history_writer import (
+    API_TOKEN,
+    SENDER_PHONE,
+    ApiClient,
+    HistoryWriter,
+    message_fact,
+    name_fact,
+)
+from tests.support.history.replaying import store_batches, text_event
+from tests.support.processes.sending_api import ApiStarter
 
 OURS, THEIRS = "ours-1", GatewayAccount().session_id
 STRANGER = "919822222222"

@@ -8,8 +8,8 @@ from api.auth import cookies
 from api.auth.cookies import SignIn, SignInCookies
 from store.access import tokens
 from store.postgres import connections
-from tests.support.api_server import ApiServers
-from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact
+from tests.support.history.history_writer import API_TOKEN, HistoryWriter, message_fact
+from tests.support.processes.api_server import ApiServers
 
 
 def signed_in(api_url: str, token: str = API_TOKEN) -> requests.Session:

@@ -9,9 +9,9 @@ import pytest
 import requests
 
 from api.auth.cookies import SignIn, SignInCookies
-from tests.support.api_server import running_api
-from tests.support.history_writer import API_TOKEN, ApiClient, HistoryWriter
-from tests.support.identity_provider import IdentityProvider
+from tests.support.history.history_writer import API_TOKEN, ApiClient, HistoryWriter
+from tests.support.processes.api_server import running_api
+from tests.support.servers.identity_provider import IdentityProvider
 
 
 @pytest.fixture

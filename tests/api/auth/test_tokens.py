@@ -9,8 +9,8 @@ import requests
 from store.access import tokens
 from store.access.tokens import TokenNameError, TokenNameTakenError
 from store.postgres import connections
-from tests.support import preloaded_python
-from tests.support.history_writer import SENDER_PHONE, ApiClient, HistoryWriter, message_fact
+from tests.support.history.history_writer import SENDER_PHONE, ApiClient, HistoryWriter, message_fact
+from tests.support.processes import preloaded_python
 
 HIDDEN = "919822222222"
 READS = [

@@ -10,9 +10,16 @@ import requests
 from store.access import tokens
 from store.model.facts import Ack, SessionReport
 from store.postgres import connections
-from tests.support import account_merging
-from tests.support.api_server import running_api
-from tests.support.history_writer import API_TOKEN, BASE_TIME, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
+from tests.support.history import account_merging
+from tests.support.history.history_writer import (
+    API_TOKEN,
+    BASE_TIME,
+    SENDER_PHONE,
+    ApiClient,
+    HistoryWriter,
+    message_fact,
+)
+from tests.support.processes.api_server import running_api
 
 SAK, WAHA, STRANGER = "sak-1", "shop:default", "other:default"
 OUR_PHONE = "919800000000"

@@ -11,8 +11,8 @@ from store.access import tokens
 from store.annotations import labels, notes
 from store.model.facts import SessionReport
 from store.postgres import connections
-from tests.support import account_merging
-from tests.support.history_writer import (
+from tests.support.history import account_merging
+from tests.support.history.history_writer import (
     BASE_TIME,
     SENDER_LID,
     SENDER_PHONE,

@@ -1,6 +1,6 @@
 """Tests the filters that list the chats behind a number in the statistics."""
 
-from tests.support.history_writer import BASE_TIME, ApiClient, HistoryWriter, message_fact
+from tests.support.history.history_writer import BASE_TIME, ApiClient, HistoryWriter, message_fact
 
 
 def test_a_number_of_the_statistics_leads_to_its_chats(history: HistoryWriter, client: ApiClient) -> None:

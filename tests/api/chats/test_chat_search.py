@@ -3,7 +3,7 @@
 import pytest
 
 from dev.embedded.child_process import wait_until
-from tests.support.history_writer import (
+from tests.support.history.history_writer import (
     SENDER_LID,
     SENDER_PHONE,
     ApiClient,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.history_writer import (
+from tests.support.history.history_writer import (
     BASE_TIME,
     SENDER_LID,
     SENDER_PHONE,

@@ -7,7 +7,14 @@ from store.erasure import jobs, requests
 from store.erasure.key_store import SuppressionKeyStore
 from store.postgres import connections
 from tests.support import event_stream
-from tests.support.history_writer import API_TOKEN, SENDER_PHONE, ApiClient, HistoryWriter, message_fact, name_fact
+from tests.support.history.history_writer import (
+    API_TOKEN,
+    SENDER_PHONE,
+    ApiClient,
+    HistoryWriter,
+    message_fact,
+    name_fact,
+)
 
 OTHER = "919811000002"
 

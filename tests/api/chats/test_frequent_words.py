@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.history_writer import SENDER_PHONE, ApiClient, HistoryWriter, message_fact
-from tests.support.searching import search, texts
+from tests.support.history.history_writer import SENDER_PHONE, ApiClient, HistoryWriter, message_fact
+from tests.support.history.searching import search, texts
 
 COMMON = """
     INSERT INTO search_index (id, chat_id, session_id, direction, message_type, timestamp, text, spelling)

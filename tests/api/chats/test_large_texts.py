@@ -9,7 +9,7 @@ import pytest
 from api.chats import search, snippet
 from dev.embedded.child_process import wait_until
 from store.model.facts import Edit
-from tests.support.history_writer import BASE_TIME, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
+from tests.support.history.history_writer import BASE_TIME, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
 
 COUNT = 10
 TEXT = "needle " + "\U0001f600" * 65_000

@@ -3,8 +3,8 @@
 import pytest
 
 from store.model.facts import Ack
-from store.reading import message_details
-from tests.support.history_writer import BASE_TIME, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
+from store.reading.messages import message_details
+from tests.support.history.history_writer import BASE_TIME, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
 
 CHAT = f"/api/chats/{SENDER_PHONE}"
 

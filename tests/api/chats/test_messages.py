@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from store.model.facts import Delete, Edit, Reaction
-from tests.support.history_writer import (
+from tests.support.history.history_writer import (
     BASE_TIME,
     SENDER_LID,
     SENDER_PHONE,

@@ -5,7 +5,14 @@ import threading
 import psycopg
 import pytest
 
-from tests.support.history_writer import SENDER_LID, SENDER_PHONE, ApiClient, HistoryWriter, alias_fact, message_fact
+from tests.support.history.history_writer import (
+    SENDER_LID,
+    SENDER_PHONE,
+    ApiClient,
+    HistoryWriter,
+    alias_fact,
+    message_fact,
+)
 
 
 def unread(client: ApiClient) -> int:

@@ -4,8 +4,8 @@ import psycopg
 import pytest
 
 from store.model.facts import Delete, Edit
-from store.reading import search as message_search
-from tests.support.history_writer import (
+from store.reading.search import search as message_search
+from tests.support.history.history_writer import (
     BASE_TIME,
     SENDER_LID,
     SENDER_PHONE,
@@ -15,7 +15,7 @@ from tests.support.history_writer import (
     message_fact,
     name_fact,
 )
-from tests.support.searching import search, texts
+from tests.support.history.searching import search, texts
 
 
 @pytest.mark.parametrize(

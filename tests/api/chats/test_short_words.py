@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.history_writer import ApiClient, HistoryWriter, message_fact
-from tests.support.searching import search
+from tests.support.history.history_writer import ApiClient, HistoryWriter, message_fact
+from tests.support.history.searching import search
 
 
 @pytest.mark.parametrize(

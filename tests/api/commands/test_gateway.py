@@ -8,7 +8,7 @@ import pytest
 
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
-from tests.support.gateway_commands import run_sak
+from tests.support.processes.gateway_commands import run_sak
 
 URL = "http://127.0.0.1:9/whatsapp-webhook"
 

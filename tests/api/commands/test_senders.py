@@ -8,13 +8,13 @@ from typing import Any, cast
 import pytest
 
 from api.commands import senders
-from dev.gateway import senders as pretend_senders
-from dev.gateway.sender_hooks import SESSIONS, Hook
-from dev.gateway.senders import KEY, PretendSenders
+from dev.gateway.senders import senders as pretend_senders
+from dev.gateway.senders.sender_hooks import SESSIONS, Hook
+from dev.gateway.senders.senders import KEY, PretendSenders
 from environment import senders_file
 from environment.sender_kinds import KINDS, Scheme
-from tests.support import sender_payloads
-from tests.support.ingest_process import IngestProcess
+from tests.support.processes.ingest_process import IngestProcess
+from tests.support.senders import sender_payloads
 
 SECRET = "a-secret-made-up-for-tests-0123456789"
 BY_HAND = """# Written by hand.

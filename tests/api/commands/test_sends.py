@@ -13,8 +13,8 @@ from api.commands import sak_check
 from api.gateway.settings import Settings
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
-from tests.support.gateway_commands import run_sak
-from tests.support.history_writer import SENDER_LID, HistoryWriter, alias_fact, message_fact
+from tests.support.history.history_writer import SENDER_LID, HistoryWriter, alias_fact, message_fact
+from tests.support.processes.gateway_commands import run_sak
 
 PHONE = "919811000009"
 

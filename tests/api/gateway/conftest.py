@@ -6,7 +6,7 @@ from api.gateway.client import SakClient
 from api.gateway.settings import Settings
 from api.gateway.timeouts import Timeouts
 from dev.gateway.server import PretendGateway
-from tests.support.sending_api import FAST_TIMEOUTS
+from tests.support.processes.sending_api import FAST_TIMEOUTS
 
 
 @pytest.fixture

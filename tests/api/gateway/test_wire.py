@@ -15,7 +15,7 @@ from api.gateway import errors
 from api.gateway.client import SakClient
 from api.gateway.settings import Settings
 from api.gateway.timeouts import Timeouts
-from tests.support.sending_api import FAST_TIMEOUTS
+from tests.support.processes.sending_api import FAST_TIMEOUTS
 
 SENT = '{"success":true,"data":{"messageId":"3EB0AA0001","status":"sent"}}'
 

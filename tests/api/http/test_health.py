@@ -10,8 +10,8 @@ from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from store.postgres import migrator
 from telemetry.errors import SettingsError
-from tests.support.api_server import running_api
-from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact
+from tests.support.history.history_writer import API_TOKEN, HistoryWriter, message_fact
+from tests.support.processes.api_server import running_api
 from tests.support.waiting import wait_until
 
 

@@ -6,8 +6,8 @@ import pytest
 import requests
 
 from tests.support import waiting
-from tests.support.api_server import running_api
-from tests.support.history_writer import API_TOKEN, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
+from tests.support.history.history_writer import API_TOKEN, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
+from tests.support.processes.api_server import running_api
 
 
 @pytest.mark.parametrize("path", ["/api/chats", f"/api/chats/{SENDER_PHONE}", "/api/search?q=hello", "/api/sessions"])

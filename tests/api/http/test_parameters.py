@@ -3,7 +3,7 @@
 import pytest
 
 from api.openapi import document
-from tests.support.history_writer import SENDER_PHONE, ApiClient, HistoryWriter, message_fact
+from tests.support.history.history_writer import SENDER_PHONE, ApiClient, HistoryWriter, message_fact
 
 
 @pytest.mark.usefixtures("history")

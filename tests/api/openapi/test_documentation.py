@@ -12,8 +12,8 @@ import pytest
 from api.openapi import document
 from dev.checkout import ROOT
 from dev.gateway.server import PretendGateway
-from tests.support.api_server import running_api
-from tests.support.history_writer import API_TOKEN, HistoryWriter, message_fact, name_fact
+from tests.support.history.history_writer import API_TOKEN, HistoryWriter, message_fact, name_fact
+from tests.support.processes.api_server import running_api
 
 PAGE = (ROOT / "docs" / "api.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)

@@ -16,9 +16,9 @@ from store.replay import redrive_requests
 from store.replay.parked_retry import RedriveRunner
 from store.replay.redrive_requests import RedriveSelection
 from tests.support.generated_history import batches, world
-from tests.support.history_writer import ApiClient, HistoryWriter
-from tests.support.pipeline import WorkerPipeline
-from tests.support.replaying import store_batches, text_event
+from tests.support.history.history_writer import ApiClient, HistoryWriter
+from tests.support.history.replaying import store_batches, text_event
+from tests.support.processes.pipeline import WorkerPipeline
 from worker import parsers
 
 SESSION, OTHER = world.SESSIONS[:2]

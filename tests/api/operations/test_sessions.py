@@ -9,7 +9,7 @@ from store.access import tokens
 from store.accounts import joining
 from store.model.facts import SessionReport
 from store.postgres import connections
-from tests.support.history_writer import BASE_TIME, ApiClient, HistoryWriter, message_fact
+from tests.support.history.history_writer import BASE_TIME, ApiClient, HistoryWriter, message_fact
 
 OUR_PHONE = "919800000000"
 

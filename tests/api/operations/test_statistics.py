@@ -12,7 +12,7 @@ from store.ledger.losses import LOST_AFTER, BatchRange
 from store.model.batches import Batch, Event
 from store.model.facts import Outcome, SessionReport
 from store.postgres import connections
-from tests.support.history_writer import (
+from tests.support.history.history_writer import (
     BASE_TIME,
     SENDER_LID,
     SENDER_PHONE,
@@ -21,7 +21,7 @@ from tests.support.history_writer import (
     alias_fact,
     message_fact,
 )
-from tests.support.ledger_scene import LedgerScene
+from tests.support.history.ledger_scene import LedgerScene
 
 
 def test_messages_are_counted_per_day_in_the_readers_time_zone(history: HistoryWriter, client: ApiClient) -> None:

@@ -12,11 +12,11 @@ import requests
 from store.access import tokens
 from store.model.facts import Outcome
 from store.postgres import connections
-from tests.support.api_server import running_api
 from tests.support.generated_history import batches, world
-from tests.support.history_writer import API_TOKEN, ApiClient, HistoryWriter
-from tests.support.replaying import store_batches
-from tests.support.webhook_receiver import WebhookReceiver
+from tests.support.history.history_writer import API_TOKEN, ApiClient, HistoryWriter
+from tests.support.history.replaying import store_batches
+from tests.support.processes.api_server import running_api
+from tests.support.servers.webhook_receiver import WebhookReceiver
 from worker.senders.sak import parser
 
 SECRET = "made-up-secret-of-test-events"

@@ -4,7 +4,7 @@ import requests
 
 from store.access import tokens
 from store.postgres import connections
-from tests.support.history_writer import SENDER_PHONE, ApiClient, HistoryWriter, message_fact, name_fact
+from tests.support.history.history_writer import SENDER_PHONE, ApiClient, HistoryWriter, message_fact, name_fact
 
 
 def test_the_log_names_who_did_what_to_which_chat_and_token(client: ApiClient, history: HistoryWriter) -> None:

@@ -11,7 +11,7 @@ from store.access import tokens
 from store.model.facts import SessionReport
 from store.postgres import connections
 from tests.support import waiting
-from tests.support.history_writer import BASE_TIME, ApiClient, HistoryWriter, message_fact
+from tests.support.history.history_writer import BASE_TIME, ApiClient, HistoryWriter, message_fact
 
 ALL = ["read", "write", "admin"]
 

@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from api.push import encryption
 from api.push.encryption import SigningKey
-from tests.support.push_service import Device
+from tests.support.servers.push_service import Device
 
 CURVE = ec.SECP256R1()
 

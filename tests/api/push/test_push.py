@@ -10,8 +10,7 @@ from api.push import endpoints
 from dev.embedded.child_process import wait_until
 from store.access import push_subscriptions, tokens
 from store.postgres import connections
-from tests.support.api_server import running_api
-from tests.support.history_writer import (
+from tests.support.history.history_writer import (
     API_TOKEN,
     SENDER_PHONE,
     ApiClient,
@@ -19,8 +18,9 @@ from tests.support.history_writer import (
     message_fact,
     name_fact,
 )
-from tests.support.push_service import KEY, Device, PushService, push_variables
-from tests.support.recent_messages import message_now
+from tests.support.history.recent_messages import message_now
+from tests.support.processes.api_server import running_api
+from tests.support.servers.push_service import KEY, Device, PushService, push_variables
 
 GROUP = "120363041234567890@g.us"
 

@@ -6,9 +6,9 @@ import requests
 
 from api.gateway.timeouts import Timeouts
 from dev.gateway.server import PretendGateway
-from tests.support.api_server import running_api
-from tests.support.history_writer import API_TOKEN, ApiClient
-from tests.support.sending_api import FAST_TIMEOUTS, ApiStarter
+from tests.support.history.history_writer import API_TOKEN, ApiClient
+from tests.support.processes.api_server import running_api
+from tests.support.processes.sending_api import FAST_TIMEOUTS, ApiStarter
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ import requests
 
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
-from tests.support.history_writer import API_TOKEN, HistoryWriter
-from tests.support.sending_api import RECIPIENT_PHONE
+from tests.support.history.history_writer import API_TOKEN, HistoryWriter
+from tests.support.processes.sending_api import RECIPIENT_PHONE
 from tests.support.waiting import wait_until
 
 

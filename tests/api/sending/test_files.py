@@ -11,8 +11,8 @@ import pytest
 import requests
 
 from dev.gateway.server import PretendGateway
-from tests.support.history_writer import ApiClient, HistoryWriter
-from tests.support.sending_api import RECIPIENT_PHONE, ApiStarter
+from tests.support.history.history_writer import ApiClient, HistoryWriter
+from tests.support.processes.sending_api import RECIPIENT_PHONE, ApiStarter
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"pixels"
 MP4 = b"\x00\x00\x00\x18ftypmp42" + b"frames"

@@ -8,8 +8,8 @@ import pytest
 from api.gateway.timeouts import Timeouts
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
-from tests.support.history_writer import ApiClient, HistoryWriter
-from tests.support.sending_api import FAST_TIMEOUTS, RECIPIENT_PHONE, SESSION_ID, SHORT_TIMEOUTS, ApiStarter
+from tests.support.history.history_writer import ApiClient, HistoryWriter
+from tests.support.processes.sending_api import FAST_TIMEOUTS, RECIPIENT_PHONE, SESSION_ID, SHORT_TIMEOUTS, ApiStarter
 
 
 @dataclass(frozen=True)

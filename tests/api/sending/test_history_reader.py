@@ -16,8 +16,8 @@ from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
 from store.postgres.pool import Pool
 from telemetry.errors import SettingsError
-from tests.support.history_writer import HistoryWriter, message_fact
-from tests.support.sending_api import FAST_TIMEOUTS, RECIPIENT_PHONE, SESSION_ID, SHORT_TIMEOUTS, ApiStarter
+from tests.support.history.history_writer import HistoryWriter, message_fact
+from tests.support.processes.sending_api import FAST_TIMEOUTS, RECIPIENT_PHONE, SESSION_ID, SHORT_TIMEOUTS, ApiStarter
 from tests.support.waiting import wait_until
 
 CALL = "GET /messages/history"

@@ -11,8 +11,8 @@ import requests
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
 from dev.gateway.state import SentMessage
-from tests.support.history_writer import ApiClient, HistoryWriter
-from tests.support.sending_api import FAST_TIMEOUTS, RECIPIENT_PHONE, SHORT_TIMEOUTS, ApiStarter
+from tests.support.history.history_writer import ApiClient, HistoryWriter
+from tests.support.processes.sending_api import FAST_TIMEOUTS, RECIPIENT_PHONE, SHORT_TIMEOUTS, ApiStarter
 
 
 def post(sender: ApiClient, key: str, text: str = "hello", to: str = RECIPIENT_PHONE) -> requests.Response:

@@ -8,8 +8,8 @@ import pytest
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
 from dev.gateway.state import GatewayState
-from tests.support.history_writer import ApiClient, HistoryWriter
-from tests.support.sending_api import RECIPIENT_PHONE, SHORT_TIMEOUTS, ApiStarter
+from tests.support.history.history_writer import ApiClient, HistoryWriter
+from tests.support.processes.sending_api import RECIPIENT_PHONE, SHORT_TIMEOUTS, ApiStarter
 
 
 @pytest.fixture

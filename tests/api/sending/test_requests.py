@@ -7,8 +7,8 @@ import pytest
 from dev.gateway.server import PretendGateway
 from store.access import tokens
 from store.postgres import connections
-from tests.support.history_writer import SENDER_LID, ApiClient, HistoryWriter, alias_fact, message_fact
-from tests.support.sending_api import RECIPIENT_PHONE, SESSION_ID, ApiStarter
+from tests.support.history.history_writer import SENDER_LID, ApiClient, HistoryWriter, alias_fact, message_fact
+from tests.support.processes.sending_api import RECIPIENT_PHONE, SESSION_ID, ApiStarter
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from typing import Any
 
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
-from tests.support.history_writer import ApiClient
-from tests.support.sending_api import RECIPIENT_PHONE, ApiStarter
+from tests.support.history.history_writer import ApiClient
+from tests.support.processes.sending_api import RECIPIENT_PHONE, ApiStarter
 
 
 def paths(client: ApiClient) -> Any:  # noqa: ANN401 - JSON

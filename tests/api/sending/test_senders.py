@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from dev.gateway import senders as pretend_senders
-from dev.gateway.senders import BARE_ID, KEY, OWN_NUMBER, WAMID, PretendSenders
+from dev.gateway.senders import senders as pretend_senders
+from dev.gateway.senders.senders import BARE_ID, KEY, OWN_NUMBER, WAMID, PretendSenders
 from store.model.facts import Ack, Message
-from tests.support.history_writer import ApiClient, HistoryWriter
-from tests.support.sending_api import SESSION_ID, SHORT_TIMEOUTS, ApiStarter
+from tests.support.history.history_writer import ApiClient, HistoryWriter
+from tests.support.processes.sending_api import SESSION_ID, SHORT_TIMEOUTS, ApiStarter
 from tests.support.waiting import wait_until
 from worker.senders import dispatch
 

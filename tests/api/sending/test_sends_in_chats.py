@@ -8,8 +8,8 @@ import psycopg
 
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
-from tests.support.history_writer import BASE_TIME, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
-from tests.support.sending_api import SESSION_ID
+from tests.support.history.history_writer import BASE_TIME, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
+from tests.support.processes.sending_api import SESSION_ID
 
 FILL = """
 INSERT INTO sends (send_id, session_id, chat_id, address, kind, text, state, gateway_id, timestamp, token, owner)

@@ -14,12 +14,12 @@ from api.sending.session_monitor import SessionMonitor
 from api.settings import Settings as ApiSettings
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
-from store.history.outages import ConnectionCheck
+from store.history.sessions.outages import ConnectionCheck
 from store.model.facts import SessionReport
 from store.postgres.pool import Pool
 from telemetry.errors import SettingsError
-from tests.support.history_writer import SENDER_PHONE, HistoryWriter, message_fact
-from tests.support.sending_api import FAST_TIMEOUTS, SESSION_ID, ApiStarter
+from tests.support.history.history_writer import SENDER_PHONE, HistoryWriter, message_fact
+from tests.support.processes.sending_api import FAST_TIMEOUTS, SESSION_ID, ApiStarter
 
 
 @pytest.fixture

@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from dev.bench import load_generator, parts, report, stream_backlog, verification
+from dev.bench import parts, stream_backlog, verification
 from dev.bench.__main__ import DEFAULT_PARTS, FULL_PARTS
 from dev.bench.errors import BrokenPromiseError
-from dev.bench.load import LoadSpec
+from dev.bench.load import load_generator
+from dev.bench.load.load import LoadSpec
+from dev.bench.load.sample_webhooks import BODY_BYTES, Senders
 from dev.bench.parts import overload
-from dev.bench.results import ResultRow, ResultTable, Samples, Target
-from dev.bench.sample_webhooks import BODY_BYTES, Senders
+from dev.bench.results import report
+from dev.bench.results.results import ResultRow, ResultTable, Samples, Target
 from dev.bench.testbed import BenchServers
 from dev.checkout import ROOT
 from dev.embedded.servers import EmbeddedServers

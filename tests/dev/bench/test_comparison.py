@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dev.bench import comparison, report
-from dev.bench.results import ResultRow, ResultTable, Samples, Target
+from dev.bench.results import comparison, report
+from dev.bench.results.results import ResultRow, ResultTable, Samples, Target
 from dev.checkout import ROOT
-from tests.support.repository import FOLDERS
+from tests.support.project.repository import FOLDERS
 
 LOOP = """
 import time

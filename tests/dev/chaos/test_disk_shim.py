@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from dev.chaos.faults.disk_shim import DiskShim, Faults
-from tests.support.disk_faults import build_shim
+from tests.support.servers.disk_faults import build_shim
 
 
 def run(shim: DiskShim, program: str, *arguments: Path) -> str:

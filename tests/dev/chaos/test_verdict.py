@@ -8,8 +8,8 @@ import pytest
 
 from dev.chaos import event_generator, reference_model, verdict
 from dev.embedded.servers import EmbeddedServers
-from tests.support.databases import run_admin
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes.pipeline import WorkerPipeline
+from tests.support.servers.databases import run_admin
 
 EVENTS = 300
 

@@ -9,7 +9,7 @@ from dev.gateway import delivery
 from environment.sender_kinds import KINDS
 from ingest.signing.signature import Verifier
 from store.model.facts import Message
-from tests.support.webhook_receiver import WebhookReceiver
+from tests.support.servers.webhook_receiver import WebhookReceiver
 from worker.senders.sak import parser as sak
 from worker.senders.waha import parser as waha
 

@@ -17,7 +17,7 @@ from dev.checkout import ROOT
 from dev.gateway import delivery
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
-from tests.support.webhook_receiver import WebhookReceiver
+from tests.support.servers.webhook_receiver import WebhookReceiver
 
 WIRE = ROOT / "tests" / "payloads" / "sak-wire.jsonl"
 TIMEOUT = 10

@@ -2,7 +2,7 @@
 
 import contextlib
 
-from tests.support.ingest_process import IngestProcess, encode_request, read_response, sign, stream_bodies
+from tests.support.processes.ingest_process import IngestProcess, encode_request, read_response, sign, stream_bodies
 
 SIGNED = f"X-Webhook-Signature: {sign(b'hello')}"
 

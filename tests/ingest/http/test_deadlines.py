@@ -7,7 +7,14 @@ import time
 
 import pytest
 
-from tests.support.ingest_process import IngestProcess, encode_request, read_all, read_response, sign, stream_bodies
+from tests.support.processes.ingest_process import (
+    IngestProcess,
+    encode_request,
+    read_all,
+    read_response,
+    sign,
+    stream_bodies,
+)
 
 SIGNED = f"X-Webhook-Signature: {sign(b'hello')}"
 WHOLE = encode_request(b"hello", SIGNED, "Content-Length: 5")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.ingest_process import WEBHOOK_PATH, IngestProcess, encode_request, sign
+from tests.support.processes.ingest_process import WEBHOOK_PATH, IngestProcess, encode_request, sign
 
 REQUESTS = 100_000
 METHODS = ("POST", "POST", "POST", "POST", "GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW", "post", "")

@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from ingest.queue import contract
-from tests.support.ingest_process import (
+from tests.support.processes.ingest_process import (
     WEBHOOK_PATH,
     IngestProcess,
     encode_request,

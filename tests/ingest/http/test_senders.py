@@ -13,7 +13,7 @@ from dev.embedded.servers import EmbeddedServers
 from ingest import settings
 from ingest.quarantine.quarantine_file import FILE_NAME, QuarantineFile
 from telemetry.errors import SettingsError
-from tests.support.ingest_process import HttpResponse, IngestProcess, stream_batches
+from tests.support.processes.ingest_process import HttpResponse, IngestProcess, stream_batches
 from tests.support.waiting import wait_until
 
 BODY = '{"event": "message", "text": "नमस्ते \\/ <&>"}'.encode()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dev.checkout import ROOT
-from tests.support.ingest_process import (
+from tests.support.processes.ingest_process import (
     WEBHOOK_SECRET,
     IngestProcess,
     encode_request,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ingest.quarantine.quarantine_file import FILE_NAME, QuarantineFile, UnverifiedWebhook
-from tests.support.ingest_process import IngestProcess, sign, stream_batches, stream_bodies
+from tests.support.processes.ingest_process import IngestProcess, sign, stream_batches, stream_bodies
 from tests.support.waiting import wait_until
 
 NEW_SECRET = "another-secret-made-up-for-tests"

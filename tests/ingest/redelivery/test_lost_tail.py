@@ -12,13 +12,13 @@ import redis
 from dev.chaos.faults.disk_shim import Faults
 from dev.embedded import data_folder
 from dev.embedded.valkey import EmbeddedValkey
-from tests.support.disk_faults import build_shim
-from tests.support.ingest_process import IngestProcess, stream_bodies
-from tests.support.lost_data import DATA, lose_everything, wait_for_connections
-from tests.support.sentinels import free_port
-from tests.support.stream_commits import commit_all
+from tests.support.attacks.webhook_load import WebhookLoad
+from tests.support.processes.ingest_process import IngestProcess, stream_bodies
+from tests.support.servers.disk_faults import build_shim
+from tests.support.servers.lost_data import DATA, lose_everything, wait_for_connections
+from tests.support.servers.sentinels import free_port
+from tests.support.stream.stream_commits import commit_all
 from tests.support.waiting import wait_until
-from tests.support.webhook_load import WebhookLoad
 
 
 def resent(ingest: IngestProcess) -> float:

@@ -10,9 +10,9 @@ import redis
 
 from dev.embedded.valkey import EmbeddedValkey
 from ingest.queue import contract
-from tests.support.ingest_process import IngestProcess, stream_batches, stream_bodies
+from tests.support.attacks.webhook_load import WebhookLoad
+from tests.support.processes.ingest_process import IngestProcess, stream_batches, stream_bodies
 from tests.support.waiting import wait_until
-from tests.support.webhook_load import WebhookLoad
 
 
 def waiting(ingest: IngestProcess) -> int:

@@ -19,11 +19,11 @@ from dev.chaos.faults.disk_shim import Faults
 from dev.embedded.valkey import EmbeddedValkey
 from ingest.queue import contract
 from store.doctor import disks
-from tests.support.disk_faults import build_shim, small_disk
-from tests.support.ingest_process import WEBHOOK_PATH, IngestProcess, sign, stream_batches, stream_bodies
-from tests.support.spooled import post, waiting
+from tests.support.attacks.webhook_load import WebhookLoad
+from tests.support.processes.ingest_process import WEBHOOK_PATH, IngestProcess, sign, stream_batches, stream_bodies
+from tests.support.servers.disk_faults import build_shim, small_disk
+from tests.support.stream.spooled import post, waiting
 from tests.support.waiting import wait_until
-from tests.support.webhook_load import WebhookLoad
 
 SAK_SECONDS = 8.0
 """The time after which SAK gives up a webhook."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dev.embedded.valkey import EmbeddedValkey
-from tests.support.ingest_process import IngestProcess, stream_bodies
-from tests.support.spooled import post, waiting
+from tests.support.processes.ingest_process import IngestProcess, stream_bodies
+from tests.support.stream.spooled import post, waiting
 from tests.support.waiting import wait_until
 
 

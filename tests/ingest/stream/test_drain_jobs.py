@@ -11,9 +11,9 @@ from rq.serializers import JSONSerializer
 
 from dev.embedded.valkey import EmbeddedValkey
 from ingest.queue import contract
-from tests.support.ingest_process import IngestProcess
+from tests.support.attacks.webhook_load import WebhookLoad
+from tests.support.processes.ingest_process import IngestProcess
 from tests.support.waiting import wait_until
-from tests.support.webhook_load import WebhookLoad
 
 
 def jobs(client: redis.Redis) -> list[Job]:

@@ -10,10 +10,10 @@ import pytest
 import redis
 
 from dev.embedded.valkey import EmbeddedValkey
-from tests.support.fake_redis import blackholing_proxy, fake_redis
-from tests.support.ingest_process import IngestProcess, stream_batches, stream_bodies
+from tests.support.attacks.webhook_load import WebhookLoad
+from tests.support.processes.ingest_process import IngestProcess, stream_batches, stream_bodies
+from tests.support.servers.fake_redis import blackholing_proxy, fake_redis
 from tests.support.waiting import wait_until
-from tests.support.webhook_load import WebhookLoad
 
 ERRORS = {
     "oom": b"-OOM command not allowed when used memory > 'maxmemory'.\r\n",

@@ -12,7 +12,7 @@ import redis
 
 from dev.embedded import binaries, data_folder
 from dev.embedded.valkey import EmbeddedValkey
-from tests.support.ingest_process import IngestProcess, stream_bodies
+from tests.support.processes.ingest_process import IngestProcess, stream_bodies
 from tests.support.waiting import wait_until
 
 

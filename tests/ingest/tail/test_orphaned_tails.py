@@ -9,11 +9,11 @@ import redis
 
 from dev.embedded.valkey import EmbeddedValkey
 from ingest.queue import contract, writer_reports
-from tests.support.ingest_process import IngestProcess, stream_bodies
-from tests.support.lost_data import lose_everything
-from tests.support.stream_commits import commit_all
+from tests.support.attacks.webhook_load import WebhookLoad
+from tests.support.processes.ingest_process import IngestProcess, stream_bodies
+from tests.support.servers.lost_data import lose_everything
+from tests.support.stream.stream_commits import commit_all
 from tests.support.waiting import wait_until
-from tests.support.webhook_load import WebhookLoad
 
 
 def count_files_with(body: bytes, home: Path) -> int:

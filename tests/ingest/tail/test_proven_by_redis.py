@@ -12,12 +12,12 @@ import redis
 from dev.embedded import data_folder
 from dev.embedded.valkey import EmbeddedValkey
 from ingest.tail.redis_durability import PROOF, is_synced_before_reply
-from tests.support.ingest_process import IngestProcess, stream_bodies
-from tests.support.lost_data import lose_everything, wait_for_connections
-from tests.support.sentinels import free_port
-from tests.support.tail_files import adopt
+from tests.support.attacks.webhook_load import WebhookLoad
+from tests.support.processes.ingest_process import IngestProcess, stream_bodies
+from tests.support.servers.lost_data import lose_everything, wait_for_connections
+from tests.support.servers.sentinels import free_port
+from tests.support.stream.tail_files import adopt
 from tests.support.waiting import wait_until
-from tests.support.webhook_load import WebhookLoad
 
 Doubt: TypeAlias = Callable[[redis.Redis, ExitStack], object]
 SETTINGS = {"appendonly", "appendfsync", "no-appendfsync-on-rewrite"}

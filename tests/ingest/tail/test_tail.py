@@ -11,7 +11,7 @@ from ingest.tail.tail_file import FilePart
 from ingest.tail.tail_group import TailGroup
 from ingest.tail.tail_record import Entry
 from ingest.writer_position import WriterPosition
-from tests.support.tail_files import WRITER, entry
+from tests.support.stream.tail_files import WRITER, entry
 
 MAX_BYTES = 1 << 20
 

@@ -6,9 +6,9 @@ from pathlib import Path
 from dev.chaos.faults.disk_shim import Faults
 from dev.embedded.valkey import EmbeddedValkey
 from ingest.tail.tail_files import PROVEN_SECONDS
-from tests.support.disk_faults import build_shim
-from tests.support.ingest_process import IngestProcess, stream_bodies
-from tests.support.lost_data import lose_everything
+from tests.support.processes.ingest_process import IngestProcess, stream_bodies
+from tests.support.servers.disk_faults import build_shim
+from tests.support.servers.lost_data import lose_everything
 from tests.support.waiting import wait_until
 
 

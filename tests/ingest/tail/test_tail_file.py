@@ -9,7 +9,7 @@ import pytest
 from ingest.redelivery.pace import MAX_BATCHES
 from ingest.tail.tail_file import TailFile
 from ingest.writer_position import WriterPosition
-from tests.support.tail_files import OTHER, WRITER, adopt, entry
+from tests.support.stream.tail_files import OTHER, WRITER, adopt, entry
 
 
 def test_batches_are_read_back_with_the_positions_of_their_writers(tmp_path: Path) -> None:

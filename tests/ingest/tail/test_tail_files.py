@@ -13,7 +13,7 @@ import pytest
 from ingest.queue import contract
 from ingest.tail.tail_files import RETRY_SECONDS, TOO_SLOW, TailFiles
 from ingest.writer_position import WriterPosition
-from tests.support.tail_files import OTHER, WRITER, adopt, entry
+from tests.support.stream.tail_files import OTHER, WRITER, adopt, entry
 from tests.support.waiting import wait_until
 
 SECONDS = 10.0

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from store.accounts import joining, merging
 from store.erasure.suppressions import SuppressionCache
-from tests.support import account_merging
 from tests.support.generated_history import database, histories, snapshot
 from tests.support.generated_history.database import HistoryDatabase, apply_step
 from tests.support.generated_history.histories import Delivery, DrawnHistory
+from tests.support.history import account_merging
 
 
 def tell(memory: HistoryDatabase, delivery: Delivery, joins_after: float) -> snapshot.Snapshot:

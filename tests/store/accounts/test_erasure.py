@@ -5,10 +5,11 @@ import json
 import pytest
 
 from store.accounts import joining
-from store.history import sessions
+from store.history.sessions import sessions
 from store.postgres import connections
-from tests.support import account_merging
-from tests.support.erasure_scenario import (
+from tests.support.generated_history import world
+from tests.support.history import account_merging
+from tests.support.history.erasure_scenario import (
     ASHA,
     GROUP,
     OTHER_SESSION,
@@ -18,7 +19,6 @@ from tests.support.erasure_scenario import (
     group_message_event,
     message_event,
 )
-from tests.support.generated_history import world
 
 TWIN = "shop:default"
 

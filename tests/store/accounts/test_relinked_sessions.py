@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping
 import pytest
 
 from store.accounts import joining
-from store.history import session_phones
+from store.history.sessions import session_phones
 from store.model.facts import SessionReport
-from tests.support import account_merging, folding
-from tests.support.folding import BASE_TIME, DeliveredEvent, message_fact, told
 from tests.support.generated_history.database import HistoryDatabase
+from tests.support.history import account_merging, folding
+from tests.support.history.folding import BASE_TIME, DeliveredEvent, message_fact, told
 
 SAK, WAHA = "sak-1", "shop:default"
 ONE, OTHER = "919800000001", "919800000002"

@@ -7,11 +7,11 @@ import pytest
 from ingest.queue.contract import RawBatch
 from store.accounts import joining
 from store.postgres import connections
-from tests.support import account_merging, replaying
-from tests.support.faulty_parsers import FAULTY_PARSERS, FaultyParser, parse_correctly
 from tests.support.generated_history import batches as generated_history_batches
 from tests.support.generated_history import database, snapshot
-from tests.support.replaying import comparable_snapshot, run_replay
+from tests.support.history import account_merging, replaying
+from tests.support.history.faulty_parsers import FAULTY_PARSERS, FaultyParser, parse_correctly
+from tests.support.history.replaying import comparable_snapshot, run_replay
 
 EVERYDAY = "of another session"
 

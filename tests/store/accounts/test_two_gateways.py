@@ -10,15 +10,16 @@ import pytest
 
 from ingest.queue.contract import RawBatch
 from store.accounts import joining
-from store.history import sessions
-from store.reading import message_json
-from tests.support import account_merging, gateway_dialects, told_conversations
-from tests.support.gateway_dialects import SESSIONS
+from store.history.sessions import sessions
+from store.reading.fragments import message_json
 from tests.support.generated_history import batches as generated_history_batches
 from tests.support.generated_history import world
 from tests.support.generated_history.database import HistoryDatabase, apply_step
-from tests.support.said import OURS
-from tests.support.told_conversations import ShownMessage
+from tests.support.history import account_merging
+from tests.support.senders import gateway_dialects, told_conversations
+from tests.support.senders.gateway_dialects import SESSIONS
+from tests.support.senders.said import OURS
+from tests.support.senders.told_conversations import ShownMessage
 
 KINDS: Final = tuple(gateway_dialects.TELLERS)
 PAIRS: Final = tuple(itertools.combinations(KINDS, 2))

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from store.model.facts import Message
-from tests.support import folding
-from tests.support.folding import DeliveredEvent, message_fact, told
 from tests.support.generated_history import world
 from tests.support.generated_history.database import AccountDatabase
+from tests.support.history import folding
+from tests.support.history.folding import DeliveredEvent, message_fact, told
 
 FIRST, SECOND = world.SESSIONS
 GROUP = world.GROUP

@@ -5,8 +5,8 @@ import pytest
 
 from dev.embedded.servers import EmbeddedServers
 from store.postgres import connections
-from tests.support.databases import run_admin
 from tests.support.generated_history import batches
+from tests.support.servers.databases import run_admin
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ from dev.checkout import ROOT
 from store.backup import dump, restore
 from store.postgres import client_programs, connections
 from store.postgres.client_programs import ProgramError
-from tests.support import documentation
-from tests.support.backups import fetch_rows, run_store_command, table_contents
 from tests.support.generated_history import batches
+from tests.support.history.backups import fetch_rows, run_store_command, table_contents
+from tests.support.project import documentation
 from tests.support.waiting import wait_until
 
 

@@ -16,9 +16,16 @@ from store.feed import search_index
 from store.postgres import client_programs, connections, migrator
 from store.postgres.client_programs import ProgramError
 from store.reading import change_feed
-from tests.support.backups import POSITIONS, fetch_rows, run_store_command, schema_objects, table_contents, table_names
-from tests.support.databases import run_admin
 from tests.support.generated_history import batches
+from tests.support.history.backups import (
+    POSITIONS,
+    fetch_rows,
+    run_store_command,
+    schema_objects,
+    table_contents,
+    table_names,
+)
+from tests.support.servers.databases import run_admin
 
 
 def test_a_restore_restores_everything(populated_url: str, empty_url: str, tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ import time
 import pytest
 
 from store import __main__ as store
-from tests.support import documentation
-from tests.support.faulty_parsers import parse_correctly
 from tests.support.generated_history import batches
-from tests.support.replaying import fetch_rows, store_batches, text_event
-from tests.support.retention_scenario import NOW_TIME, OLD_TIME, message_at, receive
+from tests.support.history.faulty_parsers import parse_correctly
+from tests.support.history.replaying import fetch_rows, store_batches, text_event
+from tests.support.history.retention_scenario import NOW_TIME, OLD_TIME, message_at, receive
+from tests.support.project import documentation
 
 MANY = 4_000
 

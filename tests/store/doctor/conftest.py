@@ -12,7 +12,7 @@ from dev.embedded.postgres import EmbeddedPostgres
 from dev.embedded.valkey import EmbeddedValkey
 from store.postgres import connections, migrator
 from store.retention import partitions
-from tests.support.examined_system import ExaminedSystem
+from tests.support.processes.examined_system import ExaminedSystem
 
 DATABASE_NUMBERS = itertools.count(1)
 

@@ -13,8 +13,8 @@ from store.ledger.writers import Heartbeat, WriterPosition
 from store.model.batches import Batch, Event
 from store.model.facts import LidAlias, Outcome, SessionReport
 from store.postgres import connections
-from tests.support import preloaded_python
-from tests.support.examined_system import ExaminedSystem
+from tests.support.processes import preloaded_python
+from tests.support.processes.examined_system import ExaminedSystem
 
 
 def tell(patient: ExaminedSystem, outcome: Outcome, received_at: int) -> None:

@@ -9,8 +9,8 @@ from dev.chaos.event_generator import EventGenerator
 from store.doctor import checks
 from store.ledger import stream_status
 from store.postgres import connections, errors
-from tests.support.examined_system import API_TOKEN, WEBHOOK_SECRET, ExaminedSystem
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes.examined_system import API_TOKEN, WEBHOOK_SECRET, ExaminedSystem
+from tests.support.processes.pipeline import WorkerPipeline
 
 DISKS = {"disk.data", "disk.spool", "disk.postgresql", "spool.bound"}
 """The checks whose results depend on the machine that runs the tests."""

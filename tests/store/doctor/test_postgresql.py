@@ -11,8 +11,8 @@ from dev.embedded.servers import EmbeddedServers
 from store.doctor import indexes, replica
 from store.postgres import connections, migrator
 from store.retention import partitions
-from tests.support import preloaded_python
-from tests.support.examined_system import ExaminedSystem
+from tests.support.processes import preloaded_python
+from tests.support.processes.examined_system import ExaminedSystem
 
 LATER = """
     CREATE SCHEMA skewed;

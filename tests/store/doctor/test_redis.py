@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ingest.queue import contract
-from tests.support.examined_system import ExaminedSystem
+from tests.support.processes.examined_system import ExaminedSystem
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from dev.embedded import data_folder
 from store.doctor import replica
-from tests.support import replication, sentinels
+from tests.support.servers import replication, sentinels
 from tests.support.waiting import wait_until
 from worker.commands import doctor
 

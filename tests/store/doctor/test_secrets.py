@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ingest.quarantine.quarantine_file import FILE_NAME, QuarantineFile, UnverifiedWebhook
-from tests.support.examined_system import API_TOKEN, ExaminedSystem
+from tests.support.processes.examined_system import API_TOKEN, ExaminedSystem
 
 UNSET = {"WEBHOOK_SECRETS": "", "API_TOKEN": ""}
 

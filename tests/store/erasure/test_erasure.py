@@ -7,14 +7,15 @@ import pytest
 
 from store.erasure import requests
 from store.feed.search_document import split_query
-from store.history import outages
-from store.history.outages import ConnectionCheck
+from store.history.sessions import outages
+from store.history.sessions.outages import ConnectionCheck
 from store.postgres import connections
 from store.reading import change_feed
-from store.reading.search import SearchQuery, find
+from store.reading.search.search import SearchQuery, find
 from store.sending import sends
 from store.sending.sends import SendDraft, SendResult
-from tests.support.erasure_scenario import (
+from tests.support.generated_history import world
+from tests.support.history.erasure_scenario import (
     ASHA,
     ERASED_WORDS,
     GROUP,
@@ -24,7 +25,6 @@ from tests.support.erasure_scenario import (
     now_ms,
     store_asha_history,
 )
-from tests.support.generated_history import world
 
 
 def test_no_trace_of_an_erased_person_is_left_in_the_database(erasure_scenario: ErasureScenario) -> None:

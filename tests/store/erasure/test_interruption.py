@@ -15,8 +15,8 @@ from dev.embedded.servers import EmbeddedServers
 from store.erasure import jobs, requests
 from store.postgres import connections
 from store.postgres.errors import TransientError
-from tests.support import documentation, preloaded_python
-from tests.support.erasure_scenario import (
+from tests.support.generated_history import world
+from tests.support.history.erasure_scenario import (
     ASHA,
     ERASED_WORDS,
     LID,
@@ -28,7 +28,8 @@ from tests.support.erasure_scenario import (
     now_ms,
     store_asha_history,
 )
-from tests.support.generated_history import world
+from tests.support.processes import preloaded_python
+from tests.support.project import documentation
 from tests.support.waiting import retry_transient, wait_until
 
 

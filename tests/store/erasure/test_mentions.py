@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.erasure import mentions
-from tests.support import number_spellings
+from tests.support.senders import number_spellings
 
 ASHA = "919811000126"
 OTHERS = ["919811000127", "9198110001260", "2919811000126", "200000000000011@lid"]

@@ -14,8 +14,7 @@ from dev.checkout import ROOT
 from ingest.quarantine.quarantine_file import FILE_NAME, QuarantineFile, UnverifiedWebhook
 from store.erasure import quarantine
 from store.erasure.subjects import ErasureSubject
-from tests.support import documentation, number_spellings, preloaded_python
-from tests.support.erasure_scenario import (
+from tests.support.history.erasure_scenario import (
     ASHA,
     ERASED_WORDS,
     LID,
@@ -25,8 +24,11 @@ from tests.support.erasure_scenario import (
     message_event,
     store_asha_history,
 )
-from tests.support.ingest_process import IngestProcess, sign
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes import preloaded_python
+from tests.support.processes.ingest_process import IngestProcess, sign
+from tests.support.processes.pipeline import WorkerPipeline
+from tests.support.project import documentation
+from tests.support.senders import number_spellings
 from tests.support.waiting import wait_until
 
 ABOUT_ASHA = [message_event("zebra", 1), message_event("lion", 2, LID), message_event(f"call +91 {ASHA[2:]}", 3, RAVI)]

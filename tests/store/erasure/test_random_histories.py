@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.erasure_scenario import ErasureScenario
 from tests.support.generated_history import batches as generated_history_batches
+from tests.support.history.erasure_scenario import ErasureScenario
 
 EVENTS = 240
 

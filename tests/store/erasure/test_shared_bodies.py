@@ -8,7 +8,8 @@ import pytest
 
 from ingest.queue.contract import RawBatch
 from store.model.facts import Outcome
-from tests.support.erasure_scenario import (
+from tests.support.generated_history import world
+from tests.support.history.erasure_scenario import (
     ASHA,
     GROUP,
     LID,
@@ -18,8 +19,7 @@ from tests.support.erasure_scenario import (
     message_event,
     now_ms,
 )
-from tests.support.faulty_parsers import parse_correctly
-from tests.support.generated_history import world
+from tests.support.history.faulty_parsers import parse_correctly
 
 SENDER = "meta:shop"
 META_ID = "IN.16480000000011"

@@ -7,9 +7,9 @@ from typing import cast
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.support import number_spellings
-from tests.support.erasure_scenario import RAVI, SESSION, ErasureScenario, message_event, now_ms
 from tests.support.generated_history import world
+from tests.support.history.erasure_scenario import RAVI, SESSION, ErasureScenario, message_event, now_ms
+from tests.support.senders import number_spellings
 
 NUMBERS = itertools.count(1000)
 

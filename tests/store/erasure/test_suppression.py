@@ -8,7 +8,8 @@ from store.erasure import jobs
 from store.erasure.key_store import KeyStoreUnwritableError, SuppressionKeyError, SuppressionKeyStore
 from store.postgres import connections
 from store.retention import expired_messages
-from tests.support.erasure_scenario import (
+from tests.support.generated_history import world
+from tests.support.history.erasure_scenario import (
     ASHA,
     ERASED_WORDS,
     LID,
@@ -21,8 +22,7 @@ from tests.support.erasure_scenario import (
     now_ms,
     store_asha_history,
 )
-from tests.support.faulty_parsers import parse_correctly
-from tests.support.generated_history import world
+from tests.support.history.faulty_parsers import parse_correctly
 
 
 def test_late_copies_count_as_duplicates_or_forgotten(erasure_scenario: ErasureScenario) -> None:

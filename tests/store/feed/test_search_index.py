@@ -8,9 +8,9 @@ from store.feed import search_document, search_index
 from store.model import spelling
 from store.model.facts import Delete
 from store.postgres import connections
-from store.reading import search
-from store.reading.search import SearchPage, SearchQuery
-from tests.support.history_writer import BASE_TIME, SENDER_PHONE, HistoryWriter, message_fact
+from store.reading.search import search
+from store.reading.search.search import SearchPage, SearchQuery
+from tests.support.history.history_writer import BASE_TIME, SENDER_PHONE, HistoryWriter, message_fact
 
 INDEX_AS_1_0 = """
     INSERT INTO search_index AS s (id, chat_id, session_id, direction, message_type, timestamp, text)

@@ -14,10 +14,10 @@ import pytest
 from store.model.facts import Ack, Delete, DisplayName, Edit, LidAlias, Reaction
 from store.postgres import connections, copying
 from store.postgres.connections import Connection
-from tests.support import folding
-from tests.support.folding import BASE_TIME, DeliveredEvent, message_fact, told
 from tests.support.generated_history import snapshot, world
 from tests.support.generated_history.database import HistoryDatabase
+from tests.support.history import folding
+from tests.support.history.folding import BASE_TIME, DeliveredEvent, message_fact, told
 
 ASHA, LID = world.ASHA, world.LID_OF_ASHA
 LATER = BASE_TIME + world.SECOND

@@ -2,12 +2,12 @@
 
 import random
 
-from tests.support import sender_payloads
 from tests.support.generated_history import batches as generated_history_batches
 from tests.support.generated_history import snapshot
 from tests.support.generated_history.database import HistoryDatabase, apply_step
 from tests.support.generated_history.snapshot import Snapshot
-from tests.support.sender_requests import SENDERS
+from tests.support.senders import sender_payloads
+from tests.support.senders.sender_requests import SENDERS
 
 SHOWN = ("messages", "marks", "evidence", "chats", "sessions")
 """The tables that readers see. An event without an id or a time is named by its position in its batch."""

@@ -3,9 +3,9 @@
 import pytest
 
 from store.postgres.errors import PermanentError
-from tests.support import folding
-from tests.support.folding import message_fact, told
 from tests.support.generated_history.database import HistoryDatabase
+from tests.support.history import folding
+from tests.support.history.folding import message_fact, told
 
 
 @pytest.mark.parametrize("is_known", [False, True])

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from store.model.facts import Outcome, SessionFacts
-from tests.support.erasure_scenario import ErasureScenario
-from tests.support.folding import message_fact
 from tests.support.generated_history import world
+from tests.support.history.erasure_scenario import ErasureScenario
+from tests.support.history.folding import message_fact
 
 FIRST, SECOND = "1098", "1099"
 BODY = world.encode_event({"messageId": "A", "entry": [FIRST, SECOND]})

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from store.postgres import connections
-from tests.support.ledger_scene import LedgerScene
+from tests.support.history.ledger_scene import LedgerScene
 
 
 @pytest.fixture

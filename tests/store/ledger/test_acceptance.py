@@ -10,7 +10,7 @@ from store.__main__ import main
 from store.ledger import acceptance
 from store.ledger.acceptance import NotAcceptableError
 from store.ledger.losses import LOST_AFTER, SILENT_AFTER, BatchRange
-from tests.support.ledger_scene import LedgerScene
+from tests.support.history.ledger_scene import LedgerScene
 
 
 def lose_two_of_five(scene: LedgerScene) -> None:

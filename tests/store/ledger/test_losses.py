@@ -3,7 +3,7 @@
 import pytest
 
 from store.ledger.losses import LOST_AFTER, SILENT_AFTER
-from tests.support.ledger_scene import LedgerScene
+from tests.support.history.ledger_scene import LedgerScene
 
 
 def test_a_loss_is_named_while_load_goes_on(scene: LedgerScene) -> None:

@@ -3,7 +3,7 @@
 from store.ledger import stream_status
 from store.ledger.losses import SILENT_AFTER
 from store.ledger.writers import WriterPosition
-from tests.support.ledger_scene import LedgerScene
+from tests.support.history.ledger_scene import LedgerScene
 
 
 def test_a_writer_that_reports_needs_no_question_even_with_a_spool(scene: LedgerScene) -> None:

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pytest
 
 from store.postgres import connections, copying
-from tests.support import folding
-from tests.support.folding import message_fact, told
+from tests.support.history import folding
+from tests.support.history.folding import message_fact, told
 from tests.support.waiting import wait_until
 
 COPY = "COPY event_digests (digest, received_at, outcome) FROM STDIN (FORMAT binary)"

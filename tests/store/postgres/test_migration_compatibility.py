@@ -10,8 +10,8 @@ import pytest
 
 from dev.embedded.servers import EmbeddedServers
 from store.postgres import migrator
-from tests.support.databases import run_admin
-from tests.support.schema_catalog import SchemaCatalog, incompatibilities
+from tests.support.project.schema_catalog import SchemaCatalog, incompatibilities
+from tests.support.servers.databases import run_admin
 
 FIRST_SCHEMA_END = "0011_access.sql"
 """The last of the migrations that create the first schema, which no process used before."""

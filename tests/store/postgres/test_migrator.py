@@ -11,7 +11,7 @@ import pytest
 from dev.embedded.servers import EmbeddedServers
 from store.postgres import migrator
 from store.postgres.errors import TransientError
-from tests.support.databases import run_admin
+from tests.support.servers.databases import run_admin
 from tests.support.waiting import wait_until
 
 COLUMN = "ALTER TABLE things ADD COLUMN colour text;"

@@ -4,8 +4,8 @@ import json
 
 from store.feed import search_index
 from store.postgres import connections
-from store.reading import chat_list
-from tests.support.history_writer import HistoryWriter, alias_fact, message_fact, name_fact
+from store.reading.chats import chat_list
+from tests.support.history.history_writer import HistoryWriter, alias_fact, message_fact, name_fact
 
 DIFFERENT = """
     SELECT coalesce(c.chat_id, n.chat_id)

@@ -6,8 +6,8 @@ from store.access import push_subscriptions
 from store.access.push_subscriptions import MAX_OF_TOKEN, Subscription
 from store.postgres import connections
 from store.reading import news
-from tests.support.history_writer import SENDER_PHONE, HistoryWriter, message_fact
-from tests.support.recent_messages import message_now
+from tests.support.history.history_writer import SENDER_PHONE, HistoryWriter, message_fact
+from tests.support.history.recent_messages import message_now
 from tests.support.waiting import wait_until
 
 MARK = "of API_TOKEN"

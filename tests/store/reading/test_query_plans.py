@@ -9,9 +9,12 @@ import pytest
 
 from store.postgres import pool
 from store.postgres.connections import Connection
-from store.reading import change_feed, chat_list, chat_profile, message_pages, search, search_terms, statistics
-from store.reading.chat_scope import ChatScope
-from store.reading.message_pages import MessageQuery
+from store.reading import change_feed, statistics
+from store.reading.chats import chat_list, chat_profile
+from store.reading.fragments.chat_scope import ChatScope
+from store.reading.messages import message_pages
+from store.reading.messages.message_pages import MessageQuery
+from store.reading.search import search, search_terms
 
 CHATS, MESSAGES, BIG = 2_000, 60_000, 20_000
 FILL = """

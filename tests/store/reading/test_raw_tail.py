@@ -12,7 +12,7 @@ import psycopg
 from store.postgres import connections
 from store.reading import raw_tail
 from tests.support.generated_history import batches, world
-from tests.support.replaying import text_event
+from tests.support.history.replaying import text_event
 
 
 def command(database_url: str, *arguments: str) -> subprocess.Popen[str]:

@@ -9,11 +9,11 @@ from ingest.queue.contract import RawBatch
 from store.postgres import connections
 from store.replay import progress, replay
 from store.replay.replay import Replay, ReplayPlan
-from tests.support import replaying
-from tests.support.faulty_parsers import FAULTY_PARSERS, parse_correctly
 from tests.support.generated_history import batches as generated_history_batches
 from tests.support.generated_history import snapshot
-from tests.support.replaying import comparable_snapshot, fetch_rows, replay_parser, run_replay, store_batches
+from tests.support.history import replaying
+from tests.support.history.faulty_parsers import FAULTY_PARSERS, parse_correctly
+from tests.support.history.replaying import comparable_snapshot, fetch_rows, replay_parser, run_replay, store_batches
 from tests.support.waiting import retry_transient
 
 

@@ -5,9 +5,9 @@ import json
 from store.ledger import ledger
 from store.model.facts import Outcome
 from store.postgres import connections
-from tests.support.faulty_parsers import parse_correctly
 from tests.support.generated_history import batches, world
-from tests.support.replaying import fetch_rows, run_redrive, run_replay, store_batches, text_event
+from tests.support.history.faulty_parsers import parse_correctly
+from tests.support.history.replaying import fetch_rows, run_redrive, run_replay, store_batches, text_event
 
 REASONS = "SELECT reason, count(*) FROM noise_events GROUP BY reason ORDER BY reason"
 LEDGER = """

@@ -3,10 +3,10 @@
 from store.ledger import ledger
 from store.model.facts import Outcome
 from store.postgres import connections
-from tests.support.faulty_parsers import FAULTY_PARSERS, parse_correctly
 from tests.support.generated_history import batches as generated_history_batches
 from tests.support.generated_history import snapshot, world
-from tests.support.replaying import (
+from tests.support.history.faulty_parsers import FAULTY_PARSERS, parse_correctly
+from tests.support.history.replaying import (
     comparable_snapshot,
     fetch_rows,
     parser_with_wrong_fields,

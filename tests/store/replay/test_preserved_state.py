@@ -11,14 +11,14 @@ from store.annotations import stars
 from store.feed import search_index
 from store.model.facts import Message, Outcome
 from store.postgres import connections
-from store.reading import read_flags
-from store.reading.chat_scope import ChatScope
+from store.reading.chats import read_flags
+from store.reading.fragments.chat_scope import ChatScope
 from store.sending import sends
 from store.sending.sends import SendDraft, SendResult
-from tests.support.faulty_parsers import parse_correctly
 from tests.support.generated_history import batches as generated_history_batches
 from tests.support.generated_history import world
-from tests.support.replaying import fetch_rows, parser_with_wrong_fields, run_replay, store_batches, text_event
+from tests.support.history.faulty_parsers import parse_correctly
+from tests.support.history.replaying import fetch_rows, parser_with_wrong_fields, run_replay, store_batches, text_event
 
 
 def test_read_flags_and_stars_follow_their_messages(database_url: str) -> None:

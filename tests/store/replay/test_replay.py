@@ -4,10 +4,16 @@ import pytest
 
 from store.postgres import connections
 from store.replay.report import ReplayReport
-from tests.support.faulty_parsers import FAULTY_PARSERS, parse_correctly
 from tests.support.generated_history import batches as generated_history_batches
 from tests.support.generated_history import snapshot, world
-from tests.support.replaying import comparable_snapshot, parser_with_wrong_fields, run_replay, store_batches, text_event
+from tests.support.history.faulty_parsers import FAULTY_PARSERS, parse_correctly
+from tests.support.history.replaying import (
+    comparable_snapshot,
+    parser_with_wrong_fields,
+    run_replay,
+    store_batches,
+    text_event,
+)
 
 
 def test_an_up_to_date_history_is_not_written_to(database_url: str) -> None:

@@ -7,9 +7,9 @@ import pytest
 from store.model.facts import DisplayName, LidAlias, Outcome
 from store.replay import replay
 from store.replay.replay import Replay, ReplayPlan
-from tests.support.faulty_parsers import parse_correctly
 from tests.support.generated_history import batches, world
-from tests.support.replaying import fetch_rows, replay_parser, run_replay, store_batches, text_event
+from tests.support.history.faulty_parsers import parse_correctly
+from tests.support.history.replaying import fetch_rows, replay_parser, run_replay, store_batches, text_event
 
 NAMES = "SELECT own_name FROM chats WHERE address = %s"
 

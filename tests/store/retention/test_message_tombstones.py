@@ -6,10 +6,10 @@ from store.postgres.connections import Connection
 from store.replay.refolding import RefoldComparison, Refolder
 from store.replay.report import Difference
 from store.retention.expired_messages import DeletedMessages
-from tests.support.faulty_parsers import parse_correctly
 from tests.support.generated_history import batches as generated_history_batches
 from tests.support.generated_history import world
-from tests.support.replaying import (
+from tests.support.history.faulty_parsers import parse_correctly
+from tests.support.history.replaying import (
     comparable_snapshot,
     fetch_rows,
     parser_with_wrong_fields,
@@ -18,7 +18,7 @@ from tests.support.replaying import (
     store_batches,
     text_event,
 )
-from tests.support.retention_scenario import (
+from tests.support.history.retention_scenario import (
     LID_WITH_PHONE,
     LID_WITHOUT_PHONE,
     NOW_TIME,

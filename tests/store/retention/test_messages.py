@@ -12,8 +12,8 @@ from store.retention.expired_messages import DeletedMessages
 from store.sending import sends
 from store.sending.sends import SendDraft, SendResult
 from tests.support.generated_history import world
-from tests.support.replaying import fetch_rows
-from tests.support.retention_scenario import (
+from tests.support.history.replaying import fetch_rows
+from tests.support.history.retention_scenario import (
     CUTOFF_TIME,
     LID_WITH_PHONE,
     NOW_TIME,

@@ -5,15 +5,15 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from store.history import raw_events
+from store.history.events import raw_events
 from store.postgres import connections
 from store.postgres.errors import TransientError
 from store.reading import operations, raw_tail
 from store.replay import retractions, sources
 from store.retention import partitions
-from tests.support.faulty_parsers import parse_correctly
-from tests.support.partition_names import month_ms, partition_name
-from tests.support.replaying import replay_parser
+from tests.support.history.faulty_parsers import parse_correctly
+from tests.support.history.partition_names import month_ms, partition_name
+from tests.support.history.replaying import replay_parser
 
 COPY = "COPY raw_events (digest, received_at, key_id, body) FROM STDIN (FORMAT binary)"
 PLACES = "SELECT e.event_id, e.tableoid::regclass::text FROM raw_events AS e ORDER BY e.event_id"

@@ -13,10 +13,10 @@ from store.replay import replay
 from store.replay.replay import Replay, ReplayPlan
 from store.retention import expired_events, partition_drop, partitions
 from store.retention.expired_events import DeletedBodies, RetentionPolicy
-from tests.support.faulty_parsers import parse_correctly
 from tests.support.generated_history import batches, world
-from tests.support.partition_names import month_ms, partition_name
-from tests.support.replaying import (
+from tests.support.history.faulty_parsers import parse_correctly
+from tests.support.history.partition_names import month_ms, partition_name
+from tests.support.history.replaying import (
     comparable_snapshot,
     fetch_rows,
     parser_with_wrong_fields,

@@ -17,9 +17,9 @@ from store.postgres import connections
 from store.sending import listed_sends, sends
 from store.sending.listed_sends import ListedSend, MatchWindow
 from store.sending.sends import SendDraft, SendResult
-from tests.support.erasure_scenario import ErasureScenario, now_ms
-from tests.support.faulty_parsers import parse_correctly
-from tests.support.replaying import run_replay
+from tests.support.history.erasure_scenario import ErasureScenario, now_ms
+from tests.support.history.faulty_parsers import parse_correctly
+from tests.support.history.replaying import run_replay
 
 T0 = 1_750_000_000_000
 PHONE = "919811000009"

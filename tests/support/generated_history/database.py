@@ -6,12 +6,12 @@ from typing import Final, LiteralString
 from ingest.queue import contract
 from ingest.queue.contract import RawBatch
 from store.accounts import joining
-from store.history import sessions
+from store.history.sessions import sessions
 from store.ingestion import apply
 from store.postgres.connections import Connection
-from tests.support import account_merging
 from tests.support.generated_history import world
 from tests.support.generated_history.histories import Delivery
+from tests.support.history import account_merging
 from worker.drain import decoding
 
 _EMPTIED_TABLES: Final[tuple[LiteralString, ...]] = (

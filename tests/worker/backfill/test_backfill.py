@@ -14,7 +14,7 @@ from store.ingestion import apply, backfills
 from store.ledger import ledger
 from store.model.batches import Batch, Event
 from store.postgres import connections
-from tests.support.pretend_gateways import API_KEY, SESSION, PastMessage, PretendGateway
+from tests.support.senders.pretend_gateways import API_KEY, SESSION, PastMessage, PretendGateway
 from worker.backfill import gateways
 from worker.backfill.errors import BackfillError
 from worker.backfill.run import BackfillRun, Progress

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from telemetry.errors import SettingsError
-from tests.support import preloaded_python
-from tests.support.pretend_gateways import API_KEY, PastMessage, PretendGateway
+from tests.support.processes import preloaded_python
+from tests.support.senders.pretend_gateways import API_KEY, PastMessage, PretendGateway
 from worker.commands import backfill
 
 MESSAGES = [PastMessage("919811000011", f"3A{number:04}", "Hi", 1_789_000_000 + number) for number in range(150)]

@@ -12,10 +12,11 @@ import psycopg
 import pytest
 
 from store.postgres import connections
-from tests.support import preloaded_python, replaying
-from tests.support.faulty_parsers import FAULTY_PARSERS, parse_correctly
 from tests.support.generated_history import batches as generated_history_batches
 from tests.support.generated_history import snapshot
+from tests.support.history import replaying
+from tests.support.history.faulty_parsers import FAULTY_PARSERS, parse_correctly
+from tests.support.processes import preloaded_python
 from worker.commands import replay
 
 

@@ -5,7 +5,7 @@ import uuid
 from pathlib import Path
 
 from store.model.batches import Batch
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes.pipeline import WorkerPipeline
 from worker.drain import batch_log
 
 

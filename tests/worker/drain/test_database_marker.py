@@ -10,8 +10,8 @@ from dev.chaos.event_generator import EventGenerator
 from ingest.queue import contract
 from store.postgres import connections
 from store.postgres.connections import Connection
-from tests.support import worker_http
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes import worker_http
+from tests.support.processes.pipeline import WorkerPipeline
 from worker import __main__ as worker_commands
 from worker.commands import doctor
 from worker.drain import database_marker

@@ -4,7 +4,7 @@ import json
 import time
 
 from ingest.queue import contract
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes.pipeline import WorkerPipeline
 from worker.drain import decoding
 
 HOUR = 3_600_000

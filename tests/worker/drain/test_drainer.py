@@ -8,7 +8,7 @@ from rq.serializers import JSONSerializer
 
 from dev.chaos.event_generator import EventGenerator
 from ingest.queue import contract
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes.pipeline import WorkerPipeline
 
 LOCK = "BEGIN; LOCK TABLE batches IN SHARE MODE"
 SLOW = """

@@ -10,8 +10,8 @@ import redis
 
 from dev.chaos.event_generator import EventGenerator
 from ingest.queue import contract
-from tests.support import worker_http
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes import worker_http
+from tests.support.processes.pipeline import WorkerPipeline
 from worker.drain.kept_entries import KeptEntries
 from worker.drain.stream import StreamConsumer
 

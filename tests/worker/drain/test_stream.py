@@ -6,7 +6,7 @@ from typing import Any
 
 from dev.chaos.event_generator import EventGenerator
 from ingest.queue import contract
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes.pipeline import WorkerPipeline
 from worker.drain import stream
 from worker.drain.stream import StreamConsumer
 

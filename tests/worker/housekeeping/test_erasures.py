@@ -7,9 +7,9 @@ import pytest
 from store.erasure import requests
 from store.erasure.key_store import SuppressionKeyStore
 from store.postgres import connections
-from tests.support.erasure_scenario import ASHA, LID, RAVI, message_event
 from tests.support.generated_history import world
-from tests.support.pipeline import WorkerPipeline
+from tests.support.history.erasure_scenario import ASHA, LID, RAVI, message_event
+from tests.support.processes.pipeline import WorkerPipeline
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from dev.embedded.child_process import wait_until
 from store.doctor import event_flow
 from store.feed import search_index
 from store.postgres import connections
-from tests.support.history_writer import HistoryWriter, message_fact
+from tests.support.history.history_writer import HistoryWriter, message_fact
 from worker.housekeeping import indexer
 from worker.housekeeping.indexer import Indexer
 

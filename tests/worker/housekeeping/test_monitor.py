@@ -6,8 +6,8 @@ from dev.chaos import ledger_command
 from dev.chaos.event_generator import EventGenerator
 from ingest.queue import contract, writer_reports
 from ingest.queue.writer_reports import WriterReport
-from tests.support import worker_http
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes import worker_http
+from tests.support.processes.pipeline import WorkerPipeline
 from worker.drain import stream
 
 WRITER = "ab" * 16

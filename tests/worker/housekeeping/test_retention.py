@@ -6,7 +6,7 @@ from dev.chaos.event_generator import EventGenerator
 from store.postgres import connections
 from store.retention import expired_events, expired_messages
 from store.retention.expired_events import RetentionPolicy
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes.pipeline import WorkerPipeline
 
 EVENTS = 1_200
 ALL = 10**15

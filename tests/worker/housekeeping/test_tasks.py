@@ -1,8 +1,8 @@
 """Tests the tasks of a worker besides draining."""
 
 from dev.chaos.event_generator import EventGenerator
-from tests.support.failing_triggers import CREATE_REJECTED_PRUNING_TRIGGER
-from tests.support.pipeline import WorkerPipeline
+from tests.support.processes.pipeline import WorkerPipeline
+from tests.support.servers.failing_triggers import CREATE_REJECTED_PRUNING_TRIGGER
 
 EXPIRED_CHANGE = "INSERT INTO changes (kind, changed_at) VALUES ('session', now() - interval '49 hours')"
 PARTITIONS = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'raw_events'::regclass"

@@ -9,7 +9,7 @@ from store.replay.parked_retry import ParkedRetry
 from store.replay.redrive_requests import RedriveSelection
 from store.replay.replay import ReplayPlan
 from store.replay.sources import EventParser
-from tests.support.replaying import fetch_rows, text_event
+from tests.support.history.replaying import fetch_rows, text_event
 from worker.drain import decoding
 from worker.senders import dispatch
 from worker.senders.reasons import Reason

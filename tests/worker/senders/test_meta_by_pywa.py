@@ -8,8 +8,8 @@ from pywa.client import WhatsApp
 from pywa.types.base_update import RawUpdate
 
 from store.model.facts import Ack, Delete, DisplayName, Edit, Message, Reaction
-from tests.support import sender_payloads
-from tests.support.sender_payloads import SenderPayload
+from tests.support.senders import sender_payloads
+from tests.support.senders.sender_payloads import SenderPayload
 from worker.senders.meta import parser
 
 UNKNOWN_TO_PYWA = {"status_failed", "echo_typed_on_phone", "contact_added_smb_app_state_sync"}

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs
 import pytest
 
 from store.model.facts import Message, Outcome
-from tests.support import sender_payloads
-from tests.support.sender_payloads import SenderPayload
+from tests.support.senders import sender_payloads
+from tests.support.senders.sender_payloads import SenderPayload
 from worker.senders import dispatch
 
 KINDS = ("evolution", "gowa", "meta", "openwa", "waha", "wuzapi")

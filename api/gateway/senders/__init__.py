@@ -1,0 +1,1 @@
+"""Calls the gateways of `senders.toml`."""

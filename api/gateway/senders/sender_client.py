@@ -1,0 +1,176 @@
+"""Sends messages through a gateway of `senders.toml`, with the same errors as SAK's client."""
+
+import copy
+import time
+from collections.abc import Mapping, Sequence
+from typing import BinaryIO, Final, Literal, Self
+
+from api.gateway import errors, timeouts
+from api.gateway.http_client import MAX_MESSAGE_LENGTH, parse_retry_after
+from api.gateway.http_session import GatewayRequest, HttpSession, RawResponse
+from api.gateway.payloads import SendResponse
+from api.gateway.senders import sender_answers, sender_lists
+from api.gateway.senders.sender_dialects import DIALECTS, Outgoing, OutgoingFile
+from api.gateway.senders.sender_lists import Listed
+from api.gateway.timeouts import Timeouts
+
+_MAX_CODE_LENGTH: Final = 64
+
+
+class SenderClient:
+    """The sends through one gateway, which many threads may use.
+
+    Each call raises the errors of `api.gateway.errors`.
+    """
+
+    def __init__(  # noqa: PLR0913 - the keys of the section
+        self,
+        name: str,
+        kind: str,
+        base_url: str | None,
+        api_key: str | None,
+        *,
+        timeouts: Timeouts | None = None,
+        secrets: Sequence[str] = (),
+    ) -> None:
+        """Create a client for the section `name` of `senders.toml`.
+
+        A call raises NotConfiguredError if the section lacks a setting. No error contains the key or one of `secrets`.
+        """
+        self.name = name
+        self._kind = kind
+        self._reference: str | None = None
+        self._dialect = DIALECTS[kind]
+        self._api_key = api_key
+        self._timeouts = timeouts or Timeouts()
+        base_url = base_url or self._dialect.base_url
+        hidden = [*([api_key] if api_key else []), *secrets]
+        self._http = None if base_url is None else HttpSession(self._dialect.name, base_url, hidden)
+
+    def close(self) -> None:
+        if self._http is not None:
+            self._http.close()
+
+    def for_send(self, reference: str) -> Self:
+        """Return a client for one send. Some gateways repeat the reference in their events."""
+        client = copy.copy(self)
+        client._reference = reference  # noqa: SLF001 - a copy of this class
+        return client
+
+    def send_text(self, to: str, text: str, session_id: str) -> SendResponse:
+        """Send a text to the digits `to`. After OutcomeUnknownError it may have been sent, so do not repeat it."""
+        return self._send(Outgoing(self._session_name(session_id), to, text, reference=self._reference))
+
+    def send_media(  # noqa: PLR0913 -- a file has that many properties
+        self,
+        kind: Literal["image", "document", "video"],
+        to: str,
+        file: BinaryIO,
+        *,
+        name: str,
+        mime_type: str,
+        size: int,
+        caption: str,
+        session_id: str,
+    ) -> SendResponse:
+        """Send a file of `size` bytes. Each attempt reads it again."""
+        attachment = OutgoingFile(kind, file, name, mime_type, size)
+        return self._send(Outgoing(self._session_name(session_id), to, caption, attachment, self._reference))
+
+    def list_sent(self, session_id: str, to: str) -> list[Listed] | None:
+        """Return our newest messages to the digits `to` from the gateway, or None if its kind keeps no list."""
+        if not sender_lists.has_list(self._kind):
+            return None
+        return sender_lists.newest(self._kind, self.call, self._session_name(session_id), to)
+
+    def call(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> object:
+        """Make a call other than a send and return the JSON of the response.
+
+        A POST is repeated only if it was certainly not executed.
+        """
+        http, credentials = self._connection()
+        request = GatewayRequest(method, path, {**credentials, **(headers or {})}, json=body)
+        retry_on = timeouts.RETRYABLE_IF_NOT_EXECUTED if method == "POST" else timeouts.RETRYABLE_IF_IDEMPOTENT
+        end = time.monotonic() + self._timeouts.total
+        return self._call(http, request, retry_on, end, needs_object=False).value
+
+    @property
+    def title(self) -> str:
+        """The name of the gateway as its users know it."""
+        return self._dialect.name
+
+    def _session_name(self, session_id: str) -> str:
+        """Return the gateway's name of a session, whose id starts with the sender's name."""
+        return session_id.removeprefix(f"{self.name}:")
+
+    def _send(self, message: Outgoing) -> SendResponse:
+        http, credentials = self._connection()
+        end = time.monotonic() + self._timeouts.total
+        prepared = self._prepare(http, message, credentials, end)
+        response = self._call(
+            http, self._dialect.send(message, credentials, prepared), timeouts.RETRYABLE_IF_NOT_EXECUTED, end
+        )
+        # A gateway with a queue has no result of its own; it reports accepted messages as sent.
+        return SendResponse("sent", sender_answers.message_id(response.fields, self._dialect.id_places))
+
+    def _connection(self) -> tuple[HttpSession, Mapping[str, str]]:
+        """Return the connection and its headers. Raises NotConfiguredError."""
+        if self._http is None or self._api_key is None:
+            missing = "api_key" if self._http is not None else "base_url"
+            raise errors.NotConfiguredError(f"{missing} of [{self.name}] is not set in senders.toml")
+        return self._http, self._dialect.credentials(self._api_key)
+
+    def _prepare(self, http: HttpSession, message: Outgoing, credentials: Mapping[str, str], end: float) -> str | None:
+        preparation = self._dialect.preparation
+        request = None if preparation is None else preparation.request(message, credentials)
+        if preparation is None or request is None:
+            return None
+        try:
+            response = self._call(http, request, timeouts.RETRYABLE_IF_IDEMPOTENT, end)
+        except errors.OutcomeUnknownError as error:
+            # Only the preparation may have been executed.
+            raise errors.RefusedError(f"not sent: {error}", code=error.code, status=error.status) from error
+        except errors.RefusedError as error:
+            if request.method == "GET" and error.status == 404:
+                # An older version of the gateway, which needs no preparation.
+                return None
+            raise
+        return preparation.result(message, response.fields or {})
+
+    def _call(
+        self,
+        http: HttpSession,
+        request: GatewayRequest,
+        retry_on: timeouts.ErrorTypes,
+        end: float,
+        *,
+        needs_object: bool = True,
+    ) -> RawResponse:
+        def attempt() -> RawResponse:
+            remaining = end - time.monotonic()
+            response = http.request(request, connect_seconds=self._timeouts.connect, seconds=remaining)
+            return self._checked(http, response, needs_object=needs_object)
+
+        return self._timeouts.retrying(retry_on)(attempt)
+
+    def _checked(self, http: HttpSession, response: RawResponse, *, needs_object: bool) -> RawResponse:
+        """Return the response if the request was executed, or raise the error that it stands for."""
+        name, status, fields = http.name, response.status, response.fields
+        is_answer = not needs_object if fields is None else fields.get("success") is not False
+        if 200 <= status < 300 and is_answer:
+            return response
+        code = sender_answers.error_code(fields)
+        reason = self._dialect.refusals.get(code or "") or sender_answers.reason(fields)
+        sentence = http.redact(reason or ("no reason given" if fields is not None else "the answer is no JSON object"))
+        sentence, code = sentence[:MAX_MESSAGE_LENGTH], None if code is None else http.redact(code)[:_MAX_CODE_LENGTH]
+        if status == 429 or code in self._dialect.rate_limit_codes:
+            raise errors.RateLimitedError(
+                f"{name} limits the rate: {sentence}",
+                code=code,
+                retry_after=parse_retry_after(response.headers, time.time()),
+            )
+        if 300 <= status < 400:
+            raise errors.RefusedError(f"base_url of [{self.name}] redirects; set it to the target", status=status)
+        if 400 <= status < 500 and status != 408:
+            raise errors.RefusedError(f"{name} rejected the request: {sentence}", code=code, status=status)
+        raise errors.OutcomeUnknownError(f"{name} responded with status {status}: {sentence}", code=code, status=status)

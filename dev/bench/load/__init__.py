@@ -1,0 +1,1 @@
+"""Sends webhooks at a given rate, and measures the responses."""

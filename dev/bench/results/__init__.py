@@ -1,0 +1,1 @@
+"""Compares, formats and plots the results of benchmarks."""

@@ -1,0 +1,1 @@
+"""Simulates gateways of every kind except SAK."""

@@ -1,0 +1,1 @@
+"""Locks, names, summarises and merges chats."""

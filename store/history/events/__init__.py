@@ -1,0 +1,1 @@
+"""Records events: their digests, their raw bodies and their facts."""

@@ -1,0 +1,1 @@
+"""Locks message keys, and stores messages and their updates."""

@@ -1,0 +1,1 @@
+"""Records sessions, the accounts that they share, and their outages."""

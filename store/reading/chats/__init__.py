@@ -1,0 +1,1 @@
+"""Reads the list of chats and their profiles, and marks chats as read."""

@@ -1,0 +1,1 @@
+"""Reads pages of messages, and everything known about one message."""

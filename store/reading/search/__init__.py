@@ -1,0 +1,1 @@
+"""Finds messages by words, parts of words and numbers."""
