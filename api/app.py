@@ -25,10 +25,8 @@ from api.chats import labels, message_details, messages, notes, profile, read_fl
 from api.chats.exports import export
 from api.chats.exports.export_slots import ExportSlots
 from api.gateway.timeouts import Timeouts
-from api.http import health, middleware, replica_metrics, responses, static
-from api.http.connection_metrics import ConnectionMetrics
+from api.http import health, metrics, middleware, responses, static
 from api.http.database import Database
-from api.http.pool_metrics import PoolMetrics
 from api.live import changes, stream, stream_tickets
 from api.live.broadcaster import Broadcaster
 from api.oidc.provider import Provider
@@ -73,15 +71,15 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
     revocations = RevocationWatch(database)
     token_uses = TokenUses(database)
     registry = CollectorRegistry()
-    registry.register(PoolMetrics((database.read_pool, database.write_pool)))
+    registry.register(metrics.PoolMetrics((database.read_pool, database.write_pool)))
     refusals = Counter("sak_api_refused_requests", "Requests that the server refused.", ["code"], registry=registry)
     connections = Connections(settings.connection_bounds, lambda code: refusals.labels(code).inc())
-    registry.register(ConnectionMetrics(connections))
+    registry.register(metrics.ConnectionMetrics(connections))
     dispatcher = SendDispatcher.from_settings(settings, timeouts)
     cookies = SignInCookies(settings.bootstrap_token)
     failed_attempts = FailedAttempts()
     if database.replica is not None:
-        registry.register(replica_metrics.ReplicaMetrics(database.replica))
+        registry.register(metrics.ReplicaMetrics(database.replica))
         dispatcher.observe_writes(database.replica.require_lsn)
 
     @contextlib.asynccontextmanager

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from tests.support.project.repository import FOLDERS, TABLE_ROW
 
 MODULES = sorted(path for folder in (*FOLDERS, "tests") for path in (ROOT / folder).rglob("*.py"))
 LONGEST = 250
+MOST_MODULES = 16
 LOCKS = (
     "requirements.lock",
     "requirements-test.lock",
@@ -115,6 +117,12 @@ def test_every_folder_has_an_init() -> None:
     folders = {path.parent for path in MODULES if (ROOT / "tests") not in path.parents}
 
     assert [name_of(folder) for folder in sorted(folders) if not (folder / "__init__.py").exists()] == []
+
+
+def test_no_folder_has_more_modules_than_can_be_held_in_mind() -> None:
+    sizes = Counter(name_of(path.parent) for path in MODULES if path.name != "__init__.py")
+
+    assert {name: size for name, size in sizes.items() if size > MOST_MODULES} == {}
 
 
 def test_no_module_is_longer_than_can_be_held_in_mind() -> None:

@@ -5,8 +5,9 @@ import prometheus_client
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.http import database, replica_metrics
+from api.http import database
 from store.postgres import errors, migrator
+from store.postgres.replica import Replica
 
 
 async def alive(_: Request) -> JSONResponse:
@@ -37,5 +38,14 @@ def _check_readiness(request: Request) -> Response:
     else:
         if missing:
             reasons.append(f"The database lacks migrations ({', '.join(missing)}): run python -m store migrate.")
-    replica = {} if pools.replica is None else {"replica": replica_metrics.status(pools.replica)}
+    replica = {} if pools.replica is None else {"replica": _replica_status(pools.replica)}
     return JSONResponse({"ready": not reasons, "reasons": reasons, **replica}, 503 if reasons else 200)
+
+
+def _replica_status(replica: Replica) -> dict[str, object]:
+    """Return the state for `/readyz`.
+
+    An unusable replica does not make the process unready, as the primary takes over.
+    """
+    lag = None if replica.lag_seconds is None else round(replica.lag_seconds, 3)
+    return {"answers": replica.unavailable_reason is None, "lag_seconds": lag, "reason": replica.unavailable_reason}

@@ -9,7 +9,6 @@ from playwright.sync_api import Browser, Page, Worker, expect
 
 from api.http import static
 from api.http.public_page import PublicPage
-from api.http.static import StaticFile
 from dev.embedded.child_process import wait_until
 from tests.support import requirements
 from tests.support.browser import axe
@@ -125,7 +124,7 @@ def push(page: Page, url: str, content: object) -> None:
     )
 
 
-def upgrade(file: StaticFile, old: bytes, new: bytes) -> None:
+def upgrade(file: static.StaticFile, old: bytes, new: bytes) -> None:
     """Make a running API serve another version of the file."""
     page = PublicPage.of(file.page.body.replace(old, new), {**file.page.headers, "etag": '"upgraded"'})
     object.__setattr__(file, "page", page)
