@@ -11,11 +11,11 @@ from api.auth import access
 from api.chats import address, messages, routes, snippet
 from api.http import cursors, database, errors, parameters, responses
 from api.http.errors import ApiError
-from store.feed import search_document
 from store.model.facts import ChatKind
 from store.postgres import errors as store_errors
 from store.reading.search import search, search_terms
 from store.reading.search.search import SearchHit, SearchPosition, SearchQuery
+from store.search_index import search_document
 
 DEFAULT_LIMIT = 20
 _CURSOR_KIND = "search"

@@ -6,8 +6,8 @@ import itertools
 import re
 from dataclasses import dataclass
 
-from store.feed import search_document
 from store.model import spelling
+from store.search_index import search_document
 
 _CONTEXT_LENGTH, _SNIPPET_LENGTH = 60, 200
 _MIN_SIMILARITY = 0.6
@@ -26,7 +26,7 @@ class Snippet:
 
 
 def extract(text: str, words: tuple[str, ...], *, fuzzy: bool) -> Snippet:
-    """Return the snippet around the first match. `words` is the result of `store.feed.search_document.split_query`."""
+    """Return the snippet around the first match. `words` is the result of `search_document.split_query`."""
     text = _part_with_match(spelling.compose(text), words)
     normalized, offsets = spelling.normalize_with_offsets(text)
     compact, compact_offsets = search_document.without_separators(normalized, offsets)

@@ -9,13 +9,13 @@ from typing import LiteralString, TypeAlias, cast
 
 from api.live import change_ids
 from dev.generator import statements
-from store.feed import search_document
 from store.postgres.connections import Connection
 from store.reading import change_feed
 from store.reading.chats import chat_list, similar_chats
 from store.reading.fragments.chat_scope import ChatScope
 from store.reading.messages import message_pages
 from store.reading.search import search
+from store.search_index import search_document
 
 BIG_CHATS = 10
 RECENT_CHATS = 200

@@ -9,8 +9,8 @@ from psycopg import sql
 
 from dev.errors import StartError
 from dev.generator import statements
-from store.feed import chat_names, search_document
 from store.model import spelling
+from store.search_index import chat_names, search_document
 
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
 ParallelTask: TypeAlias = Callable[[], None]

@@ -1,1 +1,1 @@
-"""Records changes in order, for readers and the search index to follow."""
+"""Records changes in order, so that readers and the search index can follow them."""

@@ -26,7 +26,7 @@ def prune(connection: Connection, max_age: timedelta, limit: int) -> int:
                 SELECT o.xid, o.change_id
                 FROM old AS o
                 JOIN changes AS c USING (xid, change_id)
-                -- The search index is built from the feed (store/feed/search_index.py).
+                -- The search index is built from the feed (store/search_index/search_index.py).
                 JOIN search_index_position AS s ON (o.xid, o.change_id) <= (s.xid, s.change_id)
                 WHERE c.changed_at < now() - %(age)s
                 ORDER BY o.xid DESC, o.change_id DESC

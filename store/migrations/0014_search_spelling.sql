@@ -1,4 +1,4 @@
--- Documents of the search index are spelled by store/feed/search_document.py; the worker spells those again that another
+-- Documents of the search index are spelled by store/search_index/search_document.py; the worker spells those again that another
 -- version of the program wrote. search_normalized() and search_document() remain for workers of 1.0.
 
 ALTER TABLE search_index

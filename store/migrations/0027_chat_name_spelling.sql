@@ -1,4 +1,4 @@
--- Names of chats are spelled by store/feed/chat_names.py for the search; the worker spells those that are new, or that
+-- Names of chats are spelled by store/search_index/chat_names.py for the search; the worker spells those that are new, or that
 -- another version of the program spelled.
 ALTER TABLE chat_names
     -- The document of the name; null: not spelled yet.

@@ -22,12 +22,15 @@ BOUNDS: dict[str, dict[str, object]] = {
     },
     "8 combining marks in a row are kept": {"store.model.spelling:MAX_MARKS": 8},
     "65,536 characters of a message. A transaction takes 1,000 changes or 256 KiB of texts, and 5 s for a statement": {
-        "store.feed.search_document:MAX_LENGTH": 65_536,
+        "store.search_index.search_document:MAX_LENGTH": 65_536,
         "worker.housekeeping.indexer:CHANGES_PER_TRANSACTION": 1000,
-        "store.feed.search_index:MAX_TEXT_BYTES": 256 << 10,
-        "store.feed.search_index:_SETTINGS": {"statement_timeout": "5s", "plan_cache_mode": "force_generic_plan"},
+        "store.search_index.search_index:MAX_TEXT_BYTES": 256 << 10,
+        "store.search_index.search_index:_SETTINGS": {
+            "statement_timeout": "5s",
+            "plan_cache_mode": "force_generic_plan",
+        },
     },
-    "tried again every hour": {"store.feed.search_index:_RETRY_INTERVAL": "1 hour"},
+    "tried again every hour": {"store.search_index.search_index:_RETRY_INTERVAL": "1 hour"},
     "512 KiB of texts, or one message": {"store.reading.fragments.json_views:MAX_PAGE_BYTES": 512 << 10},
     "500 messages": {"api.http.parameters:MAX_LIMIT": 500},
     "the newest 1 MiB of its versions, 1,024 reactions and 4,096 receipts": {

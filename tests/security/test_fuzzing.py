@@ -18,9 +18,9 @@ from api.chats.exports.spreadsheet import Spreadsheet
 from api.http import cursors
 from environment.sender_kinds import KINDS
 from ingest.queue import contract, writer_reports
-from store.feed import search_document
 from store.model import spelling
 from store.reading.export import WHOLE_HISTORY, ExportChat, ExportPage
+from store.search_index import search_document
 from tests.support import workbook
 from tests.support.attacks.fuzzing import TEXTS, bodies, fuzz
 from tests.support.senders.storable import assert_storable

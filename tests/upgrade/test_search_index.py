@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dev.chaos.event_generator import EventGenerator
-from store.feed import search_document
 from store.model import spelling
 from store.postgres import migrator
+from store.search_index import search_document
 from tests.support.processes.pipeline import WorkerPipeline
 from tests.support.project.old_release import OldRelease
 

@@ -4,11 +4,11 @@ import logging
 import threading
 import time
 
-from store.feed import search_index
 from store.ledger import batch_runs
 from store.postgres import errors
 from store.postgres.connections import Connection
 from store.postgres.pool import Pool
+from store.search_index import search_index
 
 log = logging.getLogger("worker.housekeeping.indexer")
 

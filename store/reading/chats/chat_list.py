@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal, LiteralString, TypeAlias, cast
 
-from store.feed import search_document
 from store.model.facts import ChatKind
 from store.postgres import pool
 from store.postgres.compiled_query import compile_query
@@ -14,6 +13,7 @@ from store.reading.chats.chat_activity import ChatActivity
 from store.reading.fragments.annotation_sql import HAS_LABEL, LABELLED
 from store.reading.fragments.json_views import CHAT_JSON, IS_UNREAD, MAX_BIGINT
 from store.reading.search import search_terms
+from store.search_index import search_document
 
 _Row: TypeAlias = tuple[object, ...]
 Order: TypeAlias = tuple[LiteralString, LiteralString, LiteralString]

@@ -4,12 +4,12 @@ import difflib
 from dataclasses import replace
 from typing import LiteralString, cast
 
-from store.feed import search_document
 from store.postgres import pool
 from store.postgres.connections import Connection
 from store.reading.chats import chat_list
 from store.reading.chats.chat_list import BEFORE_FIRST, ChatFilter, ChatListPage, Order
 from store.reading.search import search_terms
+from store.search_index import search_document
 
 _WORD_SIMILARITIES = ("0.5", "0.2")
 """The shares of a word's trigrams that a name must contain, tried in turn. The second one finds `priya` for `pirya`."""

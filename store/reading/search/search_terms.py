@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import LiteralString, cast
 
-from store.feed import search_document
 from store.postgres import like
 from store.postgres.connections import Connection
+from store.search_index import search_document
 
 MAX_WORDS = 8
 SCAN_WINDOW = 5_000

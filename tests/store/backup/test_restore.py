@@ -12,10 +12,10 @@ from dev.embedded.servers import EmbeddedServers
 from store.backup import archive, restore
 from store.backup import dump as backup_dump
 from store.backup.archive import BackupArchive
-from store.feed import search_index
 from store.postgres import client_programs, connections, migrator
 from store.postgres.client_programs import ProgramError
 from store.reading import change_feed
+from store.search_index import search_index
 from tests.support.generated_history import batches
 from tests.support.history.backups import (
     fetch_rows,

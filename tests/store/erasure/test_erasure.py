@@ -6,12 +6,12 @@ import psycopg
 import pytest
 
 from store.erasure import requests
-from store.feed.search_document import split_query
 from store.history.sessions import outages
 from store.history.sessions.outages import ConnectionCheck
 from store.postgres import connections
 from store.reading import change_feed
 from store.reading.search.search import SearchQuery, find
+from store.search_index.search_document import split_query
 from store.sending import sends
 from store.sending.sends import SendDraft, SendResult
 from tests.support.generated_history import world

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 import psycopg
 
-from store.feed import pruning, search_index
+from store.feed import pruning
 from store.postgres import connections
 from store.reading import change_feed
 from store.reading.change_feed import FeedPosition
+from store.search_index import search_index
 
 WEEK = timedelta(days=7)
 OLD = "INSERT INTO changes (kind, changed_at) SELECT 'message', now() - interval '8 days' FROM generate_series(1, 30)"

@@ -2,9 +2,9 @@
 
 import json
 
-from store.feed import search_index
 from store.postgres import connections
 from store.reading.chats import chat_list
+from store.search_index import search_index
 from tests.support.history.history_writer import HistoryWriter, alias_fact, message_fact, name_fact
 
 DIFFERENT = """

@@ -8,11 +8,11 @@ from uuid import uuid4
 import pytest
 
 from store.annotations import stars
-from store.feed import search_index
 from store.model.facts import Message, Outcome
 from store.postgres import connections
 from store.reading.chats import read_flags
 from store.reading.fragments.chat_scope import ChatScope
+from store.search_index import search_index
 from store.sending import sends
 from store.sending.sends import SendDraft, SendResult
 from tests.support.generated_history import batches as generated_history_batches

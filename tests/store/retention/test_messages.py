@@ -4,11 +4,11 @@ from uuid import uuid4
 
 import pytest
 
-from store.feed import search_index
 from store.ledger import ledger
 from store.postgres import connections
 from store.retention import expired_messages, orphans
 from store.retention.expired_messages import DeletedMessages
+from store.search_index import search_index
 from store.sending import sends
 from store.sending.sends import SendDraft, SendResult
 from tests.support.generated_history import world

@@ -17,7 +17,6 @@ from store.erasure import jobs, requests
 from store.erasure.key_store import SuppressionKeyStore
 from store.erasure.subjects import ErasureSubject
 from store.erasure.suppressions import SuppressionCache
-from store.feed import search_index
 from store.ingestion import apply
 from store.ledger import ledger
 from store.postgres import client_programs, connections
@@ -27,6 +26,7 @@ from store.replay.parked_retry import ParkedRetry
 from store.replay.redrive_requests import RedriveSelection
 from store.replay.replay import Replay, ReplayPlan
 from store.replay.sources import EventParser
+from store.search_index import search_index
 from store.sending import sends
 from store.sending.sends import SendDraft, SendResult
 from tests.support.generated_history import batches as generated_history_batches

@@ -6,8 +6,8 @@ import pytest
 
 from dev.embedded.child_process import wait_until
 from store.doctor import event_flow
-from store.feed import search_index
 from store.postgres import connections
+from store.search_index import search_index
 from tests.support.history.history_writer import HistoryWriter, message_fact
 from worker.housekeeping import indexer
 from worker.housekeeping.indexer import Indexer

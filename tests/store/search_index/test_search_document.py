@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.feed import search_document
 from store.model import spelling
+from store.search_index import search_document
 
 SEPARATORS = st.sampled_from(["", "-", "/", ".", "_", " ", "\u00a0", "\u2011", "\u202f", " - ", "\u200d", "(", ") "])
 PARTS = st.lists(st.text("ABCXYZ0123456789", min_size=1, max_size=5), min_size=1, max_size=4)

@@ -7,13 +7,13 @@ from typing import LiteralString, cast
 from psycopg import errors as postgres_errors
 from psycopg import sql
 
-from store.feed import chat_names, search_document, search_sources
-from store.feed.search_sources import Source
 from store.model import message_columns, spelling
 from store.model.message_columns import Column
 from store.postgres import advisory_locks, connections, copying, errors
 from store.postgres.connections import Connection
 from store.postgres.errors import StoreError
+from store.search_index import chat_names, search_document, search_sources
+from store.search_index.search_sources import Source
 
 MAX_TEXT_BYTES = 256 << 10
 """The size of the texts in one transaction (or of one message), because an open transaction holds back newer changes

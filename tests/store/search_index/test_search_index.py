@@ -4,12 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from store.feed import search_document, search_index
 from store.model import spelling
 from store.model.facts import Delete
 from store.postgres import connections
 from store.reading.search import search
 from store.reading.search.search import SearchPage, SearchQuery
+from store.search_index import search_document, search_index
 from tests.support.history.history_writer import BASE_TIME, SENDER_PHONE, HistoryWriter, message_fact
 
 INDEX_AS_1_0 = """

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import cast
 
-from store.feed import search_document
 from store.model import spelling
 from store.postgres.connections import Connection
+from store.search_index import search_document
 
 
 def respell(connection: Connection, limit: int) -> int:

@@ -4,10 +4,10 @@ import itertools
 from collections.abc import Collection, Sequence
 from typing import Final, LiteralString, NamedTuple, TypeAlias, cast
 
-from store.feed import search_document
 from store.model import message_columns, spelling
 from store.model.message_columns import Column
 from store.postgres.connections import Connection
+from store.search_index import search_document
 
 MESSAGE_COLUMNS = (
     Column("chat_id", "bigint"),
