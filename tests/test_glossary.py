@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dev.checkout import ROOT
+from store.postgres import migrator
 from tests.support.project import documentation
 
 GLOSSARY = "docs/glossary.md"
@@ -84,10 +85,11 @@ def test_a_path_named_on_a_page_exists(page: str) -> None:
 
 
 def test_a_path_named_in_a_comment_exists() -> None:
-    """A comment that names a moved file misleads."""
+    """A comment that names a moved file misleads. A migration is not edited after its release, so it may name one."""
     dead = {
         (str(path.relative_to(ROOT)), name)
         for path in sources()
+        if path.parent != migrator.MIGRATIONS_FOLDER
         if missing_paths(path.read_text())  # finding the comments takes longer
         for text in prose(path)
         for name in missing_paths(text)

@@ -17,7 +17,7 @@ CREATE FUNCTION search_normalized(text text) RETURNS text
 
 -- A text as it is indexed: its normalized spelling, and spellings of what trigrams alone do not find. A character of a
 -- script without spaces is a word, an emoji is a word made of its code point, and a number with separators is repeated
--- without them. store/reading/search/search_terms.py spells queries the same way.
+-- without them. store/reading/search_terms.py spells queries the same way.
 CREATE FUNCTION search_document(text text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 AS $$
