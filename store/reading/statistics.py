@@ -6,7 +6,8 @@ from typing import Literal, LiteralString, TypeAlias, cast
 from store.model import addresses
 from store.postgres import pool
 from store.postgres.connections import Connection
-from store.reading.fragments.json_views import IS_UNREAD, UNREAD_COUNT, iso_ms
+from store.reading.fragments.json_views import iso_ms
+from store.reading.fragments.unread_sql import IS_UNREAD, UNREAD_COUNT
 
 TimeStep: TypeAlias = Literal["minute", "hour", "day", "week"]
 

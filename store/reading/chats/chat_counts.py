@@ -3,7 +3,7 @@
 from typing import LiteralString, cast
 
 from store.postgres.connections import Connection
-from store.reading.fragments.json_views import IS_UNREAD
+from store.reading.fragments.unread_sql import IS_UNREAD
 
 COUNTED = 1_000
 """The greatest count. If there are more chats, the count is this number."""

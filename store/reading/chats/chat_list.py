@@ -11,7 +11,8 @@ from store.postgres.connections import Connection
 from store.reading.chats import chat_search_sql
 from store.reading.chats.chat_activity import ChatActivity
 from store.reading.fragments.annotation_sql import HAS_LABEL, LABELLED
-from store.reading.fragments.json_views import CHAT_JSON, IS_UNREAD, MAX_BIGINT
+from store.reading.fragments.json_views import CHAT_JSON, MAX_BIGINT
+from store.reading.fragments.unread_sql import IS_UNREAD
 from store.reading.search import search_terms
 from store.search_index import search_document
 

@@ -10,7 +10,7 @@ from store.feed.changes import Change
 from store.postgres.connections import Connection
 from store.reading.chats import chat_lock
 from store.reading.fragments.chat_scope import MEMBERS_CTE, ChatScope
-from store.reading.fragments.json_views import UNREAD_COUNT
+from store.reading.fragments.unread_sql import UNREAD_COUNT
 from store.reading.messages.message_pages import MessagePosition, ReadSnapshot
 
 

@@ -1,1 +1,1 @@
-"""Defines the SQL that several queries share: the JSON of chats and messages, and the scope of a reader."""
+"""Defines the SQL that several queries share: the JSON of chats and messages, the scope of a reader, the rule of unread."""

@@ -4,8 +4,8 @@ from typing import LiteralString
 
 from store.reading.fragments.annotation_sql import HAS_LABEL
 from store.reading.fragments.chat_scope import MEMBERS_CTE
-from store.reading.fragments.json_views import IS_UNREAD
 from store.reading.fragments.message_json import MESSAGE_BYTES
+from store.reading.fragments.unread_sql import IS_UNREAD
 from store.reading.messages import found_page
 from store.reading.search.search_query import SearchQuery
 
