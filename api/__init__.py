@@ -1,1 +1,1 @@
-"""Serves stored conversations over HTTP and sends messages through the gateway."""
+"""Serves stored conversations over HTTP, and sends messages through gateways."""

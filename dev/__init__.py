@@ -1,1 +1,1 @@
-"""Runs the whole system on one machine: embedded servers, a simulated gateway and benchmarks."""
+"""Starts, simulates, measures and breaks the whole system on one machine; nothing imports it."""

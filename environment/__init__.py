@@ -1,1 +1,1 @@
-"""Reads the operator's settings for every process: variables, `.env`, secrets and addresses to listen on."""
+"""Reads variables, `.env`, secret files and addresses for the `settings.py` of each process."""

@@ -1,1 +1,1 @@
-"""Decides what is kept, and holds the only SQL."""
+"""Stores and reads the history in PostgreSQL, and contains all SQL of the project."""

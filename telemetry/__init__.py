@@ -1,1 +1,1 @@
-"""Writes logs and traces of every process, for a person or for a machine, without message texts."""
+"""Writes logs and traces of every process, without message texts; each process has metrics of its own."""

@@ -1,1 +1,1 @@
-"""Authenticates callers and limits what they may do."""
+"""Authenticates callers, and limits what they may do and which sessions they may see."""

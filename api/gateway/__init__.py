@@ -1,1 +1,1 @@
-"""Calls gateways, of which SAK is one; imports nothing else of the API."""
+"""Calls SAK and other gateways; imports nothing else of the api."""

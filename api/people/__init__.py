@@ -1,1 +1,1 @@
-"""Lets admins decide who may use the API, and shows them what was done with it."""
+"""Creates, limits and revokes tokens, and shows the audit log, for admins."""

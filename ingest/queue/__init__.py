@@ -1,1 +1,1 @@
-"""Defines the contract between ingest and the worker. The worker may import no other part of ingest."""
+"""Defines the contract between ingest and the worker, above all the format of stream entries; the worker imports only this."""

@@ -1,1 +1,1 @@
-"""Stores API tokens, ended sign-ins and the audit log."""
+"""Stores who may use the API and which sessions they may see, and the audit log."""

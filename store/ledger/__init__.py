@@ -1,1 +1,1 @@
-"""Counts every received event exactly once."""
+"""Counts every received event exactly once, and finds the lost ones."""

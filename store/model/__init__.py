@@ -1,1 +1,1 @@
-"""Defines facts, batches, keys, addresses and timestamps; imports no other package of this project."""
+"""Defines facts, columns, keys, addresses, spellings and times; imports no other package of this project."""

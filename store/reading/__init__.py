@@ -1,1 +1,1 @@
-"""Serves pages, search results and numbers from the history."""
+"""Reads pages, search results, exports, statistics and changes from the history."""

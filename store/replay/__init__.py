@@ -1,1 +1,1 @@
-"""Folds the history again from its sources."""
+"""Folds raw events again with the current parser, and repairs the rows that differ."""

@@ -1,1 +1,1 @@
-"""Moves batches from the stream into PostgreSQL."""
+"""Moves batches from the stream into PostgreSQL, and retries after transient errors."""

@@ -1,1 +1,1 @@
-"""Describes the calls, a module for each kind."""
+"""Describes the calls of the API, with a module for each folder of endpoints."""

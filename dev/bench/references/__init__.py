@@ -1,1 +1,1 @@
-"""Alternatives to this system, each written as its own documentation recommends."""
+"""Implements alternatives to this system, each as its own documentation recommends."""

@@ -1,1 +1,1 @@
-"""Locks, names, summarises and merges chats."""
+"""Locks, names and merges chats, and maintains their summaries."""
