@@ -1,1 +1,1 @@
-"""Defines the SQL that several queries share: the JSON of chats and messages, the scope of a reader, the rule of unread."""
+"""Defines the SQL that several queries share: the JSON of chats and messages, what is unread, the scope of a reader."""
