@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 from ingest.queue.contract import DEFAULT_SENDER
 from store.model.facts import Outcome, SessionFacts
 from worker import senders
+from worker.senders import results
 from worker.senders.reasons import Reason
 from worker.senders.results import ParseResult
 from worker.senders.sak import parser as sak
@@ -32,8 +33,7 @@ def parse(sender: str, body: bytes) -> ParseResult:
     kind, _, name = sender.partition(":")
     parse_body = _parsers().get(kind)
     if parse_body is None:
-        reason = Reason.UNKNOWN_SENDER
-        return ParseResult(Outcome(reason.kind, reason.value, None, None, None), is_self_identifying=False)
+        return results.unreadable(Reason.UNKNOWN_SENDER)
     result = parse_body(body)
     return result if kind == SAK else result._replace(outcome=_of_sender(result.outcome, name))
 

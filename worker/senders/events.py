@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple, TypeAlias
 
 from store.model.facts import Fact, Outcome
+from worker.senders import results
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.results import ParseResult
 from worker.senders.whatsapp import json_document, text, timestamps
@@ -32,6 +33,10 @@ class Event(NamedTuple):
     def data(self) -> JsonObject:
         """The first object, which is the only one in most events."""
         return self.items[0]
+
+    def time_of(self, fields: JsonObject) -> int | None:
+        """Return the fields' own time, or else that of the envelope."""
+        return timestamps.parse(fields.get("timestamp")) or self.time
 
 
 Reader: TypeAlias = Callable[[Event], tuple[Fact, ...]]
@@ -63,7 +68,7 @@ def parse(body: bytes, dialect: Dialect) -> ParseResult:
     try:
         fields = dialect.decode(body)
     except UnreadableEventError as error:
-        return ParseResult(Outcome(error.reason.kind, error.reason.value, None, None, None), is_self_identifying=False)
+        return results.unreadable(error.reason)
     return ParseResult(_outcome(fields, dialect), dialect.is_self_identifying(fields))
 
 

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from store.model.facts import Outcome
+from worker.senders.reasons import Reason
 
 
 class ParseResult(NamedTuple):
@@ -11,3 +12,8 @@ class ParseResult(NamedTuple):
     outcome: Outcome
     is_self_identifying: bool
     """True if equal bytes are the same event (worker/senders/event_digest.py)."""
+
+
+def unreadable(reason: Reason) -> ParseResult:
+    """Return the result for a body of which nothing can be read."""
+    return ParseResult(Outcome(reason.kind, reason.value, None, None, None), is_self_identifying=False)

@@ -17,10 +17,8 @@ def read(event: Event) -> tuple[Fact, ...]:
     for contact in listed:
         person = addresses.parse(contact.get("remoteJid") or contact.get("id"))
         name = text.name(contact.get("pushName") or contact.get("name"))
-        if person is None or name is None or not addresses.is_individual(person):
-            continue
-        if display_names.is_informative(name, person):
-            names.append(DisplayName(person, name, 1, None))
+        if person is not None and addresses.is_individual(person):
+            names += display_names.evidence(name, person, 1, None)
     if not names:
         raise UnreadableEventError(Reason.GATEWAY_NOTICE)
     return tuple(names)

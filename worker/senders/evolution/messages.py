@@ -10,10 +10,12 @@ from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.whatsapp import (
     json_document,
     message_facts,
+    message_ids,
     message_updates,
     parties,
     proto_messages,
     statuses,
+    stubs,
     text,
     timestamps,
 )
@@ -48,7 +50,7 @@ def read_edit(event: Event) -> tuple[Fact, ...]:
     if update.action != "edit":
         # A delete comes as an event of its own, with the chat.
         raise UnreadableEventError(Reason.PROTOCOL_MESSAGE)
-    key = json_document.as_object(protocol.get("key")) or {}
+    key = json_document.object_at(protocol, "key")
     time = timestamps.parse(protocol.get("timestampMs"))
     named, own = addresses.parse(key.get("remoteJid")), addresses.parse(event.envelope.get("sender"))
     if named is not None and named == own:
@@ -69,24 +71,22 @@ def read_delete(event: Event) -> tuple[Fact, ...]:
 
 
 def _message(item: JsonObject, *, is_history: bool) -> tuple[Fact, ...]:
-    key = json_document.as_object(item.get("key")) or {}
+    key = json_document.object_at(item, "key")
     time = timestamps.parse(item.get("messageTimestamp"))
     sides = parties.of_key(key, item.get("pushName"), time)
     content = _content(item)
     message_id = message_updates.key_id(key)
-    if isinstance(content, MessageContent) and content.raw_type == "REVOKE" and message_id is not None:
-        content = MessageUpdate("delete", message_id, "")
+    if isinstance(content, MessageContent) and content.raw_type == stubs.REVOKED and message_id is not None:
+        content = message_updates.delete(message_id)
     # Messages of the past have numbers, which start at 0 as in Baileys.
     status = statuses.parse(item.get("status"), statuses.FIRST_OF_BAILEYS_SCALE)
     return message_facts.of(content, sides, message_id=message_id, time=time, status=status, is_history=is_history)
 
 
 def _content(item: JsonObject) -> MessageContent | MessageUpdate:
-    message = json_document.as_object(item.get("message"))
-    if not message:
-        return proto_messages.read_stub(item.get("messageStubType"), item.get("messageStubParameters"))
-    content = proto_messages.read(message)
-    if isinstance(content, MessageUpdate):
+    content = proto_messages.read_record(item)
+    message = json_document.object_at(item, "message")
+    if isinstance(content, MessageUpdate) or not message:
         return content
     content = proto_messages.with_file(content, link=message.get("mediaUrl"), mime_type=None, name=None)
     return content._replace(reply_to=proto_messages.reply_to(item.get("contextInfo")) or content.reply_to)
@@ -96,13 +96,8 @@ def _update(item: JsonObject) -> tuple[Fact, ...]:
     if item.get("pollUpdates"):
         raise UnreadableEventError(Reason.POLL_VOTE)
     key = json_document.as_object(item.get("key")) or item
-    message_id = text.identifier(item.get("keyId")) or message_updates.key_id(key)
-    if message_id is None:
-        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
-    word = item.get("status")
-    status = statuses.parse(word, statuses.FIRST_OF_BAILEYS_SCALE)
-    if status is None:
-        raise UnreadableEventError(Reason.NO_STATUS if word is None else Reason.UNKNOWN_STATUS)
+    message_id = message_ids.require(text.identifier(item.get("keyId")) or message_updates.key_id(key))
+    status = statuses.require(item.get("status"), first=statuses.FIRST_OF_BAILEYS_SCALE)
     if key.get("fromMe") is False:
         raise UnreadableEventError(Reason.OWN_RECEIPT)
     return (Ack(message_id, status, addresses.parse(key.get("remoteJid")), None),)
@@ -110,7 +105,5 @@ def _update(item: JsonObject) -> tuple[Fact, ...]:
 
 def _delete(item: JsonObject) -> tuple[Fact, ...]:
     key = json_document.as_object(item.get("key")) or item
-    message_id = message_updates.key_id(key)
-    if message_id is None:
-        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
-    return message_facts.of_update(MessageUpdate("delete", message_id, ""), parties.of_key(key, None, None), None)
+    update = message_updates.delete(message_updates.key_id(key))
+    return message_facts.of_update(update, parties.of_key(key, None, None), None)

@@ -18,7 +18,7 @@ def _session(fields: JsonObject) -> str | None:
 
 def _is_self_identifying(fields: JsonObject) -> bool:
     """Return whether the body contains the time of its delivery, which all attempts share, or the id of a message."""
-    data = json_document.as_object(fields.get("data")) or {}
+    data = json_document.object_at(fields, "data")
     return bool(fields.get("date_time") or message_updates.key_id(data.get("key")))
 
 

@@ -2,11 +2,9 @@
 
 from typing import Final
 
-from store.model import addresses
 from store.model.facts import Fact, SessionReport, SessionState
 from worker.senders.events import Event
-from worker.senders.reasons import Reason, UnreadableEventError
-from worker.senders.whatsapp import text
+from worker.senders.whatsapp import parties, statuses, text
 
 _STATES: Final[dict[str, SessionState]] = {
     "open": "connected",
@@ -20,17 +18,10 @@ _LOGGED_OUT: Final = 401
 def read(event: Event) -> tuple[Fact, ...]:
     """Read `connection.update` and `status.instance`."""
     report = event.data
-    word = text.label(report.get("state") or report.get("status"))
-    if word is None:
-        raise UnreadableEventError(Reason.NO_STATUS)
-    state = _STATES.get(word)
-    if state is None:
-        raise UnreadableEventError(Reason.UNKNOWN_STATUS)
+    state = statuses.translate(text.label(report.get("state") or report.get("status")), _STATES)
     if state == "disconnected" and report.get("statusReason") == _LOGGED_OUT:
         state = "logged_out"
-    phone = addresses.parse(report.get("wuid"))
-    own_phone = phone if phone is not None and addresses.is_phone(phone) else None
-    return (SessionReport(state, own_phone, None),)
+    return (SessionReport(state, parties.parse_own_phone(report.get("wuid")), None),)
 
 
 def read_as(_: Event, state: SessionState) -> tuple[Fact, ...]:

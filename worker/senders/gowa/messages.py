@@ -20,7 +20,6 @@ from worker.senders.whatsapp import (
     parties,
     statuses,
     text,
-    timestamps,
     words,
 )
 from worker.senders.whatsapp.message_content import MessageContent
@@ -42,7 +41,7 @@ _OWN_RECEIPTS: Final = frozenset({"read-self", "played-self", "sender", "retry",
 
 def read(event: Event) -> tuple[Fact, ...]:
     """Read `message`, from the other side or from the owner's other devices."""
-    time = _time(event)
+    time = event.time_of(event.data)
     message_id = message_ids.bare(event.data.get("id"))
     message = message_facts.of(_content(event), _parties(event, time), message_id=message_id, time=time)
     return message + _own_number(event, time)
@@ -65,10 +64,7 @@ def read_edit(event: Event) -> tuple[Fact, ...]:
 
 def read_delete(event: Event) -> tuple[Fact, ...]:
     """Read `message.revoked`, in which `revoked_chat` and `revoked_from_me` are from the deleter's point of view."""
-    target = message_ids.bare(event.data.get("revoked_message_id"))
-    if target is None:
-        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
-    return _update(event, MessageUpdate("delete", target, ""))
+    return _update(event, message_updates.delete(message_ids.bare(event.data.get("revoked_message_id"))))
 
 
 def read_ack(event: Event) -> tuple[Fact, ...]:
@@ -76,24 +72,18 @@ def read_ack(event: Event) -> tuple[Fact, ...]:
     receipt = text.label(event.data.get("receipt_type"))
     if receipt in _OWN_RECEIPTS:
         raise UnreadableEventError(Reason.OWN_RECEIPT)
-    status = statuses.parse(receipt)
-    if status is None:
-        raise UnreadableEventError(Reason.NO_STATUS if receipt is None else Reason.UNKNOWN_STATUS)
+    status = statuses.require(receipt)
     ids = message_ids.listed(event.data.get("ids") or [event.data.get("id")])
     if not ids:
         raise UnreadableEventError(Reason.NO_MESSAGE_ID)
     chat = addresses.parse(event.data.get("chat_id") or event.data.get("from"))
-    time = _time(event)
+    time = event.time_of(event.data)
     return (*(Ack(message_id, status, chat, time) for message_id in ids), *_own_number(event, time))
 
 
 def _update(event: Event, update: MessageUpdate) -> tuple[Fact, ...]:
-    time = _time(event)
+    time = event.time_of(event.data)
     return (*message_facts.of_update(update, _parties(event, time), time), *_own_number(event, time))
-
-
-def _time(event: Event) -> int | None:
-    return timestamps.parse(event.data.get("timestamp")) or event.time
 
 
 def _content(event: Event) -> MessageContent:
@@ -102,7 +92,7 @@ def _content(event: Event) -> MessageContent:
     body = text.message_text(data.get("body"))
     # A poll and a vote have no content, and neither may a file that could not be loaded.
     raw_type = _CONTENT[key] if key is not None else "text" if body is not None else None
-    fields = json_document.as_object(data.get(key)) or {} if key is not None else {}
+    fields = json_document.object_at(data, key or "")
     if message_content.known_type(raw_type) in MEDIA_TYPES:
         found = text.message_text(fields.get("caption")) or body
     else:

@@ -20,7 +20,7 @@ def _session(fields: JsonObject) -> str | None:
 
 def _is_self_identifying(fields: JsonObject) -> bool:
     """Return whether the body contains the id of a message or a time."""
-    payload = json_document.as_object(fields.get("payload")) or {}
+    payload = json_document.object_at(fields, "payload")
     return bool(fields.get("timestamp") or payload.get("timestamp") or payload.get("id"))
 
 

@@ -16,6 +16,7 @@ from worker.senders.whatsapp import (
     display_names,
     json_document,
     message_facts,
+    message_ids,
     message_updates,
     statuses,
     text,
@@ -42,18 +43,12 @@ class Change(NamedTuple):
     """The digits of the session's own number."""
 
 
-def objects(value: object) -> list[JsonObject]:
-    """Return the objects in a list, or none for any other value."""
-    found = (json_document.as_object(item) for item in json_document.as_list(value) or ())
-    return [item for item in found if item is not None]
-
-
 def messages(change: Change) -> Iterator[Item]:
     """Yield the items of the field `messages`: incoming messages, and the statuses of ours."""
     contact_names = _names(change.value)
-    for item in objects(change.value.get("messages")):
+    for item in json_document.objects(change.value.get("messages")):
         yield partial(_message, item, contact_names)
-    for item in objects(change.value.get("statuses")):
+    for item in json_document.objects(change.value.get("statuses")):
         yield partial(_status, item)
     if change.value.get("errors"):
         yield _notice
@@ -61,7 +56,7 @@ def messages(change: Change) -> Iterator[Item]:
 
 def echoes(change: Change) -> Iterator[Item]:
     """Yield the items of the field `smb_message_echoes`: messages that were sent with the Business app."""
-    for item in objects(change.value.get("message_echoes")):
+    for item in json_document.objects(change.value.get("message_echoes")):
         yield partial(_message, item, {}, is_ours=True)
 
 
@@ -70,19 +65,19 @@ def history(change: Change) -> Iterator[Item]:
 
     The files of these messages come later, as `messages` with the same ids.
     """
-    for chunk in objects(change.value.get("history")):
-        for thread in objects(chunk.get("threads")):
-            for item in objects(thread.get("messages")):
+    for chunk in json_document.objects(change.value.get("history")):
+        for thread in json_document.objects(chunk.get("threads")):
+            for item in json_document.objects(thread.get("messages")):
                 yield partial(_history_message, change, thread, item)
         if chunk.get("errors"):
             yield _notice
-    for item in objects(change.value.get("messages")):
+    for item in json_document.objects(change.value.get("messages")):
         yield partial(_history_message, change, {}, item)
 
 
 def contacts(change: Change) -> Iterator[Item]:
     """Yield the items of the field `smb_app_state_sync`: the address book of the Business app."""
-    for item in objects(change.value.get("state_sync")):
+    for item in json_document.objects(change.value.get("state_sync")):
         yield partial(_contact, item)
 
 
@@ -93,8 +88,8 @@ def _notice() -> tuple[Fact, ...]:
 def _names(value: JsonObject) -> dict[str, str]:
     """Return the push name of each `wa_id` and `user_id`."""
     found: dict[str, str] = {}
-    for contact in objects(value.get("contacts")):
-        profile = json_document.as_object(contact.get("profile")) or {}
+    for contact in json_document.objects(value.get("contacts")):
+        profile = json_document.object_at(contact, "profile")
         if (name := text.name(profile.get("name"))) is not None:
             for key in ("wa_id", "user_id"):
                 if (identifier := text.identifier(contact.get(key))) is not None:
@@ -106,7 +101,7 @@ def _history_message(change: Change, thread: JsonObject, item: JsonObject) -> tu
     own_phone = change.own_phone
     # Only our own messages contain their recipient.
     is_ours = "to" in item if own_phone is None else addresses.parse_phone(item.get("from")) == own_phone
-    context = json_document.as_object(item.get("history_context")) or {}
+    context = json_document.object_at(item, "history_context")
     if is_ours and "to" not in item:
         item = {**item, "to": thread.get("id")}
     return _message(item, {}, is_ours=is_ours, status=context.get("status"), is_history=True)
@@ -134,19 +129,14 @@ def _message(
 
 
 def _update(raw_type: str | None, item: JsonObject) -> MessageUpdate:
-    fields = json_document.as_object(item.get(raw_type or "")) or {}
+    fields = json_document.object_at(item, raw_type or "")
     if raw_type == "reaction":
         # Without an emoji, the reaction is removed.
         return message_updates.react(text.identifier(fields.get("message_id")), fields.get("emoji") or "")
     target = text.identifier(fields.get("original_message_id"))
-    if target is None:
-        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
     if raw_type == "revoke":
-        return MessageUpdate("delete", target, "")
-    new_text = content.edited_text(json_document.as_object(fields.get("message")) or {})
-    if new_text is None:
-        raise UnreadableEventError(Reason.EDIT_WITHOUT_TEXT)
-    return MessageUpdate("edit", target, new_text)
+        return message_updates.delete(target)
+    return message_updates.edit(target, content.edited_text(json_document.object_at(fields, "message")))
 
 
 def _parties(item: JsonObject, contact_names: dict[str, str], time: int | None, *, is_ours: bool) -> Parties:
@@ -162,8 +152,8 @@ def _parties(item: JsonObject, contact_names: dict[str, str], time: int | None, 
     identifiers = (text.identifier(item.get(key)) for key in ("from", "from_user_id"))
     name = next((contact_names[each] for each in identifiers if each in contact_names), None)
     evidence: tuple[DisplayName | LidAlias, ...] = aliases
-    if person is not None and name is not None and display_names.is_informative(name, person):
-        evidence = (*aliases, DisplayName(person, name, 1, time))
+    if person is not None:
+        evidence = (*aliases, *display_names.evidence(name, person, 1, time))
     return Parties(chat, "incoming", *((person, name) if group else (None, None)), evidence)
 
 
@@ -198,9 +188,7 @@ def _group(group_id: object) -> str:
 def _status(item: JsonObject) -> tuple[Fact, ...]:
     if item.get("type") == "payment":
         raise UnreadableEventError(Reason.GATEWAY_NOTICE)
-    message_id = text.identifier(item.get("id"))
-    if message_id is None:
-        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
+    message_id = message_ids.require(text.identifier(item.get("id")))
     status = statuses.parse(item.get("status"))
     if status is None:
         raise UnreadableEventError(Reason.UNKNOWN_STATUS if item.get("status") else Reason.NO_STATUS)
@@ -213,15 +201,13 @@ def _status(item: JsonObject) -> tuple[Fact, ...]:
 
 def _failure(item: JsonObject) -> str | None:
     """Return the reason of the failure with Meta's code, in Meta's words if we have none."""
-    error = next(iter(objects(item.get("errors"))), None)
+    error = next(iter(json_document.objects(item.get("errors"))), None)
     if error is None:
         return None
-    details = json_document.as_object(error.get("error_data")) or {}
+    details = json_document.object_at(error, "error_data")
     code = text.identifier(error.get("code"))
-    reasons = (
-        text.label(value, text.MAX_NAME) for value in (details.get("details"), error.get("title"), error.get("message"))
-    )
-    words = sender_errors.META.get(code or "") or next((each.rstrip(".") for each in reasons if each), None)
+    reason = text.reason(details.get("details"), error.get("title"), error.get("message"))
+    words = sender_errors.META.get(code or "") or reason
     if words is None:
         return None if code is None else f"Meta says no more than the code {code}"
     return words if code is None else f"{words} (Meta's code {code})"
@@ -238,12 +224,13 @@ def _recipient(item: JsonObject) -> str | None:
 
 
 def _contact(item: JsonObject) -> tuple[Fact, ...]:
-    contact = json_document.as_object(item.get("contact")) or {}
+    contact = json_document.object_at(item, "contact")
     address = addresses.parse_phone(contact.get("phone_number"))
     if address is None:
         raise UnreadableEventError(Reason.NO_ADDRESS)
     name = text.name(contact.get("full_name")) or text.name(contact.get("first_name"))
-    if item.get("action") == "remove" or name is None or not display_names.is_informative(name, address):
+    time = timestamps.parse(json_document.object_at(item, "metadata").get("timestamp"))
+    names = display_names.evidence(name, address, 2, time)
+    if item.get("action") == "remove" or not names:
         raise UnreadableEventError(Reason.GATEWAY_NOTICE)
-    metadata = json_document.as_object(item.get("metadata")) or {}
-    return (DisplayName(address, name, 2, timestamps.parse(metadata.get("timestamp"))),)
+    return names

@@ -21,13 +21,13 @@ def type_of(item: JsonObject) -> str | None:
 
 def read(item: JsonObject, raw_type: str | None) -> MessageContent:
     """Return the content of a message of this type."""
-    context = json_document.as_object(item.get("context")) or {}
+    context = json_document.object_at(item, "context")
     quoted = text.identifier(context.get("id"))
     if raw_type is None or raw_type == _WITHOUT_CONTENT:
         return proto_messages.UNDECRYPTED._replace(raw_type=raw_type, reply_to=quoted)
     if raw_type == _HISTORY_FILE:
         return proto_messages.UNDECRYPTED._replace(raw_type=raw_type, state="media_missing")
-    fields = json_document.as_object(item.get(raw_type)) or {}
+    fields = json_document.object_at(item, raw_type)
     if message_content.known_type(raw_type) in MEDIA_TYPES:
         # Files are fetched from Meta by id. `url` needs the access token and expires after minutes.
         return message_content.of_words(
@@ -53,7 +53,7 @@ def _words(item: JsonObject, raw_type: str, fields: JsonObject) -> str | None:
     if raw_type == "contacts":
         return words.collect(raw_type, {"contacts": item.get(raw_type)})
     if raw_type == "interactive":
-        answer = json_document.as_object(fields.get(text.label(fields.get("type")) or "")) or {}
+        answer = json_document.object_at(fields, text.label(fields.get("type")) or "")
         return text.message_text(answer.get("title")) or words.collect(raw_type, fields)
     if raw_type == "location":
         return locations.describe(fields, ("name", "address"), ("latitude", "longitude"))

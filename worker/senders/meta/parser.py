@@ -4,12 +4,12 @@ Each number of the business is a session, named by its `phone_number_id`. The it
 that cannot be read does not affect the others.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from store.model import addresses
 from store.model.facts import Fact, Outcome, SessionFacts, SessionReport
-from worker.senders import events
+from worker.senders import events, results
 from worker.senders.meta import changes
 from worker.senders.meta.changes import Change, Item
 from worker.senders.reasons import Reason, UnreadableEventError
@@ -59,7 +59,7 @@ class _Reading:
 
     def add(self, field: str | None, value: JsonObject | None) -> None:
         """Read one change."""
-        metadata = json_document.as_object((value or {}).get("metadata")) or {}
+        metadata = json_document.object_at(value or {}, "metadata")
         session_id = text.identifier(metadata.get("phone_number_id"))
         self.field = self.field or field
         self.session_id = self.session_id or session_id
@@ -102,14 +102,13 @@ def parse(body: bytes) -> ParseResult:
     try:
         fields = json_document.decode(body)
     except UnreadableEventError as error:
-        return ParseResult(Outcome(error.reason.kind, error.reason.value, None, None, None), is_self_identifying=False)
+        return results.unreadable(error.reason)
     if fields.get("object") != _OBJECT:
-        reason = Reason.FOREIGN_ENVELOPE
-        return ParseResult(Outcome(reason.kind, reason.value, None, None, None), is_self_identifying=False)
-    entries = changes.objects(fields.get("entry"))
+        return results.unreadable(Reason.FOREIGN_ENVELOPE)
+    entries = json_document.objects(fields.get("entry"))
     reading = _Reading()
     for entry in entries:
-        for change in changes.objects(entry.get("changes")):
+        for change in _changes(entry):
             reading.add(text.label(change.get("field")), json_document.as_object(change.get("value")))
     if entries and all(entry.get("id") == _SAMPLE_ACCOUNT for entry in entries):
         outcome = Outcome("ping", None, None, reading.field, None)
@@ -118,13 +117,13 @@ def parse(body: bytes) -> ParseResult:
     return ParseResult(outcome, _is_self_identifying(entries))
 
 
-def _is_self_identifying(entries: list[JsonObject]) -> bool:
+def _is_self_identifying(entries: Sequence[JsonObject]) -> bool:
     """Return whether the request contains an item with an id and a time, or a time of its own."""
-    values = (json_document.as_object(change.get("value")) for entry in entries for change in _changes(entry))
-    if any(value is not None and any(changes.objects(value.get(name)) for name in _LISTS) for value in values):
+    values = (json_document.object_at(change, "value") for entry in entries for change in _changes(entry))
+    if any(json_document.objects(value.get(name)) for value in values for name in _LISTS):
         return True
     return any(entry.get("time") for entry in entries)
 
 
-def _changes(entry: JsonObject) -> list[JsonObject]:
-    return changes.objects(entry.get("changes"))
+def _changes(entry: JsonObject) -> Sequence[JsonObject]:
+    return json_document.objects(entry.get("changes"))

@@ -25,8 +25,8 @@ def read(event: Event) -> tuple[Fact, ...]:
         push_name=record.get("chatName"),
         time=time,
     )
-    metadata = json_document.as_object(record.get("metadata")) or {}
-    media, quoted = (json_document.as_object(metadata.get(key)) or {} for key in ("media", "quotedMessage"))
+    metadata = json_document.object_at(record, "metadata")
+    media, quoted = (json_document.object_at(metadata, key) for key in ("media", "quotedMessage"))
     content = message_content.of_words(
         text.label(record.get("type")) or "text",
         text.message_text(record.get("body")),

@@ -6,7 +6,6 @@ from typing import Final
 from store.model import addresses
 from store.model.facts import Ack, Delete, DisplayName, Fact, Status
 from worker.senders.events import Event
-from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.whatsapp import (
     display_names,
     json_document,
@@ -18,7 +17,6 @@ from worker.senders.whatsapp import (
     parties,
     statuses,
     text,
-    timestamps,
     words,
 )
 from worker.senders.whatsapp.json_document import JsonObject
@@ -57,22 +55,16 @@ def read_reaction(event: Event) -> tuple[Fact, ...]:
 def read_edit(event: Event) -> tuple[Fact, ...]:
     """Read `message.edited`: the new text or caption."""
     target, new_text = message_ids.bare(event.data.get("messageId")), text.message_text(event.data.get("body"))
-    if target is None:
-        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
     if new_text is None and message_content.known_type(text.label(event.data.get("type"))) in MEDIA_TYPES:
         # The caption was removed.
         new_text = ""
-    if new_text is None:
-        raise UnreadableEventError(Reason.EDIT_WITHOUT_TEXT)
-    return _update(event, MessageUpdate("edit", target, new_text))
+    return _update(event, message_updates.edit(target, new_text))
 
 
 def read_delete(event: Event) -> tuple[Fact, ...]:
     """Read `message.revoked`. In one of OpenWA's engines, `id` belongs to the notice and `revokedId` to the message."""
     target = message_ids.bare(event.data.get("revokedId") or event.data.get("id"))
-    if target is None:
-        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
-    facts = _update(event, MessageUpdate("delete", target, ""))
+    facts = _update(event, message_updates.delete(target))
     if event.data.get("from") or _is_from_me(event.data) is not None:
         return facts
     # Only its author can delete a message for both sides.
@@ -81,53 +73,45 @@ def read_delete(event: Event) -> tuple[Fact, ...]:
 
 def read_ack(event: Event) -> tuple[Fact, ...]:
     """Read `message.ack`, which has no time of its own and may lack the chat."""
-    status = statuses.parse(event.data.get("status")) or statuses.parse(event.data.get("ack"))
-    if status is None:
-        has_any = event.data.get("status") is not None or event.data.get("ack") is not None
-        raise UnreadableEventError(Reason.UNKNOWN_STATUS if has_any else Reason.NO_STATUS)
-    return _acks(event, status)
+    return _acks(event, statuses.require(event.data.get("status"), event.data.get("ack")))
 
 
 def read_failure(event: Event) -> tuple[Fact, ...]:
     """Read `message.failed`, which comes in addition to the ack and may contain the reason."""
-    reasons = (text.label(event.data.get(key), text.MAX_NAME) for key in ("reason", "error"))
-    return _acks(event, "failed", next((each.rstrip(".") for each in reasons if each), None))
+    return _acks(event, "failed", text.reason(event.data.get("reason"), event.data.get("error")))
 
 
 def _acks(event: Event, status: Status, reason: str | None = None) -> tuple[Fact, ...]:
     value = event.data.get("messageId") or event.data.get("id")
-    message_id = message_ids.bare(value)
-    if message_id is None:
-        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
+    message_id = message_ids.require(message_ids.bare(value))
     serialized = message_ids.parse_serialized(value)
     chat = addresses.parse(event.data.get("chatId") or (serialized and serialized.chat))
     return (Ack(message_id, status, chat, event.time, reason),)
 
 
 def _update(event: Event, update: MessageUpdate) -> tuple[Fact, ...]:
-    time = _time(event)
+    time = event.time_of(event.data)
     return message_facts.of_update(update, _parties(event.data, time, is_sent=False), time)
 
 
 def _read(event: Event, *, is_sent: bool) -> tuple[Fact, ...]:
-    time = _time(event)
+    time = event.time_of(event.data)
     message_id = message_ids.bare(event.data.get("id"))
     content: MessageContent | MessageUpdate = _content(event.data)
     if content.raw_type == "revoked" and message_id is not None:
         # The remains of a message that was deleted.
-        content = MessageUpdate("delete", message_id, "")
+        content = message_updates.delete(message_id)
     return message_facts.of(content, _parties(event.data, time, is_sent=is_sent), message_id=message_id, time=time)
 
 
 def _content(data: JsonObject) -> MessageContent:
     raw_type, body = text.label(data.get("type")), text.message_text(data.get("body"))
-    media, quoted = (json_document.as_object(data.get(key)) or {} for key in ("media", "quotedMessage"))
+    media, quoted = (json_document.object_at(data, key) for key in ("media", "quotedMessage"))
     if raw_type == "location":
-        place = json_document.as_object(data.get("location")) or {}
+        place = json_document.object_at(data, "location")
         body = locations.describe(place, ("description", "address"), ("latitude", "longitude"))
     elif raw_type == "contact":
-        cards = [{"vcard": card} for card in (body or "").split(_CARD_END)]
-        body = words.collect("contactsArrayMessage", {"contacts": cards}) or body
+        body = words.of_vcards((body or "").split(_CARD_END)) or body
     # Small files are inside the event, and no file has a link.
     return message_content.of_words(
         raw_type,
@@ -138,10 +122,6 @@ def _content(data: JsonObject) -> MessageContent:
     )
 
 
-def _time(event: Event) -> int | None:
-    return timestamps.parse(event.data.get("timestamp")) or event.time
-
-
 def _parties(data: JsonObject, time: int | None, *, is_sent: bool) -> Parties:
     from_me = _is_from_me(data)
     is_ours = is_sent if from_me is None else from_me
@@ -150,7 +130,7 @@ def _parties(data: JsonObject, time: int | None, *, is_sent: bool) -> Parties:
     if from_me is None and addresses.is_person(chat) and sender is not None:
         # Without a flag, a message is ours if the other side is its recipient.
         is_ours = is_sent or (sender != chat and addresses.parse(data.get("to")) == chat)
-    contact = json_document.as_object(data.get("contact")) or {}
+    contact = json_document.object_at(data, "contact")
     phone = () if is_ours else (addresses.parse_phone(data.get("senderPhone")),)
     sides = parties.find(
         chat,
@@ -193,6 +173,4 @@ def _saved_names(contact: JsonObject, sides: Parties, time: int | None) -> tuple
     """Return the name in the address book. The names of other contacts are computed."""
     person, name = sides.sender or sides.chat, text.name(contact.get("name"))
     is_saved = contact.get("isMyContact") is True and addresses.is_individual(person)
-    if not is_saved or name is None or not display_names.is_informative(name, person):
-        return ()
-    return (DisplayName(person, name, 2, time),)
+    return display_names.evidence(name, person, 2, time) if is_saved else ()

@@ -18,7 +18,7 @@ def _session(fields: JsonObject) -> str | None:
 
 def _is_self_identifying(fields: JsonObject) -> bool:
     """Return whether the body contains the time or id of its delivery, or the id of a message from a backfill."""
-    data = json_document.as_object(fields.get("data")) or {}
+    data = json_document.object_at(fields, "data")
     return bool(fields.get("timestamp") or fields.get("deliveryId") or data.get("waMessageId"))
 
 

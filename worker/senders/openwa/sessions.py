@@ -6,8 +6,7 @@ from typing import Final
 from store.model import addresses
 from store.model.facts import Fact, SessionReport, SessionState
 from worker.senders.events import Event
-from worker.senders.reasons import Reason, UnreadableEventError
-from worker.senders.whatsapp import text
+from worker.senders.whatsapp import statuses, text
 
 _STATES: Final[dict[str, SessionState]] = {
     **dict.fromkeys(("created", "initializing", "qr_ready", "authenticating"), "connecting"),
@@ -20,11 +19,7 @@ _LOGGED_OUT: Final = re.compile(r"log(?:ged)?[ _-]?out|unpaired(?:[ _-]idle)?", 
 
 def read_status(event: Event) -> tuple[Fact, ...]:
     """Read `session.status`."""
-    status = text.label(event.data.get("status"))
-    state = _STATES.get(status or "")
-    if state is None:
-        raise UnreadableEventError(Reason.NO_STATUS if status is None else Reason.UNKNOWN_STATUS)
-    return read_as(event, state)
+    return read_as(event, statuses.translate(text.label(event.data.get("status")), _STATES))
 
 
 def read_as(event: Event, state: SessionState) -> tuple[Fact, ...]:

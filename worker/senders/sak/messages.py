@@ -5,7 +5,7 @@ from store.model.facts import Fact
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.sak import acks, content, parties, updates
 from worker.senders.sak.envelope import Envelope
-from worker.senders.whatsapp import json_document, message_facts, stubs
+from worker.senders.whatsapp import json_document, message_updates, stubs
 from worker.senders.whatsapp.message_content import MessageContent
 from worker.senders.whatsapp.message_types import (
     EDITED_TYPES,
@@ -15,7 +15,6 @@ from worker.senders.whatsapp.message_types import (
     PROTOCOL_TYPES,
     REACTION_TYPES,
 )
-from worker.senders.whatsapp.message_updates import MessageUpdate
 
 
 def read_received(envelope: Envelope) -> tuple[Fact, ...]:
@@ -44,7 +43,7 @@ def _read(envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
             raise UnreadableEventError(noise)
     message_id = envelope.message_id
     if raw_type == stubs.REVOKED and message_id is not None:
-        return updates.to_facts(MessageUpdate("delete", message_id, ""), envelope, is_sent=is_sent)
+        return updates.to_facts(message_updates.delete(message_id), envelope, is_sent=is_sent)
     if message_id is None and message_content.is_empty and message_content.state == "undecrypted":
         raise UnreadableEventError(Reason.EMPTY_MESSAGE)
     time = envelope.time
@@ -52,7 +51,8 @@ def _read(envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
     if noise is not None and message_content.is_empty and not _may_hide_message(message_content, sides.chat):
         raise UnreadableEventError(noise)
     status = acks.find_status(envelope) if sides.direction == "outgoing" else None
-    return message_facts.of_content(message_content, sides, message_id=message_id, time=time, status=status)
+    # A message without an id is identified by its content.
+    return (message_content.to_message(sides, message_id, time, status, is_history=False), *sides.evidence)
 
 
 def _may_hide_message(message_content: MessageContent, chat: str) -> bool:

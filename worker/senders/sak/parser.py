@@ -5,6 +5,7 @@ from functools import partial
 from typing import Final
 
 from store.model.facts import Fact, Outcome
+from worker.senders import results
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.results import ParseResult
 from worker.senders.sak import acks, identity, messages, sessions, updates
@@ -37,8 +38,7 @@ def parse(body: bytes) -> ParseResult:
     try:
         fields = json_document.decode(body)
     except UnreadableEventError as error:
-        outcome = Outcome(error.reason.kind, error.reason.value, None, None, None)
-        return ParseResult(outcome, is_self_identifying=False)
+        return results.unreadable(error.reason)
     return ParseResult(_outcome(fields), identity.is_self_identifying(fields))
 
 

@@ -78,7 +78,7 @@ def read(envelope: Envelope, *, is_sent: bool, time: int | None) -> Parties:
             evidence += [each for each in aliases if each not in evidence]
         evidence += _contact_names(contact, chat, time)
         # An outgoing message contains the owner's own push name.
-        evidence += _push_names(None if is_ours else find_push_name(envelope), chat, time)
+        evidence += display_names.evidence(None if is_ours else find_push_name(envelope), chat, 1, time)
         return Parties(chat, "outgoing" if is_ours else "incoming", None, None, tuple(evidence))
     contact_names = _contact_names(contact, chat, time)
     if is_ours:
@@ -87,7 +87,7 @@ def read(envelope: Envelope, *, is_sent: bool, time: int | None) -> Parties:
     push_name = find_push_name(envelope)
     if sender is not None:
         evidence += _find_aliases(envelope, sender, _SENDER_ALIAS_KEYS, _NO_CONTACT, time)
-        evidence += _push_names(push_name, sender, time)
+        evidence += display_names.evidence(push_name, sender, 1, time)
     return Parties(chat, "incoming", sender, push_name, (*evidence, *contact_names))
 
 
@@ -236,11 +236,4 @@ def _contact_names(contact: _Contact, chat: str, time: int | None) -> tuple[Disp
         chat = person
     elif not addresses.is_individual(chat):
         return ()
-    is_informative = display_names.is_informative(contact.name, chat)
-    return (DisplayName(chat, contact.name, 2, time),) if is_informative else ()
-
-
-def _push_names(push_name: str | None, person: str, time: int | None) -> tuple[DisplayName, ...]:
-    if push_name is None or not display_names.is_informative(push_name, person):
-        return ()
-    return (DisplayName(person, push_name, 1, time),)
+    return display_names.evidence(contact.name, chat, 2, time)

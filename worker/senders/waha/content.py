@@ -9,6 +9,7 @@ from worker.senders.whatsapp import (
     message_content,
     message_ids,
     message_types,
+    message_updates,
     proto_messages,
     text,
     words,
@@ -28,7 +29,7 @@ def read(payload: JsonObject) -> MessageContent | MessageUpdate:
 
     Raises UnreadableEventError for anything else.
     """
-    engine = json_document.as_object(payload.get("_data")) or {}
+    engine = json_document.object_at(payload, "_data")
     found = (json_document.as_object(engine.get(key)) for key in _MESSAGE_KEYS)
     message = next((each for each in found if each), None)
     content = _read_flat(payload, engine) if message is None else proto_messages.read(message)
@@ -36,8 +37,8 @@ def read(payload: JsonObject) -> MessageContent | MessageUpdate:
         return content
     target = message_ids.bare(payload.get("id"))
     if content.raw_type == _DELETED and target is not None:
-        return MessageUpdate("delete", target, "")
-    media = json_document.as_object(payload.get("media")) or {}
+        return message_updates.delete(target)
+    media = json_document.object_at(payload, "media")
     content = proto_messages.with_file(
         content,
         link=media.get("url") or payload.get("mediaUrl"),
@@ -53,7 +54,7 @@ def read(payload: JsonObject) -> MessageContent | MessageUpdate:
 
 def _read_flat(payload: JsonObject, engine: JsonObject) -> MessageContent:
     """Return the content by WhatsApp Web's name of the type, or by the fields that are present."""
-    place = json_document.as_object(payload.get("location"))
+    place = json_document.object_at(payload, "location")
     cards = json_document.as_list(payload.get("vCards"))
     raw_type = text.label(engine.get("type"))
     if raw_type is None:
@@ -61,9 +62,9 @@ def _read_flat(payload: JsonObject, engine: JsonObject) -> MessageContent:
     kind: MessageType = message_content.known_type(raw_type) or "unknown"
     found = None
     if kind == "location":
-        found = locations.describe(place or {}, ("description", "address"), ("latitude", "longitude"))
+        found = locations.describe(place, ("description", "address"), ("latitude", "longitude"))
     elif kind == "contact":
-        found = words.collect("contactsArrayMessage", {"contacts": [{"vcard": card} for card in cards or ()]})
+        found = words.of_vcards(cards or ())
     return MessageContent(
         type=kind,
         raw_type=raw_type,

@@ -18,7 +18,6 @@ from worker.senders.whatsapp import (
     proto_messages,
     statuses,
     text,
-    timestamps,
 )
 from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.message_updates import MessageUpdate
@@ -37,7 +36,7 @@ def read_history(event: Event) -> tuple[Fact, ...]:
 
 def _read(event: Event, *, is_history: bool) -> tuple[Fact, ...]:
     payload = event.data
-    time = _time(payload, event)
+    time = event.time_of(payload)
     sides = _parties(payload, time)
     return message_facts.of(
         content.read(payload),
@@ -52,7 +51,7 @@ def _read(event: Event, *, is_history: bool) -> tuple[Fact, ...]:
 def read_waiting(event: Event) -> tuple[Fact, ...]:
     """Read `message.waiting`: a message that could not be decrypted yet."""
     payload = event.data
-    time = _time(payload, event)
+    time = event.time_of(payload)
     return message_facts.of(
         proto_messages.UNDECRYPTED,
         _parties(payload, time),
@@ -64,9 +63,9 @@ def read_waiting(event: Event) -> tuple[Fact, ...]:
 def read_reaction(event: Event) -> tuple[Fact, ...]:
     """Read `message.reaction`. An empty reaction removes the earlier one."""
     payload = event.data
-    reaction = json_document.as_object(payload.get("reaction")) or {}
+    reaction = json_document.object_at(payload, "reaction")
     target = message_ids.bare(reaction.get("messageId"))
-    time = _time(payload, event)
+    time = event.time_of(payload)
     update = message_updates.react(target, reaction.get("text"))
     return message_facts.of_update(update, _parties(payload, time), time)
 
@@ -80,32 +79,25 @@ def read_edit(event: Event) -> tuple[Fact, ...]:
         new_text = ""
     if target is None or new_text is None:
         raise UnreadableEventError(Reason.EDIT_WITHOUT_TARGET if target is None else Reason.EDIT_WITHOUT_TEXT)
-    time = _time(payload, event)
+    time = event.time_of(payload)
     return message_facts.of_update(MessageUpdate("edit", target, new_text), _parties(payload, time), time)
 
 
 def read_delete(event: Event) -> tuple[Fact, ...]:
     """Read `message.revoked`. Its `after` is the notice or, in older versions, the message itself."""
     payload = event.data
-    after, before = (json_document.as_object(payload.get(key)) or {} for key in ("after", "before"))
+    after, before = (json_document.object_at(payload, key) for key in ("after", "before"))
     notice = after or before
     target = message_ids.bare(payload.get("revokedMessageId") or before.get("id") or after.get("id"))
-    if target is None:
-        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
-    time = _time(notice, event)
-    return message_facts.of_update(MessageUpdate("delete", target, ""), _parties(notice, time), time)
+    time = event.time_of(notice)
+    return message_facts.of_update(message_updates.delete(target), _parties(notice, time), time)
 
 
 def read_ack(event: Event) -> tuple[Fact, ...]:
     """Read `message.ack` and `message.ack.group`, which have no time of their own."""
     payload = event.data
-    message_id = message_ids.bare(payload.get("id"))
-    if message_id is None:
-        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
-    words = [payload.get(key) for key in ("ackName", "ack")]
-    status = statuses.parse(words[0]) or statuses.parse(words[1])
-    if status is None:
-        raise UnreadableEventError(Reason.NO_STATUS if words == [None, None] else Reason.UNKNOWN_STATUS)
+    message_id = message_ids.require(message_ids.bare(payload.get("id")))
+    status = statuses.require(payload.get("ackName"), payload.get("ack"))
     serialized = message_ids.parse_serialized(payload.get("id"))
     if not (payload.get("fromMe", True) if serialized is None else serialized.is_from_me):
         raise UnreadableEventError(Reason.OWN_RECEIPT)
@@ -113,14 +105,9 @@ def read_ack(event: Event) -> tuple[Fact, ...]:
     return (Ack(message_id, status, chat, event.time),)
 
 
-def _time(payload: JsonObject, event: Event) -> int | None:
-    """Return the message's own time, or else that of the envelope."""
-    return timestamps.parse(payload.get("timestamp")) or event.time
-
-
 def _parties(payload: JsonObject, time: int | None) -> Parties:
-    engine = json_document.as_object(payload.get("_data")) or {}
-    info, key = (json_document.as_object(engine.get(name)) or {} for name in ("Info", "key"))
+    engine = json_document.object_at(payload, "_data")
+    info, key = (json_document.object_at(engine, name) for name in ("Info", "key"))
     serialized = message_ids.parse_serialized(payload.get("id"))
     is_ours = payload.get("fromMe") is True if serialized is None else serialized.is_from_me
     return parties.find(

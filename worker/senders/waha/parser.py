@@ -17,7 +17,7 @@ def _session(fields: JsonObject) -> str | None:
 
 def _is_self_identifying(fields: JsonObject) -> bool:
     """Return whether the body contains the event's id or a time. Older versions add neither to an ack."""
-    payload = json_document.as_object(fields.get("payload")) or {}
+    payload = json_document.object_at(fields, "payload")
     return bool(fields.get("id") or fields.get("timestamp") or payload.get("timestamp"))
 
 

@@ -91,6 +91,12 @@ def as_object(value: object) -> JsonObject | None:
     return cast("JsonObject", value) if isinstance(value, dict) else None
 
 
+def object_at(fields: JsonObject, key: str) -> JsonObject:
+    """Return the JSON object under the key, or an empty one for any other value."""
+    value = fields.get(key)
+    return cast("JsonObject", value) if isinstance(value, dict) else {}
+
+
 def as_list(value: object) -> list[object] | None:
     """Return the value if it is a JSON list."""
     return cast("list[object]", value) if isinstance(value, list) else None

@@ -1,7 +1,7 @@
 """Creates facts from the content of a message and from its two sides."""
 
 from store.model.facts import Delete, Edit, Fact, Reaction, Status
-from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.whatsapp import message_ids
 from worker.senders.whatsapp.message_content import MessageContent
 from worker.senders.whatsapp.message_updates import MessageUpdate
 from worker.senders.whatsapp.parties import Parties
@@ -22,22 +22,7 @@ def of(  # noqa: PLR0913 - the parts of a message
     """
     if isinstance(content, MessageUpdate):
         return of_update(content, parties, time)
-    if message_id is None:
-        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
-    return of_content(content, parties, message_id=message_id, time=time, status=status, is_history=is_history)
-
-
-def of_content(  # noqa: PLR0913 - the parts of a message
-    content: MessageContent,
-    parties: Parties,
-    *,
-    message_id: str | None,
-    time: int | None,
-    status: Status | None = None,
-    is_history: bool = False,
-) -> tuple[Fact, ...]:
-    """Return the message, which its content identifies if it has no id, and the evidence about people."""
-    message = content.to_message(parties, message_id, time, status, is_history=is_history)
+    message = content.to_message(parties, message_ids.require(message_id), time, status, is_history=is_history)
     return (message, *parties.evidence)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.whatsapp import json_document, text
 
 _MAX_LISTED: Final = 1_000
@@ -31,6 +32,13 @@ def bare(value: object) -> str | None:
     """Return WhatsApp's id of a message from either form, or None if there is none."""
     serialized = parse_serialized(value)
     return text.identifier(value if serialized is None else serialized.bare)
+
+
+def require(message_id: str | None) -> str:
+    """Return the id. Raises UnreadableEventError if there is none."""
+    if message_id is None:
+        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
+    return message_id
 
 
 def listed(values: object, parse: Callable[[object], str | None] = bare) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from worker.senders.reasons import Reason, UnreadableEventError
-from worker.senders.whatsapp import json_document, message_types, proto, text, words
+from worker.senders.whatsapp import json_document, message_ids, message_types, proto, text, words
 from worker.senders.whatsapp.json_document import JsonObject
 
 _REVOKE: Final[tuple[object, ...]] = (0, "0", "REVOKE")
@@ -36,6 +36,19 @@ def react(target: str | None, emoji: object) -> MessageUpdate:
     return MessageUpdate("react", target, text.sanitize(emoji))
 
 
+def edit(target: str | None, new_text: str | None) -> MessageUpdate:
+    """Return an edit. Raises UnreadableEventError if a part is missing."""
+    target = message_ids.require(target)
+    if new_text is None:
+        raise UnreadableEventError(Reason.EDIT_WITHOUT_TEXT)
+    return MessageUpdate("edit", target, new_text)
+
+
+def delete(target: str | None) -> MessageUpdate:
+    """Return a delete. Raises UnreadableEventError without the id of the message."""
+    return MessageUpdate("delete", message_ids.require(target), "")
+
+
 def read_protocol(fields: JsonObject) -> MessageUpdate:
     """Read a `protocolMessage`. Raises UnreadableEventError if it is unreadable or a setting."""
     kind = fields.get("type")
@@ -45,11 +58,9 @@ def read_protocol(fields: JsonObject) -> MessageUpdate:
     is_revocation = kind in _REVOKE or (kind is None and fields.keys() <= _FIELDS_OF_REVOCATION)
     if isinstance(kind, bool) or not (is_edit or is_revocation):
         raise UnreadableEventError(Reason.PROTOCOL_MESSAGE)
-    target = key_id(fields.get("key"))
-    if target is None:
-        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
+    target = message_ids.require(key_id(fields.get("key")))
     if not is_edit:
-        return MessageUpdate("delete", target, "")
+        return delete(target)
     new_text = None if edited is None else _edited_text(edited)
     if new_text is None:
         raise UnreadableEventError(Reason.EDIT_UNTOLD)

@@ -74,13 +74,19 @@ def find(  # noqa: PLR0913 - the two sides of a message
     # Our own messages contain our own name.
     name = None if is_ours else text.name(push_name)
     if addresses.is_individual(address):
-        evidence = (*_aliases(address, chat_aliases, time), *_names(address, name, time))
+        evidence = (*_aliases(address, chat_aliases, time), *display_names.evidence(name, address, 1, time))
         return Parties(address, "outgoing" if is_ours else "incoming", None, None, evidence)
     person = addresses.parse(sender)
     if is_ours or person is None or not addresses.is_person(person):
         return Parties(address, "outgoing" if is_ours else "incoming", None, name, ())
-    evidence = (*_aliases(person, sender_aliases, time), *_names(person, name, time))
+    evidence = (*_aliases(person, sender_aliases, time), *display_names.evidence(name, person, 1, time))
     return Parties(address, "incoming", person, name, evidence)
+
+
+def parse_own_phone(value: object) -> str | None:
+    """Return the phone of a session by its own address, or None if that is no phone."""
+    address = addresses.parse(value)
+    return address if address is not None and addresses.is_phone(address) else None
 
 
 def parse_chat(value: object) -> str:
@@ -102,9 +108,3 @@ def _alias(person: str, other: str | None, time: int | None) -> LidAlias | None:
     lid, phone = (person, other) if addresses.is_lid(person) else (other, person)
     is_pair = addresses.is_lid(lid) and addresses.is_phone(phone) and lid.removesuffix("@lid") != phone
     return LidAlias(lid, phone, time) if is_pair else None
-
-
-def _names(person: str, name: str | None, time: int | None) -> tuple[DisplayName, ...]:
-    if name is None or not display_names.is_informative(name, person):
-        return ()
-    return (DisplayName(person, name, 1, time),)

@@ -40,8 +40,14 @@ def read(message: JsonObject) -> MessageContent | MessageUpdate:
     return _content(name, fields)
 
 
-def read_stub(value: object, parameters: object) -> MessageContent:
-    """Return the content of a message that is only a stub: a notice, or a message that was not decrypted."""
+def read_record(record: JsonObject) -> MessageContent | MessageUpdate:
+    """Return the content of a gateway's record: its `message`, or the stub in place of one."""
+    message = json_document.object_at(record, "message")
+    return read(message) if message else _read_stub(record.get("messageStubType"), record.get("messageStubParameters"))
+
+
+def _read_stub(value: object, parameters: object) -> MessageContent:
+    """Return the content of a notice, or of a message that was not decrypted."""
     stub = stubs.name(value)
     if stub is None or stub in stubs.UNDECRYPTED:
         return UNDECRYPTED

@@ -58,6 +58,12 @@ def name(value: object) -> str | None:
     return None if spelling.is_blank(stripped) else stripped
 
 
+def reason(*values: object) -> str | None:
+    """Return the first of the values that is a text, without its full stop, or None if none is."""
+    labels = (label(value, MAX_NAME) for value in values)
+    return next((each.rstrip(".") for each in labels if each), None)
+
+
 def identifier(value: object) -> str | None:
     """Return an id unchanged, or None if it is empty.
 

@@ -1,7 +1,7 @@
 """Collects the text of a message from its protobuf fields, with one list of places per type."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from worker.senders.reasons import UnreadableEventError
@@ -143,6 +143,11 @@ def of_message(message: JsonObject) -> str | None:
         if isinstance(value, str) and value:
             return text.message_text(value)
     return collect(name, fields)
+
+
+def of_vcards(cards: Iterable[object]) -> str | None:
+    """Return the names in vCards, one per line, or None if there are none."""
+    return collect("contactsArrayMessage", {"contacts": [{"vcard": card} for card in cards]})
 
 
 def _values_at(value: object, steps: list[str]) -> Iterator[str]:

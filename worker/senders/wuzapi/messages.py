@@ -27,10 +27,10 @@ _STATUS_BY_STATE: Final[dict[str, Status]] = {"Delivered": "delivered", "Read": 
 def read(event: Event) -> tuple[Fact, ...]:
     """Read `Message`, from the other side or typed on the phone. Messages sent by the API cause no event."""
     info, time = _info(event)
-    message = json_document.as_object(event.data.get("Message")) or {}
+    message = json_document.object_at(event.data, "Message")
     content = proto_messages.read(message)
     if isinstance(content, MessageContent):
-        file = json_document.as_object(event.envelope.get("s3")) or {}
+        file = json_document.object_at(event.envelope, "s3")
         content = proto_messages.with_file(
             content,
             link=file.get("url"),
@@ -52,9 +52,7 @@ def read_receipt(event: Event) -> tuple[Fact, ...]:
     state = text.label(event.envelope.get("state"))
     if state == "ReadSelf" or event.data.get("IsFromMe") is True:
         raise UnreadableEventError(Reason.OWN_RECEIPT)
-    status = _STATUS_BY_STATE.get(state or "")
-    if status is None:
-        raise UnreadableEventError(Reason.NO_STATUS if state is None else Reason.UNKNOWN_STATUS)
+    status = statuses.translate(state, _STATUS_BY_STATE)
     chat, time = addresses.parse(event.data.get("Chat")), timestamps.parse(event.data.get("Timestamp"))
     ids = message_ids.listed(event.data.get("MessageIDs"))
     found = tuple(Ack(message_id, status, chat, time) for message_id in ids)
@@ -65,10 +63,10 @@ def read_receipt(event: Event) -> tuple[Fact, ...]:
 
 def read_history(event: Event) -> tuple[Fact, ...]:
     """Read `HistorySync`: messages of the past, as the phone sends them when it is linked."""
-    data = json_document.as_object(event.data.get("Data")) or {}
+    data = json_document.object_at(event.data, "Data")
     # A message whose key has no chat belongs to the conversation's chat.
     items = [
-        {"chat": conversation.get("ID"), **(json_document.as_object(item.get("message")) or {})}
+        {"chat": conversation.get("ID"), **(json_document.object_at(item, "message"))}
         for conversation in json_document.objects(data.get("conversations"))
         for item in json_document.objects(conversation.get("messages"))
     ]
@@ -78,7 +76,7 @@ def read_history(event: Event) -> tuple[Fact, ...]:
 
 
 def _past_message(item: JsonObject) -> tuple[Fact, ...]:
-    key = json_document.as_object(item.get("key")) or {}
+    key = json_document.object_at(item, "key")
     time = timestamps.parse(item.get("messageTimestamp"))
     sides = parties.find(
         key.get("remoteJID") or item.get("chat"),
@@ -87,18 +85,16 @@ def _past_message(item: JsonObject) -> tuple[Fact, ...]:
         push_name=item.get("pushName"),
         time=time,
     )
-    message = json_document.as_object(item.get("message"))
-    content = (
-        proto_messages.read(message)
-        if message
-        else proto_messages.read_stub(item.get("messageStubType"), item.get("messageStubParameters"))
-    )
-    status = statuses.parse(item.get("status"), statuses.FIRST_OF_BAILEYS_SCALE)
     return message_facts.of(
-        content, sides, message_id=message_updates.key_id(key), time=time, status=status, is_history=True
+        proto_messages.read_record(item),
+        sides,
+        message_id=message_updates.key_id(key),
+        time=time,
+        status=statuses.parse(item.get("status"), statuses.FIRST_OF_BAILEYS_SCALE),
+        is_history=True,
     )
 
 
 def _info(event: Event) -> tuple[JsonObject, int | None]:
-    info = json_document.as_object(event.data.get("Info")) or {}
+    info = json_document.object_at(event.data, "Info")
     return info, timestamps.parse(info.get("Timestamp"))

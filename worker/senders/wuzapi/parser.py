@@ -18,8 +18,8 @@ def _session(fields: JsonObject) -> str | None:
 
 def _is_self_identifying(fields: JsonObject) -> bool:
     """Return whether the body contains a message's id or a time."""
-    event = json_document.as_object(fields.get("event")) or {}
-    info = json_document.as_object(event.get("Info")) or {}
+    event = json_document.object_at(fields, "event")
+    info = json_document.object_at(event, "Info")
     return bool(info.get("ID") or event.get("MessageIDs") or event.get("Timestamp") or event.get("CallID"))
 
 
