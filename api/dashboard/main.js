@@ -1,31 +1,31 @@
 // Starts the page: reads the token, signs in, and assembles the two sides.
 
-import * as alerts from "./alerts.js";
-import { Unreachable, get, onSignedOut, signIn, signOut, whoIs } from "./calls.js";
-import { Conversation } from "./conversation.js";
-import { h } from "./element.js";
-import { icon } from "./icons.js";
-import { install } from "./installing.js";
-import { clock, language, languages, t, time } from "./language.js";
-import { Outbox } from "./outbox.js";
-import { complain, menu, toast } from "./overlay.js";
-import { callerName } from "./people.js";
-import { end, renew } from "./push.js";
-import { go, read, takeRefusal, takeToken, toChat } from "./route.js";
-import { Side } from "./side.js";
-import { door, question, wall } from "./signin.js";
-import { Stream } from "./stream.js";
-import * as title from "./title.js";
+import * as alerts from "./alerts/alerts.js";
+import { end, renew } from "./alerts/push.js";
+import { Conversation } from "./conversation/conversation.js";
+import { Side } from "./list/side.js";
+import { h } from "./page/element.js";
+import { icon } from "./page/icons.js";
+import { install } from "./page/installing.js";
+import { clock, language, languages, t, time } from "./page/language.js";
+import { complain, menu, toast } from "./page/overlay.js";
+import { callerName } from "./page/people.js";
+import { go, read, takeRefusal, takeToken, toChat } from "./page/route.js";
+import * as title from "./page/title.js";
+import { Unreachable, get, onSignedOut, signIn, signOut, whoIs } from "./server/calls.js";
+import { Outbox } from "./server/outbox.js";
+import { Stream } from "./server/stream.js";
+import { door, question, wall } from "./views/signin.js";
 
 // Modules that the first view does not need. They are loaded right after it, so that they open offline too.
 const LATER = {
-	start: () => import("./start.js").then(({ Start }) => Start),
-	operations: () => import("./operations.js").then(({ Operations }) => Operations),
-	today: () => import("./today.js").then(({ Today }) => Today),
-	shortcuts: () => import("./shortcuts.js").then(({ open }) => open),
-	exporting: () => import("./exporting.js"),
-	people: () => import("./access.js").then(({ Access }) => Access),
-	alerts: () => import("./alertsettings.js").then(({ open }) => open),
+	start: () => import("./views/start.js").then(({ Start }) => Start),
+	operations: () => import("./views/operations.js").then(({ Operations }) => Operations),
+	today: () => import("./views/today.js").then(({ Today }) => Today),
+	shortcuts: () => import("./views/shortcuts.js").then(({ open }) => open),
+	exporting: () => import("./conversation/exporting.js"),
+	people: () => import("./views/access.js").then(({ Access }) => Access),
+	alerts: () => import("./alerts/settings.js").then(({ open }) => open),
 };
 const PAUSE = 5000; // ms after which a failed view is requested again
 

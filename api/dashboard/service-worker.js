@@ -22,8 +22,8 @@ self.addEventListener("activate", (event) => {
 // Uses the server's page if it answers, so that an upgrade is visible at once. Files of this version are not asked for again.
 self.addEventListener("fetch", (event) => {
 	const { pathname, origin, search } = new URL(event.request.url);
-	const path = pathname.replace(/^(.assets.).+\//, "$1");
-	if (event.request.method !== "GET" || origin !== location.origin || search || !FILES.includes(path)) return;
+	const path = [pathname, pathname.replace(/^(.assets.)[^/]+\//, "$1")].find((one) => FILES.includes(one));
+	if (event.request.method !== "GET" || origin !== location.origin || search || !path) return;
 	const kept = async (otherwise) => (await caches.match(path, { cacheName: CACHE })) ?? otherwise();
 	const ask = () => fetch(event.request).then((answer) => (answer.status < 500 ? answer : kept(() => answer)), () => kept(() => Response.error()));
 	event.respondWith(pathname.includes(VERSION) ? kept(ask) : ask());

@@ -30,10 +30,10 @@ _MEDIA_TYPES = {
 _PAGE = "index.html"
 _SERVICE_WORKER = "service-worker.js"
 _CACHED = {"cache-control": "public, max-age=31536000, immutable"}
-_VERSIONED = re.compile(rb"(?<=/assets/)(?=\w+\.(?:css|js)\b)")
+_VERSIONED = re.compile(rb"(?<=/assets/)(?=[\w/]+\.(?:css|js)\b)")
 """The places for the version in the page."""
 # Trusted types: not even the dashboard's own scripts can turn text into HTML. The policy `shell` names the service
-# worker (api/dashboard/installing.js) and nothing else.
+# worker (api/dashboard/page/installing.js) and nothing else.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "manifest-src 'self'; worker-src 'self'; "
@@ -99,10 +99,14 @@ class Dashboard:
     service_worker: StaticFile
     """It has the names of the assets, and the version."""
     assets: Mapping[str, StaticFile]
+    """By their path in the folder, such as `list/rows.js`."""
 
     async def serve_asset(self, request: Request) -> Response:
         """Respond with an asset, whose path may contain a version. Raises HTTPException if there is none."""
-        version, _, name = request.path_params["path"].rpartition("/")
+        path = request.path_params["path"]
+        version, _, name = path.partition("/")
+        if path in self.assets:
+            name = path
         if name not in self.assets:
             raise HTTPException(404)
         response = await self.assets[name].serve_file(request)
@@ -113,7 +117,8 @@ class Dashboard:
 
 def load() -> Dashboard:
     """Read all files, so that no request can reach the file system."""
-    bodies = {path.name: read(path) for path in sorted(DASHBOARD_FOLDER.iterdir()) if path.suffix in _MEDIA_TYPES}
+    paths = [path for path in sorted(DASHBOARD_FOLDER.rglob("*")) if path.suffix in _MEDIA_TYPES]
+    bodies = {path.relative_to(DASHBOARD_FOLDER).as_posix(): read(path) for path in paths}
     version = hashlib.sha256(b"".join(bodies.values())).hexdigest()[:12]
     page, worker = bodies.pop(_PAGE), bodies.pop(_SERVICE_WORKER)
     before = f'const VERSION="{version}",NAMES="{" ".join(bodies)}";'

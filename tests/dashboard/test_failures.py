@@ -29,9 +29,11 @@ def test_every_error_code_has_a_text_in_every_language() -> None:
     raised |= set(IN_TABLES.findall(sources[ROOT / "api" / "http" / "responses.py"]))
     tables = sources[ROOT / "api" / "sending" / "routes.py"].partition("_ERROR_CODES = ")[2].partition("}")[0]
     raised |= set(IN_TABLES.findall(tables))
-    groups = dict(re.findall(r'^\t(\w+): "([a-z_ ]+)",$', (DASHBOARD / "failures.js").read_text(), re.MULTILINE))
+    groups = dict(
+        re.findall(r'^\t(\w+): "([a-z_ ]+)",$', (DASHBOARD / "server" / "failures.js").read_text(), re.MULTILINE)
+    )
     known = {code: group for group, codes in groups.items() for code in codes.split()}
-    texts = (DASHBOARD / "texts_failures.js").read_text()
+    texts = (DASHBOARD / "texts" / "failures.js").read_text()
     told = {name: (english, hindi) for name, english, hindi in re.findall(r'\terror_(\w+): \["(.+)", "(.+)"\],', texts)}
 
     assert raised >= {"bad_limit", "method_not_allowed", "refused", "send_unknown", "too_many_exports"}

@@ -1,5 +1,6 @@
 """Tests the files of the dashboard as they are served: small, self-contained and cached by their ETags."""
 
+import posixpath
 import re
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import requests
 
 from api.http import static
 
-FILES = sorted(path for path in static.DASHBOARD_FOLDER.iterdir() if path.is_file())
+FILES = sorted(path for path in static.DASHBOARD_FOLDER.rglob("*") if path.is_file())
 TEXT_FILES = [path for path in FILES if path.suffix != ".png"]
 STRING = re.compile(r'"(?:\\.|[^"\\\n])*"|\\.')
 """A string in a script, or an escaped character."""
@@ -17,7 +18,17 @@ MAX_BYTES = 220_000
 MAX_START_BYTES = 75_000
 """The maximum size of the files that the first view needs, with compression."""
 MAX_LINES = 250
-IMPORT = re.compile(rb'^import[^"\n]*"\./([\w.]+)";$', re.MULTILINE)
+IMPORT = re.compile(r'^import[^"\n]*"(\.[\w./]+)";$', re.MULTILINE)
+LATER_IMPORT = re.compile(r'\bimport\("(\.[\w./]+)"\)')
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(static.DASHBOARD_FOLDER).as_posix()
+
+
+def imports(name: str, text: str, statement: re.Pattern[str]) -> set[str]:
+    """Return the names of the files that a script imports."""
+    return {posixpath.normpath(posixpath.join(posixpath.dirname(name), path)) for path in statement.findall(text)}
 
 
 def test_the_page_may_connect_only_to_its_own_server(api_url: str) -> None:
@@ -42,7 +53,7 @@ def test_a_file_with_a_known_etag_is_not_sent_again(api_url: str) -> None:
 def test_a_file_of_the_pages_version_is_asked_for_once(api_url: str) -> None:
     """An upgrade changes the version. During it, processes of both versions answer, and a page may meet the other."""
     page = requests.get(api_url, timeout=30).text
-    paths = re.findall(r'"(/assets/\w+/\w+\.(?:css|js))"', page)
+    paths = re.findall(r'"(/assets/[0-9a-f]{12}/[\w/]+\.(?:css|js))"', page)
     named = requests.get(api_url + paths[-1], timeout=30)
     other = requests.get(f"{api_url}/assets/0123/main.js", timeout=30)
 
@@ -51,6 +62,19 @@ def test_a_file_of_the_pages_version_is_asked_for_once(api_url: str) -> None:
     assert named.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert other.headers["cache-control"] == "no-cache"
     assert named.content == other.content
+
+
+@pytest.mark.parametrize("name", ["main.js", "list/rows.js"])
+def test_a_file_has_one_content_with_and_without_a_version(api_url: str, name: str) -> None:
+    """The files of a folder import each other by relative paths, which keep the version."""
+    version = static.load().version
+    paths = (name, f"0123/{name}", f"{version}/{name}")
+    plain, other, named = (requests.get(f"{api_url}/assets/{path}", timeout=30) for path in paths)
+
+    assert [each.status_code for each in (plain, other, named)] == [200, 200, 200]
+    assert plain.content == other.content == named.content
+    assert "immutable" in named.headers["cache-control"]
+    assert plain.headers["cache-control"] == other.headers["cache-control"] == "no-cache"
 
 
 @pytest.mark.parametrize("path", ["/assets/main.js", "/openapi.json", "/api/docs"])
@@ -67,7 +91,17 @@ def test_a_page_without_a_token_is_the_same_for_readers_of_every_encoding(api_ur
 
 
 @pytest.mark.parametrize(
-    "path", ["/assets/", "/assets/none.js", "/assets/0123/none.js", "/assets/../app.py", "/assets/%2e%2e/app.py"]
+    "path",
+    [
+        "/assets/",
+        "/assets/list",
+        "/assets/none.js",
+        "/assets/rows.js",
+        "/assets/0123/none.js",
+        "/assets/0123/4567/main.js",
+        "/assets/../app.py",
+        "/assets/%2e%2e/app.py",
+    ],
 )
 def test_a_path_that_is_no_file_of_the_dashboard_is_not_found(api_url: str, path: str) -> None:
     """The name in a request is only compared with known names. It never becomes a path on disk."""
@@ -106,7 +140,7 @@ def test_the_service_worker_has_a_version_and_the_name_of_every_file_of_the_page
     found = re.match('const VERSION="([0-9a-f]{12})",NAMES="([^"]+)";', text)
 
     assert found
-    assert set(found[2].split()) == {path.name for path in FILES} - {"index.html", "service-worker.js"}
+    assert set(found[2].split()) == {name_of(path) for path in FILES} - {"index.html", "service-worker.js"}
 
 
 def test_the_dashboard_is_small() -> None:
@@ -118,7 +152,8 @@ def test_the_dashboard_is_small() -> None:
     needed = {"main.js"}
     while needed:
         start |= needed
-        needed = {name.decode() for path in needed for name in IMPORT.findall(dashboard.assets[path].page.body)} - start
+        bodies = {name: dashboard.assets[name].page.body.decode() for name in needed}
+        needed = {path for name, body in bodies.items() for path in imports(name, body, IMPORT)} - start
     start_size = len(dashboard.page.page.compressed) + sum(
         len(dashboard.assets[name].page.compressed) for name in start
     )
@@ -126,10 +161,10 @@ def test_the_dashboard_is_small() -> None:
 
     assert size < MAX_BYTES
     assert start_size < MAX_START_BYTES
-    assert [path.name for path in TEXT_FILES if path.read_text().count("\n") > MAX_LINES] == []
+    assert [name_of(path) for path in TEXT_FILES if path.read_text().count("\n") > MAX_LINES] == []
 
 
-@pytest.mark.parametrize("path", TEXT_FILES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", TEXT_FILES, ids=name_of)
 def test_a_file_refers_to_no_other_server_and_has_no_inline_code(path: Path) -> None:
     """The content security policy would block both."""
     text = path.read_text()
@@ -141,15 +176,17 @@ def test_a_file_refers_to_no_other_server_and_has_no_inline_code(path: Path) -> 
 
 
 def test_every_file_is_referenced_by_another() -> None:
-    texts = {path.name: path.read_text() for path in TEXT_FILES}
-    asked = {name for text in texts.values() for name in re.findall(r"(?:\./|/assets/)([\w]+\.\w+)", text)}
+    texts = {name_of(path): path.read_text() for path in TEXT_FILES}
+    asked = {name for text in texts.values() for name in re.findall(r"/assets/([\w/]+\.\w+)", text)}
+    for statement in (IMPORT, LATER_IMPORT):
+        asked |= {path for name, text in texts.items() for path in imports(name, text, statement)}
 
-    assert asked | {"index.html", "service-worker.js"} == {path.name for path in FILES}
+    assert asked | {"index.html", "service-worker.js"} == {name_of(path) for path in FILES}
 
 
 def test_every_text_exists_in_every_language_and_is_used() -> None:
     """A missing key would appear on the page, and an unused one would be translated for nothing."""
-    sources = [path for path in FILES if path.name.startswith("texts")]
+    sources = [path for path in FILES if path.parent.name == "texts"]
     source = "\n".join(path.read_text() for path in sources)
     rows = dict(re.findall(r"^\t(\w+): (\[.*\]),$", source, re.MULTILINE))
     code = "\n".join(path.read_text() for path in FILES if path.suffix == ".js" and path not in sources)

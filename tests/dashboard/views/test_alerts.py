@@ -226,11 +226,11 @@ def test_the_page_opens_without_a_server_and_is_new_after_an_upgrade(
         open_first_chat(user)
         page = user.page
         worker = recording_worker(user)
-        assert wait_until(lambda: "/assets/today.js" in page.evaluate(KEPT), 10)
+        assert wait_until(lambda: "/assets/views/today.js" in page.evaluate(KEPT), 10)
         kept = page.evaluate(KEPT)
         push(page, url, {"session": "s1", "address": SENDER_PHONE, "id": 1, "name": "", "text": ""})
         assert wait_until(lambda: page.evaluate(SHOWN) == [[f"+{SENDER_PHONE}", "नया संदेश"]], 10)
-        upgrade(served.assets["title.js"], b"let shown", b"globalThis.upgraded=1;let shown")
+        upgrade(served.assets["page/title.js"], b"let shown", b"globalThis.upgraded=1;let shown")
         for file in (served.service_worker, served.page):
             upgrade(file, served.version.encode(), b"upgraded")
         page.reload()

@@ -112,7 +112,7 @@ def test_a_session_in_words_says_which_chat_begins(history: HistoryWriter, clien
 def test_the_dashboard_and_the_exports_have_the_same_words_for_every_type_of_message() -> None:
     """A type without a label would be shown as a word of the code."""
     rows: dict[str, tuple[str, str]] = {}
-    for path in (ROOT / "api" / "dashboard").glob("texts*.js"):
+    for path in (ROOT / "api" / "dashboard" / "texts").glob("*.js"):
         rows |= {key: (english, hindi) for key, english, hindi in ROW.findall(path.read_text())}
     names = [f"type_{kind}" for kind in get_args(MessageType)]
 
