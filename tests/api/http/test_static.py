@@ -2,12 +2,14 @@
 
 import posixpath
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import requests
 
 from api.http import static
+from dev.checkout import ROOT
 
 FILES = sorted(path for path in static.DASHBOARD_FOLDER.rglob("*") if path.is_file())
 TEXT_FILES = [path for path in FILES if path.suffix != ".png"]
@@ -18,8 +20,12 @@ MAX_BYTES = 220_000
 MAX_START_BYTES = 75_000
 """The maximum size of the files that the first view needs, with compression."""
 MAX_LINES = 250
+MAX_FILES = 15
+"""The maximum number of files in a folder."""
 IMPORT = re.compile(r'^import[^"\n]*"(\.[\w./]+)";$', re.MULTILINE)
 LATER_IMPORT = re.compile(r'\bimport\("(\.[\w./]+)"\)')
+ANY_IMPORT = re.compile(r'^import\b|\bimport\(|^export .*\bfrom "', re.MULTILINE)
+LAYERS = re.compile(r"^dashboard   (\S.*\n(?: {12}\S.*\n)+)", re.MULTILINE)
 
 
 def name_of(path: Path) -> str:
@@ -182,6 +188,26 @@ def test_every_file_is_referenced_by_another() -> None:
         asked |= {path for name, text in texts.items() for path in imports(name, text, statement)}
 
     assert asked | {"index.html", "service-worker.js"} == {name_of(path) for path in FILES}
+
+
+def test_imports_between_folders_point_one_way() -> None:
+    """A line of docs/architecture.md imports only lines below it, and a folder is small enough to be read as a list."""
+    block = LAYERS.search((ROOT / "docs" / "architecture.md").read_text())
+    assert block
+    layers = [line.split() for line in block[1].replace("|", " ").splitlines()]
+    height = {folder: len(layers) - place for place, layer in enumerate(layers) for folder in layer}
+    upwards: set[str] = set()
+    for path in (path for path in FILES if path.suffix == ".js"):
+        name, text = name_of(path), path.read_text()
+        found = [*IMPORT.findall(text), *LATER_IMPORT.findall(text)]
+        assert len(found) == len(ANY_IMPORT.findall(text)), name
+        for imported in imports(name, text, IMPORT) | imports(name, text, LATER_IMPORT):
+            folder, other = (posixpath.dirname(each) or Path(each).stem for each in (name, imported))
+            if other != folder and height[other] >= height[folder]:
+                upwards.add(f"{name} imports {imported}")
+
+    assert upwards == set()
+    assert max(Counter(path.parent for path in FILES).values()) <= MAX_FILES
 
 
 def test_every_text_exists_in_every_language_and_is_used() -> None:
