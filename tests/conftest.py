@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +11,6 @@ import redis
 import requests
 
 from api.gateway.timeouts import Timeouts
-from dev.embedded import data_folder
 from dev.embedded.servers import EmbeddedServers
 from dev.gateway.server import PretendGateway
 from store.postgres import migrator
@@ -22,6 +20,7 @@ from tests.support.processes.api_server import ApiServers
 from tests.support.processes.pipeline import WorkerPipeline
 from tests.support.processes.sending_api import FAST_TIMEOUTS, ApiStarter
 from tests.support.servers.databases import DatabasePool, lend_empty_database, run_admin
+from tests.support.servers.server_folder import temporary_server_folder
 
 os.environ.setdefault("WORKER_NICE", "0")  # several tests share the processors, and each waits for its worker
 
@@ -43,12 +42,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.fixture(scope="session")
 def servers() -> Iterator[EmbeddedServers]:
     """The PostgreSQL and the Valkey of this xdist worker. A test that stops a server starts its own."""
-    folder = data_folder.create_temporary()
-    both = EmbeddedServers.ephemeral(folder)
-    both.start()
-    yield both
-    both.stop()
-    shutil.rmtree(folder)
+    with temporary_server_folder() as folder:
+        both = EmbeddedServers.ephemeral(folder)
+        both.start()
+        yield both
+        both.stop()
+
+
+@pytest.fixture
+def server_folder() -> Iterator[Path]:
+    """A folder for the servers that a test starts, which PostgreSQL can enter even if the tests run as root."""
+    with temporary_server_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """Tests the variables that compose.yaml requires, and the other services that it starts."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import psycopg
 import redis
 
 from dev.checkout import ROOT
-from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from dev.embedded.valkey import EmbeddedValkey
 from environment import env_file
@@ -48,17 +46,15 @@ def test_valkey_of_compose_loses_nothing_that_it_confirmed(tmp_path: Path) -> No
     }
 
 
-def test_postgres_of_compose_starts_and_logs_no_words() -> None:
+def test_postgres_of_compose_starts_and_logs_no_words(server_folder: Path) -> None:
     """By default, PostgreSQL would log a refused row (docs/security.md)."""
-    folder = data_folder.create_temporary()
     with (
-        EmbeddedPostgres(folder, ephemeral=True, settings=deployments.postgres_settings()) as postgres,
+        EmbeddedPostgres(server_folder, ephemeral=True, settings=deployments.postgres_settings()) as postgres,
         psycopg.connect(postgres.url) as connection,
     ):
         row = connection.execute(
             "SELECT current_setting('log_min_messages'), current_setting('log_min_error_statement'),"
             " current_setting('log_error_verbosity')"
         ).fetchone()
-    shutil.rmtree(folder)
 
     assert row == ("log", "panic", "terse")

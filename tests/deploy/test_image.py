@@ -1,7 +1,6 @@
 """Tests the image and its services as in compose.yaml: another user, a read-only root, and a separate environment."""
 
 import os
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -11,7 +10,6 @@ from pathlib import Path
 import pytest
 import requests
 
-from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from dev.embedded.valkey import EmbeddedValkey
 from store.postgres.migrator import available
@@ -20,6 +18,7 @@ from tests.support.processes.running_system import WEBHOOK_SECRET, message_webho
 from tests.support.project import deployments
 from tests.support.project.repository import FOLDERS
 from tests.support.servers.container_image import ContainerImage
+from tests.support.servers.server_folder import temporary_server_folder
 from tests.support.waiting import wait_until
 
 pytestmark = [
@@ -42,30 +41,29 @@ class Site:
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     """Return the image, and servers that it reaches through sockets which any user may open."""
-    folder = data_folder.create_temporary()
-    image = ContainerImage(folder)
-    postgres = EmbeddedPostgres(
-        folder / "postgres",
-        ephemeral=True,
-        settings={"unix_socket_permissions": "0777"} | deployments.postgres_settings(),
-    )
-    valkey = EmbeddedValkey(folder / "valkey", settings={"unixsocketperm": "777"} | deployments.valkey_settings())
-    try:
-        with postgres, valkey:
-            image.build()
-            socket = Path(valkey.url.removeprefix("unix://").partition("?")[0])
-            for place in (postgres.socket_folder, socket.parent):
-                place.chmod(0o755)
-            yield Site(
-                image,
-                folder,
-                "postgresql://app@/history?host=/servers",
-                {"/servers": str(postgres.socket_folder), "/mnt": str(socket.parent)},
-                f"unix:///mnt/{socket.name}",
-            )
-    finally:
-        image.remove()
-        shutil.rmtree(folder)
+    with temporary_server_folder() as folder:
+        image = ContainerImage(folder)
+        postgres = EmbeddedPostgres(
+            folder / "postgres",
+            ephemeral=True,
+            settings={"unix_socket_permissions": "0777"} | deployments.postgres_settings(),
+        )
+        valkey = EmbeddedValkey(folder / "valkey", settings={"unixsocketperm": "777"} | deployments.valkey_settings())
+        try:
+            with postgres, valkey:
+                image.build()
+                socket = Path(valkey.url.removeprefix("unix://").partition("?")[0])
+                for place in (postgres.socket_folder, socket.parent):
+                    place.chmod(0o755)
+                yield Site(
+                    image,
+                    folder,
+                    "postgresql://app@/history?host=/servers",
+                    {"/servers": str(postgres.socket_folder), "/mnt": str(socket.parent)},
+                    f"unix:///mnt/{socket.name}",
+                )
+        finally:
+            image.remove()
 
 
 def environment(site: Site, service: str, ports: Mapping[str, int]) -> dict[str, str]:

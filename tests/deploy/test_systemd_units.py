@@ -1,6 +1,5 @@
 """Tests the units under a real systemd, in its own namespaces: the sandbox must permit what the processes do."""
 
-import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -10,7 +9,6 @@ from pathlib import Path
 import pytest
 import requests
 
-from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from dev.embedded.valkey import EmbeddedValkey
 from tests.support.processes.deployed_system import API_TOKEN, PHONE, free_ports, message_texts, responds
@@ -42,11 +40,12 @@ class Site:
 
 
 @pytest.fixture
-def site(ports: dict[str, int]) -> Iterator[Site]:
+def site(server_folder: Path, ports: dict[str, int]) -> Iterator[Site]:
     """Return a machine, and servers outside it, behind sockets that any user may open."""
-    folder = data_folder.create_temporary()
-    postgres = EmbeddedPostgres(folder / "postgres", ephemeral=True, settings={"unix_socket_permissions": "0777"})
-    valkey = EmbeddedValkey(folder / "valkey", settings={"unixsocketperm": "777"})
+    postgres = EmbeddedPostgres(
+        server_folder / "postgres", ephemeral=True, settings={"unix_socket_permissions": "0777"}
+    )
+    valkey = EmbeddedValkey(server_folder / "valkey", settings={"unixsocketperm": "777"})
     with postgres, valkey:
         socket = Path(valkey.url.removeprefix("unix://").partition("?")[0])
         for place in (postgres.socket_folder, socket.parent):
@@ -61,13 +60,12 @@ def site(ports: dict[str, int]) -> Iterator[Site]:
             "api": f"{database}API_TOKEN={API_TOKEN}\nAPI_PORT={ports['api']}\n{moved}",
         }
         volumes = {"/servers/postgres": str(postgres.socket_folder), "/servers/valkey": str(socket.parent)}
-        machine = SystemdMachine(folder, volumes)
+        machine = SystemdMachine(server_folder, volumes)
         try:
             machine.start()
             yield Site(machine, files)
         finally:
             machine.stop()
-    shutil.rmtree(folder)
 
 
 def test_the_units_are_a_whole_system(site: Site, ports: dict[str, int]) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dev.checkout import ROOT
-from dev.embedded import child_process, data_folder
+from dev.embedded import child_process
 from tests.support.processes.deployed_system import is_free
 from tests.support.project import documentation
 from tests.support.servers.container_image import PASSED_VARIABLES
@@ -33,24 +33,23 @@ def clone(folder: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
-def test_a_newcomer_reads_a_chat(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_newcomer_reads_a_chat(server_folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The test uses only Python, the shell and the package index of this machine. Times are printed, not asserted."""
     two_commands, five_minutes = (block.lines for block in documentation.command_blocks("README.md")[:2])
     start = next(line for line in two_commands.splitlines() if line.startswith("./run"))
-    folder = data_folder.create_temporary()
     free = [port for port in random.sample(range(29000, 30000), 100) if is_free(port)][:2]
     environment = {k: v for k, v in os.environ.items() if PASSED_VARIABLES.match(k)}
-    environment |= {"PATH": f"{sys.base_prefix}/bin:/usr/bin:/bin", "HOME": str(folder)}
+    environment |= {"PATH": f"{sys.base_prefix}/bin:/usr/bin:/bin", "HOME": str(server_folder)}
     environment |= {"INGEST_PORT": str(free[0]), "API_PORT": str(free[1])}
     times: dict[str, float] = {}
     begun = time.monotonic()
 
-    clone(folder / "checkout")
+    clone(server_folder / "checkout")
     times["cloned"] = time.monotonic() - begun
-    log = folder / "run.log"
+    log = server_folder / "run.log"
     with log.open("wb") as output:
         command = ["/bin/sh", "-c", f"exec {start}"]
-        run = child_process.start(command, output, environment=environment, cwd=str(folder / "checkout"))
+        run = child_process.start(command, output, environment=environment, cwd=str(server_folder / "checkout"))
     try:
         child_process.wait_until(lambda: "ready: " in log.read_text() or run.poll() is not None, 400)
         ready = READY.search(log.read_text())
@@ -62,7 +61,7 @@ def test_a_newcomer_reads_a_chat(capfd: pytest.CaptureFixture[str]) -> None:
         pasted, at = time.monotonic() - begun, time.time()
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", marked],
-            cwd=folder / "checkout",
+            cwd=server_folder / "checkout",
             env=environment,
             capture_output=True,
             text=True,
@@ -78,7 +77,6 @@ def test_a_newcomer_reads_a_chat(capfd: pytest.CaptureFixture[str]) -> None:
     with capfd.disabled():
         told = ", ".join(f"{name} after {seconds:.1f} s" for name, seconds in times.items())
         print(f"\nA newcomer's path: {told}", file=sys.stderr)
-    shutil.rmtree(folder)
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert '"accepted":true' in done.stdout

@@ -4,7 +4,6 @@ import base64
 import contextlib
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,9 +15,9 @@ import pytest
 import requests
 
 from dev.checkout import ROOT
-from dev.embedded import data_folder
 from dev.supervisor.stack import LocalStack
 from tests.support.processes.running_system import WEBHOOK_SECRET, RunningSystem, signed_headers
+from tests.support.servers.server_folder import temporary_server_folder
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.long
@@ -32,11 +31,9 @@ DEMO = {"WEBHOOK_SECRETS": WEBHOOK_SECRET, "SAK_BASE_URL": ""}
 @pytest.fixture(scope="module")
 def demo() -> Iterator[RunningSystem]:
     """Return a stack with the pretend gateway."""
-    folder = data_folder.create_temporary()
-    with LocalStack(folder / "data", DEMO, ["--demo"]) as stack:
+    with temporary_server_folder() as folder, LocalStack(folder / "data", DEMO, ["--demo"]) as stack:
         stack.wait_for_output("pretend SAK at")
         yield RunningSystem(stack)
-    shutil.rmtree(folder)
 
 
 def run_step(system: RunningSystem, step: dict[str, Any]) -> requests.Response:

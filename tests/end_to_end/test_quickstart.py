@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import threading
 import time
@@ -13,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from dev.checkout import ROOT
-from dev.embedded import data_folder
 from dev.gateway import message_reports
 from dev.gateway.server import PretendGateway
 from dev.supervisor.stack import LocalStack
 from environment import env_file
 from tests.support.project import documentation
+from tests.support.servers.server_folder import temporary_server_folder
 from tests.support.servers.webhook_receiver import WebhookReceiver
 
 PAGE = "docs/quickstart.md"
@@ -28,10 +27,9 @@ TEST = "tests/end_to_end/test_quickstart.py"
 @contextmanager
 def checkout() -> Generator[Path]:
     """Return a folder that shares our `.venv` but has its own `.env` and `var`."""
-    folder = data_folder.create_temporary()
-    (folder / ".venv").symlink_to(ROOT / ".venv")
-    yield folder
-    shutil.rmtree(folder)
+    with temporary_server_folder() as folder:
+        (folder / ".venv").symlink_to(ROOT / ".venv")
+        yield folder
 
 
 def paste(folder: Path, lines: str) -> str:

@@ -1,7 +1,6 @@
 """Tests the commands of docs/sending.md, as a new user pastes them, against the pretend gateway."""
 
 import re
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +8,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from dev.embedded import data_folder
 from dev.supervisor.stack import LocalStack
 from tests.support.processes.running_system import WEBHOOK_SECRET
+from tests.support.servers.server_folder import temporary_server_folder
 from tests.support.waiting import wait_until
 
 GATEWAY = re.compile(r"pretend SAK at (http://\S+)/api/v1, writing to (\S+)")
@@ -22,12 +21,13 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[LocalStack]:
-    folder = data_folder.create_temporary()
-    with LocalStack(folder / "data", {"WEBHOOK_SECRETS": WEBHOOK_SECRET, "SAK_BASE_URL": ""}, ["--demo"]) as stack:
+    with (
+        temporary_server_folder() as folder,
+        LocalStack(folder / "data", {"WEBHOOK_SECRETS": WEBHOOK_SECRET, "SAK_BASE_URL": ""}, ["--demo"]) as stack,
+    ):
         stack.wait_for_output("pretend SAK at")
         (stack.data_dir / "api-token").write_text(stack.token)
         yield stack
-    shutil.rmtree(folder)
 
 
 def pasteable(stack: LocalStack) -> str:

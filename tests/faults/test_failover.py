@@ -1,13 +1,11 @@
 """Tests that workers continue when PostgreSQL's primary dies permanently and its standby takes over."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from dev.chaos.event_generator import EventGenerator
-from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from store.postgres import migrator
 from tests.support.processes.pipeline import WorkerPipeline
@@ -15,12 +13,10 @@ from tests.support.servers import replication
 
 
 @pytest.fixture
-def primary() -> Iterator[EmbeddedPostgres]:
-    folder = data_folder.create_temporary()
-    with replication.running_primary(folder) as server:
+def primary(server_folder: Path) -> Iterator[EmbeddedPostgres]:
+    with replication.running_primary(server_folder) as server:
         migrator.migrate(server.url)
         yield server
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

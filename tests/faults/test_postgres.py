@@ -1,6 +1,5 @@
 """Tests that nothing is parked if PostgreSQL is down, hangs or fails, and that everything is stored afterwards."""
 
-import shutil
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +11,7 @@ import pytest
 from dev.chaos.event_generator import EventGenerator
 from dev.chaos.faults.fault_proxy import FaultProxy
 from dev.chaos.system_under_test import POSTGRES_SETTINGS
-from dev.embedded import data_folder, postgres
+from dev.embedded import postgres
 from dev.embedded.postgres import EmbeddedPostgres
 from dev.embedded.servers import EmbeddedServers
 from store.postgres import migrator
@@ -31,15 +30,13 @@ def proxied(pipeline: WorkerPipeline, servers: EmbeddedServers) -> Iterator[Faul
 
 
 @pytest.fixture
-def private(redis_url: str, tmp_path: Path) -> Iterator[tuple[EmbeddedPostgres, WorkerPipeline]]:
+def private(server_folder: Path, redis_url: str, tmp_path: Path) -> Iterator[tuple[EmbeddedPostgres, WorkerPipeline]]:
     """Return a PostgreSQL that may be stopped and killed."""
-    folder = data_folder.create_temporary()
-    with EmbeddedPostgres(folder / "postgres", ephemeral=True, settings=POSTGRES_SETTINGS) as server:
+    with EmbeddedPostgres(server_folder / "postgres", ephemeral=True, settings=POSTGRES_SETTINGS) as server:
         migrator.migrate(server.url)
         pipeline = WorkerPipeline(server.url, redis_url, tmp_path)
         yield server, pipeline
         pipeline.close()
-    shutil.rmtree(folder)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Tests the restore drill: a server is lost with all of its data, and a backup is restored on another server."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 from dev.chaos import ledger_command, verdict
 from dev.chaos.event_generator import EventGenerator
 from dev.chaos.webhook_sender import WebhookSender
-from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from tests.support.history import ledger_counts
 from tests.support.processes.disaster_drill import (
@@ -31,11 +29,9 @@ NEEDLE = "unmistakable"
 
 
 @pytest.fixture
-def drill() -> Iterator[DisasterDrill]:
-    folder = data_folder.create_temporary()
+def drill(server_folder: Path) -> Iterator[DisasterDrill]:
     with ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        yield DisasterDrill(folder, stack)
+        yield DisasterDrill(server_folder, stack)
 
 
 def message(number: int, *, text: str = "hello") -> bytes:

@@ -9,7 +9,6 @@ import pytest
 import requests
 
 from dev.chaos.event_generator import EventGenerator
-from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from store.postgres import migrator
 from tests.support.history.history_writer import API_TOKEN
@@ -18,12 +17,10 @@ from tests.support.processes.pipeline import WorkerPipeline
 
 
 @pytest.fixture
-def server() -> Iterator[EmbeddedPostgres]:
-    folder = data_folder.create_temporary()
-    with EmbeddedPostgres(folder / "postgres", ephemeral=True, settings={"synchronous_commit": "on"}) as one:
+def server(server_folder: Path) -> Iterator[EmbeddedPostgres]:
+    with EmbeddedPostgres(server_folder / "postgres", ephemeral=True, settings={"synchronous_commit": "on"}) as one:
         migrator.migrate(one.url)
         yield one
-    shutil.rmtree(folder)
 
 
 def copy_folder(source: Path, target: Path) -> None:

@@ -1,11 +1,9 @@
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
 
-from dev.embedded import data_folder
 from dev.embedded.servers import EmbeddedServers
 from dev.embedded.valkey import EmbeddedValkey
 from tests.support.processes.ingest_process import IngestProcess
@@ -34,12 +32,10 @@ def own_ingest(redis_url: str, tmp_path: Path) -> Iterator[IngestProcess]:
 
 
 @pytest.fixture
-def own_valkey() -> Iterator[EmbeddedValkey]:
+def own_valkey(server_folder: Path) -> Iterator[EmbeddedValkey]:
     """A Valkey that the test may kill repeatedly."""
-    folder = data_folder.create_temporary()
-    with EmbeddedValkey(folder / "valkey", ephemeral=True) as running:
+    with EmbeddedValkey(server_folder / "valkey", ephemeral=True) as running:
         yield running
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
-import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 
-from dev.embedded import data_folder
 from dev.embedded.servers import EmbeddedServers
 from store.postgres import migrator
 from tests.support.processes.observed_system import ObservedSystem
+from tests.support.servers.server_folder import temporary_server_folder
 
 
 @pytest.fixture
@@ -18,10 +17,9 @@ def exit_stack() -> Iterator[ExitStack]:
 
 @pytest.fixture(scope="module")
 def observed_system() -> Iterator[ObservedSystem]:
-    folder = data_folder.create_temporary()
-    servers = EmbeddedServers.ephemeral(folder)
     with ExitStack() as stack:
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder = stack.enter_context(temporary_server_folder())
+        servers = EmbeddedServers.ephemeral(folder)
         servers.start()
         stack.callback(servers.stop)
         migrator.migrate(servers.postgres.url)

@@ -1,12 +1,11 @@
 """Tests the metrics that the processes export to Prometheus, from the webhook to the dashboard's stream."""
 
-import shutil
 import urllib.request
 from contextlib import ExitStack
+from pathlib import Path
 
 from dev.chaos import event_generator
 from dev.chaos.event_generator import EventGenerator
-from dev.embedded import data_folder
 from dev.embedded.child_process import wait_until
 from dev.embedded.servers import EmbeddedServers
 from store.postgres import migrator
@@ -105,15 +104,13 @@ def test_the_pools_export_their_use(observed_system: ObservedSystem) -> None:
     assert now['sak_api_pool_waiting{pool="api"}'] == 0
 
 
-def test_a_scrape_asks_neither_server(exit_stack: ExitStack) -> None:
+def test_a_scrape_asks_neither_server(server_folder: Path, exit_stack: ExitStack) -> None:
     """Metrics must be available during an outage, and must not increase the load."""
-    folder = data_folder.create_temporary()
-    exit_stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    servers = EmbeddedServers.ephemeral(folder)
+    servers = EmbeddedServers.ephemeral(server_folder)
     exit_stack.callback(servers.stop)
     servers.start()
     migrator.migrate(servers.postgres.url)
-    watched = ObservedSystem(servers.postgres.url, servers.valkey.url, exit_stack, folder)
+    watched = ObservedSystem(servers.postgres.url, servers.valkey.url, exit_stack, server_folder)
     servers.stop()
 
     for _ in range(3):

@@ -1,34 +1,22 @@
 import itertools
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from dev.embedded import data_folder
 from dev.embedded.postgres import ROLE
 from dev.embedded.servers import EmbeddedServers
 from tests.support.servers import pgbouncer
 from tests.support.servers.databases import COPY_DATABASE, run_admin
+from tests.support.servers.server_folder import temporary_server_folder
 
 DATABASE_NUMBERS = itertools.count(1)
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder in memory if there is room, which PostgreSQL's user can enter."""
-    path = data_folder.create_temporary()
-    yield path
-    shutil.rmtree(path)
 
 
 @pytest.fixture(scope="session")
 def pgbouncer_port(servers: EmbeddedServers) -> Iterator[int]:
     """The port of a PgBouncer in transaction mode in front of this worker's PostgreSQL."""
-    path = data_folder.create_temporary()
-    with pgbouncer.running(servers.postgres, path) as port:
+    with temporary_server_folder() as folder, pgbouncer.running(servers.postgres, folder) as port:
         yield port
-    shutil.rmtree(path)
 
 
 @pytest.fixture

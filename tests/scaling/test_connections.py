@@ -43,10 +43,10 @@ def test_options_in_the_url_are_added_to_ours_and_outrank_them(database_url: str
 
 @pytest.mark.parametrize("ignored", ["", "options"])
 def test_through_a_pooler_settings_hold_in_every_transaction_and_nothing_is_prepared(
-    servers: EmbeddedServers, direct_url: str, folder: Path, ignored: str
+    servers: EmbeddedServers, direct_url: str, server_folder: Path, ignored: str
 ) -> None:
     """PgBouncer refuses libpq's options, or ignores them if configured to do so. It is detected in both cases."""
-    with pgbouncer.running(servers.postgres, folder, pool_size=2, ignored_parameters=ignored) as port:
+    with pgbouncer.running(servers.postgres, server_folder, pool_size=2, ignored_parameters=ignored) as port:
         name = direct_url.partition("?")[0].rpartition("/")[2]
         url = f"postgresql://{ROLE}@127.0.0.1:{port}/{name}"
         with (
@@ -149,9 +149,9 @@ def test_why_there_is_no_connection_is_said_without_names(servers: EmbeddedServe
     assert not any(name in str(refused.value) for name in ("stranger", "127.0.0.1", "no-such-host"))
 
 
-def test_a_wrong_password_is_called_one(folder: Path) -> None:
+def test_a_wrong_password_is_called_one(server_folder: Path) -> None:
     """This is the most common mistake. The server here requires passwords, as most do."""
-    with EmbeddedPostgres(folder / "postgres", ephemeral=True) as server:
+    with EmbeddedPostgres(server_folder / "postgres", ephemeral=True) as server:
         with psycopg.connect(server.url, autocommit=True) as database:
             database.execute("CREATE ROLE guarded LOGIN PASSWORD 'made-up-secret'")
             database.execute("SELECT pg_reload_conf()")

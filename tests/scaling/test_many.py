@@ -54,20 +54,20 @@ class Follower:
 
 
 @pytest.fixture
-def valkey(folder: Path) -> Iterator[EmbeddedValkey]:
-    with EmbeddedValkey(folder / "valkey") as running:
+def valkey(server_folder: Path) -> Iterator[EmbeddedValkey]:
+    with EmbeddedValkey(server_folder / "valkey") as running:
         yield running
 
 
 @pytest.mark.long
 @pytest.mark.timeout(300)
 def test_processes_of_every_kind_are_killed_and_each_event_is_counted_once(
-    valkey: EmbeddedValkey, database_url: str, folder: Path
+    valkey: EmbeddedValkey, database_url: str, server_folder: Path
 ) -> None:
     """Any of them may die at any time. The others continue, and readers of the feed miss and repeat nothing."""
     dice = random.Random(171)
     with (
-        ProcessFleet(folder, database_url, valkey.url, ingests=3, workers=3) as fleet,
+        ProcessFleet(server_folder, database_url, valkey.url, ingests=3, workers=3) as fleet,
         listeners.open_listener("127.0.0.1", 0, "API_PORT") as one,
         listeners.open_listener("127.0.0.1", 0, "API_PORT") as two,
     ):
@@ -75,7 +75,7 @@ def test_processes_of_every_kind_are_killed_and_each_event_is_counted_once(
         for number, listener in enumerate((one, two)):
             descriptor = listener.fileno()
             environment = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN, "LISTEN_FD": str(descriptor)}
-            apis.append(ManagedProcess("api", environment, folder / f"api-{number}.log", pass_fds=[descriptor]))
+            apis.append(ManagedProcess("api", environment, server_folder / f"api-{number}.log", pass_fds=[descriptor]))
         with apis[0], apis[1]:
             follower = Follower([f"http://127.0.0.1:{listeners.port_of(listener)}" for listener in (one, two)])
             assert fleet.wait_until(follower.look), apis[0].output

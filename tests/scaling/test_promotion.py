@@ -24,15 +24,15 @@ pytestmark = pytest.mark.long
 
 
 @pytest.fixture
-def primary(folder: Path) -> Iterator[EmbeddedPostgres]:
-    with replication.running_primary(folder) as server:
+def primary(server_folder: Path) -> Iterator[EmbeddedPostgres]:
+    with replication.running_primary(server_folder) as server:
         migrator.migrate(server.url)
         yield server
 
 
 @pytest.fixture
-def standby(primary: EmbeddedPostgres, folder: Path) -> Iterator[EmbeddedPostgres]:
-    with replication.create_standby(primary, folder / "standby") as server:
+def standby(primary: EmbeddedPostgres, server_folder: Path) -> Iterator[EmbeddedPostgres]:
+    with replication.create_standby(primary, server_folder / "standby") as server:
         yield server
 
 
@@ -43,7 +43,7 @@ def named(url: str) -> ApiClient:
 
 
 def test_with_a_synchronous_standby_a_promotion_costs_nothing(
-    primary: EmbeddedPostgres, standby: EmbeddedPostgres, redis_url: str, folder: Path
+    primary: EmbeddedPostgres, standby: EmbeddedPostgres, redis_url: str, server_folder: Path
 ) -> None:
     """Ingest does not use PostgreSQL.
 
@@ -51,7 +51,7 @@ def test_with_a_synchronous_standby_a_promotion_costs_nothing(
     """
     replication.require_synchronous_commit(primary)
     url = replication.failover_url(primary, standby)
-    with ProcessFleet(folder, url, redis_url, verdict_url=standby.url, ingests=2, workers=2) as fleet:
+    with ProcessFleet(server_folder, url, redis_url, verdict_url=standby.url, ingests=2, workers=2) as fleet:
         with fleet.create_sender(161, 40) as one, fleet.create_sender(162, 40, ingest=1) as two:
             assert fleet.wait_until(lambda: ledger_counts.count_events(primary.url) > 60), fleet.output
             [(epoch,)] = replication.fetch_rows(primary, "SELECT epoch FROM feed_epoch")
@@ -67,14 +67,14 @@ def test_with_a_synchronous_standby_a_promotion_costs_nothing(
 
 
 def test_a_standby_that_lags_loses_nothing_that_the_stream_keeps(
-    primary: EmbeddedPostgres, standby: EmbeddedPostgres, redis_url: str, folder: Path
+    primary: EmbeddedPostgres, standby: EmbeddedPostgres, redis_url: str, server_folder: Path
 ) -> None:
     """Its last seconds are in the stream. Workers apply them again, and no id refers to another message than before."""
     url = replication.failover_url(primary, standby)
     environ = {"DATABASE_URL": url, "API_TOKEN": API_TOKEN}
     ids = "SELECT message_id, id FROM whatsapp_messages"
     with (
-        ProcessFleet(folder, url, redis_url, verdict_url=standby.url, workers=2) as fleet,
+        ProcessFleet(server_folder, url, redis_url, verdict_url=standby.url, workers=2) as fleet,
         running_api(environ) as api_url,
         fleet.create_sender(166, 200) as sender,
     ):
@@ -102,12 +102,12 @@ def test_a_standby_that_lags_loses_nothing_that_the_stream_keeps(
 
 
 def test_without_one_the_ledger_names_what_the_dead_primary_took_along(
-    primary: EmbeddedPostgres, standby: EmbeddedPostgres, redis_url: str, folder: Path
+    primary: EmbeddedPostgres, standby: EmbeddedPostgres, redis_url: str, server_folder: Path
 ) -> None:
     """Data that was committed but not replicated is in no stream. The next event of its writer reveals the loss."""
     url = replication.failover_url(primary, standby)
     environment = {"STREAM_KEEP_SECONDS": "0"}
-    with ProcessFleet(folder, url, redis_url, verdict_url=standby.url, environment=environment) as fleet:
+    with ProcessFleet(server_folder, url, redis_url, verdict_url=standby.url, environment=environment) as fleet:
         with fleet.create_sender(163, 40) as early:
             assert fleet.wait_until(lambda: ledger_counts.count_events(standby.url) > 40), fleet.output
         assert fleet.wait_until(
@@ -178,14 +178,14 @@ def test_a_reader_of_the_feed_learns_that_another_server_was_promoted(
 
 
 def test_a_replica_that_was_left_behind_on_the_old_timeline_is_not_read_from(
-    primary: EmbeddedPostgres, standby: EmbeddedPostgres, folder: Path
+    primary: EmbeddedPostgres, standby: EmbeddedPostgres, server_folder: Path
 ) -> None:
     """It contains data that exist nowhere else, and its log position is even ahead."""
     history = HistoryWriter(primary.url)
     with connections.open(primary.url, "test") as connection:
         timelines.check(connection)
     history.store(message_fact("common", id="A"))
-    with replication.create_standby(primary, folder / "left") as left:
+    with replication.create_standby(primary, server_folder / "left") as left:
         shown = "SELECT count(*) FROM whatsapp_messages"
         wait_until(lambda: replication.fetch_rows(standby, shown) == [(1,)])
         standby.stop()

@@ -1,6 +1,5 @@
 """Tests an api that reads from a replica, which clients cannot distinguish."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +9,13 @@ import psycopg
 import pytest
 import requests
 
-from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from store.feed import timelines
 from store.postgres import migrator
 from tests.support.history.history_writer import API_TOKEN, SENDER_PHONE, ApiClient, HistoryWriter, message_fact
 from tests.support.processes.api_server import running_api
 from tests.support.servers import pgbouncer, replication
+from tests.support.servers.server_folder import temporary_server_folder
 from tests.support.waiting import wait_until
 
 SLOW = """
@@ -39,12 +38,10 @@ class Pair:
 @pytest.fixture(scope="module")
 def pair() -> Iterator[Pair]:
     """Return a primary and its replica, which a test may stop and must start again."""
-    folder = data_folder.create_temporary()
-    with replication.running_primary(folder) as primary:
+    with temporary_server_folder() as folder, replication.running_primary(folder) as primary:
         migrator.migrate(primary.url)
         with replication.create_standby(primary, folder / "replica") as replica:
             yield Pair(primary, replica)
-    shutil.rmtree(folder)
 
 
 @pytest.fixture
@@ -224,10 +221,10 @@ def test_a_server_that_is_no_replica_is_not_read_from(pair: Pair, history: Histo
         assert answered(client) == 0
 
 
-def test_a_replica_behind_a_pooler_answers_as_well(pair: Pair, history: HistoryWriter, folder: Path) -> None:
+def test_a_replica_behind_a_pooler_answers_as_well(pair: Pair, history: HistoryWriter, server_folder: Path) -> None:
     """There are many readers, and the replica has no more connections than the primary."""
     history.store(message_fact("pooled", id="A"))
-    with pgbouncer.running(pair.replica, folder, pool_size=2) as port:
+    with pgbouncer.running(pair.replica, server_folder, pool_size=2) as port:
         read_url = f"postgresql://app@127.0.0.1:{port}/history"
         environ = {"DATABASE_URL": pair.primary.url, "READ_DATABASE_URL": read_url, "API_TOKEN": API_TOKEN}
         with running_api(environ) as url, requests.Session() as http:

@@ -20,17 +20,17 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
-def redis_servers(folder: Path) -> Iterator[SentinelDeployment]:
-    with sentinels.running_sentinels(folder) as both:
+def redis_servers(server_folder: Path) -> Iterator[SentinelDeployment]:
+    with sentinels.running_sentinels(server_folder) as both:
         yield both
 
 
 def test_events_on_enough_replicas_survive_every_failover(
-    redis_servers: SentinelDeployment, database_url: str, folder: Path
+    redis_servers: SentinelDeployment, database_url: str, server_folder: Path
 ) -> None:
     """The primary dies permanently, and later another is demoted. Each event is answered with 200 and kept once."""
     environment = {"REDIS_MIN_REPLICAS": "1"}
-    with ProcessFleet(folder, database_url, redis_servers.url, workers=2, environment=environment) as fleet:
+    with ProcessFleet(server_folder, database_url, redis_servers.url, workers=2, environment=environment) as fleet:
         first = redis_servers.primary
         with fleet.create_sender(151, 40) as sender:
             record = sender.deliveries
@@ -58,11 +58,11 @@ def test_events_on_enough_replicas_survive_every_failover(
 
 
 def test_a_primary_that_was_frozen_and_replaced_costs_nothing_when_it_wakes(
-    redis_servers: SentinelDeployment, database_url: str, folder: Path
+    redis_servers: SentinelDeployment, database_url: str, server_folder: Path
 ) -> None:
     """It and open connections still consider it the primary, and no process may rely on it."""
     with ProcessFleet(
-        folder, database_url, redis_servers.url, workers=2, environment={"REDIS_MIN_REPLICAS": "1"}
+        server_folder, database_url, redis_servers.url, workers=2, environment={"REDIS_MIN_REPLICAS": "1"}
     ) as fleet:
         first = redis_servers.primary
         with fleet.create_sender(155, 40) as sender:
@@ -81,10 +81,10 @@ def test_a_primary_that_was_frozen_and_replaced_costs_nothing_when_it_wakes(
 
 
 def test_a_replica_that_lacks_the_newest_events_is_promoted_and_gets_them(
-    redis_servers: SentinelDeployment, database_url: str, folder: Path
+    redis_servers: SentinelDeployment, database_url: str, server_folder: Path
 ) -> None:
     """Without REDIS_MIN_REPLICAS, the primary loses seconds of events that only ingest still has."""
-    with ProcessFleet(folder, database_url, redis_servers.url) as fleet:
+    with ProcessFleet(server_folder, database_url, redis_servers.url) as fleet:
         first = redis_servers.primary
         [second] = redis_servers.servers.keys() - {first}
         with fleet.create_sender(155, 100) as sender:
@@ -105,10 +105,10 @@ def test_a_replica_that_lacks_the_newest_events_is_promoted_and_gets_them(
 
 
 def test_the_ledger_names_events_that_only_the_dead_primary_had(
-    redis_servers: SentinelDeployment, database_url: str, folder: Path
+    redis_servers: SentinelDeployment, database_url: str, server_folder: Path
 ) -> None:
     """Without REDIS_MIN_REPLICAS or a tail, only the primary has an acknowledged event, so a loss is reported."""
-    with ProcessFleet(folder, database_url, redis_servers.url, environment={"TAIL_SECONDS": "0"}) as fleet:
+    with ProcessFleet(server_folder, database_url, redis_servers.url, environment={"TAIL_SECONDS": "0"}) as fleet:
         first = redis_servers.primary
         [second] = redis_servers.servers.keys() - {first}
         with fleet.create_sender(152, 20) as sender:

@@ -1,16 +1,15 @@
 """Tests clients without a credential that hold or fill the connections of a running stack."""
 
 import math
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
-from dev.embedded import data_folder
 from dev.supervisor.stack import LocalStack
 from tests.support.attacks.bystanders import Bystanders
 from tests.support.attacks.crowd import Crowd, Payload
 from tests.support.processes.running_system import WEBHOOK_SECRET, RunningSystem, message_webhook
+from tests.support.servers.server_folder import temporary_server_folder
 
 MAX_CONNECTIONS = 1000
 MAX_GROWTH = 1.3
@@ -80,13 +79,11 @@ ATTACKS = {
 @pytest.fixture(scope="module")
 def system() -> Iterator[RunningSystem]:
     """Start a stack that has already allocated the memory of some traffic."""
-    folder = data_folder.create_temporary()
     environment = {"WEBHOOK_SECRETS": WEBHOOK_SECRET, "MAX_CONNECTIONS": str(MAX_CONNECTIONS)}
-    with LocalStack(folder / "data", environment) as stack:
+    with temporary_server_folder() as folder, LocalStack(folder / "data", environment) as stack:
         running = RunningSystem(stack)
         running.send_webhooks([message_webhook("919811000002", number, "warm") for number in range(2000)])
         yield running
-    shutil.rmtree(folder)
 
 
 @pytest.mark.long

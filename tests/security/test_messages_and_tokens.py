@@ -4,7 +4,6 @@ import contextlib
 import itertools
 import os
 import random
-import shutil
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -14,7 +13,6 @@ import requests
 
 from api.chats.exports import export
 from dev.bench import process_usage
-from dev.embedded import data_folder
 from dev.embedded.child_process import wait_until
 from dev.supervisor.stack import LocalStack
 from environment.sender_kinds import KINDS
@@ -23,6 +21,7 @@ from store.doctor import event_flow
 from store.postgres import connections
 from tests.support.attacks import hostile_senders
 from tests.support.processes.running_system import WEBHOOK_SECRET, RunningSystem, message_webhook, signed_headers
+from tests.support.servers.server_folder import temporary_server_folder
 
 pytestmark = pytest.mark.long
 
@@ -36,12 +35,11 @@ ATTACK_SECONDS = 15.0
 
 @pytest.fixture(scope="module")
 def system() -> Iterator[RunningSystem]:
-    folder = data_folder.create_temporary()
-    (folder / "senders.toml").write_text(hostile_senders.SENDERS_TOML)
-    environment = {"WEBHOOK_SECRETS": WEBHOOK_SECRET, "SENDERS_FILE": str(folder / "senders.toml")}
-    with LocalStack(folder / "data", environment) as stack:
-        yield RunningSystem(stack)
-    shutil.rmtree(folder)
+    with temporary_server_folder() as folder:
+        (folder / "senders.toml").write_text(hostile_senders.SENDERS_TOML)
+        environment = {"WEBHOOK_SECRETS": WEBHOOK_SECRET, "SENDERS_FILE": str(folder / "senders.toml")}
+        with LocalStack(folder / "data", environment) as stack:
+            yield RunningSystem(stack)
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Tests a replay by this version over the database of a release."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,7 +10,6 @@ import pytest
 import requests
 
 from dev.checkout import ROOT
-from dev.embedded import data_folder
 from dev.embedded.managed_process import ManagedProcess
 from dev.supervisor.stack import LocalStack
 from tests.support.processes import worker_http
@@ -25,7 +23,7 @@ from tests.support.waiting import wait_until
 @pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_replay_shows_the_messages_that_the_release_did_not_understand(
-    release: OldRelease, make_pipeline: Callable[..., WorkerPipeline], tmp_path: Path
+    release: OldRelease, make_pipeline: Callable[..., WorkerPipeline], server_folder: Path, tmp_path: Path
 ) -> None:
     """The release classified messages as noise if their first field is not their content.
 
@@ -51,13 +49,12 @@ def test_a_replay_shows_the_messages_that_the_release_did_not_understand(
     pipeline.workers.remove(worker)
     understood = count_messages(pipeline)
 
-    folder = data_folder.create_temporary()
     environ = {"DATABASE_URL": pipeline.database_url, "REDIS_URL": pipeline.redis_url}
-    with LocalStack(folder / "data", environ | {"WEBHOOK_SECRETS": WEBHOOK_SECRET}) as stack:
+    with LocalStack(server_folder / "data", environ | {"WEBHOOK_SECRETS": WEBHOOK_SECRET}) as stack:
         system = RunningSystem(stack)
         replayed = subprocess.run(
             [sys.executable, "-m", "worker", "replay"],
-            env={**os.environ, **environ, "DATA_DIR": str(folder / "data")},
+            env={**os.environ, **environ, "DATA_DIR": str(server_folder / "data")},
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -68,7 +65,6 @@ def test_a_replay_shows_the_messages_that_the_release_did_not_understand(
 
         gateway_wire.require_expected(system)
         assert count_messages(pipeline) > understood
-    shutil.rmtree(folder)
 
 
 def answers(port: str) -> bool:

@@ -1,12 +1,11 @@
 """Tests the responses of the api while PostgreSQL is unavailable or not migrated."""
 
-import shutil
+from pathlib import Path
 
 import pytest
 import requests
 
 from api.app import create_app
-from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from store.postgres import migrator
 from telemetry.errors import SettingsError
@@ -15,11 +14,10 @@ from tests.support.processes.api_server import running_api
 from tests.support.waiting import wait_until
 
 
-def test_a_database_that_comes_and_goes_is_503_and_then_fine_again() -> None:
+def test_a_database_that_comes_and_goes_is_503_and_then_fine_again(server_folder: Path) -> None:
     """The API starts before its database, continues during restarts, and reports the state instead of failing."""
     headers = {"authorization": f"Bearer {API_TOKEN}"}
-    folder = data_folder.create_temporary()
-    postgres = EmbeddedPostgres(folder, ephemeral=True)
+    postgres = EmbeddedPostgres(server_folder, ephemeral=True)
     with running_api({"DATABASE_URL": postgres.url, "API_TOKEN": API_TOKEN}) as url:
         away = requests.get(f"{url}/api/chats", headers=headers, timeout=30)
         unready = requests.get(f"{url}/readyz", timeout=30)
@@ -33,7 +31,6 @@ def test_a_database_that_comes_and_goes_is_503_and_then_fine_again() -> None:
             postgres.stop()
             postgres.start()
             again = requests.get(f"{url}/api/chats", headers=headers, timeout=30)
-    shutil.rmtree(folder)
 
     assert (away.status_code, away.json()["code"]) == (503, "database_unavailable")
     assert int(away.headers["retry-after"]) > 0

@@ -1,28 +1,18 @@
 """Tests that the servers get the settings that the documentation shows for each size of a machine."""
 
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
-import pytest
 import redis
 
 from dev.checkout import ROOT
-from dev.embedded import data_folder, sized_settings
+from dev.embedded import sized_settings
 from dev.embedded.postgres import EmbeddedPostgres
 from dev.embedded.valkey import EmbeddedValkey
 from dev.machine_size import MachineSize
 
 TABLE = re.compile(r"^\| setting \| ([^\n]*) \| why \|\n\|[-|]+\|\n((?:\|[^\n]*\n)+)", re.MULTILINE)
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    path = data_folder.create_temporary()
-    yield path
-    shutil.rmtree(path)
 
 
 def documented() -> dict[str, dict[str, str]]:
@@ -50,10 +40,10 @@ def test_a_tiny_machine_gets_the_smallest_settings() -> None:
     assert sized_settings.of_valkey(1 << 20) == {"maxmemory": "128MB"}
 
 
-def test_the_servers_of_run_get_them(folder: Path) -> None:
+def test_the_servers_of_run_get_them(server_folder: Path) -> None:
     """What `./run` starts must be what is documented."""
     memory_bytes = MachineSize.read().memory_bytes
-    with EmbeddedPostgres(folder / "postgres") as postgres, psycopg.connect(postgres.url) as connection:
+    with EmbeddedPostgres(server_folder / "postgres") as postgres, psycopg.connect(postgres.url) as connection:
         for name, value in sized_settings.of_postgres(memory_bytes).items():
             row = connection.execute(
                 "SELECT pg_size_bytes(current_setting(%(name)s)) = pg_size_bytes(%(value)s)"
@@ -62,16 +52,16 @@ def test_the_servers_of_run_get_them(folder: Path) -> None:
                 {"name": name, "value": value},
             ).fetchone()
             assert row == (True,), name
-    with EmbeddedValkey(folder / "valkey") as valkey, redis.Redis.from_url(valkey.url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
+    with EmbeddedValkey(server_folder / "valkey") as valkey, redis.Redis.from_url(valkey.url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
         limit = client.config_get("maxmemory")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - **kwargs
         mebibytes = int(sized_settings.of_valkey(memory_bytes)["maxmemory"].removesuffix("MB"))
         assert limit == {"maxmemory": str(mebibytes << 20)}
 
 
-def test_servers_of_tests_stay_small(folder: Path) -> None:
+def test_servers_of_tests_stay_small(server_folder: Path) -> None:
     """Several run at a time, and a large cache makes each start dearer."""
     with (
-        EmbeddedPostgres(folder / "postgres", ephemeral=True) as postgres,
+        EmbeddedPostgres(server_folder / "postgres", ephemeral=True) as postgres,
         psycopg.connect(postgres.url) as connection,
     ):
         assert connection.execute("SHOW shared_buffers").fetchone() == ("128MB",)

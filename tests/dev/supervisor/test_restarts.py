@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 from collections.abc import Iterator
 from urllib.parse import urlsplit
@@ -10,9 +9,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from dev.embedded import child_process, data_folder
+from dev.embedded import child_process
 from dev.errors import StartError
 from dev.supervisor.stack import LocalStack
+from tests.support.servers.server_folder import temporary_server_folder
 
 OURS = ("ingest", "worker", "api")
 SERVERS = ("postgres", "valkey-server")
@@ -20,10 +20,8 @@ SERVERS = ("postgres", "valkey-server")
 
 @pytest.fixture(scope="module")
 def shared_stack() -> Iterator[LocalStack]:
-    path = data_folder.create_temporary()
-    with LocalStack(path / "data") as started:
+    with temporary_server_folder() as folder, LocalStack(folder / "data") as started:
         yield started
-    shutil.rmtree(path)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import http.client
 import os
-import shutil
 import signal
 import socket
 import stat
@@ -15,7 +14,7 @@ import pytest
 import requests
 
 from dev.checkout import ROOT
-from dev.embedded import child_process, data_folder
+from dev.embedded import child_process
 from dev.errors import StartError
 from dev.supervisor import listeners
 from dev.supervisor.stack import ISOLATED_ENVIRONMENT, LocalStack
@@ -25,17 +24,9 @@ SERVERS = ("postgres", "valkey-server")
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    """Return a folder that PostgreSQL can access even if the tests run as root."""
-    path = data_folder.create_temporary()
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def stack(folder: Path) -> Iterator[LocalStack]:
+def stack(server_folder: Path) -> Iterator[LocalStack]:
     """Return a stack for tests that stop it."""
-    with LocalStack(folder / "data") as started:
+    with LocalStack(server_folder / "data") as started:
         yield started
 
 
@@ -57,9 +48,9 @@ def test_ready_is_said_once_everything_answers(stack: LocalStack) -> None:
     "number",
     [signal.SIGINT, *(pytest.param(number, marks=pytest.mark.long) for number in (signal.SIGTERM, signal.SIGHUP))],
 )
-def test_a_signal_stops_everything_in_order(folder: Path, number: signal.Signals) -> None:
+def test_a_signal_stops_everything_in_order(server_folder: Path, number: signal.Signals) -> None:
     """Remaining processes would hold ports, locks and memory, and the next start would fail."""
-    stack = LocalStack(folder / "data")
+    stack = LocalStack(server_folder / "data")
     stack.start()
     assert len(stack.pids_using_data_dir()) >= len(OURS + SERVERS) + 1
 
@@ -71,9 +62,9 @@ def test_a_signal_stops_everything_in_order(folder: Path, number: signal.Signals
 
 
 @pytest.mark.long
-def test_nothing_survives_a_killed_supervisor(folder: Path) -> None:
+def test_nothing_survives_a_killed_supervisor(server_folder: Path) -> None:
     """After kill -9 of the supervisor, nothing can stop the processes, so they must end by themselves."""
-    stack = LocalStack(folder / "data")
+    stack = LocalStack(server_folder / "data")
     stack.start()
 
     stack.send_signal(signal.SIGKILL)
@@ -84,9 +75,9 @@ def test_nothing_survives_a_killed_supervisor(folder: Path) -> None:
     ]
 
 
-def test_a_signal_during_the_start_leaves_nothing(folder: Path) -> None:
+def test_a_signal_during_the_start_leaves_nothing(server_folder: Path) -> None:
     """Users press Ctrl-C most often while they wait."""
-    stack = LocalStack(folder / "data")
+    stack = LocalStack(server_folder / "data")
     stack.launch()
     stack.wait_for_output("postgres | starting")
 
@@ -95,9 +86,9 @@ def test_a_signal_during_the_start_leaves_nothing(folder: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_start_after_a_killed_supervisor_finds_secrets_and_data(folder: Path) -> None:
+def test_a_start_after_a_killed_supervisor_finds_secrets_and_data(server_folder: Path) -> None:
     """The secret that the gateway uses and all acknowledged events must survive every kind of end."""
-    stack = LocalStack(folder / "data")
+    stack = LocalStack(server_folder / "data")
     stack.start()
     token = stack.token
     secrets = [stack.data_dir / name for name in ("webhook-secret", "api-token")]
@@ -112,11 +103,11 @@ def test_a_start_after_a_killed_supervisor_finds_secrets_and_data(folder: Path) 
         assert {stat.S_IMODE(path.stat().st_mode) for path in secrets} == {0o600}
 
 
-def test_a_port_in_use_is_told_with_the_variable_that_changes_it(folder: Path) -> None:
+def test_a_port_in_use_is_told_with_the_variable_that_changes_it(server_folder: Path) -> None:
     """This is the most common failure on a developer's machine."""
     with listeners.open_listener("127.0.0.1", 0, "-") as taken:
         port = str(listeners.port_of(taken))
-        stack = LocalStack(folder / "data", {"API_PORT": port})
+        stack = LocalStack(server_folder / "data", {"API_PORT": port})
         with pytest.raises(StartError):
             stack.start()
 
@@ -124,20 +115,24 @@ def test_a_port_in_use_is_told_with_the_variable_that_changes_it(folder: Path) -
     assert f"Port {port} on 127.0.0.1 is taken by another program: stop it, or set API_PORT." in stack.output
 
 
-def test_a_data_folder_that_cannot_be_is_told(folder: Path) -> None:
+def test_a_data_folder_that_cannot_be_is_told(server_folder: Path) -> None:
     """It may be a folder of another user, or a file. A traceback would not name the variable."""
-    (folder / "file").touch()
-    stack = LocalStack(folder / "file")
+    (server_folder / "file").touch()
+    stack = LocalStack(server_folder / "file")
     stack.launch()
 
     assert stack.wait() == 1
-    assert stack.output == f"DATA_DIR {folder / 'file'} cannot be used: File exists."
+    assert stack.output == f"DATA_DIR {server_folder / 'file'} cannot be used: File exists."
 
 
 @pytest.mark.long
-def test_given_servers_are_used_instead_of_embedded_ones(folder: Path, database_url: str, redis_url: str) -> None:
+def test_given_servers_are_used_instead_of_embedded_ones(
+    server_folder: Path, database_url: str, redis_url: str
+) -> None:
     """A deployment has its own servers. An additional embedded one would silently store half of the history."""
-    with LocalStack(folder / "data", {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "WORKERS": "2"}) as stack:
+    with LocalStack(
+        server_folder / "data", {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "WORKERS": "2"}
+    ) as stack:
         assert (stack.data_dir / "database-url").read_text().strip() == database_url
         assert not (stack.data_dir / "postgres").exists()
         assert not (stack.data_dir / "valkey").exists()
@@ -146,10 +141,10 @@ def test_given_servers_are_used_instead_of_embedded_ones(folder: Path, database_
 
 
 @pytest.mark.long
-def test_it_goes_on_when_nobody_reads_what_it_says(folder: Path) -> None:
+def test_it_goes_on_when_nobody_reads_what_it_says(server_folder: Path) -> None:
     """Scripts wait with `./run | grep -m1 ready`, after which the pipe is closed."""
     port = str(listeners.free_port("127.0.0.1", 0, "-"))
-    environment = os.environ | ISOLATED_ENVIRONMENT | {"DATA_DIR": str(folder / "data"), "INGEST_PORT": port}
+    environment = os.environ | ISOLATED_ENVIRONMENT | {"DATA_DIR": str(server_folder / "data"), "INGEST_PORT": port}
     reader, writer = os.pipe()
     supervisor = child_process.start([sys.executable, "-m", "dev"], writer, environment=environment, cwd=str(ROOT))
     os.close(writer)
@@ -166,9 +161,9 @@ def test_it_goes_on_when_nobody_reads_what_it_says(folder: Path) -> None:
     assert supervisor.wait(60) == 0
 
 
-def test_a_database_that_is_not_there_is_told_in_a_sentence(folder: Path) -> None:
+def test_a_database_that_is_not_there_is_told_in_a_sentence(server_folder: Path) -> None:
     """A mistyped DATABASE_URL is the second most common failure, and it may contain a password."""
-    stack = LocalStack(folder / "data", {"DATABASE_URL": "postgresql://app:hidden@127.0.0.1:1/history"})
+    stack = LocalStack(server_folder / "data", {"DATABASE_URL": "postgresql://app:hidden@127.0.0.1:1/history"})
     stack.launch()
 
     assert stack.wait() == 1

@@ -10,7 +10,6 @@ import pytest
 import redis
 
 from dev.chaos.faults.disk_shim import Faults
-from dev.embedded import data_folder
 from dev.embedded.valkey import EmbeddedValkey
 from tests.support.attacks.webhook_load import WebhookLoad
 from tests.support.processes.ingest_process import IngestProcess, stream_bodies
@@ -165,16 +164,14 @@ def test_where_redis_hides_its_identity_every_new_connection_counts_as_another(
 
 
 @pytest.fixture
-def slow_valkey(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[EmbeddedValkey]:
+def slow_valkey(server_folder: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[EmbeddedValkey]:
     """Return a Valkey with a disk that takes 0.8 s for a sync, like some network disks."""
-    folder = data_folder.create_temporary()
-    shim = build_shim(tmp_path, folder)
+    shim = build_shim(tmp_path, server_folder)
     environment = {**EmbeddedValkey.server_environment, **shim.environment}
     slow: type[EmbeddedValkey] = type("SlowValkey", (EmbeddedValkey,), {"server_environment": environment})
-    with slow(folder / "valkey", settings={"appendfsync": request.param}) as server:
+    with slow(server_folder / "valkey", settings={"appendfsync": request.param}) as server:
         shim.set(Faults(sync_seconds=0.8))
         yield server
-    shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize(
@@ -210,14 +207,15 @@ def test_a_redis_killed_on_a_slow_disk_costs_no_event(slow_valkey: EmbeddedValke
 
 
 @pytest.mark.long
-def test_a_replica_that_was_behind_gets_what_it_lacks(tmp_path: Path) -> None:
+def test_a_replica_that_was_behind_gets_what_it_lacks(server_folder: Path, tmp_path: Path) -> None:
     """In a failover of a managed Redis, the same address leads to a replica that lacks the last seconds."""
-    folder = data_folder.create_temporary()
     port = free_port()
-    address = folder / "address"
+    address = server_folder / "address"
     with (
-        EmbeddedValkey(folder / "a", ephemeral=True, settings={"port": str(port), "bind": "127.0.0.1"}) as primary,
-        EmbeddedValkey(folder / "b", ephemeral=True) as replica,
+        EmbeddedValkey(
+            server_folder / "a", ephemeral=True, settings={"port": str(port), "bind": "127.0.0.1"}
+        ) as primary,
+        EmbeddedValkey(server_folder / "b", ephemeral=True) as replica,
         redis.Redis.from_url(replica.url) as connected,  # pyright: ignore[reportUnknownMemberType] - **kwargs
     ):
         connected.replicaof("127.0.0.1", str(port))  # pyright: ignore[reportUnknownMemberType] - **kwargs
@@ -236,7 +234,6 @@ def test_a_replica_that_was_behind_gets_what_it_lacks(tmp_path: Path) -> None:
 
             assert load.failures == []
             assert resent(ingest) > 0
-    shutil.rmtree(folder)
 
 
 def socket_of(valkey: EmbeddedValkey) -> str:

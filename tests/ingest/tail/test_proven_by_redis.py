@@ -1,6 +1,5 @@
 """Tests that the tail needs no files while Redis replies only after its sync, and is in files at the first doubt."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,13 +8,13 @@ from typing import TypeAlias
 import pytest
 import redis
 
-from dev.embedded import data_folder
 from dev.embedded.valkey import EmbeddedValkey
 from ingest.tail.redis_durability import PROOF, is_synced_before_reply
 from tests.support.attacks.webhook_load import WebhookLoad
 from tests.support.processes.ingest_process import IngestProcess, stream_bodies
 from tests.support.servers.lost_data import lose_everything, wait_for_connections
 from tests.support.servers.sentinels import free_port
+from tests.support.servers.server_folder import temporary_server_folder
 from tests.support.stream.tail_files import adopt
 from tests.support.waiting import wait_until
 
@@ -24,16 +23,9 @@ SETTINGS = {"appendonly", "appendfsync", "no-appendfsync-on-rewrite"}
 
 
 @pytest.fixture
-def folder() -> Iterator[Path]:
-    path = data_folder.create_temporary()
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def valkey(folder: Path) -> Iterator[EmbeddedValkey]:
+def valkey(server_folder: Path) -> Iterator[EmbeddedValkey]:
     """A Valkey that replies only after its sync."""
-    with EmbeddedValkey(folder / "valkey", settings={"port": str(free_port()), "bind": "127.0.0.1"}) as running:
+    with EmbeddedValkey(server_folder / "valkey", settings={"port": str(free_port()), "bind": "127.0.0.1"}) as running:
         yield running
 
 
@@ -109,8 +101,7 @@ def forbid_config(client: redis.Redis, _: ExitStack) -> None:
 
 
 def attach_replica(client: redis.Redis, stack: ExitStack) -> None:
-    folder = data_folder.create_temporary()
-    stack.callback(shutil.rmtree, folder)
+    folder = stack.enter_context(temporary_server_folder())
     port = client.config_get("port")["port"]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     stack.enter_context(EmbeddedValkey(folder / "replica", ephemeral=True, settings={"replicaof": f"127.0.0.1 {port}"}))
 

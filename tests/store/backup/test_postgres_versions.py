@@ -1,14 +1,13 @@
 """Tests that a backup can be restored into a newer PostgreSQL, but not into an older one."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from dev.embedded import binaries, data_folder
+from dev.embedded import binaries
 from dev.embedded.postgres import EmbeddedPostgres
 from dev.embedded.servers import EmbeddedServers
 from store.backup import dump, restore
@@ -23,18 +22,16 @@ def major_of(url: str) -> int:
 
 
 @pytest.fixture
-def older(servers: EmbeddedServers, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedPostgres]:
+def older(servers: EmbeddedServers, server_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedPostgres]:
     """A server of an older version than that of the other tests, if the system has one."""
     ours = major_of(servers.postgres.url)
     found = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if int(path.parent.name) < ours]
     if not found:
         pytest.skip(f"no PostgreSQL older than {ours} is here: on Debian, apt-get install postgresql brings one")
     monkeypatch.setattr(binaries, "_postgres_candidates", lambda: iter(found))
-    folder = data_folder.create_temporary()
-    with EmbeddedPostgres(folder / "older", ephemeral=True) as server:
+    with EmbeddedPostgres(server_folder / "older", ephemeral=True) as server:
         monkeypatch.undo()
         yield server
-    shutil.rmtree(folder)
 
 
 @pytest.mark.long

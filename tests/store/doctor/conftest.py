@@ -1,5 +1,4 @@
 import itertools
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,12 +6,12 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from dev.embedded.valkey import EmbeddedValkey
 from store.postgres import connections, migrator
 from store.retention import partitions
 from tests.support.processes.examined_system import ExaminedSystem
+from tests.support.servers.server_folder import temporary_server_folder
 
 DATABASE_NUMBERS = itertools.count(1)
 
@@ -20,8 +19,8 @@ DATABASE_NUMBERS = itertools.count(1)
 @pytest.fixture(scope="session")
 def doctor_servers() -> Iterator[tuple[EmbeddedPostgres, EmbeddedValkey]]:
     """The servers. They run with fsync, which the doctor requires."""
-    folder = data_folder.create_temporary()
     with (
+        temporary_server_folder() as folder,
         EmbeddedPostgres(folder / "postgres", settings={"max_connections": "24"}) as postgres,
         EmbeddedValkey(folder / "v") as valkey,
     ):
@@ -31,7 +30,6 @@ def doctor_servers() -> Iterator[tuple[EmbeddedPostgres, EmbeddedValkey]]:
         with connections.open(postgres.url_of("healthy"), "test") as worker:
             partitions.create_missing(worker)  # as a worker does in its first minute
         yield postgres, valkey
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -1,23 +1,13 @@
 """Tests the doctor with sentinels and replicas."""
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from dev.embedded import data_folder
 from store.doctor import replica
 from tests.support.servers import replication, sentinels
 from tests.support.waiting import wait_until
 from worker.commands import doctor
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    path = data_folder.create_temporary()
-    yield path
-    shutil.rmtree(path)
 
 
 def answers(url: str, **environ: str) -> dict[str, str]:
@@ -25,9 +15,9 @@ def answers(url: str, **environ: str) -> dict[str, str]:
 
 
 @pytest.mark.long
-def test_redis_is_found_through_its_sentinels_before_and_after_a_failover(folder: Path) -> None:
+def test_redis_is_found_through_its_sentinels_before_and_after_a_failover(server_folder: Path) -> None:
     """The doctor checks the current primary, and whether it has the replicas for which acknowledgements wait."""
-    with sentinels.running_sentinels(folder) as redis:
+    with sentinels.running_sentinels(server_folder) as redis:
         old = redis.primary
         wait_until(lambda: answers(redis.url, REDIS_MIN_REPLICAS="1").get("redis.role") == "ok")
         redis.fail_over()
@@ -39,10 +29,10 @@ def test_redis_is_found_through_its_sentinels_before_and_after_a_failover(folder
     assert (alone["redis"], alone["redis.role"]) == ("ok", "ok"), "where none is asked for, none is missed"
 
 
-def test_a_replica_that_lost_its_primary_is_reported(folder: Path) -> None:
+def test_a_replica_that_lost_its_primary_is_reported(server_folder: Path) -> None:
     with (
-        replication.running_primary(folder) as primary,
-        replication.create_standby(primary, folder / "standby") as follower,
+        replication.running_primary(server_folder) as primary,
+        replication.create_standby(primary, server_folder / "standby") as follower,
     ):
         environ = {"READ_DATABASE_URL": follower.url}
         wait_until(lambda: [one.severity for one in replica.check(environ)] == ["ok"])

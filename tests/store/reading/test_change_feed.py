@@ -1,19 +1,17 @@
 """Tests reading the change feed."""
 
-import shutil
+from pathlib import Path
 
 from dev.chaos.system_under_test import POSTGRES_SETTINGS
-from dev.embedded import data_folder
 from dev.embedded.postgres import EmbeddedPostgres
 from store.postgres import connections, migrator
 from store.reading import change_feed
 
 
-def test_a_transaction_id_that_is_reused_after_a_crash_is_not_skipped() -> None:
+def test_a_transaction_id_that_is_reused_after_a_crash_is_not_skipped(server_folder: Path) -> None:
     """Transactions that were rolled back just before a crash leave no trace on disk, so their ids are reused."""
-    folder = data_folder.create_temporary()
     lazy = {"wal_writer_delay": "10s", "autovacuum": "off"}
-    with EmbeddedPostgres(folder / "postgres", ephemeral=True, settings=POSTGRES_SETTINGS | lazy) as server:
+    with EmbeddedPostgres(server_folder / "postgres", ephemeral=True, settings=POSTGRES_SETTINGS | lazy) as server:
         migrator.migrate(server.url)
         with connections.open(server.url, "test") as connection:
             connection.execute("INSERT INTO changes (kind) VALUES ('session')")
@@ -31,4 +29,3 @@ def test_a_transaction_id_that_is_reused_after_a_crash_is_not_skipped() -> None:
             assert int(str(xid)) < int(str(asked and asked[0])), "the number came again, or this test shows nothing"
 
             assert [change.position.xid for change in change_feed.read(connection, upto, 10).entries] == [xid]
-    shutil.rmtree(folder)
