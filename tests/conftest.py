@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,7 +15,7 @@ from api.gateway.timeouts import Timeouts
 from dev.embedded.servers import EmbeddedServers
 from dev.gateway.server import PretendGateway
 from store.postgres import migrator
-from tests.support import requirements
+from tests.support import leftover_threads, requirements
 from tests.support.history.history_writer import API_TOKEN, ApiClient, HistoryWriter
 from tests.support.processes.api_server import ApiServers
 from tests.support.processes.pipeline import WorkerPipeline
@@ -25,6 +26,8 @@ from tests.support.servers.server_folder import temporary_server_folder
 os.environ.setdefault("WORKER_NICE", "0")  # several tests share the processors, and each waits for its worker
 
 TEMPLATE_DATABASE = "migrated"
+KEPT_APIS = {"api_url", "lend_api"}
+"""The fixtures whose APIs keep running between tests."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,6 +40,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Check the requirements of the test before its fixtures start anything."""
     for mark in item.iter_markers("requires"):
         requirements.require(*mark.args)
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_outlives_its_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a test whose threads disturb the tests after it, unless its API is kept for them."""
+    before = set(threading.enumerate())
+    yield
+    if KEPT_APIS.isdisjoint(request.fixturenames):
+        assert leftover_threads.wait_for_end(before) == []
 
 
 @pytest.fixture(scope="session")
@@ -65,28 +77,28 @@ def template_database(servers: EmbeddedServers) -> str:
 
 
 @pytest.fixture(scope="session")
-def databases(servers: EmbeddedServers, template_database: str) -> DatabasePool:
-    """The pool of migrated databases for tests."""
-    return DatabasePool(servers, template_database)
-
-
-@pytest.fixture(scope="session")
 def api_servers() -> Iterator[ApiServers]:
-    """The APIs that run on databases of `api_databases` and `sending_databases`."""
+    """The APIs that tests start on their databases. Those of `api_databases` and `sending_databases` keep running."""
     with ApiServers() as apis:
         yield apis
 
 
 @pytest.fixture(scope="session")
+def databases(servers: EmbeddedServers, template_database: str, api_servers: ApiServers) -> DatabasePool:
+    """The pool of migrated databases for tests."""
+    return DatabasePool(servers, template_database, api_servers.stop)
+
+
+@pytest.fixture(scope="session")
 def api_databases(servers: EmbeddedServers, template_database: str, api_servers: ApiServers) -> DatabasePool:
     """A pool of migrated databases whose APIs keep running between tests."""
-    return DatabasePool(servers, template_database, end_sessions=api_servers.stop)
+    return DatabasePool(servers, template_database, api_servers.stop, keeps_apis=True)
 
 
 @pytest.fixture(scope="session")
 def sending_databases(servers: EmbeddedServers, template_database: str, api_servers: ApiServers) -> DatabasePool:
     """A separate pool for APIs that send, because they change sends in the background."""
-    return DatabasePool(servers, template_database, end_sessions=api_servers.stop)
+    return DatabasePool(servers, template_database, api_servers.stop, keeps_apis=True)
 
 
 @pytest.fixture

@@ -82,12 +82,13 @@ class DatabasePool:
     """
 
     def __init__(
-        self, servers: EmbeddedServers, template: str, end_sessions: Callable[[str], None] | None = None
+        self, servers: EmbeddedServers, template: str, stop_apis: Callable[[str], None], *, keeps_apis: bool = False
     ) -> None:
-        """`end_sessions` ends sessions that may remain between tests. It is called before a database is dropped."""
+        """`stop_apis` stops the APIs on a database, unless the pool keeps them until the database is dropped."""
         self._servers = servers
         self._template = template
-        self._end_sessions = end_sessions
+        self._stop_apis = stop_apis
+        self._keeps_apis = keeps_apis
         self._idle: list[_Database] = []
         self._initial_rows: dict[str, Sequence[str]] = {}
 
@@ -96,6 +97,8 @@ class DatabasePool:
         """Yield the name of a database with the rows of a new one."""
         database = self._idle.pop() if self._idle else self._create()
         yield database.name
+        if not self._keeps_apis:
+            self._stop_apis(self._servers.postgres.url_of(database.name))
         database.loans += 1
         if database.loans < MAX_LOANS and self._is_restored(database):
             self._idle.append(database)
@@ -114,7 +117,7 @@ class DatabasePool:
         """Return whether the database has the schema, rows and sequences of a new one, and no other session."""
         try:
             with self._connect(database.name) as connection:
-                if self._end_sessions is None and not _is_alone(connection):
+                if not self._keeps_apis and not _is_alone(connection):
                     return False
                 with connection.transaction():
                     return self._restore(connection, database)
@@ -135,8 +138,8 @@ class DatabasePool:
         return True
 
     def _drop(self, name: str) -> None:
-        if self._end_sessions is not None:
-            self._end_sessions(self._servers.postgres.url_of(name))
+        # The pools of an API on a dropped database would try to connect until the end of the run.
+        self._stop_apis(self._servers.postgres.url_of(name))
         run_admin(self._servers, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
 
     def _connect(self, name: str) -> psycopg.Connection:
