@@ -2,12 +2,14 @@
 
 import { h } from "../page/element.js";
 import { t } from "../page/language.js";
+import { texts } from "../texts/texts.js";
 
-const TYPES = ["text", "image", "video", "audio", "document", "sticker", "location", "contact", "poll", "order", "system"];
+// The labels of the types, in the order of the texts, without that of messages whose type is not known.
+const TYPES = Object.keys(texts).filter((key) => key.startsWith("type_") && key !== "type_unknown");
 
 export class SearchFilters {
 	constructor(onChange) {
-		this.type = h("select.chip", { "aria-label": t("message_type"), change: onChange }, h("option", { value: "" }, t("any_type")), TYPES.map((type) => h("option", { value: type }, t(`type_${type}`))));
+		this.type = h("select.chip", { "aria-label": t("message_type"), change: onChange }, h("option", { value: "" }, t("any_type")), TYPES.map((key) => h("option", { value: key.slice(5) }, t(key))));
 		this.from = day("from_day", onChange);
 		this.until = day("until_day", onChange);
 		this.element = h("div.chips.filters", { role: "group", "aria-label": t("search_filters") }, this.type, h("label.small", t("from_day"), this.from), h("label.small", t("until_day"), this.until));

@@ -1,9 +1,12 @@
 """Tests the search of the dashboard: in all chats, and within an open one."""
 
+from typing import get_args
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from dev.embedded.child_process import wait_until
+from store.model.facts import MessageType
 from tests.support.browser.browser import BrowserUser
 from tests.support.browser.dashboard_actions import MINUTE_MS, mark_all_read, open_first_chat, phone_number
 from tests.support.history.history_writer import SENDER_PHONE, HistoryWriter, message_fact, name_fact
@@ -84,6 +87,18 @@ def test_a_match_stays_on_the_screen_when_texts_above_it_unfold(
     expect(page.locator(".said.folded")).to_have_count(0)
 
     expect(page.locator(".found")).to_be_in_viewport()
+
+
+def test_a_search_offers_every_type_of_message_that_is_known(browser_user: BrowserUser) -> None:
+    """A new type needs no line in the search, because its label is enough."""
+    page = browser_user.sign_in()
+    page.get_by_role("searchbox", name="Search chats and messages").fill("parcel")
+    options = page.get_by_label("Type of message").locator("option")
+    expect(options).to_have_count(len(get_args(MessageType)))
+    types = [option.get_attribute("value") for option in options.all()]
+
+    assert types[:2] == ["", "text"]
+    assert set(types) == {"", *get_args(MessageType)} - {"unknown"}
 
 
 def test_a_search_in_all_chats_is_narrowed_counted_and_goes_on_in_the_chat(
