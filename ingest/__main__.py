@@ -13,6 +13,12 @@ from telemetry.errors import SettingsError
 
 
 def main() -> None:
+    if sys.argv[1:]:
+        usage = "usage: python -m ingest   serve webhooks until SIGTERM; the settings are environment variables"
+        if sys.argv[1] not in {"-h", "--help"}:
+            sys.exit(usage)
+        print(usage)
+        return
     environ = variables.of_process(os.environ)
     try:
         logs.configure("ingest", environ)

@@ -12,7 +12,9 @@ from http_server.error_responses import JSON_CONTENT_TYPE, ErrorResponse, encode
 _ALLOW = ((b"allow", b"POST, OPTIONS"),)
 _RETRY = ((b"retry-after", b"1"),)
 
-BAD_SIGNATURE = ErrorResponse(401, "bad_signature", "The X-Webhook-Signature header does not sign this body.")
+BAD_SIGNATURE = ErrorResponse(
+    401, "bad_signature", "X-Webhook-Signature does not sign this body with any secret of WEBHOOK_SECRETS."
+)
 BAD_CREDENTIALS = ErrorResponse(401, "bad_signature", "No secret of this sender authenticates the request.")
 BAD_VERIFY_TOKEN = ErrorResponse(403, "bad_verify_token", "The handshake lacks the verify_token of this sender.")
 UNKNOWN_SENDER = ErrorResponse(404, "unknown_sender", "senders.toml has no sender of this name.")

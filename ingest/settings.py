@@ -52,7 +52,9 @@ def read(environ: Mapping[str, str]) -> Settings:
     """Return the settings. Raises SettingsError naming the variable."""
     redis_url = environ.get("REDIS_URL", "").strip()
     if not redis_url:
-        raise SettingsError("REDIS_URL is missing: it names the Redis that stores acknowledged events.")
+        raise SettingsError(
+            "REDIS_URL is not set: it names the Redis that stores acknowledged events. Set it, or start ./run."
+        )
     secrets = secret_list.read("WEBHOOK_SECRETS", environ.get("WEBHOOK_SECRETS", ""))
     allow_unsigned = _parse_bool(environ, "WEBHOOK_ALLOW_UNSIGNED")
     secrets_file = Path(environ.get("WEBHOOK_SECRETS_FILE") or ".env").absolute()

@@ -38,6 +38,12 @@ DATABASE_DEADLINE_SECONDS = 5.0
 """The time limit in seconds for PostgreSQL to list its migrations."""
 RETRY_SECONDS = 1.0
 """The time in seconds before a retry while Redis or PostgreSQL is unavailable."""
+USAGE = """\
+usage: python -m worker                 drain the stream until SIGTERM
+       python -m worker replay …        fold the raw events again, and repair rows that differ
+       python -m worker backfill NAME   store the past messages that a sender's gateway still has
+       python -m worker doctor          check Redis and the queue
+       python -m worker adopt --yes     make DATABASE_URL the database of the stream"""
 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -46,7 +52,10 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         return run_worker(variables.of_process(environ))
     if arguments[0] in {"adopt", "backfill", "replay"} or arguments == ["doctor"]:
         return _run_command(arguments, environ)
-    print("usage: python -m worker [replay … | backfill NAME … | doctor | adopt --yes]", file=sys.stderr)
+    if arguments[0] in {"-h", "--help"}:
+        print(USAGE)
+        return 0
+    print(f"worker: These arguments are unknown: {' '.join(arguments)}\n{USAGE}", file=sys.stderr)
     return 2
 
 
@@ -136,7 +145,7 @@ def _work(settings: Settings, drainer: Drainer, monitor: StreamMonitor, new_work
             done += worker.jobs_taken
         except (RedisError, TransientError) as error:
             monitor.not_ready_reason = f"Redis: {type(error).__name__}" if isinstance(error, RedisError) else str(error)
-            log.warning("%s: retrying", monitor.not_ready_reason)
+            log.warning("retrying: %s", monitor.not_ready_reason)
             time.sleep(RETRY_SECONDS)
 
 

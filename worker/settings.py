@@ -43,7 +43,7 @@ class Settings:
         for name in ("DATABASE_URL", "REDIS_URL"):
             if not environ.get(name):
                 raise SettingsError(
-                    f"{name} is not set: the worker reads the queue from Redis and writes to PostgreSQL."
+                    f"{name} is not set: the worker moves events from Redis to PostgreSQL. Set it, or start ./run."
                 )
         database_url, direct_url = connections.url(environ), connections.direct_url(environ)
         port = environ.get("WORKER_PORT") or None

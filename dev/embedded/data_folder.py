@@ -39,7 +39,9 @@ class FolderLock:
             file.seek(0)
             holder = file.read(20).decode(errors="replace").strip() or "unknown"
             file.close()
-            raise StartError(f"{self._path.parent} is in use by process {holder}: stop it first.") from None
+            raise StartError(
+                f"{self._path.parent} is in use by process {holder}, such as another ./run: stop it, or set DATA_DIR."
+            ) from None
         file.truncate(0)
         file.write(f"{os.getpid()}\n".encode())
         file.flush()

@@ -52,8 +52,8 @@ def url(environ: Mapping[str, str]) -> str:
         return (data_dir / "database-url").read_text(encoding="utf-8").strip()
     except OSError as error:
         raise DatabaseUrlError(
-            f"DATABASE_URL is set neither here nor in .env, and no stack runs in DATA_DIR ({data_dir}): start ./run, or"
-            " set DATABASE_URL to your server."
+            f"DATABASE_URL is set neither here nor in .env, and ./run has no database in DATA_DIR ({data_dir}):"
+            " start ./run, or set DATABASE_URL to your server."
         ) from error
 
 

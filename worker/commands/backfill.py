@@ -79,8 +79,8 @@ def _pause(text: str) -> float:
 def _find_sender(senders: Mapping[str, Sender], name: str) -> Sender:
     sender = senders.get(name)
     if sender is None:
-        known = ", ".join(sorted(senders)) or "none"
-        raise SettingsError(f"There is no sender {name}; senders.toml and the variables name {known}.")
+        known = f"known are {', '.join(sorted(senders))}" if senders else "`python -m api senders add` adds one"
+        raise SettingsError(f"There is no sender {name} in senders.toml or the variables: {known}.")
     if sender.kind not in gateways.KINDS:
         raise SettingsError(
             f"The past of a gateway of kind {sender.kind} cannot be read, only of {', '.join(gateways.KINDS)}."

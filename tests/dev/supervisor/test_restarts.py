@@ -82,7 +82,7 @@ def test_a_second_start_on_the_same_data_is_refused(running_stack: LocalStack) -
     second.launch()
 
     assert second.wait() == 1
-    assert re.search(r"is in use by process \d+: stop it first", second.output)
+    assert re.search(r"is in use by process \d+, such as another ./run: stop it", second.output)
     assert is_ready(running_stack)
 
 
