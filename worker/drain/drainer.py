@@ -33,7 +33,7 @@ COALESCE_MIN_EVENTS = 32
 """The number of events in a read that emptied the stream from which more are expected shortly."""
 COALESCE_SECONDS = 0.05
 """The time in seconds to wait for them. Under load, a transaction of twice the size costs little more
-(docs/performance.md).
+(docs/performance/profiles.md).
 """
 TARGET_BYTES = 8 << 20
 """The approximate size of the bodies in a transaction."""

@@ -10,7 +10,7 @@ def paused() -> Generator[None]:
     """Collect garbage after the block instead of within it.
 
     A transaction has a hundred thousand objects without cycles, which all live until COMMIT. Collecting them repeatedly
-    took a fifth of a worker's time (docs/performance.md).
+    took a fifth of a worker's time (docs/performance/profiles.md).
     """
     gc.disable()
     try:
