@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from typing import BinaryIO, Literal, Self, TypeAlias, get_args
 from urllib.parse import quote
 
-from api.gateway import errors, json_web_token, payloads, timeouts
-from api.gateway.http_client import GatewayResponse, HttpClient
-from api.gateway.http_session import GatewayRequest
+from api.gateway import errors, json_web_token, payloads, sak_responses, timeouts
+from api.gateway.http_session import GatewayRequest, HttpSession
 from api.gateway.multipart_upload import MultipartUpload
+from api.gateway.sak_responses import SakResponse
 from api.gateway.settings import Settings, is_header_safe
 from api.gateway.timeouts import Timeouts
 
@@ -30,7 +30,8 @@ class SakClient:
     def __init__(self, settings: Settings, timeouts: Timeouts | None = None) -> None:
         self._settings = settings
         self._timeouts = timeouts or Timeouts()
-        self._http = HttpClient(settings)
+        secrets = [secret for secret in (settings.jwt, settings.api_key) if secret]
+        self._http = HttpSession("SAK", settings.base_url, secrets)
 
     @property
     def session_id(self) -> str | None:
@@ -128,7 +129,7 @@ class SakClient:
             self._call_repeatable(GatewayRequest("GET", "/sessions", self._owner_headers())).data
         )
 
-    def _send(self, call: Callable[[], GatewayResponse], kind: MediaKind | None = None) -> payloads.SendResponse:
+    def _send(self, call: Callable[[], SakResponse], kind: MediaKind | None = None) -> payloads.SendResponse:
         try:
             response = call()
             result, seconds = payloads.parse_send_response(response.data), response.elapsed_seconds
@@ -143,21 +144,22 @@ class SakClient:
             raise errors.OutcomeUnknownError(sentence, elapsed_seconds=seconds)
         return result
 
-    def _call_repeatable(self, request: GatewayRequest) -> GatewayResponse:
+    def _call_repeatable(self, request: GatewayRequest) -> SakResponse:
         return self._call(request, timeouts.RETRYABLE_IF_IDEMPOTENT, self._timeouts, self._timeouts.attempt)
 
-    def _call_once(self, request: GatewayRequest) -> GatewayResponse:
+    def _call_once(self, request: GatewayRequest) -> SakResponse:
         return self._call(request, timeouts.RETRYABLE_IF_NOT_EXECUTED, self._timeouts, self._timeouts.total)
 
     def _call(
         self, request: GatewayRequest, retry_on: timeouts.ErrorTypes, limits: Timeouts, seconds: float
-    ) -> GatewayResponse:
+    ) -> SakResponse:
         """Call SAK. Each attempt takes at most `seconds`."""
         end = time.monotonic() + limits.total
 
-        def attempt() -> GatewayResponse:
+        def attempt() -> SakResponse:
             remaining = min(seconds, end - time.monotonic())
-            return self._http.request(request, connect_seconds=limits.connect, seconds=remaining)
+            response = self._http.request(request, connect_seconds=limits.connect, seconds=remaining)
+            return sak_responses.parse(self._http, request.method, response)
 
         return limits.retrying(retry_on)(attempt)
 

@@ -1,5 +1,8 @@
 """Defines the errors of calls to SAK, by whether the call was executed. No message contains a token, key or secret."""
 
+MAX_MESSAGE_LENGTH, MAX_CODE_LENGTH = 300, 64
+"""The number of characters of a gateway's text and of its error code that errors repeat."""
+
 
 class SakError(Exception):
     """The base class, with SAK's error code and the HTTP status if SAK responded."""

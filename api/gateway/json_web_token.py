@@ -1,21 +1,16 @@
 """Reads the expiry of a JSON Web Token without verifying it. SAK verifies it, but its refusals give no reason."""
 
-import base64
-import json
 import time
-from typing import cast
+
+import jwt
 
 
 def expiry(token: str) -> float | None:
     """Return `exp` of the token in seconds since 1970, or None if it has none or is not a JWT."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return None
     try:
-        payload: object = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (ValueError, RecursionError):
+        exp: object = jwt.decode(token, options={"verify_signature": False}).get("exp")
+    except jwt.InvalidTokenError:
         return None
-    exp = cast("dict[str, object]", payload).get("exp") if isinstance(payload, dict) else None
     # There is no date to show beyond the year 9999.
     return (
         float(exp) if isinstance(exp, int | float) and not isinstance(exp, bool) and 0 <= exp < 253402300800 else None

@@ -28,11 +28,9 @@ class MultipartUpload:
         boundary = secrets.token_hex(16)
         self.content_type = f"multipart/form-data; boundary={boundary}"
         parts = [
-            _part_header(boundary, RequestField(key, b""), None) + value.encode(errors="replace") + b"\r\n"
-            for key, value in fields.items()
+            _part_header(boundary, key) + value.encode(errors="replace") + b"\r\n" for key, value in fields.items()
         ]
-        header = _part_header(boundary, _file_field(field_name, name), mime_type)
-        self._prefix = b"".join([*parts, header])
+        self._prefix = b"".join([*parts, _part_header(boundary, field_name, name, mime_type)])
         self._suffix = f"\r\n--{boundary}--\r\n".encode()
 
     def __len__(self) -> int:
@@ -51,19 +49,13 @@ class MultipartUpload:
         yield self._suffix
 
 
-def _file_field(field_name: str, name: str) -> RequestField:
-    """Return a field with the file name in UTF-8, and in RFC 5987 form if it is not ASCII, as SAK reads Latin-1."""
-    name = name.encode(errors="replace").decode()
-    field = RequestField(field_name, b"", filename=name)
-    field.make_multipart()
-    if not name.isascii():
-        field.headers["Content-Disposition"] = f"{field.headers['Content-Disposition']}; filename*=UTF-8''{quote(name)}"
-    return field
-
-
-def _part_header(boundary: str, field: RequestField, mime_type: str | None) -> bytes:
-    if "Content-Disposition" not in field.headers:
-        field.make_multipart()
-    if mime_type is not None:
-        field.headers["Content-Type"] = mime_type
+def _part_header(boundary: str, name: str, file_name: str | None = None, mime_type: str | None = None) -> bytes:
+    """Return the header with the file name in UTF-8, and in RFC 5987 form if it is not ASCII, as SAK reads Latin-1."""
+    file_name = file_name and file_name.encode(errors="replace").decode()
+    field = RequestField(name, b"", filename=file_name)
+    field.make_multipart(content_type=mime_type)
+    if file_name and not file_name.isascii():
+        field.headers["Content-Disposition"] = (
+            f"{field.headers['Content-Disposition']}; filename*=UTF-8''{quote(file_name)}"
+        )
     return f"--{boundary}\r\n{field.render_headers()}".encode(errors="replace")

@@ -3,18 +3,15 @@
 import copy
 import time
 from collections.abc import Mapping, Sequence
-from typing import BinaryIO, Final, Literal, Self
+from typing import BinaryIO, Literal, Self
 
-from api.gateway import errors, timeouts
-from api.gateway.http_client import MAX_MESSAGE_LENGTH, parse_retry_after
+from api.gateway import errors, retry_after, timeouts
 from api.gateway.http_session import GatewayRequest, HttpSession, RawResponse
 from api.gateway.payloads import SendResponse
 from api.gateway.senders import sender_answers, sender_lists
 from api.gateway.senders.sender_dialects import DIALECTS, Outgoing, OutgoingFile
 from api.gateway.senders.sender_lists import Listed
 from api.gateway.timeouts import Timeouts
-
-_MAX_CODE_LENGTH: Final = 64
 
 
 class SenderClient:
@@ -79,8 +76,6 @@ class SenderClient:
 
     def list_sent(self, session_id: str, to: str) -> list[Listed] | None:
         """Return our newest messages to the digits `to` from the gateway, or None if its kind keeps no list."""
-        if not sender_lists.has_list(self._kind):
-            return None
         return sender_lists.newest(self._kind, self.call, self._session_name(session_id), to)
 
     def call(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> object:
@@ -162,13 +157,11 @@ class SenderClient:
         code = sender_answers.error_code(fields)
         reason = self._dialect.refusals.get(code or "") or sender_answers.reason(fields)
         sentence = http.redact(reason or ("no reason given" if fields is not None else "the answer is no JSON object"))
-        sentence, code = sentence[:MAX_MESSAGE_LENGTH], None if code is None else http.redact(code)[:_MAX_CODE_LENGTH]
+        sentence = sentence[: errors.MAX_MESSAGE_LENGTH]
+        code = None if code is None else http.redact(code)[: errors.MAX_CODE_LENGTH]
         if status == 429 or code in self._dialect.rate_limit_codes:
-            raise errors.RateLimitedError(
-                f"{name} limits the rate: {sentence}",
-                code=code,
-                retry_after=parse_retry_after(response.headers, time.time()),
-            )
+            seconds = retry_after.parse(response.headers, time.time())
+            raise errors.RateLimitedError(f"{name} limits the rate: {sentence}", code=code, retry_after=seconds)
         if 300 <= status < 400:
             raise errors.RefusedError(f"base_url of [{self.name}] redirects; set it to the target", status=status)
         if 400 <= status < 500 and status != 408:

@@ -84,13 +84,10 @@ _LISTS: Final[Mapping[str, tuple[Callable[[Call, str, str], object], _Shape]]] =
 """The request for the list and the shape of its messages, by kind. Meta and wuzapi keep no list."""
 
 
-def has_list(kind: str) -> bool:
-    """Return whether the kind keeps a list."""
-    return kind in _LISTS
-
-
-def newest(kind: str, call: Call, session: str, to: str) -> list[Listed]:
-    """Return our newest messages to the digits `to`. Raises the errors of `call`."""
+def newest(kind: str, call: Call, session: str, to: str) -> list[Listed] | None:
+    """Return our newest messages to the digits `to`, or None if the kind keeps no list. Raises the errors of `call`."""
+    if kind not in _LISTS:
+        return None
     request, shape = _LISTS[kind]
     place, value = shape.ours
     messages = objects(request(call, session, to))

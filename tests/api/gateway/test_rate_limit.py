@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from requests.structures import CaseInsensitiveDict
 
-from api.gateway.http_client import parse_retry_after
+from api.gateway import retry_after
 
 NOW = 1795363600.0
 
@@ -29,12 +29,12 @@ NOW = 1795363600.0
 )
 def test_the_pause_is_read_in_every_spelling(headers: dict[str, str], seconds: float | None) -> None:
     """SAK's library has changed its headers with each draft of the standard."""
-    assert parse_retry_after(CaseInsensitiveDict(headers), NOW) == seconds
+    assert retry_after.parse(CaseInsensitiveDict(headers), NOW) == seconds
 
 
 @given(st.sampled_from(["Retry-After", "RateLimit-Reset", "RateLimit", "X-RateLimit-Reset"]), st.text())
 def test_no_header_is_so_odd_that_reading_it_fails(name: str, value: str) -> None:
     """A rate limit must not cause a crash."""
-    seconds = parse_retry_after({name: value}, NOW)
+    seconds = retry_after.parse({name: value}, NOW)
 
     assert seconds is None or seconds >= 0
