@@ -9,10 +9,10 @@ from typing import Final
 import requests
 
 from api.gateway import errors
-from api.gateway.senders import sender_webhooks
+from api.gateway.senders import webhook_apis
+from api.gateway.senders.send_apis import DIALECTS
 from api.gateway.senders.sender_client import SenderClient
-from api.gateway.senders.sender_dialects import DIALECTS
-from api.gateway.senders.sender_webhooks import APIS, Hook, Target, WebhookApi
+from api.gateway.senders.webhook_apis import APIS, Hook, Target, WebhookApi
 from environment.sender_kinds import STATIC_HEADER_PATTERN
 from environment.senders_file import Sender
 
@@ -100,14 +100,14 @@ class _Gateway:
     client: SenderClient
 
     def sessions(self, named: Sequence[str]) -> Sequence[str]:
-        return named or sender_webhooks.sessions_of(self.api, self.client.call)
+        return named or webhook_apis.sessions_of(self.api, self.client.call)
 
     def hook(self, session: str) -> Hook | None:
         """Return the session's webhook that belongs to the sender."""
-        return sender_webhooks.find(self.api.hooks(self.client.call, session), self.sender.name, self.url)
+        return webhook_apis.find(self.api.hooks(self.client.call, session), self.sender.name, self.url)
 
     def register(self, session: str, *, replace: bool) -> str:
-        sender_webhooks.register(self.api, self.client.call, session, self._target(), replace=replace)
+        webhook_apis.register(self.api, self.client.call, session, self._target(), replace=replace)
         return f"{session} posts to {self.url} now."
 
     def move(self, session: str, own: Hook) -> str:

@@ -1,7 +1,7 @@
 """Reconciles a send of unknown outcome through a gateway of senders.toml, by its events and then by its list."""
 
+from api.gateway.senders.message_lists import Listed
 from api.gateway.senders.sender_client import SenderClient
-from api.gateway.senders.sender_lists import Listed
 from api.sending.outbox import Outbox
 from store.sending import echoes, unsettled
 from store.sending.sends import Send, SendResult

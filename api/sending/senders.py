@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+from api.gateway.senders.send_apis import DIALECTS
 from api.gateway.senders.sender_client import SenderClient
-from api.gateway.senders.sender_dialects import DIALECTS
 from api.gateway.timeouts import Timeouts
 from api.settings import Settings
 from environment import senders_file

@@ -8,9 +8,9 @@ from typing import BinaryIO, Literal, Self
 from api.gateway import errors, retry_after, timeouts
 from api.gateway.http_session import GatewayRequest, HttpSession, RawResponse
 from api.gateway.payloads import SendResponse
-from api.gateway.senders import sender_answers, sender_lists
-from api.gateway.senders.sender_dialects import DIALECTS, Outgoing, OutgoingFile
-from api.gateway.senders.sender_lists import Listed
+from api.gateway.senders import message_lists, sender_responses
+from api.gateway.senders.message_lists import Listed
+from api.gateway.senders.send_apis import DIALECTS, Outgoing, OutgoingFile
 from api.gateway.timeouts import Timeouts
 
 
@@ -76,7 +76,7 @@ class SenderClient:
 
     def list_sent(self, session_id: str, to: str) -> list[Listed] | None:
         """Return our newest messages to the digits `to` from the gateway, or None if its kind keeps no list."""
-        return sender_lists.newest(self._kind, self.call, self._session_name(session_id), to)
+        return message_lists.newest(self._kind, self.call, self._session_name(session_id), to)
 
     def call(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> object:
         """Make a call other than a send and return the JSON of the response.
@@ -106,7 +106,7 @@ class SenderClient:
             http, self._dialect.send(message, credentials, prepared), timeouts.RETRYABLE_IF_NOT_EXECUTED, end
         )
         # A gateway with a queue has no result of its own; it reports accepted messages as sent.
-        return SendResponse("sent", sender_answers.message_id(response.fields, self._dialect.id_places))
+        return SendResponse("sent", sender_responses.message_id(response.fields, self._dialect.id_places))
 
     def _connection(self) -> tuple[HttpSession, Mapping[str, str]]:
         """Return the connection and its headers. Raises NotConfiguredError."""
@@ -154,8 +154,8 @@ class SenderClient:
         is_answer = not needs_object if fields is None else fields.get("success") is not False
         if 200 <= status < 300 and is_answer:
             return response
-        code = sender_answers.error_code(fields)
-        reason = self._dialect.refusals.get(code or "") or sender_answers.reason(fields)
+        code = sender_responses.error_code(fields)
+        reason = self._dialect.refusals.get(code or "") or sender_responses.reason(fields)
         sentence = http.redact(reason or ("no reason given" if fields is not None else "the answer is no JSON object"))
         sentence = sentence[: errors.MAX_MESSAGE_LENGTH]
         code = None if code is None else http.redact(code)[: errors.MAX_CODE_LENGTH]

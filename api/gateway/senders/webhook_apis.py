@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from api.gateway.errors import RefusedError
-from api.gateway.senders.sender_answers import as_object, objects, text, value_at
+from api.gateway.senders.sender_responses import as_object, objects, text, value_at
 
 Call: TypeAlias = Callable[..., object]
 """Called with a method, a path and JSON. Returns the JSON of the response and raises the errors of SenderClient."""

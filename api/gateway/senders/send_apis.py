@@ -13,7 +13,7 @@ from urllib.parse import quote
 from api.gateway.errors import RefusedError
 from api.gateway.http_session import GatewayRequest
 from api.gateway.multipart_upload import MultipartUpload
-from api.gateway.senders import sender_answers
+from api.gateway.senders import sender_responses
 from environment import sender_errors
 
 MAX_INLINE_BYTES: Final = 16 << 20
@@ -147,7 +147,7 @@ def _send_gowa(message: Outgoing, credentials: Mapping[str, str], device: str | 
 
 def gowa_device(session: str, devices: object) -> str:
     """Return the id of the device that has the session's number; its name may differ. Raises RefusedError."""
-    for device in sender_answers.objects(sender_answers.value_at(devices, ("results",))):
+    for device in sender_responses.objects(sender_responses.value_at(devices, ("results",))):
         numbers = {re.split("[:@]", value)[0] for value in device.values() if isinstance(value, str)}
         found = device.get("id") or device.get("device") or device.get("device_id")
         if session in numbers and isinstance(found, str):

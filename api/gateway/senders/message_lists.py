@@ -5,8 +5,8 @@ from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 from api.gateway import times
-from api.gateway.senders.sender_answers import Place, message_id, objects, text, value_at
-from api.gateway.senders.sender_dialects import gowa_device
+from api.gateway.senders.send_apis import gowa_device
+from api.gateway.senders.sender_responses import Place, message_id, objects, text, value_at
 
 Call: TypeAlias = Callable[..., object]
 """SenderClient.call."""
