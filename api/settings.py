@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from api.gateway.settings import Settings as GatewaySettings
-from api.oidc.settings import Settings as OidcSettings
+from api.gateway.settings import SakSettings
+from api.oidc.settings import OidcSettings
 from environment import senders_file
 from environment.senders_file import Sender
 from http_server import bounds
@@ -32,8 +32,8 @@ class Settings:
     """The number of connections for reading, which limits the number of concurrent queries."""
     max_file_bytes: int
     """The size in bytes of the largest file that may be sent."""
-    gateway: GatewaySettings | None = field(default=None, repr=False)
-    """None if no gateway is configured, so that nothing can be sent."""
+    sak: SakSettings | None = field(default=None, repr=False)
+    """The address of SAK and the credentials for it, or None if SAK is not configured."""
     session_poll_seconds: int = 0
     """The seconds between two polls of the session's state, or 0 to disable polling."""
     history_read_seconds: int = 0
@@ -69,7 +69,7 @@ class Settings:
             )
         database_url = postgres_connections.url(environ)
         direct_url, read_url = postgres_connections.direct_url(environ), postgres_connections.replica_url(environ)
-        gateway, single_sign_on = GatewaySettings.from_environ(environ), OidcSettings.from_environ(environ)
+        sak, single_sign_on = SakSettings.from_environ(environ), OidcSettings.from_environ(environ)
         poll_seconds = bounded_int(environ, "SAK_WATCH_SECONDS", 0, 0, 86_400)
         if 0 < poll_seconds < _MIN_SESSION_POLL_SECONDS:
             raise SettingsError(
@@ -88,7 +88,7 @@ class Settings:
             token,
             pool_size,
             bounded_int(environ, "SEND_MAX_FILE_BYTES", 64 << 20, 1, 2 << 30),
-            gateway,
+            sak,
             poll_seconds,
             history_seconds,
             direct_url,

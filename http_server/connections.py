@@ -34,7 +34,7 @@ CHECK_SECONDS = 0.1
 """The time between two checks for older requests, in seconds."""
 
 
-class Connection(Protocol):
+class ClientConnection(Protocol):
     """A connection as seen from this module."""
 
     held_bytes: int
@@ -62,16 +62,16 @@ class Connections:
     def __init__(self, bounds: ConnectionBounds, count_refusal: Callable[[str], None]) -> None:
         self.bounds = bounds
         self.count_refusal = count_refusal
-        self.open: dict[Connection, None] = {}
+        self.open: dict[ClientConnection, None] = {}
         self.held_bytes = 0
         # Both in the order in which connections entered this state.
-        self._idle: dict[Connection, None] = {}
-        self._unfinished: dict[Connection, None] = {}
+        self._idle: dict[ClientConnection, None] = {}
+        self._unfinished: dict[ClientConnection, None] = {}
         self._queue: deque[Callable[[], None]] = deque()
         self._queue_is_scheduled = False
         self._next_check = 0.0
 
-    def add(self, connection: Connection, now: float) -> None:
+    def add(self, connection: ClientConnection, now: float) -> None:
         """Add an open connection. If there are too many, close the one that has waited longest for its client.
 
         If every connection is waiting for its response instead, close the new one.
@@ -84,21 +84,21 @@ class Connections:
             victim.drop()
         self.open[connection] = None
 
-    def remove(self, connection: Connection) -> None:
+    def remove(self, connection: ClientConnection) -> None:
         """Remove a closed connection."""
         self.open.pop(connection, None)
         self._forget(connection)
 
-    def set_idle(self, connection: Connection) -> None:
+    def set_idle(self, connection: ClientConnection) -> None:
         """Record that the connection waits for a request."""
         self._unfinished.pop(connection, None)
         self._idle[connection] = None
 
-    def set_active(self, connection: Connection) -> None:
+    def set_active(self, connection: ClientConnection) -> None:
         """Record that a request is arriving or being answered."""
         self._idle.pop(connection, None)
 
-    def set_unfinished(self, connection: Connection, *, unfinished: bool) -> None:
+    def set_unfinished(self, connection: ClientConnection, *, unfinished: bool) -> None:
         """Record whether a part of the connection's request is missing."""
         if unfinished:
             self._unfinished.setdefault(connection)
@@ -114,7 +114,7 @@ class Connections:
         """True if half of the memory limit is used."""
         return self.held_bytes > self.bounds.max_unfinished_bytes / 2
 
-    def hold(self, connection: Connection, size: int, now: float) -> None:
+    def hold(self, connection: ClientConnection, size: int, now: float) -> None:
         """Record the number of bytes that a connection holds.
 
         If the limit is exceeded, the connections that have held the most for the longest are refused.
@@ -154,7 +154,7 @@ class Connections:
             victim.held_bytes = 0
             victim.refuse()
 
-    def _forget(self, connection: Connection) -> None:
+    def _forget(self, connection: ClientConnection) -> None:
         self.held_bytes -= connection.held_bytes
         connection.held_bytes = 0
         self._idle.pop(connection, None)

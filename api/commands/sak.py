@@ -15,7 +15,7 @@ from typing import TypeAlias
 from api.commands import sak_check, sak_messages, sak_webhooks
 from api.commands.results import EXIT_NEGATIVE, EXIT_NOT_DONE, EXIT_REFUSED, EXIT_UNKNOWN, EXIT_USAGE, CommandResult
 from api.gateway import client, errors
-from api.gateway.settings import Settings
+from api.gateway.settings import SakSettings
 from api.http.errors import ApiError
 from environment import variables
 from store.model import lines
@@ -30,7 +30,7 @@ _EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (errors.RefusedError, EXIT_REFUSED),
     (errors.UnreachableError, EXIT_NOT_DONE),
     (errors.RateLimitedError, EXIT_NOT_DONE),
-    (errors.SakError, EXIT_UNKNOWN),
+    (errors.GatewayError, EXIT_UNKNOWN),
 )
 """Any other error means wrong usage."""
 _ERROR_CODES: Mapping[type[Exception], str] = {
@@ -39,7 +39,7 @@ _ERROR_CODES: Mapping[type[Exception], str] = {
 }
 
 GatewayCommand: TypeAlias = Callable[[client.SakClient, argparse.Namespace], CommandResult]
-DatabaseCommand: TypeAlias = Callable[[Settings, str, argparse.Namespace], CommandResult]
+DatabaseCommand: TypeAlias = Callable[[SakSettings, str, argparse.Namespace], CommandResult]
 """Receives the URL of the database."""
 
 
@@ -125,8 +125,8 @@ def _execute(arguments: argparse.Namespace, environ: Mapping[str, str]) -> Comma
         return command(sak, arguments)
 
 
-def _settings(environ: Mapping[str, str], session_id: str | None) -> Settings:
-    settings = Settings.from_environ(environ)
+def _settings(environ: Mapping[str, str], session_id: str | None) -> SakSettings:
+    settings = SakSettings.from_environ(environ)
     if settings is None:
         sentence = "SAK_BASE_URL is not set: set it to the URL of SAK, such as https://sak.example/api/v1."
         raise SettingsError(sentence)
@@ -140,7 +140,7 @@ _FAILURES = (
     sak_webhooks.WebhookSelectionError,
     sak_check.PathCheckError,
     StoreError,
-    errors.SakError,
+    errors.GatewayError,
 )
 
 

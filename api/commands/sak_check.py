@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from api.commands.results import EXIT_NEGATIVE, EXIT_OK, CommandResult
 from api.gateway import client, errors
-from api.gateway.settings import Settings
+from api.gateway.settings import SakSettings
 from store.history.sessions import sessions
 from store.postgres import connections
 from store.postgres.connections import Connection
@@ -25,13 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, default=20.0, help="how long to wait for PostgreSQL (default: 20)")
 
 
-def run(gateway_settings: Settings, database_url: str, arguments: argparse.Namespace) -> CommandResult:
+def run(sak_settings: SakSettings, database_url: str, arguments: argparse.Namespace) -> CommandResult:
     """Make SAK post a ping and wait until PostgreSQL has it. Raises PathCheckError."""
     try:
         with connections.open(database_url, "sak test") as connection:
             before = sessions.last_pings(connection)
-            lines = ["1 database  reached", *_request_ping(gateway_settings, arguments)]
-            session_id = _wait_for_ping(connection, before, gateway_settings.session_id, arguments.seconds)
+            lines = ["1 database  reached", *_request_ping(sak_settings, arguments)]
+            session_id = _wait_for_ping(connection, before, sak_settings.session_id, arguments.seconds)
     except StoreError as error:
         raise PathCheckError(f"step 1, database: {error}") from error
     if session_id is None:
@@ -40,18 +40,18 @@ def run(gateway_settings: Settings, database_url: str, arguments: argparse.Names
             "is a worker running, on the Redis of ingest and on the database of this command?"
         )
     lines.append(f"4 worker    stored it: seen in PostgreSQL for session {session_id}")
-    connected, line = check_whatsapp(gateway_settings, session_id)
+    connected, line = check_whatsapp(sak_settings, session_id)
     lines.append(line)
     data = {"session_id": session_id, "whatsapp_connected": connected, "steps": lines.copy()}
     lines.append("the whole path works" if connected else "the path from SAK to PostgreSQL works")
     return CommandResult(tuple(lines), data, EXIT_NEGATIVE if connected is False else EXIT_OK)
 
 
-def _request_ping(gateway_settings: Settings, arguments: argparse.Namespace) -> list[str]:
-    with client.SakClient(gateway_settings) as gateway:
+def _request_ping(sak_settings: SakSettings, arguments: argparse.Namespace) -> list[str]:
+    with client.SakClient(sak_settings) as gateway:
         try:
             results = gateway.test_webhooks(arguments.webhook, arguments.url)
-        except errors.SakError as error:
+        except errors.GatewayError as error:
             raise PathCheckError(f"step 2, SAK: {error}") from error
     urls = [result.url or "?" for result in results if result.succeeded]
     if not urls:
@@ -63,12 +63,12 @@ def _request_ping(gateway_settings: Settings, arguments: argparse.Namespace) -> 
     ]
 
 
-def check_whatsapp(gateway_settings: Settings, session_id: str) -> tuple[bool | None, str]:
+def check_whatsapp(sak_settings: SakSettings, session_id: str) -> tuple[bool | None, str]:
     """Return whether the session is connected to WhatsApp (None if SAK does not report it), and a line that says so."""
-    with client.SakClient(gateway_settings) as gateway:
+    with client.SakClient(sak_settings) as gateway:
         try:
-            state = gateway.session_state(session_id)
-        except errors.SakError as error:
+            state = gateway.session_status(session_id)
+        except errors.GatewayError as error:
             return None, f"5 WhatsApp  not known: {error}"
     if not state.connected:
         return False, "5 WhatsApp  NOT connected: no message arrives until the phone is linked in SAK again"

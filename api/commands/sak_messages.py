@@ -8,7 +8,7 @@ from uuid import UUID
 from api.commands.results import EXIT_NEGATIVE, EXIT_OK, EXIT_UNKNOWN, CommandResult
 from api.gateway import errors
 from api.gateway.client import MEDIA_KINDS, MediaKind
-from api.gateway.settings import Settings
+from api.gateway.settings import SakSettings
 from api.sending import reconciliation, requests, routes
 from api.sending.outbox import Outbox
 from api.sending.requests import SendRequest
@@ -30,16 +30,16 @@ def add_send_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", metavar="KEY", help="an idempotency key; a second send with it sends nothing")
 
 
-def send(gateway_settings: Settings, database_url: str, arguments: argparse.Namespace) -> CommandResult:
+def send(sak_settings: SakSettings, database_url: str, arguments: argparse.Namespace) -> CommandResult:
     """Send a text or a file, recorded like every other send."""
-    if gateway_settings.session_id is None:
+    if sak_settings.session_id is None:
         raise errors.NotConfiguredError("SAK_SESSION_ID is not set: name the session with --session")
-    if gateway_settings.api_key is None:
+    if sak_settings.api_key is None:
         raise errors.NotConfiguredError("SAK_API_KEY is not set: SAK requires it for messages")
     with ExitStack() as open_until_sent:
         request = _send_request(arguments, open_until_sent)
-        outbox = open_until_sent.enter_context(Outbox(database_url, gateway_settings))
-        draft = outbox.prepare(request, COMMAND_LINE_TOKEN, gateway_settings.session_id, arguments.key)
+        outbox = open_until_sent.enter_context(Outbox(database_url, sak_settings))
+        draft = outbox.prepare(request, COMMAND_LINE_TOKEN, sak_settings.session_id, arguments.key)
         send = outbox.submit(draft, request).send
     lines = [f"{send.state}: {send.address}", f"send     {send.send_id}"]
     if message_id := send.message_id or send.gateway_id:
@@ -74,9 +74,9 @@ def add_reconcile_arguments(parser: argparse.ArgumentParser) -> None:
     selection.add_argument("--all", action="store_true", help="every send that is unknown or queued")
 
 
-def reconcile(gateway_settings: Settings, database_url: str, arguments: argparse.Namespace) -> CommandResult:
+def reconcile(sak_settings: SakSettings, database_url: str, arguments: argparse.Namespace) -> CommandResult:
     """Compare one send, or all that are unknown or queued, with SAK's list."""
-    with Outbox(database_url, gateway_settings) as outbox:
+    with Outbox(database_url, sak_settings) as outbox:
         if arguments.send is None:
             with outbox.pool.connection() as connection:
                 unsettled_sends = unsettled.find(connection)

@@ -77,7 +77,7 @@ def remove(sak: client.SakClient, arguments: argparse.Namespace) -> CommandResul
 
 
 def status(sak: client.SakClient, _arguments: argparse.Namespace) -> CommandResult:
-    session = sak.session_state()
+    session = sak.session_status()
     lines = (
         f"session  {session.session_id or '?'}",
         f"state    {'connected' if session.connected else 'not connected'}",

@@ -4,15 +4,15 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 import requests
 
 from api.gateway import errors
 from api.gateway.senders import webhook_apis
-from api.gateway.senders.send_apis import DIALECTS
+from api.gateway.senders.send_apis import SEND_APIS
 from api.gateway.senders.sender_client import SenderClient
-from api.gateway.senders.webhook_apis import APIS, Hook, Target, WebhookApi
+from api.gateway.senders.webhook_apis import WEBHOOK_APIS, SenderWebhook, WebhookApi, WebhookTarget
 from environment.sender_kinds import STATIC_HEADER_PATTERN
 from environment.senders_file import Sender
 
@@ -20,20 +20,20 @@ TIMEOUT_SECONDS: Final = 5.0
 _INGEST_WAIT_SECONDS: Final = 3.0
 """In seconds. Ingest reads the senders again within one second."""
 
-Result = tuple[bool, str]
-"""True if the check passed, and a sentence about it."""
+ActionResult: TypeAlias = tuple[bool, str]
+"""True if an action or a check succeeded, and a sentence about it."""
 
 
 def can_register(sender: Sender, sessions: Sequence[str]) -> bool:
     """Return whether the gateway has an interface for setting its webhooks."""
-    api = APIS.get(sender.kind)
+    api = WEBHOOK_APIS.get(sender.kind)
     has_address = sender.base_url is not None or (
-        sender.kind in DIALECTS and DIALECTS[sender.kind].base_url is not None
+        sender.kind in SEND_APIS and SEND_APIS[sender.kind].base_url is not None
     )
     return api is not None and has_address and sender.api_key is not None and bool(sessions or api.sessions)
 
 
-def register(sender: Sender, url: str, sessions: Sequence[str], replace: bool) -> list[Result]:  # noqa: FBT001
+def register(sender: Sender, url: str, sessions: Sequence[str], replace: bool) -> list[ActionResult]:  # noqa: FBT001
     """Make each of these sessions (default: all) post to the URL.
 
     With `replace`, also sessions that have a webhook of somebody else.
@@ -46,30 +46,30 @@ def register(sender: Sender, url: str, sessions: Sequence[str], replace: bool) -
     return results or [(False, "the gateway has no session yet: link one, and run `senders register`.")]
 
 
-def move(sender: Sender, url: str, sessions: Sequence[str]) -> list[Result]:
+def move(sender: Sender, url: str, sessions: Sequence[str]) -> list[ActionResult]:
     """Make each session that posts to the sender's path on any host post to the URL."""
     with _connected(sender, url) as gateway:
         results = [
             _attempt(session, lambda session=session, own=own: gateway.move(session, own))
             for session in gateway.sessions(sessions)
-            if (own := gateway.hook(session)) is not None
+            if (own := gateway.webhook(session)) is not None
         ]
     return results or [(False, f"no session posts to an address of {sender.name}: `senders register` makes them.")]
 
 
-def check(sender: Sender, url: str, sessions: Sequence[str]) -> list[Result]:
+def check(sender: Sender, url: str, sessions: Sequence[str]) -> list[ActionResult]:
     """Check that each session posts to the URL, and that a test event arrives if the gateway can send one."""
-    results: list[Result] = []
+    results: list[ActionResult] = []
     with _connected(sender, url) as gateway:
         for session in gateway.sessions(sessions):
-            own = gateway.hook(session)
+            own = gateway.webhook(session)
             results.append(_describe(session, own, url))
             if own is not None and own.url == url and gateway.api.test is not None:
                 results.append(_attempt(session, lambda session=session, own=own: gateway.test(session, own)))
     return results
 
 
-def check_ingest(url: str) -> Result:
+def check_ingest(url: str) -> ActionResult:
     """Check that ingest knows the sender.
 
     It answers 401 to an unsigned webhook if it does, and 404 if it does not.
@@ -102,26 +102,28 @@ class _Gateway:
     def sessions(self, named: Sequence[str]) -> Sequence[str]:
         return named or webhook_apis.sessions_of(self.api, self.client.call)
 
-    def hook(self, session: str) -> Hook | None:
+    def webhook(self, session: str) -> SenderWebhook | None:
         """Return the session's webhook that belongs to the sender."""
-        return webhook_apis.find(self.api.hooks(self.client.call, session), self.sender.name, self.url)
+        return webhook_apis.find(self.api.webhooks(self.client.call, session), self.sender.name, self.url)
 
     def register(self, session: str, *, replace: bool) -> str:
         webhook_apis.register(self.api, self.client.call, session, self._target(), replace=replace)
         return f"{session} posts to {self.url} now."
 
-    def move(self, session: str, own: Hook) -> str:
+    def move(self, session: str, own: SenderWebhook) -> str:
         self.api.put(self.client.call, session, self._target(), own)
         return f"{session} posted to {own.url}, and posts to {self.url} now; its secret is unchanged."
 
-    def _target(self) -> Target:
+    def _target(self) -> WebhookTarget:
         key = self.sender.secrets[0]
         header = STATIC_HEADER_PATTERN.fullmatch(key) if self.sender.scheme.allows_static_header else None
-        return Target(self.url, key, None if header is None else (header[1], header[2]), self.sender.verify_token)
+        return WebhookTarget(
+            self.url, key, None if header is None else (header[1], header[2]), self.sender.verify_token
+        )
 
-    def test(self, session: str, hook: Hook) -> str:
+    def test(self, session: str, webhook: SenderWebhook) -> str:
         assert self.api.test is not None, "the caller checked it"
-        self.api.test(self.client.call, session, hook)
+        self.api.test(self.client.call, session, webhook)
         return f"{session} posted a test event, which was accepted."
 
 
@@ -129,17 +131,17 @@ class _Gateway:
 def _connected(sender: Sender, url: str) -> Generator[_Gateway]:
     client = SenderClient(sender.name, sender.kind, sender.base_url, sender.api_key, secrets=sender.secrets)
     with closing(client):
-        yield _Gateway(sender, url, APIS[sender.kind], client)
+        yield _Gateway(sender, url, WEBHOOK_APIS[sender.kind], client)
 
 
-def _attempt(session: str, action: Callable[[], str]) -> Result:
+def _attempt(session: str, action: Callable[[], str]) -> ActionResult:
     try:
         return True, action()
-    except errors.SakError as error:
+    except errors.GatewayError as error:
         return False, f"{session}: {error}."
 
 
-def _describe(session: str, own: Hook | None, url: str) -> Result:
+def _describe(session: str, own: SenderWebhook | None, url: str) -> ActionResult:
     if own is None:
         return False, f"{session} does not post here: `senders register` makes it."
     if own.url != url:

@@ -9,7 +9,7 @@ from typing import Final
 import requests
 
 from api.commands import sender_registration, sender_steps
-from api.commands.sender_registration import Result
+from api.commands.sender_registration import ActionResult
 from api.gateway import errors
 from environment import senders_edit, senders_file
 from environment.sender_kinds import KINDS
@@ -129,14 +129,14 @@ def _at_gateway(sender: Sender, arguments: argparse.Namespace) -> str:
     return _shown(_results(lambda: sender_registration.register(sender, url, sessions, arguments.replace)))
 
 
-def _results(action: Callable[[], list[Result]]) -> list[Result]:
+def _results(action: Callable[[], list[ActionResult]]) -> list[ActionResult]:
     try:
         return action()
-    except errors.SakError as error:
+    except errors.GatewayError as error:
         return [(False, f"{error}.")]
 
 
-def _shown(results: list[Result]) -> str:
+def _shown(results: list[ActionResult]) -> str:
     """Return a line for each result. Raises SystemExit with these lines if any check failed."""
     # Escaped, so that the gateway's texts cannot control the terminal.
     text = "\n".join(lines.show(f"{'ok' if is_good else 'FAILED'}: {sentence}") for is_good, sentence in results)
@@ -145,14 +145,14 @@ def _shown(results: list[Result]) -> str:
     return text
 
 
-def _check(sender: Sender, url: str, sessions: Sequence[str]) -> list[Result]:
+def _check(sender: Sender, url: str, sessions: Sequence[str]) -> list[ActionResult]:
     results = [sender_registration.check_ingest(url)]
     if sender_registration.can_register(sender, sessions):
         return results + _results(lambda: sender_registration.check(sender, url, sessions))
     return results if sender.base_url is None else [*results, _check_gateway(sender.base_url)]
 
 
-def _check_gateway(base_url: str) -> Result:
+def _check_gateway(base_url: str) -> ActionResult:
     try:
         status = requests.get(base_url, timeout=sender_registration.TIMEOUT_SECONDS, allow_redirects=False).status_code
     except requests.RequestException as error:

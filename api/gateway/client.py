@@ -11,7 +11,7 @@ from api.gateway import errors, json_web_token, payloads, sak_responses, timeout
 from api.gateway.http_session import GatewayRequest, HttpSession
 from api.gateway.multipart_upload import MultipartUpload
 from api.gateway.sak_responses import SakResponse
-from api.gateway.settings import Settings, is_header_safe
+from api.gateway.settings import SakSettings, is_header_safe
 from api.gateway.timeouts import Timeouts
 
 MediaKind: TypeAlias = Literal["image", "document", "video"]
@@ -27,7 +27,7 @@ class SakClient:
     attempt was certainly not executed.
     """
 
-    def __init__(self, settings: Settings, timeouts: Timeouts | None = None) -> None:
+    def __init__(self, settings: SakSettings, timeouts: Timeouts | None = None) -> None:
         self._settings = settings
         self._timeouts = timeouts or Timeouts()
         secrets = [secret for secret in (settings.jwt, settings.api_key) if secret]
@@ -110,18 +110,20 @@ class SakClient:
             limits = dataclasses.replace(limits, total=limits.video_total)
         return self._send(lambda: self._call(request, timeouts.RETRYABLE_IF_NOT_EXECUTED, limits, limits.total), kind)
 
-    def list_sent_messages(self, limit: int, offset: int, session_id: str | None = None) -> list[payloads.SentMessage]:
+    def list_sent_messages(
+        self, limit: int, offset: int, session_id: str | None = None
+    ) -> list[payloads.SentListEntry]:
         """Return the messages sent through SAK's API, newest first."""
         query = {"limit": limit, "offset": offset}
         request = GatewayRequest("GET", "/messages/history", self._message_headers(session_id), query=query)
         return payloads.parse_sent_messages(self._call_repeatable(request).data)
 
-    def session_state(self, session_id: str | None = None) -> payloads.SessionState:
+    def session_status(self, session_id: str | None = None) -> payloads.SessionStatus:
         """Return the state of the session. Not retried after a timeout, because the call can make SAK reconnect."""
         session = self._require_session(session_id)
         credentials = self._owner_headers() if self._settings.jwt else self._message_headers(None)
         request = GatewayRequest("GET", f"/sessions/{quote(session, safe='')}/status", credentials)
-        return payloads.parse_session_state(self._call_once(request).data)
+        return payloads.parse_session_status(self._call_once(request).data)
 
     def list_sessions(self) -> list[payloads.SessionSettings]:
         """Return the sessions of the account with their settings."""

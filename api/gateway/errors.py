@@ -1,11 +1,11 @@
-"""Defines the errors of calls to SAK, by whether the call was executed. No message contains a token, key or secret."""
+"""Defines the errors of calls to gateways, by whether the call was executed. No message contains a key or a secret."""
 
 MAX_MESSAGE_LENGTH, MAX_CODE_LENGTH = 300, 64
 """The number of characters of a gateway's text and of its error code that errors repeat."""
 
 
-class SakError(Exception):
-    """The base class, with SAK's error code and the HTTP status if SAK responded."""
+class GatewayError(Exception):
+    """The base class, with the gateway's error code and the HTTP status if it responded."""
 
     def __init__(self, message: str, *, code: str | None = None, status: int | None = None) -> None:
         super().__init__(message)
@@ -13,26 +13,26 @@ class SakError(Exception):
         self.status = status
 
 
-class NotConfiguredError(SakError):
-    """A setting is missing, so SAK was not called."""
+class NotConfiguredError(GatewayError):
+    """A setting is missing, so the gateway was not called."""
 
 
-class RefusedError(SakError):
-    """SAK rejected the request. It was not executed and would fail again."""
+class RefusedError(GatewayError):
+    """The gateway rejected the request. It was not executed and would fail again."""
 
 
-class IncompleteFileError(SakError):
-    """The file ended before its declared size. SAK received an incomplete request, so nothing was executed."""
+class IncompleteFileError(GatewayError):
+    """The file ended before its declared size. The gateway received an incomplete request, so nothing was executed."""
 
 
-class UnreachableError(SakError):
+class UnreachableError(GatewayError):
     """No byte of the request was sent, so it was certainly not executed."""
 
 
-class RateLimitedError(SakError):
-    """SAK's rate limit was exceeded and the request was not executed.
+class RateLimitedError(GatewayError):
+    """The gateway's rate limit was exceeded and the request was not executed.
 
-    It may be repeated after `retry_after` seconds (None if SAK gave no time).
+    It may be repeated after `retry_after` seconds (None if the gateway gave no time).
     """
 
     def __init__(self, message: str, *, code: str | None = None, retry_after: float | None = None) -> None:
@@ -44,14 +44,14 @@ RATE_LIMIT_SECONDS = 60.0
 """The window of SAK's rate limit in seconds, for responses that do not contain the remaining time."""
 
 
-def retry_after(error: SakError) -> float | None:
+def retry_after(error: GatewayError) -> float | None:
     """Return the seconds until a request that exceeded the rate limit may be repeated, or None for another error."""
     if not isinstance(error, RateLimitedError):
         return None
     return RATE_LIMIT_SECONDS if error.retry_after is None else error.retry_after
 
 
-class OutcomeUnknownError(SakError):
+class OutcomeUnknownError(GatewayError):
     """The request was sent, but there is no usable response, so it may have been executed.
 
     Never repeat a send automatically.
@@ -68,6 +68,6 @@ class OutcomeUnknownError(SakError):
     ) -> None:
         super().__init__(message, code=code, status=status)
         self.elapsed_seconds = elapsed_seconds
-        """The duration of the call, where SAK responded."""
+        """The duration of the call, where the gateway responded."""
         self.gateway_message = gateway_message
-        """SAK's own reason, where it gave one."""
+        """The gateway's own reason, where it gave one."""

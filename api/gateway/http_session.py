@@ -112,7 +112,7 @@ class HttpSession:
             body = response.raw.read(MAX_RESPONSE_BYTES + 1, decode_content=True)
             return response.status_code, response.headers, body
 
-    def _transport_error(self, attempt: transport.RequestAttempt, error: Exception | None) -> errors.SakError:
+    def _transport_error(self, attempt: transport.RequestAttempt, error: Exception | None) -> errors.GatewayError:
         cause = f"after {attempt.elapsed_seconds:.1f} s" if error is None else type(error).__name__
         name = self.name
         if not attempt.was_sent:

@@ -55,7 +55,7 @@ class SendResponse:
 
 
 @dataclass(frozen=True, slots=True)
-class SentMessage:
+class SentListEntry:
     """An entry of `GET /messages/history`."""
 
     message_id: str | None
@@ -69,7 +69,7 @@ class SentMessage:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionState:
+class SessionStatus:
     session_id: str | None
     connected: bool
     phone: str | None
@@ -138,9 +138,9 @@ def parse_send_response(data: object) -> SendResponse:
     return SendResponse(status, None if status == "failed" else _optional_text(row, "messageId"))
 
 
-def parse_sent_messages(data: object) -> list[SentMessage]:
+def parse_sent_messages(data: object) -> list[SentListEntry]:
     return [
-        SentMessage(
+        SentListEntry(
             message_id=_optional_text(row, "message_id", "messageId"),
             to=_optional_text(row, "to_number", "to") or "",
             type=_optional_text(row, "message_type", "type") or "",
@@ -151,11 +151,11 @@ def parse_sent_messages(data: object) -> list[SentMessage]:
     ]
 
 
-def parse_session_state(data: object) -> SessionState:
+def parse_session_status(data: object) -> SessionStatus:
     row = _as_object(data)
     if not isinstance(row.get("connected"), bool):
         raise OutcomeUnknownError("SAK's response does not say whether the session is connected", status=200)
-    return SessionState(
+    return SessionStatus(
         session_id=_printable_text(row, "sessionId"),
         connected=row["connected"] is True,
         phone=re.sub(r"[^0-9]", "", (_optional_text(row, "phoneNumber") or "").partition(":")[0]) or None,

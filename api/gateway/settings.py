@@ -10,7 +10,7 @@ from telemetry.errors import SettingsError
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class SakSettings:
     """The URL of SAK and the credentials. A call raises NotConfiguredError if it needs one that is missing."""
 
     base_url: str

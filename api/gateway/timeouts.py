@@ -6,9 +6,9 @@ from typing import TypeAlias
 
 from tenacity import RetryCallState, Retrying, retry_if_exception_type
 
-from api.gateway.errors import OutcomeUnknownError, RateLimitedError, SakError, UnreachableError
+from api.gateway.errors import GatewayError, OutcomeUnknownError, RateLimitedError, UnreachableError
 
-ErrorTypes: TypeAlias = tuple[type[SakError], ...]
+ErrorTypes: TypeAlias = tuple[type[GatewayError], ...]
 
 RETRYABLE_IF_IDEMPOTENT: ErrorTypes = (UnreachableError, RateLimitedError, OutcomeUnknownError)
 """For idempotent calls: retry after every transient failure."""

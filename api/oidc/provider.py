@@ -24,7 +24,7 @@ from joserfc.jws import JWSRegistry
 
 from api.oidc import rules
 from api.oidc.errors import DeclinedError, InvalidAnswerError, NotAllowedError, ProviderUnavailableError
-from api.oidc.settings import Settings, is_safe_url
+from api.oidc.settings import OidcSettings, is_safe_url
 
 _TIMEOUT_SECONDS = 5.0
 _METADATA_SECONDS = 600.0
@@ -59,7 +59,7 @@ class Person:
 class Provider:
     """One provider, which many threads may use."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: OidcSettings) -> None:
         self.settings = settings
         self._lock = threading.Lock()
         self._metadata: Mapping[str, object] = {}

@@ -15,7 +15,7 @@ _HOURS = range(1, 24 * 31)
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class OidcSettings:
     issuer: str
     client_id: str
     client_secret: str = field(repr=False)

@@ -47,7 +47,7 @@ class Delivery:
     """The time for which the device must not get a notification, in seconds."""
 
 
-class PushService:
+class PushClient:
     """The connections to the push services of all devices, which threads share. They close at the end of the block."""
 
     def __init__(self, key: SigningKey, contact: str) -> None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from api.http.database import Database
 from api.push import endpoints
-from api.push.delivery import Delivery, PushService
+from api.push.delivery import Delivery, PushClient
 from api.push.settings import PushSettings
 from store.access import push_subscriptions, session_directory
 from store.access.push_subscriptions import Recipient, Subscription
@@ -51,7 +51,7 @@ class PushSender:
         self._database = database
         self._hosts = settings.hosts
         self._signing_mark = signing_mark
-        self._service = PushService(settings.key, settings.contact)
+        self._push_client = PushClient(settings.key, settings.contact)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="push", daemon=True)
 
@@ -64,7 +64,7 @@ class PushSender:
         self._thread.join()
 
     def _run(self) -> None:
-        with ThreadPoolExecutor(_SENDERS, "push") as senders, self._service:
+        with ThreadPoolExecutor(_SENDERS, "push") as senders, self._push_client:
             pause = 0.0
             while not self._stopping.wait(pause):
                 try:
@@ -119,7 +119,7 @@ class PushSender:
         is_late = now >= deadline or self._stopping.is_set()
         if is_late or (now - notification.claimed_at > _VALID_SECONDS and self._has_ended(notification)):
             return Delivery("dropped")
-        return self._service.send(notification.subscription, notification.news, deadline - now)
+        return self._push_client.send(notification.subscription, notification.news, deadline - now)
 
     def _has_ended(self, notification: Notification) -> bool:
         """Return whether the device may no longer receive it, or the message was erased or deleted."""

@@ -53,13 +53,13 @@ class SendDispatcher:
     def from_settings(cls, settings: Settings, timeouts: Timeouts | None = None) -> Self:
         """Create a dispatcher. Without a gateway, `send` raises ApiError."""
         senders = Senders.from_settings(settings, timeouts)
-        outbox = Outbox(settings.direct_database_url, settings.gateway, timeouts, senders)
+        outbox = Outbox(settings.direct_database_url, settings.sak, timeouts, senders)
         background: list[SessionMonitor | HistoryReader] = []
-        if settings.gateway is not None and (session_id := settings.gateway.session_id):
+        if settings.sak is not None and (session_id := settings.sak.session_id):
             if seconds := settings.session_poll_seconds:
                 background.append(SessionMonitor(outbox.pool, outbox.client, session_id, seconds))
-            if settings.gateway.api_key and (seconds := settings.history_read_seconds):
-                own_phone = settings.gateway.own_phone
+            if settings.sak.api_key and (seconds := settings.history_read_seconds):
+                own_phone = settings.sak.own_phone
                 background.append(HistoryReader(outbox.pool, outbox.client, session_id, own_phone, seconds))
         return cls(outbox, senders, background)
 

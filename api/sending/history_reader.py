@@ -16,7 +16,7 @@ import anyio.to_thread
 
 from api.gateway import errors, times
 from api.gateway.client import SakClient
-from api.gateway.payloads import SentMessage
+from api.gateway.payloads import SentListEntry
 from api.sending import outbox, reconciliation
 from store.model.timestamps import EARLIEST_PLAUSIBLE
 from store.postgres.errors import StoreError
@@ -70,7 +70,7 @@ class HistoryReader:
             return None
         try:
             return self._read_pages(position)
-        except errors.SakError as error:
+        except errors.GatewayError as error:
             log.warning("SAK's list of sent messages is not available: %s", error)
             seconds = max(2 * self.interval_seconds, errors.retry_after(error) or 0.0)
             with self.pool.connection() as connection:
@@ -78,7 +78,7 @@ class HistoryReader:
             return None
 
     def _read_pages(self, position: ReadPosition) -> int:
-        """Read pages and record each before the next is requested. Raises SakError."""
+        """Read pages and record each before the next is requested. Raises GatewayError."""
         new = 0
         for _ in range(_MAX_PAGES):
             entries = self.client.list_sent_messages(_PAGE_SIZE, position.seen, self.session_id)
@@ -97,14 +97,14 @@ class HistoryReader:
         return new
 
 
-def _is_settled(entry: SentMessage, now: int) -> bool:
+def _is_settled(entry: SentListEntry, now: int) -> bool:
     """Return whether no process can still be waiting for the response to this entry's send, which may be our own."""
     at = times.to_ms(entry.created_at)
     return at is None or at <= now - 1000 * MAX_ANSWER_SECONDS
 
 
 def _advance(
-    position: ReadPosition, entries: list[SentMessage], settled: list[SentMessage], now: int
+    position: ReadPosition, entries: list[SentListEntry], settled: list[SentListEntry], now: int
 ) -> tuple[ReadPosition, bool]:
     """Return the position after a page, and whether it completes the read."""
     dated = [at for entry in settled if (at := times.to_ms(entry.created_at)) is not None]
@@ -117,7 +117,7 @@ def _advance(
     return ReadPosition(position.read_until, newest_at, position.seen + len(entries)), False
 
 
-def _listed(entries: Iterable[SentMessage], now: int) -> Iterable[ListedSend]:
+def _listed(entries: Iterable[SentListEntry], now: int) -> Iterable[ListedSend]:
     """Yield the entries for messages that were sent and that can be recorded."""
     oldest = now - _FIRST_DAYS * 86_400_000
     for entry in entries:

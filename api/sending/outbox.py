@@ -16,7 +16,7 @@ from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_r
 from api.gateway import errors, payloads
 from api.gateway.client import SakClient
 from api.gateway.senders.sender_client import SenderClient
-from api.gateway.settings import Settings
+from api.gateway.settings import SakSettings
 from api.gateway.timeouts import Timeouts
 from api.http.errors import ApiError
 from api.sending import idempotency, recipient
@@ -57,7 +57,7 @@ class Outbox:
     def __init__(
         self,
         database_url: str,
-        settings: Settings | None,
+        settings: SakSettings | None,
         timeouts: Timeouts | None = None,
         senders: Senders | None = None,
     ) -> None:
@@ -209,7 +209,7 @@ class Outbox:
                 )
         except errors.OutcomeUnknownError as error:
             return SendResult("unknown", code=error.code or "no_answer", reason=str(error)), None
-        except errors.SakError as error:
+        except errors.GatewayError as error:
             code = error.code or _ERROR_CODES.get(type(error), "refused")
             return SendResult("failed", code=code, reason=str(error)), errors.retry_after(error)
         return result_from_gateway(response), None
@@ -229,7 +229,7 @@ def valid_message_id(message_id: str | None) -> str | None:
     return message_id if message_id and len(message_id) <= 200 and message_id.isprintable() else None
 
 
-_ERROR_CODES: Mapping[type[errors.SakError], str] = {
+_ERROR_CODES: Mapping[type[errors.GatewayError], str] = {
     errors.RateLimitedError: "rate_limited",
     errors.UnreachableError: "unreachable",
     errors.IncompleteFileError: "incomplete_file",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from api.gateway import errors, timeouts, times
-from api.gateway.payloads import SendResponse, SentMessage
+from api.gateway.payloads import SendResponse, SentListEntry
 from api.http.errors import ApiError
 from api.sending import outbox, sender_reconciliation
 from api.sending.outbox import Outbox
@@ -42,7 +42,7 @@ def reconcile(sending: Outbox, send: Send) -> Reconciliation:
         return _reconcile_with_sender(sending, send)
     try:
         entries = _list_sent(sending, send)
-    except errors.SakError as error:
+    except errors.GatewayError as error:
         raise _unavailable("SAK", error) from error
     if send.gateway_id is not None:
         is_listed = any(entry.message_id == send.gateway_id for entry in entries)
@@ -60,14 +60,14 @@ def _reconcile_with_sender(sending: Outbox, send: Send) -> Reconciliation:
         return Reconciliation(send, is_settled=False, explanation=_UNKNOWN_SENDER)
     try:
         result = sender_reconciliation.result(sending, sender, send)
-    except errors.SakError as error:
+    except errors.GatewayError as error:
         raise _unavailable(sender.title, error) from error
     if isinstance(result, str):
         return Reconciliation(send, is_settled=False, explanation=result)
     return Reconciliation(sending.complete(send, result), is_settled=True, explanation="Its message was found: sent.")
 
 
-def _unavailable(gateway: str, error: errors.SakError) -> ApiError:
+def _unavailable(gateway: str, error: errors.GatewayError) -> ApiError:
     seconds = errors.retry_after(error)
     headers = {} if seconds is None else {"retry-after": str(math.ceil(seconds))}
     return ApiError(502, "sak_unavailable", f"{gateway} did not return its list: {error}.", headers)
@@ -83,7 +83,7 @@ _NO_ENTRY = "No entry of SAK's list matches, which does not prove that it was no
 _AMBIGUOUS_FAILURE = "SAK reports it as failed, which may mean a timeout: it may have been sent."
 
 
-def _match(sending: Outbox, send: Send, candidates: Sequence[SentMessage]) -> SendResult | str:
+def _match(sending: Outbox, send: Send, candidates: Sequence[SentListEntry]) -> SendResult | str:
     """Return the result in the only matching entry, or the reason why there is none."""
     with sending.pool.connection() as connection:
         message_ids = [entry.message_id for entry in candidates if entry.message_id]
@@ -100,9 +100,9 @@ def _match(sending: Outbox, send: Send, candidates: Sequence[SentMessage]) -> Se
     return _result_from_entry(entries[0], send) or _AMBIGUOUS_FAILURE
 
 
-def _list_sent(sending: Outbox, send: Send) -> list[SentMessage]:
+def _list_sent(sending: Outbox, send: Send) -> list[SentListEntry]:
     """Return SAK's list, newest first, back to the time of the send."""
-    entries: list[SentMessage] = []
+    entries: list[SentListEntry] = []
     for page in range(_MAX_PAGES):
         page_entries = sending.client.list_sent_messages(_PAGE_SIZE, page * _PAGE_SIZE, send.session_id)
         entries += page_entries
@@ -112,7 +112,7 @@ def _list_sent(sending: Outbox, send: Send) -> list[SentMessage]:
     return entries
 
 
-def _is_candidate(entry: SentMessage, send: Send) -> bool:
+def _is_candidate(entry: SentListEntry, send: Send) -> bool:
     at = _timestamp_ms(entry)
     return (
         at is not None
@@ -130,11 +130,11 @@ def recipient_digits(to: str) -> str | None:
         return None
 
 
-def _timestamp_ms(entry: SentMessage) -> int | None:
+def _timestamp_ms(entry: SentListEntry) -> int | None:
     return times.to_ms(entry.created_at)
 
 
-def _result_from_entry(entry: SentMessage, send: Send) -> SendResult | None:
+def _result_from_entry(entry: SentListEntry, send: Send) -> SendResult | None:
     """Return the result in an entry, or None if it is ambiguous."""
     if entry.status in ("sent", "delivered", "read"):
         return outbox.result_from_gateway(SendResponse("sent", entry.message_id))

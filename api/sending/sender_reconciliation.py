@@ -1,6 +1,6 @@
 """Reconciles a send of unknown outcome through a gateway of senders.toml, by its events and then by its list."""
 
-from api.gateway.senders.message_lists import Listed
+from api.gateway.senders.message_lists import ListedMessage
 from api.gateway.senders.sender_client import SenderClient
 from api.sending.outbox import Outbox
 from store.sending import echoes, unsettled
@@ -10,7 +10,7 @@ from store.sending.sends import Send, SendResult
 def result(sending: Outbox, sender: SenderClient, send: Send) -> SendResult | str:
     """Return the outcome, or a sentence with the reason why there is none.
 
-    Raises SakError if the gateway does not respond.
+    Raises GatewayError if the gateway does not respond.
     """
     with sending.pool.connection() as connection:
         found = echoes.find(connection, send.send_id)
@@ -31,7 +31,7 @@ def result(sending: Outbox, sender: SenderClient, send: Send) -> SendResult | st
     return _from_list(sending, sender, send, [message for message in listed if _matches(message, send)])
 
 
-def _from_list(sending: Outbox, sender: SenderClient, send: Send, matching: list[Listed]) -> SendResult | str:
+def _from_list(sending: Outbox, sender: SenderClient, send: Send, matching: list[ListedMessage]) -> SendResult | str:
     ids = {message.message_id for message in matching}
     with sending.pool.connection() as connection:
         ids -= unsettled.ids_of_other_sends(connection, send, ids)
@@ -42,6 +42,6 @@ def _from_list(sending: Outbox, sender: SenderClient, send: Send, matching: list
     return f"Neither an event nor {sender.title}'s list has it, which does not prove that it was not sent."
 
 
-def _matches(message: Listed, send: Send) -> bool:
+def _matches(message: ListedMessage, send: Send) -> bool:
     is_in_time = send.timestamp - echoes.BEFORE_MS <= message.time <= send.timestamp + echoes.AFTER_MS
     return is_in_time and message.text.strip() == (send.text or "").strip()

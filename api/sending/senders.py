@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from api.gateway.senders.send_apis import DIALECTS
+from api.gateway.senders.send_apis import SEND_APIS
 from api.gateway.senders.sender_client import SenderClient
 from api.gateway.timeouts import Timeouts
 from api.settings import Settings
@@ -70,7 +70,7 @@ class Senders:
             if name in self._by_name and self._by_name[name][0] == sender
             else self._new(sender)
             for name, sender in senders.items()
-            if sender.kind in DIALECTS
+            if sender.kind in SEND_APIS
         }
 
     def _new(self, sender: Sender) -> tuple[Sender, SenderClient]:

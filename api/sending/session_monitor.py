@@ -14,7 +14,7 @@ import anyio.to_thread
 
 from api.gateway import errors, times
 from api.gateway.client import SakClient
-from api.gateway.payloads import SessionState
+from api.gateway.payloads import SessionStatus
 from store.history.sessions import auto_replies, outages
 from store.history.sessions.outages import ConnectionCheck
 from store.model import addresses
@@ -61,12 +61,12 @@ class SessionMonitor:
         pause = self.interval_seconds
         check = None
         try:
-            check = _check(now, self.client.session_state(self.session_id))
+            check = _check(now, self.client.session_status(self.session_id))
         except (errors.UnreachableError, errors.OutcomeUnknownError) as error:
             check = ConnectionCheck(now, "unreachable", str(error))
         except errors.RateLimitedError as error:
             pause = max(2 * self.interval_seconds, error.retry_after or 0.0)
-        except errors.SakError as error:
+        except errors.GatewayError as error:
             # The response shows nothing about the session, and this will not change soon.
             log.warning("session poll rejected: %s", error)
             pause = _MAX_INTERVAL
@@ -88,7 +88,7 @@ class SessionMonitor:
                 return
         try:
             sessions = self.client.list_sessions()
-        except errors.SakError as error:
+        except errors.GatewayError as error:
             log.warning("SAK does not report whether it replies automatically: %s", error)
             return
         now = time.time_ns() // 1_000_000
@@ -98,7 +98,7 @@ class SessionMonitor:
                     auto_replies.record(connection, self.session_id, is_enabled=session.auto_reply, reported_at=now)
 
 
-def _check(now: int, state: SessionState) -> ConnectionCheck:
+def _check(now: int, state: SessionStatus) -> ConnectionCheck:
     """Return the check for a response at `now` in ms. A phone or time that cannot be right is left out."""
     connected_at = times.to_ms(state.last_connected_at)
     return ConnectionCheck(

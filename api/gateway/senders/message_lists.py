@@ -1,21 +1,18 @@
 """Lists the newest messages of one chat from a gateway, if its kind keeps a list."""
 
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from api.gateway import times
 from api.gateway.senders.send_apis import gowa_device
-from api.gateway.senders.sender_responses import Place, message_id, objects, text, value_at
-
-Call: TypeAlias = Callable[..., object]
-"""SenderClient.call."""
+from api.gateway.senders.sender_responses import GatewayCall, KeyPath, message_id, objects, text, value_at
 
 _LIMIT: Final = 50
-_MAX_WORDS: Final = 65_536
+_MAX_TEXT: Final = 65_536
 
 
-class Listed(NamedTuple):
+class ListedMessage(NamedTuple):
     """A message of ours in the list."""
 
     message_id: str
@@ -27,43 +24,43 @@ class Listed(NamedTuple):
 
 
 class _Shape(NamedTuple):
-    """The places of the parts of a message."""
+    """The paths of the parts of a message."""
 
-    ids: tuple[Place, ...]
-    ours: tuple[Place, object]
-    """The place that shows that the message is ours, and its value there."""
-    texts: tuple[Place, ...]
-    time: Place
+    ids: tuple[KeyPath, ...]
+    ours: tuple[KeyPath, object]
+    """The path of the value that shows that the message is ours, and that value."""
+    texts: tuple[KeyPath, ...]
+    time: KeyPath
 
 
-def _waha(call: Call, session: str, to: str) -> object:
+def _waha(call: GatewayCall, session: str, to: str) -> object:
     path = f"/api/{quote(session, safe='')}/chats/{to}%40c.us/messages"
     return call("GET", f"{path}?limit={_LIMIT}&downloadMedia=false")
 
 
-def _openwa(call: Call, session: str, to: str) -> object:
+def _openwa(call: GatewayCall, session: str, to: str) -> object:
     path = f"/api/sessions/{quote(session, safe='')}/messages"
     answer = call("GET", f"{path}?chatId={to}%40c.us&limit={_LIMIT}&inlineMedia=false")
     return value_at(answer, ("messages",)) or value_at(answer, ("data",)) or answer
 
 
-def _evolution(call: Call, session: str, to: str) -> object:
+def _evolution(call: GatewayCall, session: str, to: str) -> object:
     where = {"key": {"remoteJid": f"{to}@s.whatsapp.net"}}
     body = {"where": where, "page": 1, "offset": _LIMIT}
     return value_at(call("POST", f"/chat/findMessages/{quote(session, safe='')}", body), ("messages", "records"))
 
 
-def _gowa(call: Call, session: str, to: str) -> object:
+def _gowa(call: GatewayCall, session: str, to: str) -> object:
     headers = {"X-Device-Id": gowa_device(session, call("GET", "/devices"))}
     answer = call("GET", f"/chat/{to}%40s.whatsapp.net/messages?limit={_LIMIT}", headers=headers)
     return value_at(answer, ("results", "data"))
 
 
-_BAILEYS_TEXTS: Final[tuple[Place, ...]] = (
+_BAILEYS_TEXTS: Final[tuple[KeyPath, ...]] = (
     *(("message", "conversation"), ("message", "extendedTextMessage", "text")),
     *(("message", f"{kind}Message", "caption") for kind in ("image", "video", "document")),
 )
-_LISTS: Final[Mapping[str, tuple[Callable[[Call, str, str], object], _Shape]]] = {
+_LISTS: Final[Mapping[str, tuple[Callable[[GatewayCall, str, str], object], _Shape]]] = {
     "waha": (
         _waha,
         _Shape((("id",), ("id", "_serialized")), (("fromMe",), True), (("body",),), ("timestamp",)),
@@ -84,18 +81,18 @@ _LISTS: Final[Mapping[str, tuple[Callable[[Call, str, str], object], _Shape]]] =
 """The request for the list and the shape of its messages, by kind. Meta and wuzapi keep no list."""
 
 
-def newest(kind: str, call: Call, session: str, to: str) -> list[Listed] | None:
+def newest(kind: str, call: GatewayCall, session: str, to: str) -> list[ListedMessage] | None:
     """Return our newest messages to the digits `to`, or None if the kind keeps no list. Raises the errors of `call`."""
     if kind not in _LISTS:
         return None
     request, shape = _LISTS[kind]
-    place, value = shape.ours
+    path, value = shape.ours
     messages = objects(request(call, session, to))
-    found = [_listed(message, shape) for message in messages if value_at(message, place) == value]
+    found = [_listed(message, shape) for message in messages if value_at(message, path) == value]
     return [message for message in found if message is not None]
 
 
-def _listed(message: dict[str, object], shape: _Shape) -> Listed | None:
+def _listed(message: dict[str, object], shape: _Shape) -> ListedMessage | None:
     own_id, time = message_id(message, shape.ids), times.to_ms(text(value_at(message, shape.time)))
-    words = next((word for place in shape.texts if (word := text(value_at(message, place), _MAX_WORDS))), "")
-    return None if own_id is None or time is None else Listed(own_id, words, time)
+    body = next((found for path in shape.texts if (found := text(value_at(message, path), _MAX_TEXT))), "")
+    return None if own_id is None or time is None else ListedMessage(own_id, body, time)

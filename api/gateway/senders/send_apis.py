@@ -1,6 +1,6 @@
 """Defines how to send through each kind of gateway, and where its response contains WhatsApp's id.
 
-Each kind is an entry of `DIALECTS`. Recipients are digits; a session is the gateway's own name for it.
+Each kind is an entry of `SEND_APIS`. Recipients are digits; a session is the gateway's own name for it.
 """
 
 import base64
@@ -14,6 +14,7 @@ from api.gateway.errors import RefusedError
 from api.gateway.http_session import GatewayRequest
 from api.gateway.multipart_upload import MultipartUpload
 from api.gateway.senders import sender_responses
+from api.gateway.senders.sender_responses import KeyPath
 from environment import sender_errors
 
 MAX_INLINE_BYTES: Final = 16 << 20
@@ -30,7 +31,7 @@ class OutgoingFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class OutgoingMessage:
     """A message to send."""
 
     session: str
@@ -46,24 +47,24 @@ class Outgoing:
 class Preparation:
     """A request to make before the send. Nothing is sent until it is answered."""
 
-    request: Callable[[Outgoing, Mapping[str, str]], GatewayRequest | None]
+    request: Callable[[OutgoingMessage, Mapping[str, str]], GatewayRequest | None]
     """Returns None if this message needs no preparation."""
-    result: Callable[[Outgoing, dict[str, Any]], str]
+    result: Callable[[OutgoingMessage, dict[str, Any]], str]
     """Returns the values that the send needs from the response. Raises RefusedError."""
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
-    """A kind of sender."""
+class SendApi:
+    """The interface for sending of one kind of gateway."""
 
     name: str
     """The name as its users know it."""
     credentials: Callable[[str], Mapping[str, str]]
     """Returns the headers for a key."""
-    send: Callable[[Outgoing, Mapping[str, str], str | None], GatewayRequest]
+    send: Callable[[OutgoingMessage, Mapping[str, str], str | None], GatewayRequest]
     """Returns the request, given the headers and the result of the preparation."""
-    id_places: tuple[tuple[str, ...], ...]
-    """The places where a response may contain WhatsApp's id."""
+    id_paths: tuple[KeyPath, ...]
+    """The paths at which a response may contain WhatsApp's id."""
     preparation: Preparation | None = None
     base_url: str | None = None
     """The address of the gateway unless the settings contain one."""
@@ -95,7 +96,7 @@ def _upload(
     return GatewayRequest("POST", path, credentials, body=upload, content_type=upload.content_type)
 
 
-def _send_waha(message: Outgoing, credentials: Mapping[str, str], _: str | None) -> GatewayRequest:
+def _send_waha(message: OutgoingMessage, credentials: Mapping[str, str], _: str | None) -> GatewayRequest:
     base: dict[str, object] = {"session": message.session, "chatId": f"{message.to}@c.us"}
     if message.file is None:
         return _post("/api/sendText", credentials, base | {"text": message.text})
@@ -105,7 +106,7 @@ def _send_waha(message: Outgoing, credentials: Mapping[str, str], _: str | None)
     return _post(path, credentials, base | {"file": content, "caption": message.text})
 
 
-def _send_openwa(message: Outgoing, credentials: Mapping[str, str], _: str | None) -> GatewayRequest:
+def _send_openwa(message: OutgoingMessage, credentials: Mapping[str, str], _: str | None) -> GatewayRequest:
     base: dict[str, object] = {"chatId": f"{message.to}@c.us"}
     path = f"/api/sessions/{quote(message.session, safe='')}/messages/send-"
     if message.file is None:
@@ -115,7 +116,7 @@ def _send_openwa(message: Outgoing, credentials: Mapping[str, str], _: str | Non
     return _post(f"{path}{file.kind}", credentials, base | content)
 
 
-def _send_evolution(message: Outgoing, credentials: Mapping[str, str], _: str | None) -> GatewayRequest:
+def _send_evolution(message: OutgoingMessage, credentials: Mapping[str, str], _: str | None) -> GatewayRequest:
     instance = quote(message.session, safe="")
     base: dict[str, object] = {"number": message.to}
     if message.file is None:
@@ -125,7 +126,7 @@ def _send_evolution(message: Outgoing, credentials: Mapping[str, str], _: str | 
     return _post(f"/message/sendMedia/{instance}", credentials, base | content | {"media": _inline(file)})
 
 
-def _send_wuzapi(message: Outgoing, credentials: Mapping[str, str], _: str | None) -> GatewayRequest:
+def _send_wuzapi(message: OutgoingMessage, credentials: Mapping[str, str], _: str | None) -> GatewayRequest:
     base: dict[str, object] = {"Phone": message.to}
     if message.file is None:
         return _post("/chat/send/text", credentials, base | {"Body": message.text})
@@ -135,7 +136,7 @@ def _send_wuzapi(message: Outgoing, credentials: Mapping[str, str], _: str | Non
     return _post(f"/chat/send/{file.kind}", credentials, base | content)
 
 
-def _send_gowa(message: Outgoing, credentials: Mapping[str, str], device: str | None) -> GatewayRequest:
+def _send_gowa(message: OutgoingMessage, credentials: Mapping[str, str], device: str | None) -> GatewayRequest:
     headers = credentials if device is None else {**credentials, "X-Device-Id": device}
     to = f"{message.to}@s.whatsapp.net"
     if message.file is None:
@@ -155,7 +156,7 @@ def gowa_device(session: str, devices: object) -> str:
     raise RefusedError(f"GOWA has no device with the number +{session}", code="unknown_device")
 
 
-def _send_meta(message: Outgoing, credentials: Mapping[str, str], media_id: str | None) -> GatewayRequest:
+def _send_meta(message: OutgoingMessage, credentials: Mapping[str, str], media_id: str | None) -> GatewayRequest:
     base: dict[str, object] = {"messaging_product": "whatsapp", "recipient_type": "individual", "to": message.to}
     path = f"/{quote(message.session, safe='')}/messages"
     # Meta repeats it in each status, which identifies the send if its response was lost.
@@ -167,14 +168,14 @@ def _send_meta(message: Outgoing, credentials: Mapping[str, str], media_id: str 
     return _post(path, credentials, base | {"type": message.file.kind, message.file.kind: content})
 
 
-def _meta_upload(message: Outgoing, credentials: Mapping[str, str]) -> GatewayRequest | None:
+def _meta_upload(message: OutgoingMessage, credentials: Mapping[str, str]) -> GatewayRequest | None:
     if message.file is None:
         return None
     fields = {"messaging_product": "whatsapp", "type": message.file.mime_type}
     return _upload(f"/{quote(message.session, safe='')}/media", credentials, fields, "file", message.file)
 
 
-def _meta_media_id(_: Outgoing, fields: dict[str, Any]) -> str:
+def _meta_media_id(_: OutgoingMessage, fields: dict[str, Any]) -> str:
     media_id: object = fields.get("id")
     if not isinstance(media_id, str | int):
         raise RefusedError("Meta took the file and gave no id for it", code="no_media_id")
@@ -189,12 +190,12 @@ def _basic(key: str) -> Mapping[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(key.encode()).decode()}"}
 
 
-DIALECTS: Final[Mapping[str, Dialect]] = {
-    "waha": Dialect("WAHA", _header("X-Api-Key"), _send_waha, (("id",), ("id", "_serialized"), ("key", "id"))),
-    "openwa": Dialect("OpenWA", _header("X-API-Key"), _send_openwa, (("messageId",), ("id",))),
-    "evolution": Dialect("Evolution", _header("apikey"), _send_evolution, (("key", "id"),)),
-    "wuzapi": Dialect("wuzapi", _header("Token"), _send_wuzapi, (("data", "Id"), ("data", "ID"))),
-    "gowa": Dialect(
+SEND_APIS: Final[Mapping[str, SendApi]] = {
+    "waha": SendApi("WAHA", _header("X-Api-Key"), _send_waha, (("id",), ("id", "_serialized"), ("key", "id"))),
+    "openwa": SendApi("OpenWA", _header("X-API-Key"), _send_openwa, (("messageId",), ("id",))),
+    "evolution": SendApi("Evolution", _header("apikey"), _send_evolution, (("key", "id"),)),
+    "wuzapi": SendApi("wuzapi", _header("Token"), _send_wuzapi, (("data", "Id"), ("data", "ID"))),
+    "gowa": SendApi(
         "GOWA",
         _basic,
         _send_gowa,
@@ -204,7 +205,7 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
             lambda message, fields: gowa_device(message.session, fields),
         ),
     ),
-    "meta": Dialect(
+    "meta": SendApi(
         "Meta",
         _header("Authorization", "Bearer "),
         _send_meta,
@@ -215,4 +216,4 @@ DIALECTS: Final[Mapping[str, Dialect]] = {
         refusals=sender_errors.META,
     ),
 }
-"""The dialects by the kind in `senders.toml`."""
+"""The interfaces by the kind in `senders.toml`."""

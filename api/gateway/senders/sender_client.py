@@ -9,8 +9,8 @@ from api.gateway import errors, retry_after, timeouts
 from api.gateway.http_session import GatewayRequest, HttpSession, RawResponse
 from api.gateway.payloads import SendResponse
 from api.gateway.senders import message_lists, sender_responses
-from api.gateway.senders.message_lists import Listed
-from api.gateway.senders.send_apis import DIALECTS, Outgoing, OutgoingFile
+from api.gateway.senders.message_lists import ListedMessage
+from api.gateway.senders.send_apis import SEND_APIS, OutgoingFile, OutgoingMessage
 from api.gateway.timeouts import Timeouts
 
 
@@ -37,12 +37,12 @@ class SenderClient:
         self.name = name
         self._kind = kind
         self._reference: str | None = None
-        self._dialect = DIALECTS[kind]
+        self._api = SEND_APIS[kind]
         self._api_key = api_key
         self._timeouts = timeouts or Timeouts()
-        base_url = base_url or self._dialect.base_url
+        base_url = base_url or self._api.base_url
         hidden = [*([api_key] if api_key else []), *secrets]
-        self._http = None if base_url is None else HttpSession(self._dialect.name, base_url, hidden)
+        self._http = None if base_url is None else HttpSession(self._api.name, base_url, hidden)
 
     def close(self) -> None:
         if self._http is not None:
@@ -56,7 +56,7 @@ class SenderClient:
 
     def send_text(self, to: str, text: str, session_id: str) -> SendResponse:
         """Send a text to the digits `to`. After OutcomeUnknownError it may have been sent, so do not repeat it."""
-        return self._send(Outgoing(self._session_name(session_id), to, text, reference=self._reference))
+        return self._send(OutgoingMessage(self._session_name(session_id), to, text, reference=self._reference))
 
     def send_media(  # noqa: PLR0913 -- a file has that many properties
         self,
@@ -72,9 +72,9 @@ class SenderClient:
     ) -> SendResponse:
         """Send a file of `size` bytes. Each attempt reads it again."""
         attachment = OutgoingFile(kind, file, name, mime_type, size)
-        return self._send(Outgoing(self._session_name(session_id), to, caption, attachment, self._reference))
+        return self._send(OutgoingMessage(self._session_name(session_id), to, caption, attachment, self._reference))
 
-    def list_sent(self, session_id: str, to: str) -> list[Listed] | None:
+    def list_sent(self, session_id: str, to: str) -> list[ListedMessage] | None:
         """Return our newest messages to the digits `to` from the gateway, or None if its kind keeps no list."""
         return message_lists.newest(self._kind, self.call, self._session_name(session_id), to)
 
@@ -92,31 +92,33 @@ class SenderClient:
     @property
     def title(self) -> str:
         """The name of the gateway as its users know it."""
-        return self._dialect.name
+        return self._api.name
 
     def _session_name(self, session_id: str) -> str:
         """Return the gateway's name of a session, whose id starts with the sender's name."""
         return session_id.removeprefix(f"{self.name}:")
 
-    def _send(self, message: Outgoing) -> SendResponse:
+    def _send(self, message: OutgoingMessage) -> SendResponse:
         http, credentials = self._connection()
         end = time.monotonic() + self._timeouts.total
         prepared = self._prepare(http, message, credentials, end)
         response = self._call(
-            http, self._dialect.send(message, credentials, prepared), timeouts.RETRYABLE_IF_NOT_EXECUTED, end
+            http, self._api.send(message, credentials, prepared), timeouts.RETRYABLE_IF_NOT_EXECUTED, end
         )
         # A gateway with a queue has no result of its own; it reports accepted messages as sent.
-        return SendResponse("sent", sender_responses.message_id(response.fields, self._dialect.id_places))
+        return SendResponse("sent", sender_responses.message_id(response.fields, self._api.id_paths))
 
     def _connection(self) -> tuple[HttpSession, Mapping[str, str]]:
         """Return the connection and its headers. Raises NotConfiguredError."""
         if self._http is None or self._api_key is None:
             missing = "api_key" if self._http is not None else "base_url"
             raise errors.NotConfiguredError(f"{missing} of [{self.name}] is not set in senders.toml")
-        return self._http, self._dialect.credentials(self._api_key)
+        return self._http, self._api.credentials(self._api_key)
 
-    def _prepare(self, http: HttpSession, message: Outgoing, credentials: Mapping[str, str], end: float) -> str | None:
-        preparation = self._dialect.preparation
+    def _prepare(
+        self, http: HttpSession, message: OutgoingMessage, credentials: Mapping[str, str], end: float
+    ) -> str | None:
+        preparation = self._api.preparation
         request = None if preparation is None else preparation.request(message, credentials)
         if preparation is None or request is None:
             return None
@@ -155,11 +157,11 @@ class SenderClient:
         if 200 <= status < 300 and is_answer:
             return response
         code = sender_responses.error_code(fields)
-        reason = self._dialect.refusals.get(code or "") or sender_responses.reason(fields)
+        reason = self._api.refusals.get(code or "") or sender_responses.reason(fields)
         sentence = http.redact(reason or ("no reason given" if fields is not None else "the answer is no JSON object"))
         sentence = sentence[: errors.MAX_MESSAGE_LENGTH]
         code = None if code is None else http.redact(code)[: errors.MAX_CODE_LENGTH]
-        if status == 429 or code in self._dialect.rate_limit_codes:
+        if status == 429 or code in self._api.rate_limit_codes:
             seconds = retry_after.parse(response.headers, time.time())
             raise errors.RateLimitedError(f"{name} limits the rate: {sentence}", code=code, retry_after=seconds)
         if 300 <= status < 400:

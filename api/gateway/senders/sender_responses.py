@@ -2,26 +2,29 @@
 
 import json
 import re
+from collections.abc import Callable
 from typing import Final, TypeAlias, cast
 
-Place: TypeAlias = tuple[str, ...]
+KeyPath: TypeAlias = tuple[str, ...]
 """The keys that lead to a value."""
+GatewayCall: TypeAlias = Callable[..., object]
+"""SenderClient.call: makes a request with a method, a path and JSON, and returns the JSON of the response."""
 
 _LONG_ID: Final = re.compile(r"(?:true|false)_[^_]+_([^_]+)(?:_.*)?", re.DOTALL)
 """The long form of an id in WhatsApp Web, which contains WhatsApp's id."""
-_REASONS: Final[tuple[Place, ...]] = (
+_REASONS: Final[tuple[KeyPath, ...]] = (
     *(("error", "error_data", "details"), ("error", "message"), ("response", "message"), ("message",)),
     *(("error",), ("exception", "message"), ("exception",)),
 )
-"""The most informative place first."""
+"""The paths of a gateway's reason, the most informative first."""
 _MAX_TEXT: Final = 2_048
-_CODES: Final[tuple[Place, ...]] = (("error", "code"), ("code",))
+_CODES: Final[tuple[KeyPath, ...]] = (("error", "code"), ("code",))
 
 
-def message_id(fields: object, places: tuple[Place, ...]) -> str | None:
-    """Return WhatsApp's id from the first of the places that contains one."""
-    for place in places:
-        value = value_at(fields, place)
+def message_id(fields: object, paths: tuple[KeyPath, ...]) -> str | None:
+    """Return WhatsApp's id from the first of the paths that leads to one."""
+    for path in paths:
+        value = value_at(fields, path)
         if isinstance(value, str) and value:
             match = _LONG_ID.fullmatch(value)
             return match[1] if match else value
@@ -30,8 +33,8 @@ def message_id(fields: object, places: tuple[Place, ...]) -> str | None:
 
 def reason(fields: object) -> str | None:
     """Return the gateway's reason for a refusal."""
-    for place in _REASONS:
-        value = value_at(fields, place)
+    for path in _REASONS:
+        value = value_at(fields, path)
         if isinstance(value, list) and value:
             entries = cast("list[object]", value)
             value = "; ".join(entry if isinstance(entry, str) else json.dumps(entry) for entry in entries)
@@ -42,16 +45,16 @@ def reason(fields: object) -> str | None:
 
 def error_code(fields: object) -> str | None:
     """Return the gateway's code for a refusal."""
-    for place in _CODES:
-        value = value_at(fields, place)
+    for path in _CODES:
+        value = value_at(fields, path)
         if isinstance(value, str | int) and not isinstance(value, bool):
             return str(value)
     return None
 
 
-def value_at(fields: object, place: Place) -> object:
-    """Return the value at a place, or None if there is none. A list on the path is replaced by its first entry."""
-    for key in place:
+def value_at(fields: object, path: KeyPath) -> object:
+    """Return the value at a path, or None if there is none. A list on the path is replaced by its first entry."""
+    for key in path:
         if isinstance(fields, list) and fields:
             fields = cast("list[object]", fields)[0]
         if not isinstance(fields, dict):

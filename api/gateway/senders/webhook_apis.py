@@ -1,23 +1,20 @@
 """Lists and sets the webhooks of gateways through the gateways' own interfaces.
 
-Each kind is an entry of `APIS`. Responses are read as data of unknown shape.
+Each kind is an entry of `WEBHOOK_APIS`. Responses are read as data of unknown shape.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from api.gateway.errors import RefusedError
-from api.gateway.senders.sender_responses import as_object, objects, text, value_at
-
-Call: TypeAlias = Callable[..., object]
-"""Called with a method, a path and JSON. Returns the JSON of the response and raises the errors of SenderClient."""
+from api.gateway.senders.sender_responses import GatewayCall, KeyPath, as_object, objects, text, value_at
 
 _MAX_SESSIONS: Final = 100
 
 
-class Hook(NamedTuple):
+class SenderWebhook(NamedTuple):
     """A webhook at the gateway."""
 
     url: str
@@ -25,7 +22,7 @@ class Hook(NamedTuple):
     is_active: bool = True
 
 
-class Target(NamedTuple):
+class WebhookTarget(NamedTuple):
     """The address to which a gateway should post, and how it authenticates itself."""
 
     url: str
@@ -40,39 +37,39 @@ class Target(NamedTuple):
 class WebhookApi:
     """The interface of one kind. Sessions are given by the gateway's own names."""
 
-    hooks: Callable[[Call, str], list[Hook]]
+    webhooks: Callable[[GatewayCall, str], list[SenderWebhook]]
     """Returns the webhooks of a session."""
-    put: Callable[[Call, str, Target, Hook | None], None]
+    put: Callable[[GatewayCall, str, WebhookTarget, SenderWebhook | None], None]
     """Sets the webhook of a session, replacing another one if that is given."""
-    sessions: Callable[[Call], list[str]] | None = None
+    sessions: Callable[[GatewayCall], list[str]] | None = None
     """Returns all sessions, or None if the gateway does not list them."""
     has_one: bool = True
     """True if a session has only one webhook, so that setting it replaces any other."""
-    test: Callable[[Call, str, Hook], None] | None = None
+    test: Callable[[GatewayCall, str, SenderWebhook], None] | None = None
     """Makes the gateway post a test event. Raises RefusedError unless it was accepted."""
 
 
-def find(hooks: list[Hook], name: str, url: str) -> Hook | None:
+def find(webhooks: list[SenderWebhook], name: str, url: str) -> SenderWebhook | None:
     """Return the sender's webhook: the one at the URL, or else one whose address ends like the sender's."""
-    ours = [hook for hook in hooks if urlsplit(hook.url).path.endswith(f"/webhooks/{name}")]
-    return next((hook for hook in hooks if hook.url == url), ours[0] if ours else None)
+    ours = [webhook for webhook in webhooks if urlsplit(webhook.url).path.endswith(f"/webhooks/{name}")]
+    return next((webhook for webhook in webhooks if webhook.url == url), ours[0] if ours else None)
 
 
-def sessions_of(api: WebhookApi, call: Call) -> list[str]:
+def sessions_of(api: WebhookApi, call: GatewayCall) -> list[str]:
     """Return all sessions of the gateway, or none if it does not list them."""
     return [] if api.sessions is None else api.sessions(call)[:_MAX_SESSIONS]
 
 
-def register(api: WebhookApi, call: Call, session: str, target: Target, *, replace: bool) -> None:
+def register(api: WebhookApi, call: GatewayCall, session: str, target: WebhookTarget, *, replace: bool) -> None:
     """Add the target to the webhooks of a session.
 
     Raises RefusedError if this would replace another webhook and `replace` is not set.
     """
-    hooks = api.hooks(call, session)
-    own = next((hook for hook in hooks if hook.url == target.url), None)
-    if api.has_one and hooks and own is None and not replace:
+    webhooks = api.webhooks(call, session)
+    own = next((webhook for webhook in webhooks if webhook.url == target.url), None)
+    if api.has_one and webhooks and own is None and not replace:
         raise RefusedError(
-            f"{session} posts to {hooks[0].url}, and has room for one webhook: with --replace it posts here instead"
+            f"{session} posts to {webhooks[0].url}, and has room for one webhook: with --replace it posts here instead"
         )
     api.put(call, session, target, own)
 
@@ -81,18 +78,18 @@ def _quoted(session: str) -> str:
     return quote(session, safe="")
 
 
-def _names(value: object, *places: tuple[str, ...]) -> list[str]:
-    """Return the name of each object in a list, from the first place that has one."""
-    found = (next((word for place in places if (word := text(value_at(item, place)))), None) for item in objects(value))
-    return [word for word in found if word is not None]
+def _names(value: object, *paths: KeyPath) -> list[str]:
+    """Return the name of each object in a list, from the first path that leads to one."""
+    names = (next((name for path in paths if (name := text(value_at(item, path)))), None) for item in objects(value))
+    return [name for name in names if name is not None]
 
 
-def _waha_config(call: Call, session: str) -> Mapping[str, object]:
+def _waha_config(call: GatewayCall, session: str) -> Mapping[str, object]:
     return as_object(value_at(call("GET", f"/api/sessions/{_quoted(session)}"), ("config",)))
 
 
-def _waha_hooks(call: Call, session: str) -> list[Hook]:
-    return [Hook(url) for url in _names(_waha_config(call, session).get("webhooks"), ("url",))]
+def _waha_webhooks(call: GatewayCall, session: str) -> list[SenderWebhook]:
+    return [SenderWebhook(url) for url in _names(_waha_config(call, session).get("webhooks"), ("url",))]
 
 
 _WAHA_EVENTS: Final = (
@@ -101,20 +98,20 @@ _WAHA_EVENTS: Final = (
 )
 
 
-def _put_waha(call: Call, session: str, target: Target, replaced: Hook | None) -> None:
+def _put_waha(call: GatewayCall, session: str, target: WebhookTarget, replaced: SenderWebhook | None) -> None:
     config = _waha_config(call, session)
     taken = {target.url, None if replaced is None else replaced.url}
-    others = [hook for hook in objects(config.get("webhooks")) if hook.get("url") not in taken]
+    others = [webhook for webhook in objects(config.get("webhooks")) if webhook.get("url") not in taken]
     proof: dict[str, object] = {"hmac": {"key": target.key}}
     if target.header is not None:
         proof = {"customHeaders": [dict(zip(("name", "value"), target.header, strict=True))]}
-    hooks = [*others, {"url": target.url, "events": list(_WAHA_EVENTS), **proof}]
-    call("PUT", f"/api/sessions/{_quoted(session)}", {"config": {**config, "webhooks": hooks}})
+    webhooks = [*others, {"url": target.url, "events": list(_WAHA_EVENTS), **proof}]
+    call("PUT", f"/api/sessions/{_quoted(session)}", {"config": {**config, "webhooks": webhooks}})
 
 
-def _openwa_path(session: str, hook: Hook | None = None) -> str:
+def _openwa_path(session: str, webhook: SenderWebhook | None = None) -> str:
     path = f"/api/sessions/{_quoted(session)}/webhooks"
-    return path if hook is None or hook.id is None else f"{path}/{_quoted(hook.id)}"
+    return path if webhook is None or webhook.id is None else f"{path}/{_quoted(webhook.id)}"
 
 
 def _openwa_list(value: object) -> object:
@@ -122,24 +119,26 @@ def _openwa_list(value: object) -> object:
     return value_at(value, ("data",)) or value
 
 
-def _openwa_hooks(call: Call, session: str) -> list[Hook]:
+def _openwa_webhooks(call: GatewayCall, session: str) -> list[SenderWebhook]:
     found = objects(_openwa_list(call("GET", _openwa_path(session))))
-    hooks = [(text(hook.get("url")), text(hook.get("id")), hook.get("active") is not False) for hook in found]
-    return [Hook(url, hook_id, is_active) for url, hook_id, is_active in hooks if url is not None]
+    webhooks = [
+        (text(webhook.get("url")), text(webhook.get("id")), webhook.get("active") is not False) for webhook in found
+    ]
+    return [SenderWebhook(url, webhook_id, is_active) for url, webhook_id, is_active in webhooks if url is not None]
 
 
-def _put_openwa(call: Call, session: str, target: Target, replaced: Hook | None) -> None:
+def _put_openwa(call: GatewayCall, session: str, target: WebhookTarget, replaced: SenderWebhook | None) -> None:
     proof: dict[str, object] = {"secret": target.key} if target.header is None else {"headers": dict([target.header])}
     method = "POST" if replaced is None or replaced.id is None else "PUT"
     body = {"url": target.url, "events": ["*"], "active": True, **proof}
     call(method, _openwa_path(session, replaced), body if method == "PUT" else {**body, "retryCount": 5})
 
 
-def _test_openwa(call: Call, session: str, hook: Hook) -> None:
-    answer = call("POST", f"{_openwa_path(session, hook)}/test", {})
+def _test_openwa(call: GatewayCall, session: str, webhook: SenderWebhook) -> None:
+    answer = call("POST", f"{_openwa_path(session, webhook)}/test", {})
     if value_at(_openwa_list(answer), ("success",)) is False:
         reason = text(value_at(_openwa_list(answer), ("error",))) or "no reason given"
-        raise RefusedError(f"the test of {hook.url} failed: {reason}")
+        raise RefusedError(f"the test of {webhook.url} failed: {reason}")
 
 
 _EVOLUTION_EVENTS: Final = (
@@ -148,13 +147,13 @@ _EVOLUTION_EVENTS: Final = (
 )
 
 
-def _evolution_hooks(call: Call, session: str) -> list[Hook]:
+def _evolution_webhooks(call: GatewayCall, session: str) -> list[SenderWebhook]:
     answer = call("GET", f"/webhook/find/{_quoted(session)}")
     url = text(value_at(answer, ("url",)))
-    return [] if url is None else [Hook(url, None, value_at(answer, ("enabled",)) is not False)]
+    return [] if url is None else [SenderWebhook(url, None, value_at(answer, ("enabled",)) is not False)]
 
 
-def _put_evolution(call: Call, session: str, target: Target, _: Hook | None) -> None:
+def _put_evolution(call: GatewayCall, session: str, target: WebhookTarget, _: SenderWebhook | None) -> None:
     name, value = target.header or ("jwt_key", target.key)
     webhook = {
         "enabled": True,
@@ -167,12 +166,12 @@ def _put_evolution(call: Call, session: str, target: Target, _: Hook | None) -> 
     call("POST", f"/webhook/set/{_quoted(session)}", {"webhook": webhook})
 
 
-def _gowa_hooks(call: Call, session: str) -> list[Hook]:
+def _gowa_webhooks(call: GatewayCall, session: str) -> list[SenderWebhook]:
     url = text(value_at(call("GET", f"/devices/{_quoted(session)}/webhook"), ("results", "webhook_url")))
-    return [] if url is None else [Hook(url)]
+    return [] if url is None else [SenderWebhook(url)]
 
 
-def _put_gowa(call: Call, session: str, target: Target, _: Hook | None) -> None:
+def _put_gowa(call: GatewayCall, session: str, target: WebhookTarget, _: SenderWebhook | None) -> None:
     body = {"webhook_url": target.url, "webhook_secret": target.key}
     call("PATCH", f"/devices/{_quoted(session)}/webhook", body)
 
@@ -183,51 +182,51 @@ _WUZAPI_EVENTS: Final = (
 )
 
 
-def _wuzapi_hooks(call: Call, _: str) -> list[Hook]:
+def _wuzapi_webhooks(call: GatewayCall, _: str) -> list[SenderWebhook]:
     url = text(value_at(call("GET", "/webhook"), ("data", "webhook")))
-    return [] if url is None else [Hook(url)]
+    return [] if url is None else [SenderWebhook(url)]
 
 
-def _put_wuzapi(call: Call, _: str, target: Target, __: Hook | None) -> None:
+def _put_wuzapi(call: GatewayCall, _: str, target: WebhookTarget, __: SenderWebhook | None) -> None:
     # The key comes first, because ingest would reject a webhook without a signature.
     call("POST", "/session/hmac/config", {"hmac_key": target.key})
     call("POST", "/webhook", {"webhookURL": target.url, "events": list(_WUZAPI_EVENTS)})
 
 
-def _meta_hooks(call: Call, account: str) -> list[Hook]:
+def _meta_webhooks(call: GatewayCall, account: str) -> list[SenderWebhook]:
     answer = call("GET", f"/{_quoted(account)}/subscribed_apps")
-    return [Hook(url) for url in _names(value_at(answer, ("data",)), ("override_callback_uri",))]
+    return [SenderWebhook(url) for url in _names(value_at(answer, ("data",)), ("override_callback_uri",))]
 
 
-def _put_meta(call: Call, account: str, target: Target, _: Hook | None) -> None:
+def _put_meta(call: GatewayCall, account: str, target: WebhookTarget, _: SenderWebhook | None) -> None:
     body = {"override_callback_uri": target.url, "verify_token": target.verify_token}
     call("POST", f"/{_quoted(account)}/subscribed_apps", body)
 
 
-APIS: Final[Mapping[str, WebhookApi]] = {
+WEBHOOK_APIS: Final[Mapping[str, WebhookApi]] = {
     "waha": WebhookApi(
-        _waha_hooks, _put_waha, lambda call: _names(call("GET", "/api/sessions?all=true"), ("name",)), has_one=False
+        _waha_webhooks, _put_waha, lambda call: _names(call("GET", "/api/sessions?all=true"), ("name",)), has_one=False
     ),
     "openwa": WebhookApi(
-        _openwa_hooks,
+        _openwa_webhooks,
         _put_openwa,
         lambda call: _names(_openwa_list(call("GET", "/api/sessions")), ("id",)),
         has_one=False,
         test=_test_openwa,
     ),
     "evolution": WebhookApi(
-        _evolution_hooks,
+        _evolution_webhooks,
         _put_evolution,
         lambda call: _names(call("GET", "/instance/fetchInstances"), ("name",), ("instance", "instanceName")),
     ),
     "gowa": WebhookApi(
-        _gowa_hooks,
+        _gowa_webhooks,
         _put_gowa,
         lambda call: _names(value_at(call("GET", "/devices"), ("results",)), ("id",), ("device",), ("device_id",)),
     ),
     # The key belongs to one user, who is the session.
-    "wuzapi": WebhookApi(_wuzapi_hooks, _put_wuzapi, lambda _: ["the key's user"]),
+    "wuzapi": WebhookApi(_wuzapi_webhooks, _put_wuzapi, lambda _: ["the key's user"]),
     # Given the id of a WhatsApp Business account, which cannot be listed with an access token.
-    "meta": WebhookApi(_meta_hooks, _put_meta),
+    "meta": WebhookApi(_meta_webhooks, _put_meta),
 }
 """The interfaces by the kind in `senders.toml`. SAK has commands of its own."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from api.commands import sak_check
-from api.gateway.settings import Settings
+from api.gateway.settings import SakSettings
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
 from tests.support.history.history_writer import SENDER_LID, HistoryWriter, alias_fact, message_fact
@@ -100,7 +100,7 @@ def test_the_check_says_whether_whatsapp_is_connected(  # noqa: PLR0917 - a case
 ) -> None:
     """A ping takes the whole path even if the phone is unlinked and no message can arrive."""
     gateway.state.connected = connected
-    settings = Settings.from_environ(environ if jwt is None else {**environ, "SAK_JWT": jwt})
+    settings = SakSettings.from_environ(environ if jwt is None else {**environ, "SAK_JWT": jwt})
     assert settings is not None
     found = sak_check.check_whatsapp(settings, gateway.account.session_id)
 

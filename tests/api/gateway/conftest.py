@@ -3,21 +3,21 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from api.gateway.client import SakClient
-from api.gateway.settings import Settings
+from api.gateway.settings import SakSettings
 from api.gateway.timeouts import Timeouts
 from dev.gateway.server import PretendGateway
 from tests.support.processes.sending_api import FAST_TIMEOUTS
 
 
 @pytest.fixture
-def settings(gateway: PretendGateway) -> Settings:
-    settings = Settings.from_environ(gateway.account.to_environ(gateway.base_url))
+def settings(gateway: PretendGateway) -> SakSettings:
+    settings = SakSettings.from_environ(gateway.account.to_environ(gateway.base_url))
     assert settings is not None
     return settings
 
 
 @pytest.fixture
-def make_client(settings: Settings) -> Iterator[Callable[[Timeouts], SakClient]]:
+def make_client(settings: SakSettings) -> Iterator[Callable[[Timeouts], SakClient]]:
     clients: list[SakClient] = []
 
     def make(timeouts: Timeouts) -> SakClient:

@@ -9,7 +9,7 @@ import pytest
 
 from api.gateway import errors, transport
 from api.gateway.client import SakClient
-from api.gateway.settings import Settings
+from api.gateway.settings import SakSettings
 from api.gateway.timeouts import Timeouts
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
@@ -51,10 +51,10 @@ def test_a_ping_tells_how_each_webhook_answered(client: SakClient) -> None:
 
 def test_the_session_says_whether_it_is_connected(gateway: PretendGateway, client: SakClient) -> None:
     """A dashboard shows the state of the session above its chats."""
-    assert client.session_state().connected
-    assert client.session_state().phone == gateway.account.phone
+    assert client.session_status().connected
+    assert client.session_status().phone == gateway.account.phone
     gateway.state.connected = False
-    assert not client.session_state().connected
+    assert not client.session_status().connected
 
 
 def test_history_shows_what_was_sent_newest_first(client: SakClient) -> None:
@@ -78,7 +78,7 @@ REPEATED: dict[str, Callable[[SakClient], object]] = {
 }
 ASKED_ONCE: dict[str, Callable[[SakClient], object]] = {
     "POST /webhooks/test": lambda client: client.test_webhooks(),
-    "GET /sessions/{id}/status": lambda client: client.session_state(),
+    "GET /sessions/{id}/status": lambda client: client.session_status(),
     "DELETE /webhooks/{id}": lambda client: client.delete_webhook(client.register_webhook(URL).webhook_id),
 }
 PASSING = [
@@ -124,7 +124,7 @@ def test_a_read_that_is_never_answered_ends_when_its_time_is_up(
         make_client(HASTY).list_webhooks()
 
 
-def test_a_refusal_keeps_saks_code_and_is_not_repeated(gateway: PretendGateway, settings: Settings) -> None:
+def test_a_refusal_keeps_saks_code_and_is_not_repeated(gateway: PretendGateway, settings: SakSettings) -> None:
     """The reader of an error searches for SAK's own code."""
     with SakClient(replace(settings, jwt="another-token")) as client, pytest.raises(errors.RefusedError) as refusal:
         client.list_webhooks()
@@ -142,7 +142,7 @@ LACKING: list[tuple[Callable[[SakClient], object], str, str]] = [
 
 @pytest.mark.parametrize(("call", "missing", "named"), LACKING)
 def test_a_missing_argument_is_named_before_sak_is_called(
-    call: Callable[[SakClient], object], missing: str, named: str, gateway: PretendGateway, settings: Settings
+    call: Callable[[SakClient], object], missing: str, named: str, gateway: PretendGateway, settings: SakSettings
 ) -> None:
     """`SAK_JWT is not set` is more helpful than a 401."""
     with (
@@ -154,7 +154,7 @@ def test_a_missing_argument_is_named_before_sak_is_called(
     assert gateway.state.call_counts() == {}
 
 
-def test_an_owners_key_names_the_session(gateway: PretendGateway, settings: Settings) -> None:
+def test_an_owners_key_names_the_session(gateway: PretendGateway, settings: SakSettings) -> None:
     """A user-level key alone is refused, because SAK cannot know which phone is meant."""
     owner = replace(settings, api_key=gateway.account.user_key)
     with SakClient(owner) as client:

@@ -6,7 +6,7 @@ import pytest
 
 from api.gateway import errors
 from api.gateway.client import SakClient
-from api.gateway.settings import Settings
+from api.gateway.settings import SakSettings
 from dev.gateway.misbehaviour import Misbehaviour, MisbehaviourKind
 from dev.gateway.server import PretendGateway
 
@@ -14,7 +14,7 @@ URL = "http://127.0.0.1:9/whatsapp-webhook"
 CALLS: list[Callable[[SakClient], object]] = [
     lambda client: client.list_webhooks(),
     lambda client: client.send_text("919811000009", "hello"),
-    lambda client: client.session_state(),
+    lambda client: client.session_status(),
     lambda client: client.register_webhook(URL),
 ]
 
@@ -33,7 +33,7 @@ def test_no_log_and_no_error_holds_a_token_or_a_key(
     account = gateway.account
     words = f"bad token {account.jwt}\nor key {account.api_key}"
     gateway.misbehave(Misbehaviour(kind, times=None, status=401, code=account.jwt, message=words))
-    with pytest.raises(errors.SakError) as failure:
+    with pytest.raises(errors.GatewayError) as failure:
         call(client)
     output = "".join(traceback.format_exception(failure.value)) + repr(failure.value) + caplog.text
 
@@ -42,7 +42,7 @@ def test_no_log_and_no_error_holds_a_token_or_a_key(
     assert account.api_key not in output
 
 
-def test_no_representation_shows_a_secret(settings: Settings, client: SakClient) -> None:
+def test_no_representation_shows_a_secret(settings: SakSettings, client: SakClient) -> None:
     """Tracebacks and debuggers print the result of repr."""
     registered = client.register_webhook(URL)
     shown = f"{settings!r} {client!r} {registered!r}"

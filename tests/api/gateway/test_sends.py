@@ -9,7 +9,7 @@ import pytest
 
 from api.gateway import errors, payloads
 from api.gateway.client import SakClient
-from api.gateway.settings import Settings
+from api.gateway.settings import SakSettings
 from api.gateway.timeouts import Timeouts
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
@@ -93,7 +93,7 @@ def test_every_answer_to_a_send_leads_to_the_one_state_that_is_true(
 
     try:
         learnt, code = make_client(case.deadlines).send_text(TO, "नमस्ते").status, None
-    except errors.SakError as error:
+    except errors.GatewayError as error:
         learnt, code = type(error).__name__, error.code
 
     assert (learnt, code) == (case.status, case.code)
@@ -112,7 +112,7 @@ def test_a_queued_message_has_an_id_that_whatsapp_will_never_know(gateway: Prete
     assert arrived[0].message_id != queued.message_id
 
 
-def test_a_refused_connection_is_certainly_not_sent(settings: Settings) -> None:
+def test_a_refused_connection_is_certainly_not_sent(settings: SakSettings) -> None:
     """This is the only case in which a caller may send again without asking a person."""
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         nobody = f"http://127.0.0.1:{reserved.getsockname()[1]}/api/v1"
@@ -136,7 +136,7 @@ def deaf() -> Iterator[int]:
             one.close()
 
 
-def test_a_connection_that_is_never_made_is_certainly_not_sent(deaf: int, settings: Settings) -> None:
+def test_a_connection_that_is_never_made_is_certainly_not_sent(deaf: int, settings: SakSettings) -> None:
     """It is as certain as a refused connection that nothing was sent."""
     address = f"http://127.0.0.1:{deaf}/api/v1"
     deadlines = replace(QUICK, connect=0.1, max_attempts=1)
@@ -144,7 +144,7 @@ def test_a_connection_that_is_never_made_is_certainly_not_sent(deaf: int, settin
         client.send_text(TO, "hello")
 
 
-def test_a_server_that_reads_nothing_leaves_the_send_unknown(settings: Settings) -> None:
+def test_a_server_that_reads_nothing_leaves_the_send_unknown(settings: SakSettings) -> None:
     """The kernel accepted the bytes, so it is unknown whether the process will read them."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/api/v1"

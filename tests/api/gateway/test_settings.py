@@ -1,17 +1,17 @@
 import pytest
 
-from api.gateway.settings import Settings
+from api.gateway.settings import SakSettings
 from telemetry.errors import SettingsError
 
 
 def test_without_a_base_url_there_is_no_sak() -> None:
     """Without a base URL the API works but cannot send."""
-    assert Settings.from_environ({"SAK_JWT": "x"}) is None
+    assert SakSettings.from_environ({"SAK_JWT": "x"}) is None
 
 
 def test_settings_are_read_from_the_environment() -> None:
     """A slash at the end of the URL, or spaces from a copied line, make no difference."""
-    settings = Settings.from_environ(
+    settings = SakSettings.from_environ(
         {
             "SAK_BASE_URL": " https://sak.example/api/v1/ ",
             "SAK_JWT": "token\n",
@@ -21,7 +21,7 @@ def test_settings_are_read_from_the_environment() -> None:
         }
     )
 
-    assert settings == Settings("https://sak.example/api/v1", "token", "key", "session", "919811000009")
+    assert settings == SakSettings("https://sak.example/api/v1", "token", "key", "session", "919811000009")
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,6 @@ def test_settings_are_read_from_the_environment() -> None:
 def test_a_bad_setting_is_named_and_its_value_is_not_shown(environ: dict[str, str], named: str) -> None:
     """The message appears in a terminal, and may be copied into tickets."""
     with pytest.raises(SettingsError, match=named) as error:
-        Settings.from_environ(environ)
+        SakSettings.from_environ(environ)
 
     assert "hush" not in str(error.value)

@@ -13,7 +13,7 @@ import pytest
 
 from api.gateway import errors
 from api.gateway.client import SakClient
-from api.gateway.settings import Settings
+from api.gateway.settings import SakSettings
 from api.gateway.timeouts import Timeouts
 from tests.support.processes.sending_api import FAST_TIMEOUTS
 
@@ -63,7 +63,7 @@ def recorder() -> Iterator[Recorder]:
 def connect(
     recorder: Recorder, *, jwt: str | None = None, path: str = "/api/v1", limits: Timeouts = FAST_TIMEOUTS
 ) -> SakClient:
-    return SakClient(Settings(recorder.url + path, jwt, "key", "11111111-2222-4333-8444-555555555555"), limits)
+    return SakClient(SakSettings(recorder.url + path, jwt, "key", "11111111-2222-4333-8444-555555555555"), limits)
 
 
 def token(**claims: object) -> str:
@@ -154,7 +154,7 @@ def test_a_base_url_without_the_api_is_named(recorder: Recorder, status: int, an
         with pytest.raises(errors.RefusedError, match="SAK_BASE_URL does not end in /api/v1"):
             sak.list_webhooks()
         with pytest.raises(errors.RefusedError, match="SAK_BASE_URL does not end in /api/v1"):
-            sak.session_state()
+            sak.session_status()
 
     assert len(recorder.bodies) == 2
 

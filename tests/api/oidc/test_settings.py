@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.oidc.settings import Settings
+from api.oidc.settings import OidcSettings
 from telemetry.errors import SettingsError
 
 
@@ -32,7 +32,7 @@ def test_a_half_configuration_is_refused(name: str, value: str) -> None:
         "OIDC_REDIRECT_URL": "https://history.example/sign-in/callback",
         "OIDC_ALLOW": "asha@shop.example=read",
     }
-    assert Settings.from_environ(environ)
+    assert OidcSettings.from_environ(environ)
 
     with pytest.raises(SettingsError, match=name):
-        Settings.from_environ(environ | {name: value})
+        OidcSettings.from_environ(environ | {name: value})

@@ -9,7 +9,7 @@ from collections.abc import Generator
 import pytest
 
 from api.push import delivery
-from api.push.delivery import Delivery, PushService
+from api.push.delivery import Delivery, PushClient
 from store.access.push_subscriptions import Subscription
 from store.reading.news import News
 from tests.support.servers.push_service import KEY, Device
@@ -47,7 +47,7 @@ def answering(first: bytes, piece: bytes, pause: float) -> Generator[tuple[Subsc
 
 
 def test_only_the_beginning_of_an_endless_answer_is_read() -> None:
-    with answering(ANSWER, b"x" * 65_536, 0) as (subscription, sent), PushService(KEY, "mailto:me@example.org") as push:
+    with answering(ANSWER, b"x" * 65_536, 0) as (subscription, sent), PushClient(KEY, "mailto:me@example.org") as push:
         delivered = push.send(subscription, NEWS, 20)
 
     assert delivered == Delivery(Delivery.SENT)
@@ -58,7 +58,7 @@ def test_only_the_beginning_of_an_endless_answer_is_read() -> None:
 def test_an_answer_that_drips_is_given_up(first: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """Eight of them would occupy all threads that send. Each byte would renew a timeout of the socket."""
     monkeypatch.setattr(delivery, "_SECONDS", 0.5)
-    with answering(first, b"X", 0.1) as (subscription, sent), PushService(KEY, "mailto:me@example.org") as push:
+    with answering(first, b"X", 0.1) as (subscription, sent), PushClient(KEY, "mailto:me@example.org") as push:
         push.send(subscription, NEWS, 20)
 
     assert len(sent) < 50

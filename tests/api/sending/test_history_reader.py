@@ -9,9 +9,9 @@ from uuid import UUID
 import pytest
 
 from api.gateway.client import SakClient
-from api.gateway.settings import Settings
+from api.gateway.settings import SakSettings
 from api.sending.history_reader import HistoryReader
-from api.settings import Settings as ApiSettings
+from api.settings import SakSettings as ApiSettings
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
 from store.postgres.pool import Pool
@@ -25,7 +25,7 @@ CALL = "GET /messages/history"
 
 @pytest.fixture
 def reader(database_url: str, gateway: PretendGateway) -> Iterator[HistoryReader]:
-    settings = Settings.from_environ(gateway.account.to_environ(gateway.base_url))
+    settings = SakSettings.from_environ(gateway.account.to_environ(gateway.base_url))
     assert settings
     pool = Pool(database_url, "history", size=1, read_only=False)
     pool.open()

@@ -9,9 +9,9 @@ import pytest
 
 from api.gateway import times
 from api.gateway.client import SakClient as Sak
-from api.gateway.settings import Settings
+from api.gateway.settings import SakSettings
 from api.sending.session_monitor import SessionMonitor
-from api.settings import Settings as ApiSettings
+from api.settings import SakSettings as ApiSettings
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
 from store.history.sessions.outages import ConnectionCheck
@@ -24,7 +24,7 @@ from tests.support.processes.sending_api import FAST_TIMEOUTS, SESSION_ID, ApiSt
 
 @pytest.fixture
 def watch(database_url: str, gateway: PretendGateway) -> Iterator[SessionMonitor]:
-    settings = Settings.from_environ(gateway.account.to_environ(gateway.base_url))
+    settings = SakSettings.from_environ(gateway.account.to_environ(gateway.base_url))
     assert settings
     pool = Pool(database_url, "watch", size=1, read_only=False)
     pool.open()
