@@ -7,7 +7,7 @@ from uuid import UUID
 
 from api.commands.results import EXIT_NEGATIVE, EXIT_OK, EXIT_UNKNOWN, CommandResult
 from api.gateway import errors
-from api.gateway.client import MEDIA_KINDS, MediaKind
+from api.gateway.media import MEDIA_KINDS, MediaKind
 from api.gateway.settings import SakSettings
 from api.sending import reconciliation, requests, routes
 from api.sending.outbox import Outbox
@@ -59,13 +59,13 @@ def _send_request(arguments: argparse.Namespace, stack: ExitStack) -> SendReques
         if not (arguments.text or "").strip():
             raise OSError("there is nothing to send: give --text, or a file")
         text = requests.check_text("text", arguments.text, requests.MAX_TEXT_LENGTH)
-        return SendRequest(arguments.to, "text", text, None)
+        return SendRequest(arguments.to, text, None)
     path: Path = getattr(arguments, kinds[0])
     content = stack.enter_context(path.open("rb"))
     words: str | None = arguments.caption or arguments.text
     caption = requests.check_text("caption", words, requests.MAX_CAPTION_LENGTH) if words else None
-    file = requests.attachment(kinds[0], content, path.name, path.stat().st_size)
-    return SendRequest(arguments.to, kinds[0], caption, None, file)
+    file = requests.media_file(kinds[0], content, path.name, path.stat().st_size)
+    return SendRequest(arguments.to, caption, None, file)
 
 
 def add_reconcile_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,18 +4,17 @@ import dataclasses
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import BinaryIO, Literal, Self, TypeAlias, get_args
+from typing import Self
 from urllib.parse import quote
 
 from api.gateway import errors, json_web_token, payloads, sak_responses, timeouts
 from api.gateway.http_session import GatewayRequest, HttpSession
+from api.gateway.media import MediaFile, MediaKind
 from api.gateway.multipart_upload import MultipartUpload
 from api.gateway.sak_responses import SakResponse
 from api.gateway.settings import SakSettings, is_header_safe
 from api.gateway.timeouts import Timeouts
 
-MediaKind: TypeAlias = Literal["image", "document", "video"]
-MEDIA_KINDS: tuple[MediaKind, ...] = get_args(MediaKind)
 WEBHOOK_EVENTS = ("message.received", "message.sent", "status.change")
 """The events in SAK's guide. At present SAK sends only the first."""
 
@@ -88,27 +87,19 @@ class SakClient:
         request = GatewayRequest("POST", "/messages/send", self._message_headers(session_id), json=body)
         return self._send(lambda: self._call_once(request))
 
-    def send_media(  # noqa: PLR0913 -- a file has that many properties
-        self,
-        kind: MediaKind,
-        to: str,
-        file: BinaryIO,
-        *,
-        name: str,
-        mime_type: str,
-        size: int,
-        caption: str = "",
-        session_id: str | None = None,
+    def send_media(
+        self, to: str, file: MediaFile, caption: str = "", session_id: str | None = None
     ) -> payloads.SendResponse:
-        """Send `size` bytes from the file's current position. Each attempt reads them again."""
-        fields = {"to": to} | ({"caption": caption} if caption else {})
-        upload = MultipartUpload(fields, kind, file, name=name, mime_type=mime_type, size=size)
+        """Send a file from the current position of its stream. Each attempt reads it again."""
+        upload = MultipartUpload({"to": to} | ({"caption": caption} if caption else {}), file.kind, file)
         headers, media_type = self._message_headers(session_id), upload.content_type
-        request = GatewayRequest("POST", f"/messages/send-{kind}", headers, body=upload, content_type=media_type)
+        request = GatewayRequest("POST", f"/messages/send-{file.kind}", headers, body=upload, content_type=media_type)
         limits = self._timeouts
-        if kind == "video":
+        if file.kind == "video":
             limits = dataclasses.replace(limits, total=limits.video_total)
-        return self._send(lambda: self._call(request, timeouts.RETRYABLE_IF_NOT_EXECUTED, limits, limits.total), kind)
+        return self._send(
+            lambda: self._call(request, timeouts.RETRYABLE_IF_NOT_EXECUTED, limits, limits.total), file.kind
+        )
 
     def list_sent_messages(
         self, limit: int, offset: int, session_id: str | None = None

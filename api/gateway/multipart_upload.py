@@ -3,12 +3,12 @@
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from typing import BinaryIO
 from urllib.parse import quote
 
 from urllib3.fields import RequestField
 
 from api.gateway.errors import IncompleteFileError
+from api.gateway.media import MediaFile
 
 CHUNK_BYTES = 65536
 
@@ -16,32 +16,30 @@ CHUNK_BYTES = 65536
 class MultipartUpload:
     """An iterable of chunks that has a length and can be iterated again."""
 
-    def __init__(  # noqa: PLR0913 -- a part of a form has that many properties
-        self, fields: Mapping[str, str], field_name: str, file: BinaryIO, *, name: str, mime_type: str, size: int
-    ) -> None:
-        """Create a body with `size` bytes from the file's current position."""
-        if not re.fullmatch(r"[\x21-\x7e]+(; ?[\x21-\x7e]+)*", mime_type):
-            raise ValueError(f"{mime_type!r} is no media type")
-        self._file = file
-        self._start = file.tell()
-        self._size = size
+    def __init__(self, fields: Mapping[str, str], file_field: str, file: MediaFile) -> None:
+        """Create a body with `file.size` bytes from the current position of the stream."""
+        if not re.fullmatch(r"[\x21-\x7e]+(; ?[\x21-\x7e]+)*", file.mime_type):
+            raise ValueError(f"{file.mime_type!r} is no media type")
+        self._stream = file.stream
+        self._start = file.stream.tell()
+        self._size = file.size
         boundary = secrets.token_hex(16)
         self.content_type = f"multipart/form-data; boundary={boundary}"
         parts = [
             _part_header(boundary, key) + value.encode(errors="replace") + b"\r\n" for key, value in fields.items()
         ]
-        self._prefix = b"".join([*parts, _part_header(boundary, field_name, name, mime_type)])
+        self._prefix = b"".join([*parts, _part_header(boundary, file_field, file.name, file.mime_type)])
         self._suffix = f"\r\n--{boundary}--\r\n".encode()
 
     def __len__(self) -> int:
         return len(self._prefix) + self._size + len(self._suffix)
 
     def __iter__(self) -> Iterator[bytes]:
-        self._file.seek(self._start)
+        self._stream.seek(self._start)
         yield self._prefix
         remaining = self._size
         while remaining:
-            chunk = self._file.read(min(CHUNK_BYTES, remaining))
+            chunk = self._stream.read(min(CHUNK_BYTES, remaining))
             if not chunk:
                 raise IncompleteFileError(f"the file ended {remaining} bytes before its declared size; not sent")
             remaining -= len(chunk)

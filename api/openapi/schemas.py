@@ -3,7 +3,7 @@
 from typing import get_args
 
 from api.chats import messages, routes
-from api.gateway.client import MEDIA_KINDS
+from api.gateway.media import MEDIA_KINDS
 from api.openapi import annotations_schemas, spec, statistics_schemas
 from api.openapi.spec import BOOLEAN, DATE_TIME, INTEGER, NULLABLE_DATE_TIME, NULLABLE_INTEGER, NULLABLE_STRING, STRING
 from store.feed.changes import ChangeKind

@@ -108,7 +108,7 @@ class Outbox:
     def prepare(self, request: SendRequest, token_name: str, session_id: str, key: str | None) -> SendDraft:
         """Return the send to record for a request, without recording or sending it. Raises ApiError."""
         address = recipient.resolve(self._query, session_id, request.to)
-        file = request.attachment
+        file = request.file
         fingerprint = None
         if key is not None:
             digest = None if file is None else file.digest()
@@ -193,20 +193,11 @@ class Outbox:
         try:
             sender = self.sender_of(draft.session_id)
             client = self.client if sender is None else sender.for_send(str(draft.send_id))
-            if request.attachment is None or request.kind == "text":
+            if request.file is None:
                 response = client.send_text(draft.address, draft.text or "", draft.session_id)
             else:
-                request.attachment.stream.seek(0)
-                response = client.send_media(
-                    request.kind,
-                    draft.address,
-                    request.attachment.stream,
-                    name=request.attachment.name,
-                    mime_type=request.attachment.mime_type,
-                    caption=draft.text or "",
-                    size=request.attachment.size,
-                    session_id=draft.session_id,
-                )
+                request.file.stream.seek(0)
+                response = client.send_media(draft.address, request.file, draft.text or "", draft.session_id)
         except errors.OutcomeUnknownError as error:
             return SendResult("unknown", code=error.code or "no_answer", reason=str(error)), None
         except errors.GatewayError as error:

@@ -1,6 +1,5 @@
 """Parses requests to send: `{to, text, session_id?}`, or a form with a file and its caption."""
 
-import hashlib
 import re
 from dataclasses import dataclass
 from typing import BinaryIO, cast
@@ -10,7 +9,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from api.gateway.client import MEDIA_KINDS, MediaKind
+from api.gateway.media import MEDIA_KINDS, MediaFile, MediaKind
 from api.http import errors, parameters, request_body
 from api.http.errors import ApiError
 from api.sending import filetype
@@ -24,35 +23,19 @@ MAX_SESSION_ID_LENGTH = 200
 _MAX_JSON_BYTES = 1 << 20
 _MAX_FORM_OVERHEAD = 1 << 16
 """The size of a form without its file, in bytes."""
-_CHUNK_BYTES = 1 << 16
-
-
-@dataclass(frozen=True, slots=True)
-class Attachment:
-    stream: BinaryIO
-    """Open until the form is closed."""
-    name: str
-    mime_type: str
-    """Detected from the content."""
-    size: int
-
-    def digest(self) -> str:
-        """Return the SHA-256 of the content in hexadecimal digits."""
-        digest = hashlib.sha256()
-        self.stream.seek(0)
-        while chunk := self.stream.read(_CHUNK_BYTES):
-            digest.update(chunk)
-        return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class SendRequest:
     to: str
-    kind: SendKind
     text: str | None
     """The caption of a file."""
     session_id: str | None
-    attachment: Attachment | None = None
+    file: MediaFile | None = None
+
+    @property
+    def kind(self) -> SendKind:
+        return "text" if self.file is None else self.file.kind
 
 
 async def read_json(request: Request) -> SendRequest:
@@ -62,7 +45,7 @@ async def read_json(request: Request) -> SendRequest:
     if not isinstance(text, str) or not text.strip():
         raise errors.bad_request("bad_parameter", "text must be a string that is not blank.")
     return SendRequest(
-        _parse_recipient(fields.get("to")), "text", check_text("text", text, MAX_TEXT_LENGTH), _parse_session_id(fields)
+        _parse_recipient(fields.get("to")), check_text("text", text, MAX_TEXT_LENGTH), _parse_session_id(fields)
     )
 
 
@@ -115,21 +98,16 @@ def from_form(form: FormData, max_file_bytes: int) -> SendRequest:
     caption = form.get("caption")
     text = check_text("caption", caption, MAX_CAPTION_LENGTH) if isinstance(caption, str) and caption else None
     name = _sanitize_file_name(upload.filename, kinds[0])
-    return SendRequest(
-        _parse_recipient(form.get("to")),
-        kinds[0],
-        text,
-        _parse_session_id(form),
-        attachment(kinds[0], upload.file, name, size),
-    )
+    file = media_file(kinds[0], upload.file, name, size)
+    return SendRequest(_parse_recipient(form.get("to")), text, _parse_session_id(form), file)
 
 
-def attachment(kind: MediaKind, stream: BinaryIO, name: str, size: int) -> Attachment:
+def media_file(kind: MediaKind, stream: BinaryIO, name: str, size: int) -> MediaFile:
     """Return a file with its detected type. Raises ApiError if it cannot be sent as this kind."""
     stream.seek(0)
     mime_type = filetype.validate(kind, stream.read(filetype.SNIFF_BYTES), name)
     stream.seek(0)
-    return Attachment(stream, name, mime_type, size)
+    return MediaFile(kind, stream, name, mime_type, size)
 
 
 def check_text(field: str, text: str, max_length: int) -> str:

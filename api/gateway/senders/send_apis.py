@@ -7,11 +7,12 @@ import base64
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Final, Literal
+from typing import Any, Final
 from urllib.parse import quote
 
 from api.gateway.errors import RefusedError
 from api.gateway.http_session import GatewayRequest
+from api.gateway.media import MediaFile
 from api.gateway.multipart_upload import MultipartUpload
 from api.gateway.senders import sender_responses
 from api.gateway.senders.sender_responses import KeyPath
@@ -22,15 +23,6 @@ MAX_INLINE_BYTES: Final = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class OutgoingFile:
-    kind: Literal["image", "document", "video"]
-    stream: BinaryIO
-    name: str
-    mime_type: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
 class OutgoingMessage:
     """A message to send."""
 
@@ -38,7 +30,7 @@ class OutgoingMessage:
     to: str
     text: str
     """The text, or the caption of a file, which may be empty."""
-    file: OutgoingFile | None = None
+    file: MediaFile | None = None
     reference: str | None = None
     """Our own reference of the send."""
 
@@ -73,7 +65,7 @@ class SendApi:
     """Sentences for error codes whose own text does not say what to do."""
 
 
-def _inline(file: OutgoingFile) -> str:
+def _inline(file: MediaFile) -> str:
     """Return the file in base64."""
     if file.size > MAX_INLINE_BYTES:
         raise RefusedError(
@@ -89,10 +81,10 @@ def _post(path: str, credentials: Mapping[str, str], body: dict[str, object]) ->
 
 
 def _upload(
-    path: str, credentials: Mapping[str, str], fields: Mapping[str, str], name: str, file: OutgoingFile
+    path: str, credentials: Mapping[str, str], fields: Mapping[str, str], name: str, file: MediaFile
 ) -> GatewayRequest:
     file.stream.seek(0)
-    upload = MultipartUpload(fields, name, file.stream, name=file.name, mime_type=file.mime_type, size=file.size)
+    upload = MultipartUpload(fields, name, file)
     return GatewayRequest("POST", path, credentials, body=upload, content_type=upload.content_type)
 
 

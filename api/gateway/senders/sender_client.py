@@ -3,14 +3,15 @@
 import copy
 import time
 from collections.abc import Mapping, Sequence
-from typing import BinaryIO, Literal, Self
+from typing import Self
 
 from api.gateway import errors, retry_after, timeouts
 from api.gateway.http_session import GatewayRequest, HttpSession, RawResponse
+from api.gateway.media import MediaFile
 from api.gateway.payloads import SendResponse
 from api.gateway.senders import message_lists, sender_responses
 from api.gateway.senders.message_lists import ListedMessage
-from api.gateway.senders.send_apis import SEND_APIS, OutgoingFile, OutgoingMessage
+from api.gateway.senders.send_apis import SEND_APIS, OutgoingMessage
 from api.gateway.timeouts import Timeouts
 
 
@@ -58,21 +59,9 @@ class SenderClient:
         """Send a text to the digits `to`. After OutcomeUnknownError it may have been sent, so do not repeat it."""
         return self._send(OutgoingMessage(self._session_name(session_id), to, text, reference=self._reference))
 
-    def send_media(  # noqa: PLR0913 -- a file has that many properties
-        self,
-        kind: Literal["image", "document", "video"],
-        to: str,
-        file: BinaryIO,
-        *,
-        name: str,
-        mime_type: str,
-        size: int,
-        caption: str,
-        session_id: str,
-    ) -> SendResponse:
-        """Send a file of `size` bytes. Each attempt reads it again."""
-        attachment = OutgoingFile(kind, file, name, mime_type, size)
-        return self._send(OutgoingMessage(self._session_name(session_id), to, caption, attachment, self._reference))
+    def send_media(self, to: str, file: MediaFile, caption: str, session_id: str) -> SendResponse:
+        """Send a file. Each attempt reads it again."""
+        return self._send(OutgoingMessage(self._session_name(session_id), to, caption, file, self._reference))
 
     def list_sent(self, session_id: str, to: str) -> list[ListedMessage] | None:
         """Return our newest messages to the digits `to` from the gateway, or None if its kind keeps no list."""

@@ -1,6 +1,6 @@
 """Describes sends (api/sending)."""
 
-from api.gateway.client import MEDIA_KINDS
+from api.gateway.media import MEDIA_KINDS
 from api.openapi import spec
 from api.openapi.spec import BOOLEAN, STRING, Schema
 from api.sending import requests

@@ -9,6 +9,7 @@ import pytest
 
 from api.gateway import errors, payloads
 from api.gateway.client import SakClient
+from api.gateway.media import MediaFile
 from api.gateway.settings import SakSettings
 from api.gateway.timeouts import Timeouts
 from dev.gateway.misbehaviour import Misbehaviour
@@ -177,7 +178,7 @@ def test_a_failed_image_or_video_is_a_500_that_means_failed(
     """SAK does so for these two types only. A 500 for a text does not reveal the outcome."""
     gateway.misbehave(Misbehaviour("failed"))
     media_kind = "image" if kind == "image" else "video"
-    sent = client.send_media(media_kind, TO, io.BytesIO(b"x"), name="x", mime_type="image/png", size=1)
+    sent = client.send_media(TO, MediaFile(media_kind, io.BytesIO(b"x"), "x", "image/png", 1))
 
     assert (sent.status, sent.reason) == ("failed", "INVALID_PHONE_NUMBER")
 
@@ -185,6 +186,6 @@ def test_a_failed_image_or_video_is_a_500_that_means_failed(
 def test_a_failed_document_is_a_200(gateway: PretendGateway, client: SakClient) -> None:
     """The response for a failed document is like that for a text."""
     gateway.misbehave(Misbehaviour("failed"))
-    sent = client.send_media("document", TO, io.BytesIO(b"x"), name="x.pdf", mime_type="application/pdf", size=1)
+    sent = client.send_media(TO, MediaFile("document", io.BytesIO(b"x"), "x.pdf", "application/pdf", 1))
 
     assert sent == payloads.SendResponse("failed", None)

@@ -5,6 +5,7 @@ import pytest
 
 from api.gateway import errors
 from api.gateway.client import SakClient
+from api.gateway.media import MediaFile
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
 
@@ -24,15 +25,8 @@ class LargeFile(io.BytesIO):
 
 def test_a_file_arrives_whole_and_is_read_a_chunk_at_a_time(gateway: PretendGateway, client: SakClient) -> None:
     """A video of a hundred megabytes must not be held in memory for each sender."""
-    sent = client.send_media(
-        "video",
-        TO,
-        LargeFile(CONTENT),
-        name='दुकान "1".mp4',
-        mime_type="video/mp4",
-        caption="देखिए 🎥",
-        size=len(CONTENT),
-    )
+    video = MediaFile("video", LargeFile(CONTENT), 'दुकान "1".mp4', "video/mp4", len(CONTENT))
+    sent = client.send_media(TO, video, "देखिए 🎥")
     (reached,) = gateway.state.delivered_messages()
 
     assert sent.message_id == reached.message_id
@@ -51,7 +45,7 @@ def test_a_limited_upload_starts_again_from_where_the_file_stood(gateway: Preten
     gateway.misbehave(Misbehaviour("answer", status=429, headers={"Retry-After": "0"}))
     file = io.BytesIO(b"skipped" + CONTENT)
     file.seek(len(b"skipped"))
-    client.send_media("image", TO, file, name="a.png", mime_type="image/png", size=len(CONTENT))
+    client.send_media(TO, MediaFile("image", file, "a.png", "image/png", len(CONTENT)))
     (reached,) = gateway.state.delivered_messages()
 
     assert gateway.call_count("POST /messages/send-image") == 2
@@ -62,7 +56,7 @@ def test_a_limited_upload_starts_again_from_where_the_file_stood(gateway: Preten
 def test_a_file_that_ends_early_is_never_sent(gateway: PretendGateway, client: SakClient) -> None:
     """If a browser disconnects during an upload, no truncated picture must appear in the chat."""
     with pytest.raises(errors.IncompleteFileError):
-        client.send_media("image", TO, LargeFile(CONTENT), name="a", mime_type="image/png", size=len(CONTENT) + 1)
+        client.send_media(TO, MediaFile("image", LargeFile(CONTENT), "a", "image/png", len(CONTENT) + 1))
 
     assert gateway.state.delivered_messages() == []
 
@@ -70,6 +64,6 @@ def test_a_file_that_ends_early_is_never_sent(gateway: PretendGateway, client: S
 def test_a_media_type_cannot_smuggle_a_header(gateway: PretendGateway, client: SakClient) -> None:
     """The media type comes from outside and is written into the form unchanged."""
     with pytest.raises(ValueError, match="media type"):
-        client.send_media("image", TO, io.BytesIO(b"x"), name="a", mime_type="image/png\r\nX-Evil: 1", size=1)
+        client.send_media(TO, MediaFile("image", io.BytesIO(b"x"), "a", "image/png\r\nX-Evil: 1", 1))
 
     assert gateway.call_count("POST /messages/send-image") == 0

@@ -13,6 +13,7 @@ import pytest
 
 from api.gateway import errors
 from api.gateway.client import SakClient
+from api.gateway.media import MediaFile
 from api.gateway.settings import SakSettings
 from api.gateway.timeouts import Timeouts
 from tests.support.processes.sending_api import FAST_TIMEOUTS
@@ -87,12 +88,8 @@ def test_a_text_is_sent_as_utf_8(recorder: Recorder) -> None:
 def test_a_file_name_that_is_not_ascii_is_sent_by_rfc_5987(recorder: Recorder) -> None:
     """SAK interprets the bytes of a plain file name as Latin-1, so customers would see `à¤¦à¥`."""
     with connect(recorder) as sak:
-        sak.send_media(
-            "document", "919811000001", io.BytesIO(b"x"), name='बिल "1".pdf', mime_type="application/pdf", size=1
-        )
-        sak.send_media(
-            "document", "919811000001", io.BytesIO(b"x"), name="bill.pdf", mime_type="application/pdf", size=1
-        )
+        for name in ('बिल "1".pdf', "bill.pdf"):
+            sak.send_media("919811000001", MediaFile("document", io.BytesIO(b"x"), name, "application/pdf", 1))
     unicode_name, ascii_name = recorder.bodies
 
     name = "बिल %221%22.pdf"
@@ -106,9 +103,9 @@ def test_a_video_may_take_longer_than_a_text(recorder: Recorder) -> None:
     recorder.pause = 0.6
     limits = Timeouts(connect=0.4, attempt=0.4, total=0.4, video_total=5.0)
     with connect(recorder, limits=limits) as sak:
-        sent = sak.send_media("video", "919811000001", io.BytesIO(b"x"), name="a.mp4", mime_type="video/mp4", size=1)
+        sent = sak.send_media("919811000001", MediaFile("video", io.BytesIO(b"x"), "a.mp4", "video/mp4", 1))
         with pytest.raises(errors.OutcomeUnknownError):
-            sak.send_media("image", "919811000001", io.BytesIO(b"x"), name="a.png", mime_type="image/png", size=1)
+            sak.send_media("919811000001", MediaFile("image", io.BytesIO(b"x"), "a.png", "image/png", 1))
 
     assert sent.status == "sent"
     assert Timeouts().video_total > 45

@@ -11,7 +11,7 @@ import pytest
 from api.gateway.client import SakClient
 from api.gateway.settings import SakSettings
 from api.sending.history_reader import HistoryReader
-from api.settings import SakSettings as ApiSettings
+from api.settings import Settings as ApiSettings
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
 from store.postgres.pool import Pool

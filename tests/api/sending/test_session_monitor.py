@@ -11,7 +11,7 @@ from api.gateway import times
 from api.gateway.client import SakClient as Sak
 from api.gateway.settings import SakSettings
 from api.sending.session_monitor import SessionMonitor
-from api.settings import SakSettings as ApiSettings
+from api.settings import Settings as ApiSettings
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
 from store.history.sessions.outages import ConnectionCheck
