@@ -26,6 +26,7 @@ from api.http.errors import ApiError
 from api.oidc.errors import InvalidAnswerError, ProviderUnavailableError, SignInError
 from api.oidc.provider import Attempt, Person, Provider
 from store.access import people
+from store.postgres.connections import Connection
 from store.postgres.errors import TransientError
 
 T = TypeVar("T")
@@ -111,14 +112,12 @@ async def finish_single_sign_on(request: Request) -> Response:
     except SignInError as error:
         single_sign_on.failures.record_failure(_address(request))
         return _failure_response(error)
-    pool = database.from_request(request).write_pool
 
-    def record() -> int:
-        with pool.connection() as connection:
-            return people.sign_in(connection, person.subject, person.name, person.scopes, _PER_MINUTE)
+    def record(connection: Connection) -> int:
+        return people.sign_in(connection, person.subject, person.name, person.scopes, _PER_MINUTE)
 
     try:
-        token_id = await anyio.to_thread.run_sync(record)
+        token_id = await anyio.to_thread.run_sync(database.from_request(request).write, record)
     except TransientError as error:
         log.warning("database unavailable: %s", error)
         return _failure_response(ProviderUnavailableError("the database is unavailable"))

@@ -53,5 +53,4 @@ class TokenUses:
             await asyncio.sleep(_PAUSE_SECONDS)
 
     def _record(self, uses: dict[int, datetime]) -> None:
-        with self._database.write_pool.connection() as connection:
-            tokens.record_use(connection, uses)
+        self._database.write(lambda connection: tokens.record_use(connection, uses))

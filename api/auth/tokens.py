@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import anyio.to_thread
 
@@ -15,6 +16,8 @@ from store.access import audit, signouts, stream_tickets, tokens
 from store.access.stream_tickets import TicketHolder
 from store.access.tokens import Token
 from store.postgres.connections import Connection
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,7 @@ class TokenAuthenticator:
 
     async def redeem_ticket(self, ticket: str) -> TicketHolder | None:
         """Use up the ticket and return the caller that may open a stream with it. Raises StoreError."""
-
-        def redeem() -> TicketHolder | None:
-            with self._database.write_pool.connection() as connection:
-                return stream_tickets.redeem(connection, ticket)
-
-        return await anyio.to_thread.run_sync(redeem)
+        return await self._write(lambda connection: stream_tickets.redeem(connection, ticket))
 
     async def _find_rate_limited(self, query: Callable[[Connection], Token | None]) -> Token | None:
         token = await anyio.to_thread.run_sync(lambda: self._database.read_primary(query))
@@ -73,11 +71,11 @@ class TokenAuthenticator:
 
     async def record_audit(self, caller: str, method: str, route: str, status: int, subjects: AuditSubjects) -> None:
         """Record a request that changed something or tried to. Raises StoreError."""
+        await self._write(
+            lambda connection: audit.record(
+                connection, caller, method, route, status, chat_ids=subjects.chat_ids, token_id=subjects.token_id
+            )
+        )
 
-        def write() -> None:
-            with self._database.write_pool.connection() as connection:
-                audit.record(
-                    connection, caller, method, route, status, chat_ids=subjects.chat_ids, token_id=subjects.token_id
-                )
-
-        await anyio.to_thread.run_sync(write)
+    async def _write(self, statement: Callable[[Connection], T]) -> T:
+        return await anyio.to_thread.run_sync(self._database.write, statement)

@@ -15,13 +15,11 @@ from store.postgres.connections import Connection
 from store.reading.fragments import chat_scope
 from store.reading.fragments.chat_scope import ChatScope
 
-_MAX_BODY_BYTES = 64 * 1024
-
 
 async def read_body(request: Request) -> dict[str, object]:
     """Return the fields of the JSON object in the body. Raises ApiError."""
     access.caller(request).require_scope("write")
-    return request_body.parse_object(await request_body.read(request, _MAX_BODY_BYTES))
+    return await request_body.read_object(request)
 
 
 def audited_scope(request: Request) -> ChatScope:

@@ -59,11 +59,12 @@ def list_messages(request: Request) -> Response:
     page = database.from_request(request).read_page(query)
     canonical = page.canonical_address or scope.address
     phone = json.dumps(None if "@" in canonical else canonical)
+    older, newer = (cursors.to_json(_CURSOR_KIND, at and astuple(at)) for at in (page.older, page.newer))
     as_of = cursors.encode(_SNAPSHOT_KIND, page.as_of.epoch, page.as_of.pg_snapshot)
     return responses.success_with_items(
         f'{{"phoneNumber":{phone},"address":{json.dumps(canonical)},"messages":[',
         page.messages,
-        f'],"before":{_position_json(page.older)},"after":{_position_json(page.newer)},"as_of":{json.dumps(as_of)},'
+        f'],"before":{older},"after":{newer},"as_of":{json.dumps(as_of)},'
         f'"outages":{outages.page_json(request, page)}}}',
     )
 
@@ -93,7 +94,3 @@ def decode_snapshot(text: str) -> ReadSnapshot:
 def _decode_position(request: Request, parameter: str) -> MessagePosition | None:
     values = cursors.requested(request, parameter, _CURSOR_KIND, *_CURSOR_TYPES)
     return None if values is None else MessagePosition(*values)
-
-
-def _position_json(position: MessagePosition | None) -> str:
-    return "null" if position is None else json.dumps(cursors.encode(_CURSOR_KIND, *astuple(position)))

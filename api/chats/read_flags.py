@@ -18,8 +18,6 @@ from store.reading.chats.read_flags import UnreadState
 from store.reading.fragments import chat_scope
 from store.reading.messages.message_pages import ReadSnapshot
 
-_MAX_BODY_BYTES = 64 * 1024
-
 
 @dataclass(frozen=True, slots=True)
 class ReadFlagRequest:
@@ -48,7 +46,7 @@ class ReadFlagRequest:
 
 async def update_read_flag(request: Request) -> Response:
     """Mark as read what the client's page could show. Respond with what is still unread."""
-    body = await request_body.read(request, _MAX_BODY_BYTES)
+    body = await request_body.read(request)
     return await run_in_threadpool(_update, request, body)
 
 
@@ -59,19 +57,18 @@ def _update(request: Request, body: bytes) -> Response:
     pools = database.from_request(request)
     access.set_audited_chats(request, pools.read_primary(lambda connection: chat_scope.chat_ids(connection, scope)))
     if flags.mark_unread:
-        with pools.write_pool.connection() as connection:
-            return _unread_response(read_flags.mark_unread(connection, scope))
+        return _unread_response(pools.write(lambda connection: read_flags.mark_unread(connection, scope)))
     up_to = None
     if (anchor := flags.up_to) is not None:
         up_to = pools.read_primary(lambda connection: messages.resolve_anchor(connection, scope, anchor))
     try:
-        with pools.write_pool.connection() as connection:
-            return _unread_response(read_flags.mark_read(connection, scope, up_to, flags.as_of))
+        unread = pools.write(lambda connection: read_flags.mark_read(connection, scope, up_to, flags.as_of))
     except read_flags.EpochChangedError as error:
         sentence = "Restored, or a person erased, since that page: load it again."
         raise ApiError(410, "epoch_changed", sentence) from error
     except store_errors.PermanentError as error:
         raise cursors.invalid("as_of") from error
+    return _unread_response(unread)
 
 
 def _unread_response(unread: UnreadState) -> Response:

@@ -62,7 +62,7 @@ def list_chats(request: Request) -> Response:
         return chat_list.newest(connection, chat_filter, limit)
 
     page = database.from_request(request).read(query)
-    older, newer = _position_json(page.older, sort), _position_json(page.newer, sort)
+    older, newer = (cursors.to_json(_CURSOR_KINDS[sort], at and astuple(at)) for at in (page.older, page.newer))
     return responses.success_with_items(
         '{"contacts":[',
         page.chats,
@@ -92,7 +92,3 @@ def _parse_activity(request: Request) -> ChatActivity | None:
 def _decode_position(request: Request, parameter: str, sort: str | None) -> ChatPosition | None:
     values = cursors.requested(request, parameter, _CURSOR_KINDS[sort], int, int)
     return None if values is None else ChatPosition(*values)
-
-
-def _position_json(position: ChatPosition | None, sort: str | None) -> str:
-    return "null" if position is None else json.dumps(cursors.encode(_CURSOR_KINDS[sort], *astuple(position)))

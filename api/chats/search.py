@@ -61,11 +61,11 @@ def search_messages(request: Request) -> Response:
     marked_until = time.monotonic() + _MAX_MARKING_SECONDS
     results = [_hit_json(hit, words, fuzzy=page.fuzzy and time.monotonic() < marked_until) for hit in page.hits]
     last = page.next_position
-    cursor = last and cursors.encode(_CURSOR_KIND, last.timestamp, last.id, int(last.fuzzy))
+    cursor = cursors.to_json(_CURSOR_KIND, last and (last.timestamp, last.id, int(last.fuzzy)))
     return responses.success_with_items(
         '{"results":[',
         results,
-        f'],"cursor":{json.dumps(cursor)},"fuzzy":{json.dumps(page.fuzzy)},'
+        f'],"cursor":{cursor},"fuzzy":{json.dumps(page.fuzzy)},'
         f'"complete":{json.dumps(page.index_complete)},"count":{json.dumps(page.count)}}}',
     )
 

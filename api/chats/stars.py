@@ -32,9 +32,10 @@ def _set_star(request: Request, fields: dict[str, object]) -> Response:
     if not isinstance(is_starred, bool):
         raise errors.bad_request("bad_parameter", "starred must be true or false.")
     scope = annotations.audited_scope(request)
-    with database.from_request(request).write_pool.connection() as connection:
-        if not stars.set_star(connection, scope, message_id, starred=is_starred):
-            raise ApiError(404, "message_not_found", "This chat has no message with that id.")
+    if not database.from_request(request).write(
+        lambda connection: stars.set_star(connection, scope, message_id, starred=is_starred)
+    ):
+        raise ApiError(404, "message_not_found", "This chat has no message with that id.")
     return responses.success(json.dumps({"starred": is_starred}))
 
 
@@ -48,9 +49,9 @@ def list_starred(request: Request) -> Response:
     page = database.from_request(request).read(
         lambda connection: starred.page(connection, sessions, label, after, limit)
     )
-    cursor = page.next_position and cursors.encode(_CURSOR_KIND, *astuple(page.next_position))
+    cursor = cursors.to_json(_CURSOR_KIND, page.next_position and astuple(page.next_position))
     found = map(_with_name, page.messages)
-    return responses.success_with_items('{"messages":[', found, f'],"cursor":{json.dumps(cursor)}}}')
+    return responses.success_with_items('{"messages":[', found, f'],"cursor":{cursor}}}')
 
 
 def _with_name(found: StarredMessage) -> str:

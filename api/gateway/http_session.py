@@ -3,12 +3,10 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any, cast
 
 import requests
 import urllib3
-from requests.auth import AuthBase
 
 from api.gateway import errors, transport
 
@@ -43,17 +41,6 @@ class RawResponse:
         return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
-class _Credentials(AuthBase):
-    """Sets the headers through `auth`, so that requests does not replace them with credentials from ~/.netrc."""
-
-    def __init__(self, headers: Mapping[str, str]) -> None:
-        self._headers = headers
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers.update(self._headers)
-        return request
-
-
 class HttpSession:
     """A pool of connections to one gateway, which many threads may use. `name` is its name in errors."""
 
@@ -61,11 +48,8 @@ class HttpSession:
         self.name = name
         self.base_url = base_url
         self._secrets = secrets
-        self._session = requests.Session()
-        self._session.mount("http://", transport.TrackingAdapter())
-        self._session.mount("https://", transport.TrackingAdapter())
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.headers.update({"User-Agent": "sak-history", "Accept": "application/json"})
+        self._session = transport.create_session()
+        self._session.headers["Accept"] = "application/json"
 
     def close(self) -> None:
         self._session.close()
@@ -103,7 +87,7 @@ class HttpSession:
             params=request.query,
             data=data,
             headers=headers,
-            auth=_Credentials(request.credentials),
+            auth=transport.HeaderAuth(request.credentials),
             timeout=timeout,
             # The credentials are only for this host.
             allow_redirects=False,

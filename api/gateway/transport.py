@@ -10,9 +10,12 @@ import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
+from requests import PreparedRequest, Session
 from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
@@ -112,7 +115,28 @@ class _TrackedTlsPool(HTTPSConnectionPool):
 POOL_CLASSES: Mapping[str, type[HTTPConnectionPool]] = {"http": _TrackedPool, "https": _TrackedTlsPool}
 
 
-class TrackingAdapter(HTTPAdapter):
+class HeaderAuth(AuthBase):
+    """Sets headers through `auth`, so that requests does not replace them with credentials from ~/.netrc."""
+
+    def __init__(self, headers: Mapping[str, str]) -> None:
+        self._headers = headers
+
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        request.headers.update(self._headers)
+        return request
+
+
+def create_session() -> Session:
+    """Return a session with tracked connections, without retries and without cookies."""
+    session = Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _TrackingAdapter())
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.headers["User-Agent"] = "sak-history"
+    return session
+
+
+class _TrackingAdapter(HTTPAdapter):
     """Gives a session of requests tracked connections and no retries."""
 
     def __init__(self) -> None:

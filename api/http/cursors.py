@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 import zlib
+from collections.abc import Iterable
 from typing import Any, cast
 
 import orjson
@@ -20,6 +21,11 @@ def encode(kind: str, *values: str | int) -> str:
     """Return text of letters, digits, '-' and '_', from which `decode` restores the values."""
     plain = orjson.dumps([kind, *values])
     return base64.urlsafe_b64encode(zlib.crc32(plain).to_bytes(4) + plain).decode().rstrip("=")
+
+
+def to_json(kind: str, values: Iterable[str | int] | None) -> str:
+    """Return the cursor of these values as JSON text, or `null` without values."""
+    return "null" if values is None else f'"{encode(kind, *values)}"'
 
 
 def requested(request: Request, parameter: str, kind: str, *types: type[str | int]) -> tuple[Any, ...] | None:

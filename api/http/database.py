@@ -72,6 +72,11 @@ class Database:
                 return self.replica.read(lambda replica: replica_snapshots.reconstruct(replica, query(replica)))
         return self.read_pool.read(query)
 
+    def write(self, statement: Callable[[Connection], T]) -> T:
+        """Return the result of a function that writes to the primary."""
+        with self.write_pool.connection() as connection:
+            return statement(connection)
+
     def read_and_fence(self, query: Callable[[Connection], T]) -> T:
         """Return the result from the primary, and let no later read see an older state.
 

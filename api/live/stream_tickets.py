@@ -16,7 +16,8 @@ def create_stream_ticket(request: Request) -> Response:
     """Respond with a ticket that has the caller's rights. The caller need not be able to write."""
     caller = access.caller(request)
     holder = TicketHolder(caller.token_id, caller.sign_in_nonce, caller.signed_in_until)
-    with database.from_request(request).write_pool.connection() as connection:
-        ticket, expires_at = stream_tickets.create(connection, holder)
+    ticket, expires_at = database.from_request(request).write(
+        lambda connection: stream_tickets.create(connection, holder)
+    )
     document = {"ticket": ticket, "expires_at": format_utc(expires_at)}
     return responses.success(json.dumps(document), {"cache-control": "no-store"})

@@ -1,6 +1,5 @@
 """`GET /api/parked` and `GET /api/parked/reasons`: list events that are not in the history, either parked or noise."""
 
-import json
 import re
 
 from starlette.requests import Request
@@ -26,7 +25,7 @@ def list_parked(request: Request) -> Response:
     events, last = database.from_request(request).read_primary(
         lambda connection: operations.parked_events(connection, sessions, before, limit, kind)
     )
-    cursor = "null" if last is None else json.dumps(cursors.encode(_CURSOR_KIND, *last))
+    cursor = cursors.to_json(_CURSOR_KIND, last)
     return responses.success(f'{{"parked":[{",".join(events)}],"cursor":{cursor}}}')
 
 

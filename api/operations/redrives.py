@@ -20,7 +20,6 @@ from store.replay.redrive_requests import RedriveRequest, RedriveSelection
 
 MAX_DIGESTS = 500
 """The greatest number of digests in one request."""
-_MAX_BODY_BYTES = 64 * 1024
 _DIGEST = re.compile("[0-9a-f]{64}")
 _REDRIVE_ID = re.compile("[1-9][0-9]{0,17}")
 
@@ -29,14 +28,11 @@ async def request_redrive(request: Request) -> Response:
     """Request a redrive of all parked events, of noise or of a selection. Respond with 202 and a Location."""
     caller = access.caller(request)
     caller.require_scope("admin")
-    selection = _parse_selection(await request_body.read(request, _MAX_BODY_BYTES), caller.sessions)
-    pools = database.from_request(request)
-
-    def write() -> RedriveRequest:
-        with pools.write_pool.connection() as connection:
-            return redrive_requests.create(connection, caller.name, selection)
-
-    redrive = await run_in_threadpool(write)
+    selection = _parse_selection(await request_body.read(request), caller.sessions)
+    redrive = await run_in_threadpool(
+        database.from_request(request).write,
+        lambda connection: redrive_requests.create(connection, caller.name, selection),
+    )
     response = responses.success(_as_json(redrive), {"location": f"/api/parked/redrive/{redrive.redrive_id}"})
     response.status_code = 202
     return response

@@ -27,7 +27,7 @@ async def change_session(request: Request) -> Response:
     caller = access.caller(request)
     caller.require_scope("admin")
     session_id = request.path_params["session_id"]
-    values = _parse(await request_body.read(request, _MAX_BODY_BYTES))
+    values = _parse(await request_body.read_object(request, _MAX_BODY_BYTES))
     if not parameters.is_storable(session_id) or not caller.visible_sessions(session_id):
         raise _NOT_FOUND
     return await run_in_threadpool(_change, request, session_id, values)
@@ -35,16 +35,14 @@ async def change_session(request: Request) -> Response:
 
 def _change(request: Request, session_id: str, values: Mapping[str, str | None]) -> Response:
     pools = database.from_request(request)
-    with pools.write_pool.connection() as connection:
-        if not session_names.change(connection, session_id, values):
-            raise _NOT_FOUND
+    if not pools.write(lambda connection: session_names.change(connection, session_id, values)):
+        raise _NOT_FOUND
     changed = pools.read_primary(lambda connection: operations.sessions(connection, (session_id,)))
     return responses.success(changed.removeprefix("[").removesuffix("]"))
 
 
-def _parse(body: bytes) -> dict[str, str | None]:
+def _parse(fields: Mapping[str, object]) -> dict[str, str | None]:
     """Return the new values by column. Raises ApiError."""
-    fields = request_body.parse_object(body)
     values: dict[str, str | None] = {}
     for field in _COLUMNS.keys() & fields.keys():
         value = fields[field]

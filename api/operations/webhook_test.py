@@ -55,8 +55,7 @@ def remove(request: Request) -> Response:
     """Delete the body of the event. The ledger continues to count it as a test ping."""
     _require_administrator(request)
     digest = _digest(request)
-    with database.from_request(request).write_pool.connection() as connection:
-        removed = pings.delete_body(connection, digest)
+    removed = database.from_request(request).write(lambda connection: pings.delete_body(connection, digest))
     return responses.success(json.dumps({"removed": removed}))
 
 

@@ -1,7 +1,5 @@
 """`GET /api/audit`: lists changes and attempted changes with their callers, for admins of all sessions."""
 
-import json
-
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,5 +21,5 @@ def list_audit(request: Request) -> Response:
     entries, last = database.from_request(request).read_primary(
         lambda connection: audit_log.read_page(connection, before, limit)
     )
-    cursor = json.dumps(None if last is None else cursors.encode(_CURSOR_KIND, last))
+    cursor = cursors.to_json(_CURSOR_KIND, None if last is None else (last,))
     return responses.success(f'{{"entries":[{",".join(entries)}],"cursor":{cursor}}}')

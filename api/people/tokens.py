@@ -5,9 +5,7 @@ API_TOKEN is not one of them, so it remains valid whatever is revoked here.
 
 import json
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -23,11 +21,8 @@ from store.access import tokens
 from store.access.tokens import Token, TokenNameError, TokenNameTakenError
 from store.postgres.connections import Connection
 
-T = TypeVar("T")
-
 _CURSOR_KIND = "tokens"
 _DEFAULT_LIMIT = 50
-_MAX_BODY_BYTES = 64 * 1024
 _TOKEN_ID = re.compile("[1-9][0-9]{0,17}")
 
 
@@ -50,7 +45,7 @@ async def create_token(request: Request) -> Response:
     Respond with 201, its secret (which is never shown again), and the link and QR code for signing in.
     """
     caller = _admin(request)
-    fields = request_body.parse_object(await request_body.read(request, _MAX_BODY_BYTES))
+    fields = await request_body.read_object(request)
     wanted = token_requests.parse(fields, caller)
 
     def create(connection: Connection) -> tuple[str, Token | None]:
@@ -66,7 +61,7 @@ async def create_token(request: Request) -> Response:
         return secret, tokens.find_by_secret(connection, secret)
 
     try:
-        secret, token = await _write(request, create)
+        secret, token = await run_in_threadpool(database.from_request(request).write, create)
     except TokenNameTakenError as error:
         raise ApiError(409, "token_name_taken", str(error)) from error
     except TokenNameError as error:
@@ -84,7 +79,7 @@ async def create_token(request: Request) -> Response:
 async def change_token(request: Request) -> Response:
     """Change when an active token expires."""
     caller = _admin(request)
-    fields = request_body.parse_object(await request_body.read(request, _MAX_BODY_BYTES))
+    fields = await request_body.read_object(request)
     if "expires_at" not in fields:
         raise errors.bad_request("bad_parameter", "expires_at is missing: a time, or null for never.")
     expires_at = token_requests.parse_expiry(fields["expires_at"])
@@ -93,7 +88,10 @@ async def change_token(request: Request) -> Response:
     token_requests.require_within(caller, token.scopes, token.session_ids, token.per_minute)
     token_requests.require_lifetime_within(caller, expires_at)
     access.set_audited_token(request, token.token_id)
-    if not await _write(request, lambda connection: tokens.set_expiry(connection, token.token_id, expires_at)):
+    if not await run_in_threadpool(
+        database.from_request(request).write,
+        lambda connection: tokens.set_expiry(connection, token.token_id, expires_at),
+    ):
         raise ApiError(409, "token_ended", "The token has expired or was revoked: create another one.")
     return _no_store(_document(await run_in_threadpool(_find, request, caller)))
 
@@ -103,8 +101,7 @@ def revoke_token(request: Request) -> Response:
     caller = _admin(request)
     token = _find(request, caller)
     access.set_audited_token(request, token.token_id)
-    with database.from_request(request).write_pool.connection() as connection:
-        tokens.revoke_by_id(connection, token.token_id)
+    database.from_request(request).write(lambda connection: tokens.revoke_by_id(connection, token.token_id))
     return _no_store(_document(_find(request, caller)))
 
 
@@ -130,16 +127,6 @@ def _is_visible(token: Token, caller: Caller) -> bool:
         return True
     own = caller.directory.names_within(caller.sessions)
     return token.session_ids is not None and own.issuperset(token.session_ids)
-
-
-async def _write(request: Request, statement: Callable[[Connection], T]) -> T:
-    pool = database.from_request(request).write_pool
-
-    def write() -> T:
-        with pool.connection() as connection:
-            return statement(connection)
-
-    return await run_in_threadpool(write)
 
 
 def _no_store(document: object) -> Response:

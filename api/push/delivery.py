@@ -3,11 +3,8 @@
 import hashlib
 import json
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
-from types import TracebackType
-from typing import ClassVar, Self
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import requests
@@ -48,17 +45,13 @@ class Delivery:
 
 
 class PushClient:
-    """The connections to the push services of all devices, which threads share. They close at the end of the block."""
+    """The connections to the push services of all devices, which threads share."""
 
     def __init__(self, key: SigningKey, contact: str) -> None:
         self._key = key
         self._contact = contact
         self._resting: dict[str, float] = {}
-        self._http = requests.Session()
-        for scheme in ("https://", "http://"):
-            self._http.mount(scheme, transport.TrackingAdapter())
-        self._http.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._http.headers.update({"User-Agent": "sak-history"})
+        self._http = transport.create_session()
 
     def send(self, subscription: Subscription, news: News, seconds: float) -> Delivery:
         """Send the news within `seconds`."""
@@ -78,6 +71,7 @@ class PushClient:
             # A newer notification of the chat replaces one that the device has not received yet.
             "topic": encryption.encode(topic),
         }
+        authorization = self._key.authorization(subscription.endpoint, self._contact)
         attempt = transport.RequestAttempt(min(_SECONDS, seconds))
         try:
             with (
@@ -86,8 +80,7 @@ class PushClient:
                     subscription.endpoint,
                     data=body,
                     headers=headers,
-                    # Passed as `auth`, so that requests does not replace it with credentials from ~/.netrc.
-                    auth=self._authorization(subscription.endpoint),
+                    auth=transport.HeaderAuth({"authorization": authorization}),
                     timeout=(_CONNECT_SECONDS, _SECONDS),
                     allow_redirects=False,
                     stream=True,
@@ -104,12 +97,7 @@ class PushClient:
             return Delivery(f"HTTP {status}", wait_seconds=_wait_seconds(retry_after))
         return Delivery(Delivery.SENT if status < 300 else f"HTTP {status}")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._http.close()
 
     def _rest(self, host: str) -> None:
@@ -117,15 +105,6 @@ class PushClient:
         now = time.monotonic()
         self._resting = {each: end for each, end in list(self._resting.items()) if end > now}
         self._resting[host] = now + _REST_SECONDS
-
-    def _authorization(self, endpoint: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
-        value = self._key.authorization(endpoint, self._contact)
-
-        def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
-            request.headers["authorization"] = value
-            return request
-
-        return authorize
 
 
 def content(subscription: Subscription, news: News) -> bytes:

@@ -37,8 +37,7 @@ async def subscribe(request: Request) -> Response:
 
 async def unsubscribe(request: Request) -> Response:
     """Remove a device. Everyone who knows its endpoint may do so."""
-    body = await request_body.read(request, _MAX_BODY_BYTES)
-    endpoint = _text(request_body.parse_object(body), "endpoint")
+    endpoint = _text(await request_body.read_object(request, _MAX_BODY_BYTES), "endpoint")
     if len(endpoint) > endpoints.MAX_LENGTH:
         raise errors.bad_request("bad_parameter", f"endpoint must have at most {endpoints.MAX_LENGTH} characters.")
     return await run_in_threadpool(_unsubscribe, request, endpoint)
@@ -88,8 +87,7 @@ def signing_mark(cookies: SignInCookies) -> str:
 
 
 def _unsubscribe(request: Request, endpoint: str) -> Response:
-    with database.from_request(request).write_pool.connection() as connection:
-        push_subscriptions.remove(connection, [endpoint])
+    database.from_request(request).write(lambda connection: push_subscriptions.remove(connection, [endpoint]))
     return responses.success("{}", {"cache-control": "no-store"})
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 
 from api.http.database import Database
@@ -64,7 +65,7 @@ class PushSender:
         self._thread.join()
 
     def _run(self) -> None:
-        with ThreadPoolExecutor(_SENDERS, "push") as senders, self._push_client:
+        with ThreadPoolExecutor(_SENDERS, "push") as senders, closing(self._push_client):
             pause = 0.0
             while not self._stopping.wait(pause):
                 try:

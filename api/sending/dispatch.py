@@ -52,7 +52,7 @@ class SendDispatcher:
     @classmethod
     def from_settings(cls, settings: Settings, timeouts: Timeouts | None = None) -> Self:
         """Create a dispatcher. Without a gateway, `send` raises ApiError."""
-        senders = Senders.from_settings(settings, timeouts)
+        senders = Senders(settings.senders_file, settings.sender, timeouts)
         outbox = Outbox(settings.direct_database_url, settings.sak, timeouts, senders)
         background: list[SessionMonitor | HistoryReader] = []
         if settings.sak is not None and (session_id := settings.sak.session_id):

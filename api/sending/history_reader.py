@@ -17,7 +17,7 @@ import anyio.to_thread
 from api.gateway import errors, times
 from api.gateway.client import SakClient
 from api.gateway.payloads import SentListEntry
-from api.sending import outbox, reconciliation
+from api.sending import gateway_results, reconciliation
 from store.model.timestamps import EARLIEST_PLAUSIBLE
 from store.postgres.errors import StoreError
 from store.postgres.pool import Pool
@@ -122,7 +122,7 @@ def _listed(entries: Iterable[SentListEntry], now: int) -> Iterable[ListedSend]:
     oldest = now - _FIRST_DAYS * 86_400_000
     for entry in entries:
         at = times.to_ms(entry.created_at)
-        message_id = outbox.valid_message_id(entry.message_id)
+        message_id = gateway_results.valid_message_id(entry.message_id)
         kind = _KINDS.get(entry.type)
         if entry.status not in _SENT or at is None or message_id is None or kind is None:
             continue

@@ -13,13 +13,13 @@ from uuid import UUID
 
 from tenacity import Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from api.gateway import errors, payloads
+from api.gateway import errors
 from api.gateway.client import SakClient
 from api.gateway.senders.sender_client import SenderClient
 from api.gateway.settings import SakSettings
 from api.gateway.timeouts import Timeouts
 from api.http.errors import ApiError
-from api.sending import idempotency, recipient
+from api.sending import gateway_results, idempotency, recipient
 from api.sending.requests import SendRequest
 from api.sending.senders import Senders
 from store.postgres import connections
@@ -203,21 +203,7 @@ class Outbox:
         except errors.GatewayError as error:
             code = error.code or _ERROR_CODES.get(type(error), "refused")
             return SendResult("failed", code=code, reason=str(error)), errors.retry_after(error)
-        return result_from_gateway(response), None
-
-
-def result_from_gateway(response: payloads.SendResponse) -> SendResult:
-    if response.status == "sent":
-        return SendResult("sent", message_id=valid_message_id(response.message_id))
-    if response.status == "queued":
-        return SendResult("queued", gateway_id=valid_message_id(response.message_id))
-    cause = f": {response.reason}" if response.reason else " and gave no reason"
-    return SendResult("failed", code="failed", reason=f"SAK could not send it{cause}")
-
-
-def valid_message_id(message_id: str | None) -> str | None:
-    """Return the id if it can be stored, else None."""
-    return message_id if message_id and len(message_id) <= 200 and message_id.isprintable() else None
+        return gateway_results.from_response(response), None
 
 
 _ERROR_CODES: Mapping[type[errors.GatewayError], str] = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from api.gateway import errors, timeouts, times
 from api.gateway.payloads import SendResponse, SentListEntry
 from api.http.errors import ApiError
-from api.sending import outbox, sender_reconciliation
+from api.sending import gateway_results, sender_reconciliation
 from api.sending.outbox import Outbox
 from store.model import addresses
 from store.sending import unsettled
@@ -32,39 +32,39 @@ class Reconciliation:
     explanation: str
 
 
-def reconcile(sending: Outbox, send: Send) -> Reconciliation:
+def reconcile(outbox: Outbox, send: Send) -> Reconciliation:
     """Look the send up at the gateway and record its outcome if it is certain. Raises ApiError if the gateway fails."""
     if send.state == "accepted":
         return Reconciliation(send, is_settled=False, explanation="The call to SAK is still running.")
     if send.state not in ("unknown", "queued"):
         return Reconciliation(send, is_settled=True, explanation="Its outcome is known already.")
     if ":" in send.session_id:
-        return _reconcile_with_sender(sending, send)
+        return _reconcile_with_sender(outbox, send)
     try:
-        entries = _list_sent(sending, send)
+        entries = _list_sent(outbox, send)
     except errors.GatewayError as error:
         raise _unavailable("SAK", error) from error
     if send.gateway_id is not None:
         is_listed = any(entry.message_id == send.gateway_id for entry in entries)
         return Reconciliation(send, is_settled=False, explanation=_STILL_QUEUED if is_listed else _MISSING_QUEUED)
-    result = _match(sending, send, [entry for entry in entries if _is_candidate(entry, send)])
+    result = _match(outbox, send, [entry for entry in entries if _is_candidate(entry, send)])
     if isinstance(result, str):
         return Reconciliation(send, is_settled=False, explanation=result)
     explanation = f"Exactly one entry of SAK's list matches: {result.state}."
-    return Reconciliation(sending.complete(send, result), is_settled=True, explanation=explanation)
+    return Reconciliation(outbox.complete(send, result), is_settled=True, explanation=explanation)
 
 
-def _reconcile_with_sender(sending: Outbox, send: Send) -> Reconciliation:
-    sender = sending.sender_of(send.session_id)
+def _reconcile_with_sender(outbox: Outbox, send: Send) -> Reconciliation:
+    sender = outbox.sender_of(send.session_id)
     if sender is None:
         return Reconciliation(send, is_settled=False, explanation=_UNKNOWN_SENDER)
     try:
-        result = sender_reconciliation.result(sending, sender, send)
+        result = sender_reconciliation.result(outbox, sender, send)
     except errors.GatewayError as error:
         raise _unavailable(sender.title, error) from error
     if isinstance(result, str):
         return Reconciliation(send, is_settled=False, explanation=result)
-    return Reconciliation(sending.complete(send, result), is_settled=True, explanation="Its message was found: sent.")
+    return Reconciliation(outbox.complete(send, result), is_settled=True, explanation="Its message was found: sent.")
 
 
 def _unavailable(gateway: str, error: errors.GatewayError) -> ApiError:
@@ -83,9 +83,9 @@ _NO_ENTRY = "No entry of SAK's list matches, which does not prove that it was no
 _AMBIGUOUS_FAILURE = "SAK reports it as failed, which may mean a timeout: it may have been sent."
 
 
-def _match(sending: Outbox, send: Send, candidates: Sequence[SentListEntry]) -> SendResult | str:
+def _match(outbox: Outbox, send: Send, candidates: Sequence[SentListEntry]) -> SendResult | str:
     """Return the result in the only matching entry, or the reason why there is none."""
-    with sending.pool.connection() as connection:
+    with outbox.pool.connection() as connection:
         message_ids = [entry.message_id for entry in candidates if entry.message_id]
         claimed_ids = unsettled.ids_of_other_sends(connection, send, message_ids)
         entries = [entry for entry in candidates if entry.message_id not in claimed_ids]
@@ -100,11 +100,11 @@ def _match(sending: Outbox, send: Send, candidates: Sequence[SentListEntry]) -> 
     return _result_from_entry(entries[0], send) or _AMBIGUOUS_FAILURE
 
 
-def _list_sent(sending: Outbox, send: Send) -> list[SentListEntry]:
+def _list_sent(outbox: Outbox, send: Send) -> list[SentListEntry]:
     """Return SAK's list, newest first, back to the time of the send."""
     entries: list[SentListEntry] = []
     for page in range(_MAX_PAGES):
-        page_entries = sending.client.list_sent_messages(_PAGE_SIZE, page * _PAGE_SIZE, send.session_id)
+        page_entries = outbox.client.list_sent_messages(_PAGE_SIZE, page * _PAGE_SIZE, send.session_id)
         entries += page_entries
         dated = [at for at in map(_timestamp_ms, page_entries) if at is not None]
         if len(page_entries) < _PAGE_SIZE or (dated and min(dated) < send.timestamp - WINDOW_BEFORE_MS):
@@ -137,10 +137,10 @@ def _timestamp_ms(entry: SentListEntry) -> int | None:
 def _result_from_entry(entry: SentListEntry, send: Send) -> SendResult | None:
     """Return the result in an entry, or None if it is ambiguous."""
     if entry.status in ("sent", "delivered", "read"):
-        return outbox.result_from_gateway(SendResponse("sent", entry.message_id))
+        return gateway_results.from_response(SendResponse("sent", entry.message_id))
     if entry.status == "queued":
-        return outbox.result_from_gateway(SendResponse("queued", entry.message_id))
+        return gateway_results.from_response(SendResponse("queued", entry.message_id))
     duration_ms = max((_timestamp_ms(entry) or 0) - send.timestamp, send.duration_ms or 0)
     if entry.status != "failed" or duration_ms >= _AMBIGUOUS_FAILURE_MS:
         return None
-    return outbox.result_from_gateway(SendResponse("failed", None, "its list has it as failed"))
+    return gateway_results.from_response(SendResponse("failed", None, "its list has it as failed"))

@@ -40,7 +40,7 @@ class SendRequest:
 
 async def read_json(request: Request) -> SendRequest:
     """Return the request in a JSON body. Raises ApiError."""
-    fields = request_body.parse_object(await request_body.read(request, _MAX_JSON_BYTES))
+    fields = await request_body.read_object(request, _MAX_JSON_BYTES)
     text = fields.get("text")
     if not isinstance(text, str) or not text.strip():
         raise errors.bad_request("bad_parameter", "text must be a string that is not blank.")

@@ -7,12 +7,12 @@ from store.sending import echoes, unsettled
 from store.sending.sends import Send, SendResult
 
 
-def result(sending: Outbox, sender: SenderClient, send: Send) -> SendResult | str:
+def result(outbox: Outbox, sender: SenderClient, send: Send) -> SendResult | str:
     """Return the outcome, or a sentence with the reason why there is none.
 
     Raises GatewayError if the gateway does not respond.
     """
-    with sending.pool.connection() as connection:
+    with outbox.pool.connection() as connection:
         found = echoes.find(connection, send.send_id)
     if found.rivals:
         return f"Its message cannot be distinguished from those of {found.rivals} other sends with the same text."
@@ -28,12 +28,12 @@ def result(sending: Outbox, sender: SenderClient, send: Send) -> SendResult | st
         )
     if not send.text:
         return f"No event reported it, and {sender.title}'s list does not show a file without a caption for certain."
-    return _from_list(sending, sender, send, [message for message in listed if _matches(message, send)])
+    return _from_list(outbox, sender, send, [message for message in listed if _matches(message, send)])
 
 
-def _from_list(sending: Outbox, sender: SenderClient, send: Send, matching: list[ListedMessage]) -> SendResult | str:
+def _from_list(outbox: Outbox, sender: SenderClient, send: Send, matching: list[ListedMessage]) -> SendResult | str:
     ids = {message.message_id for message in matching}
-    with sending.pool.connection() as connection:
+    with outbox.pool.connection() as connection:
         ids -= unsettled.ids_of_other_sends(connection, send, ids)
     if len(ids) == 1:
         return SendResult("sent", ids.pop())

@@ -3,12 +3,10 @@
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
 
 from api.gateway.senders.send_apis import SEND_APIS
 from api.gateway.senders.sender_client import SenderClient
 from api.gateway.timeouts import Timeouts
-from api.settings import Settings
 from environment import senders_file
 from environment.senders_file import Sender
 from environment.watched_file import WatchedFile
@@ -28,10 +26,6 @@ class Senders:
         self._by_name: Mapping[str, tuple[Sender, SenderClient]] = {}
         self._file.has_changed()
         self._read()
-
-    @classmethod
-    def from_settings(cls, settings: Settings, timeouts: Timeouts | None = None) -> Self:
-        return cls(settings.senders_file, settings.sender, timeouts)
 
     def __bool__(self) -> bool:
         return bool(self._by_name)

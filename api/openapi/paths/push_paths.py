@@ -20,16 +20,15 @@ _SUBSCRIPTION = spec.record(
 )
 _DONE = {"200": spec.success("Done.", spec.record()), **spec.errors(404, 413)}
 
-
-def _write(summary: str, body: Schema) -> Schema:
-    operation = spec.post(summary, [], _DONE, body)["post"]
-    return operation | {"requestBody": operation["requestBody"] | {"required": True}}
-
-
 PATHS: Schema = {
     "/api/push": {
         **spec.get("Get the key with which a browser subscribes.", [], spec.record(key=NULLABLE_STRING)),
-        "post": _write("Notify a device of new messages.", _SUBSCRIPTION),
-        "delete": _write("Stop notifying a device.", spec.record(endpoint=_ENDPOINT)),
+        **spec.post("Notify a device of new messages.", [], _DONE, _SUBSCRIPTION, required=True),
+        "delete": {
+            "summary": "Stop notifying a device.",
+            "parameters": [],
+            **spec.json_body(spec.record(endpoint=_ENDPOINT)),
+            "responses": _DONE,
+        },
     },
 }

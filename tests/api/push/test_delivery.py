@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Generator
+from contextlib import closing
 
 import pytest
 
@@ -47,7 +48,10 @@ def answering(first: bytes, piece: bytes, pause: float) -> Generator[tuple[Subsc
 
 
 def test_only_the_beginning_of_an_endless_answer_is_read() -> None:
-    with answering(ANSWER, b"x" * 65_536, 0) as (subscription, sent), PushClient(KEY, "mailto:me@example.org") as push:
+    with (
+        answering(ANSWER, b"x" * 65_536, 0) as (subscription, sent),
+        closing(PushClient(KEY, "mailto:me@example.org")) as push,
+    ):
         delivered = push.send(subscription, NEWS, 20)
 
     assert delivered == Delivery(Delivery.SENT)
@@ -58,7 +62,7 @@ def test_only_the_beginning_of_an_endless_answer_is_read() -> None:
 def test_an_answer_that_drips_is_given_up(first: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """Eight of them would occupy all threads that send. Each byte would renew a timeout of the socket."""
     monkeypatch.setattr(delivery, "_SECONDS", 0.5)
-    with answering(first, b"X", 0.1) as (subscription, sent), PushClient(KEY, "mailto:me@example.org") as push:
+    with answering(first, b"X", 0.1) as (subscription, sent), closing(PushClient(KEY, "mailto:me@example.org")) as push:
         push.send(subscription, NEWS, 20)
 
     assert len(sent) < 50
