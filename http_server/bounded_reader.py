@@ -163,7 +163,7 @@ class BoundedReader(HttpToolsProtocol):
         except httptools.HttpParserError:
             if self._overflowing:
                 self._table.count_refusal(OVERFLOW_CODE)
-                self._close_after_answers()
+                self._close_after_responses()
                 self._end_input()
             else:
                 self._refuse(self._violation or error_responses.BAD_REQUEST)
@@ -199,7 +199,7 @@ class BoundedReader(HttpToolsProtocol):
                 self.pipeline.popleft()
         running = self._running if self._running is not unfinished else None
         if self.pipeline or (running is not None and not running.response_complete):
-            self._close_after_answers()
+            self._close_after_responses()
             self._deadline = math.inf
             return
         if unfinished is None or not unfinished.response_started:
@@ -242,8 +242,8 @@ class BoundedReader(HttpToolsProtocol):
         """Return whether a request is being processed and its response is incomplete."""
         return bool(self.pipeline) or (self.cycle is not None and not self.cycle.response_complete)  # pyright: ignore[reportUnnecessaryComparison] - None until the first request
 
-    def _close_after_answers(self) -> None:
-        """Close the connection once all requests that it has sent are answered."""
+    def _close_after_responses(self) -> None:
+        """Close the connection after the responses to all requests that it has sent."""
         last = self.pipeline[0][0] if self.pipeline else self._running
         if last is not None:
             last.keep_alive = False

@@ -64,7 +64,7 @@ class Connections:
         self.count_refusal = count_refusal
         self.open: dict[ClientConnection, None] = {}
         self.held_bytes = 0
-        # Both in the order in which connections entered this state.
+        # Connections are in the order in which they entered the state.
         self._idle: dict[ClientConnection, None] = {}
         self._unfinished: dict[ClientConnection, None] = {}
         self._queue: deque[Callable[[], None]] = deque()

@@ -24,9 +24,9 @@ class CorkedTransport(asyncio.Transport):
         self.written_bytes = 0
         """Bytes passed to the connection so far."""
         self.lingers = False
-        """Whether the first `close` waits for the rest of the request."""
+        """True if the first `close` waits for the rest of the request."""
         self.is_lingering = False
-        """Whether it waits; the owner closes again at the end of the request, or aborts."""
+        """True while it waits. The owner then closes again at the end of the request, or aborts."""
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if not self._buffer:
@@ -37,7 +37,7 @@ class CorkedTransport(asyncio.Transport):
             self.flush()
 
     def write_at_once(self, data: bytes) -> None:
-        """Write data to which nothing is to be joined."""
+        """Write data at once, without joining it with later writes."""
         self.flush()
         if not self.is_closing():
             self.written_bytes += len(data)

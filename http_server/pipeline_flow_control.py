@@ -16,7 +16,7 @@ class PipelineFlowControl(FlowControl):
         self._pipeline = pipeline
         self._waits_for_turn = False
         self._is_wanted = True
-        """Whether the application has room for what is read."""
+        """True while the application accepts more data."""
 
     def pause_reading(self) -> None:
         self._is_wanted = False
@@ -28,7 +28,7 @@ class PipelineFlowControl(FlowControl):
             super().resume_reading()
 
     def yield_turn(self, queue: Callable[[Callable[[], None]], None]) -> None:
-        """Pause, and resume when the queue reaches the connection, if that is still wanted."""
+        """Pause, and resume when the queue reaches the connection, if the application still accepts data."""
         if not self._waits_for_turn:
             self._waits_for_turn = True
             super().pause_reading()

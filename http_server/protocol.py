@@ -28,7 +28,7 @@ class BoundedProtocol(BoundedReader):
     """The number of bytes of responses that the client had accepted at the last sweep, or -1 if it had accepted all."""
     _unread_deadline = math.inf
     _starting: ASGI3Application | None = None
-    """The application, once a request's head is read, until its answer is begun."""
+    """The application of a request whose head is read and whose processing has not started."""
 
     def __init__(
         self,
@@ -67,15 +67,15 @@ class BoundedProtocol(BoundedReader):
         """Keep the half-closed connection if the client is still waiting for a response."""
         waits = self._is_responding() and not self._reading_body and not self._cork.is_lingering
         if not waits or not self._bounds.answers_half_closed:
-            self._cork.flush()  # the loop would close before sending the last answer
+            self._cork.flush()  # the loop would close before sending the last response
             return None
-        self._close_after_answers()
+        self._close_after_responses()
         return True
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
         if self._running is not None:
-            self._running.body = bytearray()  # what came before the answer, and nobody asked for
+            self._running.body = bytearray()  # the part of the body that the application did not read
         if self._cork.is_lingering:
             self.flow.resume_reading()
         if self.transport.is_closing():
@@ -94,7 +94,7 @@ class BoundedProtocol(BoundedReader):
     def shutdown(self) -> None:
         self._shutting_down = True
         if self._is_responding():
-            self._close_after_answers()
+            self._close_after_responses()
             self.loop.call_later(SHUTDOWN_BODY_SECONDS, self._refuse_unfinished_body)
         else:
             self.loop.call_later(SHUTDOWN_IDLE_SECONDS, self._close_if_idle)
@@ -124,7 +124,7 @@ class BoundedProtocol(BoundedReader):
         self._starting = app
 
     def _start(self) -> None:
-        """Begin to answer, now that what has arrived of the request is read."""
+        """Start to process the request, after all of its data that has arrived is parsed."""
         cycle, app = self._running, self._starting
         self._starting = None
         if cycle is None or app is None:

@@ -172,7 +172,7 @@ def _is_read(scope: Scope) -> bool:
 
 
 def _has_own_limit(path: str) -> bool:
-    """Return whether it is a stream, an export or a send. These take long, and other threads serve them."""
+    """Return whether the path is that of a stream, an export or a send, which take long and have their own threads."""
     return path in {_STREAM_PATH, _SEND_PATH} or path.endswith("/export")
 
 

@@ -1,4 +1,4 @@
-"""Caches which sessions are one account, for a few seconds."""
+"""Caches the sessions of each account for a few seconds."""
 
 import time
 

@@ -61,10 +61,7 @@ class SignInCookies:
         return f"{payload}.{self._sign('cookie', payload)}"
 
     def decode(self, headers: Headers, now: float) -> SignIn | None:
-        """Return the sign-in in the cookie header.
-
-        Returns None if there is none, or if it has expired or its signature is invalid.
-        """
+        """Return the sign-in in the cookie header, or None if it is missing or expired or its signature is invalid."""
         payload, _, signature = find(headers, self.name).rpartition(".")
         if not hmac.compare_digest(signature.encode(), self._sign("cookie", payload).encode()):
             return None

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from api.http.errors import ApiError
 
 BURST = 60
-"""The number of failed attempts of an address that are answered at once."""
+"""The number of failed attempts of an address without a wait."""
 PER_MINUTE = 30
-"""The number of failed attempts per minute that are answered after that."""
+"""The number of failed attempts per minute that are allowed after that."""
 _MAX_ADDRESSES = 10_000
 _MAX_KNOWN_TOKENS = 1_000
 
@@ -26,7 +26,7 @@ class FailedAttempts:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._failures: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        """By address: failures that are not forgotten yet, and when they were counted."""
+        """By address: the failures that still count, and the time at which they were counted."""
         self._known: OrderedDict[bytes, None] = OrderedDict()
 
     def wait_seconds(self, address: str, token: str) -> float:

@@ -23,7 +23,7 @@ from api.auth.cookies import SignIn, SignInCookies, find
 from api.auth.failed_attempts import FailedAttempts
 from api.http import database, responses
 from api.http.errors import ApiError
-from api.oidc.errors import InvalidAnswerError, ProviderUnavailableError, SignInError
+from api.oidc.errors import InvalidResponseError, ProviderUnavailableError, SignInError
 from api.oidc.provider import Attempt, Person, Provider
 from store.access import people
 from store.postgres.connections import Connection
@@ -132,11 +132,11 @@ async def _identify_person(request: Request, single_sign_on: SingleSignOn) -> Pe
     single_sign_on.require_attempt_allowed(_address(request))
     attempt = _current_attempt(request)
     if attempt is None:
-        raise InvalidAnswerError("this browser began no attempt, or it took too long")
+        raise InvalidResponseError("this browser started no attempt, or it took too long")
     if len(request.query_params.multi_items()) != len(request.query_params):
-        raise InvalidAnswerError("a parameter is given twice")
-    answer = dict(request.query_params)
-    return await single_sign_on.call(lambda: single_sign_on.provider.sign_in(attempt, answer))
+        raise InvalidResponseError("a parameter is given twice")
+    response = dict(request.query_params)
+    return await single_sign_on.call(lambda: single_sign_on.provider.sign_in(attempt, response))
 
 
 def _current_attempt(request: Request) -> Attempt | None:

@@ -26,18 +26,18 @@ def get_details(request: Request) -> Response:
         caller.require_scope("admin")
 
     def query(connection: Connection) -> str | None:
-        found = message_details.read(connection, scope, message_id)
-        if found is None:
+        message = message_details.read(connection, scope, message_id)
+        if message is None:
             return None
-        row_id, details = found
+        row_id, details = message
         events = message_details.raw_events(connection, row_id, caller.sessions) if is_raw else None
         listed = None if events is None else [_event_fields(event) for event in events]
         return f'{details[:-1]},"events":{json.dumps(listed, ensure_ascii=False)}}}'
 
-    answer = database.from_request(request).read_primary(query)
-    if answer is None:
+    found = database.from_request(request).read_primary(query)
+    if found is None:
         raise ApiError(404, "message_not_found", "This chat has no message with that id.")
-    return responses.success(answer)
+    return responses.success(found)
 
 
 def _event_fields(event: RawEvent) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""`GET /api/chats/{phone}/profile`: returns what is known about a chat besides its messages."""
+"""`GET /api/chats/{phone}/profile`: returns the addresses, labels and notes of a chat."""
 
 from starlette.requests import Request
 from starlette.responses import Response

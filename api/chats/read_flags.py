@@ -45,7 +45,7 @@ class ReadFlagRequest:
 
 
 async def update_read_flag(request: Request) -> Response:
-    """Mark as read what the client's page could show. Respond with what is still unread."""
+    """Mark as read the messages that the client's page could show. Respond with the number of unread messages."""
     body = await request_body.read(request)
     return await run_in_threadpool(_update, request, body)
 

@@ -33,10 +33,10 @@ def can_register(sender: Sender, sessions: Sequence[str]) -> bool:
     return api is not None and has_address and sender.api_key is not None and bool(sessions or api.sessions)
 
 
-def register(sender: Sender, url: str, sessions: Sequence[str], replace: bool) -> list[ActionResult]:  # noqa: FBT001
+def register(sender: Sender, url: str, sessions: Sequence[str], *, replace: bool) -> list[ActionResult]:
     """Make each of these sessions (default: all) post to the URL.
 
-    With `replace`, also sessions that have a webhook of somebody else.
+    With `replace`, also sessions whose webhook belongs to somebody else.
     """
     with _connected(sender, url) as gateway:
         results = [

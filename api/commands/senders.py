@@ -113,7 +113,7 @@ def _register_added(sender: Sender, file: Path, arguments: argparse.Namespace) -
     if not sender_registration.can_register(sender, arguments.session):
         return f"{added}\n{sender_steps.describe(sender, url)}"
     sender_registration.wait_for_ingest(url)
-    results = _results(lambda: sender_registration.register(sender, url, arguments.session, arguments.replace))
+    results = _results(lambda: sender_registration.register(sender, url, arguments.session, replace=arguments.replace))
     return _shown([(True, f"{added}; `senders url {sender.name}` shows the steps by hand."), *results])
 
 
@@ -126,7 +126,7 @@ def _at_gateway(sender: Sender, arguments: argparse.Namespace) -> str:
         raise SystemExit(f"api: {_WHY_BY_HAND}\n{sender_steps.describe(sender, url)}")
     if arguments.verb == "move":
         return _shown(_results(lambda: sender_registration.move(sender, url, sessions)))
-    return _shown(_results(lambda: sender_registration.register(sender, url, sessions, arguments.replace)))
+    return _shown(_results(lambda: sender_registration.register(sender, url, sessions, replace=arguments.replace)))
 
 
 def _results(action: Callable[[], list[ActionResult]]) -> list[ActionResult]:

@@ -20,7 +20,7 @@ WEBHOOK_EVENTS = ("message.received", "message.sent", "status.change")
 
 
 class SakClient:
-    """The calls of SAK's API, which may be used by many threads. Each raises the errors of `api.gateway.errors`.
+    """A client of SAK's API, which many threads may share. Its calls raise the errors of `api.gateway.errors`.
 
     Reads, registrations and updates are retried after any transient failure. Other calls are retried only if the failed
     attempt was certainly not executed.
@@ -34,12 +34,12 @@ class SakClient:
 
     @property
     def session_id(self) -> str | None:
-        """The default session of calls."""
+        """The session of calls that name none."""
         return self._settings.session_id
 
     @property
     def has_owner_token(self) -> bool:
-        """True if there is a token for the calls that only the owner may make."""
+        """True if SAK_JWT is set, which some calls require."""
         return self._settings.jwt is not None
 
     def close(self) -> None:

@@ -91,7 +91,7 @@ def parse_registration(data: object, *, url: str, new: bool) -> WebhookRegistrat
     row = _as_object(data)
     secret = row.get("secret")
     if not isinstance(secret, str) or not secret_list.is_token(secret):
-        # It is written into a settings file, in which line breaks would add other settings.
+        # The secret is written into a settings file, in which a line break would start another setting.
         raise OutcomeUnknownError("SAK's response has no secret that is one word of printable characters", status=200)
     return WebhookRegistration(
         webhook_id=_required_text(row, "webhookId", "id"),

@@ -32,7 +32,7 @@ class RequestAttempt:
 
     def __init__(self, seconds: float) -> None:
         self.was_sent = False
-        """Whether any byte of it was written to a connection."""
+        """True once a byte of the request was written to a connection."""
         self.expired = False
         self.started = time.monotonic()
         self._socket: Any = None

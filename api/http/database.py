@@ -59,14 +59,14 @@ class Database:
         return self.read_pool.read(query)
 
     def read(self, query: Callable[[Connection], T]) -> T:
-        """Return the result from a replica that has all writes and fenced reads of this process, or the primary."""
+        """Return the result from the primary or from a replica with all writes and fenced reads of this process."""
         if self.replica is not None:
             with contextlib.suppress(ReplicaUnavailableError):
                 return self.replica.read(query)
         return self.read_pool.read(query)
 
     def read_page(self, query: Callable[[Connection], MessagePage]) -> MessagePage:
-        """Return the same for a page of a conversation, whose snapshot must be reconstructed on a replica."""
+        """Return a page of a conversation like `read`. The snapshot of a page from the replica is reconstructed."""
         if self.replica is not None:
             with contextlib.suppress(ReplicaUnavailableError, SnapshotTooLargeError):
                 return self.replica.read(lambda replica: replica_snapshots.reconstruct(replica, query(replica)))
@@ -78,9 +78,9 @@ class Database:
             return statement(connection)
 
     def read_and_fence(self, query: Callable[[Connection], T]) -> T:
-        """Return the result from the primary, and let no later read see an older state.
+        """Return the result from the primary, and use the replica only once it has reached the same state.
 
-        Clients can therefore be notified of the result.
+        A client that is notified of the result therefore never reads an older state.
         """
         if self.replica is None:
             return self.read_pool.read(query)

@@ -28,11 +28,9 @@ _HSTS = {"strict-transport-security": "max-age=31536000"}
 """https://www.rfc-editor.org/rfc/rfc6797: browsers use TLS for a year, even if a link says http."""
 _COUNTED_METHODS = frozenset({"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"})
 _AS_OF_FIELD = b'"as_of":"'
-"""The start of the field that is excluded from a page's ETag, because it changes with every transaction. A client that
-keeps an older one never marks more messages as read than with the newer one.
+"""The start of the field that is excluded from a page's ETag, because it changes with every transaction. A client with
+an older value never marks more messages as read than with the newer one.
 """
-
-
 _ETAG_DIGITS = 24
 
 
@@ -73,7 +71,7 @@ class _OutgoingResponse:
 
     def __init__(self, middleware: ResponseMiddleware, scope: Scope, send: Send, request_id: str) -> None:
         self.is_stream = False
-        """Whether it is an event stream, which is open until the client leaves."""
+        """True for an event stream, which is open until the client disconnects."""
         self._middleware = middleware
         self._request_id = request_id
         self._scope = scope

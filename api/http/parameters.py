@@ -73,7 +73,7 @@ def timestamp(request: Request, name: str) -> int | None:
 
 
 def parse_timestamp(name: str, value: str) -> int:
-    """Return the same for a text from anywhere in the request. Raises ApiError naming it."""
+    """Return the milliseconds of such a time from any part of the request. Raises ApiError with the name."""
     if _DIGITS.fullmatch(value):
         return int(value)
     try:

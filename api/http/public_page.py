@@ -1,4 +1,4 @@
-"""Serves pages that need no token: from memory and compressed once, as strangers may ask for them all the time."""
+"""Serves pages that need no token from memory, compressed once, because anybody may request them at any rate."""
 
 import gzip
 from collections.abc import Mapping

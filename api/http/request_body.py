@@ -47,5 +47,5 @@ def parse_object(body: bytes) -> dict[str, object]:
 
 
 def parse_optional_object(body: bytes) -> dict[str, object]:
-    """Return the same. An empty body counts as an empty object."""
+    """Return the fields of a JSON object, or no fields for an empty body. Raises ApiError for anything else."""
     return parse_object(body) if body.strip() else {}

@@ -30,14 +30,14 @@ _HTTP_ERRORS = {
 
 
 def success(data_json: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a success response around JSON text, on one line for every reader."""
+    """Return a success response around JSON text, with its line separators escaped."""
     return Response(b'{"success":true,"data":%b}' % _encode(data_json), media_type=JSON_MEDIA_TYPE, headers=headers)
 
 
 def success_with_items(before: str, items: Iterable[str], after: str) -> Response:
-    """Return a success response around JSON text: the items with commas between them, and what surrounds them.
+    """Return a success response around JSON text that consists of `before`, the items with commas, and `after`.
 
-    Each item is encoded by itself, because a text takes up to four bytes per character if one of them is an emoji.
+    Each item is encoded by itself, because one emoji makes Python store four bytes per character of its text.
     """
     body = b'{"success":true,"data":%b%b%b}' % (_encode(before), b",".join(map(_encode, items)), _encode(after))
     return Response(body, media_type=JSON_MEDIA_TYPE)

@@ -13,7 +13,7 @@ class ProviderUnavailableError(SignInError):
     code = "sso_unavailable"
 
 
-class InvalidAnswerError(SignInError):
+class InvalidResponseError(SignInError):
     """The response of the browser or of the provider does not belong to the attempt, or is invalid."""
 
     code = "sso_invalid"

@@ -23,7 +23,7 @@ from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
 from api.oidc import rules
-from api.oidc.errors import DeclinedError, InvalidAnswerError, NotAllowedError, ProviderUnavailableError
+from api.oidc.errors import DeclinedError, InvalidResponseError, NotAllowedError, ProviderUnavailableError
 from api.oidc.settings import OidcSettings, is_safe_url
 
 _TIMEOUT_SECONDS = 5.0
@@ -76,28 +76,28 @@ class Provider:
         )
         return url
 
-    def sign_in(self, attempt: Attempt, answer: Mapping[str, str]) -> Person:
+    def sign_in(self, attempt: Attempt, response: Mapping[str, str]) -> Person:
         """Return the person identified by the response that the browser brought from the provider.
 
         Raises SignInError.
         """
-        if not hmac.compare_digest(answer.get("state", "").encode(), attempt.state.encode()):
-            raise InvalidAnswerError("the state is not that of the attempt")
+        if not hmac.compare_digest(response.get("state", "").encode(), attempt.state.encode()):
+            raise InvalidResponseError("the state is not that of the attempt")
         # https://www.rfc-editor.org/rfc/rfc9207: a response from another provider.
-        if answer.get("iss", self.settings.issuer) != self.settings.issuer:
-            raise InvalidAnswerError("the answer is another provider's")
-        if "error" in answer:
+        if response.get("iss", self.settings.issuer) != self.settings.issuer:
+            raise InvalidResponseError("the response is another provider's")
+        if "error" in response:
             raise DeclinedError("the provider declined")
-        claims = self._verify(self._fetch_tokens(attempt, answer.get("code", "")), attempt)
+        claims = self._verify(self._fetch_tokens(attempt, response.get("code", "")), attempt)
         scopes = rules.scopes_of(self.settings.rules, claims, self.settings.groups_claim)
         if not scopes:
             raise NotAllowedError("OIDC_ALLOW has no rule for the person")
-        own_name = cast("str", claims["sub"])
-        return Person(f"{self.settings.issuer} {own_name}", rules.verified_email(claims) or own_name, scopes)
+        subject = cast("str", claims["sub"])
+        return Person(f"{self.settings.issuer} {subject}", rules.verified_email(claims) or subject, scopes)
 
     def _fetch_tokens(self, attempt: Attempt, code: str) -> dict[str, Any]:
         if not code:
-            raise InvalidAnswerError("there is no code")
+            raise InvalidResponseError("there is no code")
         client = self._client(self._current_metadata())
         try:
             tokens = client.fetch_token(
@@ -108,7 +108,7 @@ class Provider:
                 allow_redirects=False,
             )
         except OAuthError as error:
-            raise InvalidAnswerError("the provider refused the code") from error
+            raise InvalidResponseError("the provider refused the code") from error
         except (requests.RequestException, ValueError, AttributeError, TypeError) as error:
             raise ProviderUnavailableError("the provider gives no tokens") from error
         return dict(tokens)
@@ -139,10 +139,10 @@ class Provider:
             )
             claims.validate(leeway=_LEEWAY_SECONDS)
         except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise InvalidAnswerError(f"the ID token is not valid ({type(error).__name__})") from error
+            raise InvalidResponseError(f"the ID token is not valid ({type(error).__name__})") from error
         verified = cast("dict[str, object]", dict(claims))
         if not isinstance(verified["sub"], str) or not verified["sub"].isprintable() or len(verified["sub"]) > 255:
-            raise InvalidAnswerError("the ID token has no subject")
+            raise InvalidResponseError("the ID token has no subject")
         return verified
 
     def _client(self, metadata: Mapping[str, object]) -> Any:  # noqa: ANN401 - Authlib has no types
@@ -179,9 +179,9 @@ class Provider:
             # `auth` keeps requests from using credentials from ~/.netrc.
             with requests.get(
                 url, timeout=_TIMEOUT_SECONDS, allow_redirects=False, stream=True, auth=lambda request: request
-            ) as answer:
-                body = answer.raw.read(_MAX_DOCUMENT_BYTES, decode_content=True)
-                document: object = json.loads(body) if answer.status_code == 200 else None
+            ) as response:
+                body = response.raw.read(_MAX_DOCUMENT_BYTES, decode_content=True)
+                document: object = json.loads(body) if response.status_code == 200 else None
         except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
             raise ProviderUnavailableError(
                 f"a document of the provider cannot be read ({type(error).__name__})"

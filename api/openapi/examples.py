@@ -66,7 +66,7 @@ REQUESTS: Final[dict[str, object]] = {
     "change_token": {"expires_at": "2099-12-31"},
 }
 """JSON bodies by the id of the operation."""
-ANSWERS: Final[dict[str, object]] = {
+RESPONSES: Final[dict[str, object]] = {
     "list_chats": {"contacts": [_CHAT], "cursor": None, "before": None, "after": None, "fuzzy": False},
     "count_chats": {"all": 12, "unread": 3, "waiting": 2, "groups": 1},
     "update_read_flag": {"unread_count": 0, "marked_unread": False},

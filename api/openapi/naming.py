@@ -35,7 +35,7 @@ def named(paths: Schema, schemas: Schema) -> tuple[Schema, Schema]:
                 envelope = content["schema"]["properties"]
                 _move(envelope, "data", f"{name}Data", schemas)
                 _move(content, "schema", f"{name}Response", schemas)
-                if (example := examples.ANSWERS.get(operation_id)) is not None:
+                if (example := examples.RESPONSES.get(operation_id)) is not None:
                     content["example"] = {"success": True, "data": example}
     return paths, schemas
 

@@ -1,4 +1,4 @@
-"""`/api/test-events`: sends an event marked as a test through ingest, like a gateway, and follows it."""
+"""`/api/test-events`: posts a test event to ingest as a gateway does, and reports whether it was stored."""
 
 import hashlib
 import hmac
@@ -73,17 +73,17 @@ def _post(url: str, body: bytes, secret: str) -> None:
     with requests.Session() as http:
         http.trust_env = False  # uses neither a proxy nor ~/.netrc
         try:
-            answer = http.post(
+            response = http.post(
                 url, body, headers=headers, timeout=(_CONNECT_SECONDS, _RESPONSE_SECONDS), allow_redirects=False
             )
         except requests.RequestException as error:
             sentence = f"ingest does not answer at {url} ({type(error).__name__})."
             raise ApiError(502, "ingest_unreachable", sentence) from error
-    if answer.status_code == 401:
+    if response.status_code == 401:
         sentence = "ingest refused the signature: TEST_EVENT_SECRET must be one of its WEBHOOK_SECRETS."
         raise ApiError(502, "ingest_refused", sentence)
-    if answer.status_code != 200:
-        raise ApiError(502, "ingest_refused", f"ingest responded with status {answer.status_code}.")
+    if response.status_code != 200:
+        raise ApiError(502, "ingest_refused", f"ingest responded with status {response.status_code}.")
 
 
 def _digest(request: Request) -> bytes:

@@ -40,7 +40,7 @@ def parse(fields: Mapping[str, object], caller: Caller) -> TokenRequest:
         _parse_name(fields.get("name")),
         _parse_scopes(fields.get("scopes", ["read"])),
         _parse_sessions(fields.get("sessions")),
-        _parse_per_minute(fields.get("per_minute", _within(DEFAULT_PER_MINUTE, caller.per_minute))),
+        _parse_per_minute(fields.get("per_minute", min(DEFAULT_PER_MINUTE, caller.per_minute or DEFAULT_PER_MINUTE))),
         parse_expiry(fields["expires_at"]) if "expires_at" in fields else caller.expires_at,
         _parse_page(fields.get("page")),
     )
@@ -85,10 +85,6 @@ def parse_expiry(value: object) -> datetime | None:
 
 def _excess_error(excess: str) -> ApiError:
     return ApiError(403, "more_than_own", f"Your own token does not have {excess}, so it cannot give that.")
-
-
-def _within(value: int, limit: int | None) -> int:
-    return value if limit is None else min(value, limit)
 
 
 def _parse_name(value: object) -> str:

@@ -19,7 +19,7 @@ from store.reading.news import News
 _CONNECT_SECONDS = 3.05
 _SECONDS = 8.0
 """The maximum duration of a request, in seconds."""
-_REST_SECONDS = 60.0
+_UNREACHABLE_SECONDS = 60.0
 """The time for which an unreachable push service gets no requests, in seconds."""
 _LIFETIME_SECONDS = 24 * 3600
 """The time for which a push service keeps a notification for an offline device, in seconds."""
@@ -39,7 +39,7 @@ class Delivery:
     outcome: str
     """The result as it is logged."""
     is_gone: bool = False
-    """Whether the device will never accept a notification again."""
+    """True if the device will never accept a notification again."""
     wait_seconds: int = 0
     """The time for which the device must not get a notification, in seconds."""
 
@@ -50,13 +50,13 @@ class PushClient:
     def __init__(self, key: SigningKey, contact: str) -> None:
         self._key = key
         self._contact = contact
-        self._resting: dict[str, float] = {}
+        self._unreachable_until: dict[str, float] = {}
         self._http = transport.create_session()
 
     def send(self, subscription: Subscription, news: News, seconds: float) -> Delivery:
         """Send the news within `seconds`."""
         host = urlsplit(subscription.endpoint).netloc
-        if time.monotonic() < self._resting.get(host, 0.0):
+        if time.monotonic() < self._unreachable_until.get(host, 0.0):
             return Delivery("dropped")
         plaintext = content(subscription, news)
         if len(plaintext) > encryption.MAX_CONTENT_BYTES:
@@ -84,12 +84,12 @@ class PushClient:
                     timeout=(_CONNECT_SECONDS, _SECONDS),
                     allow_redirects=False,
                     stream=True,
-                ) as answer,
+                ) as response,
             ):
-                answer.raw.read(_MAX_RESPONSE_BYTES)
-                status, retry_after = answer.status_code, answer.headers.get("retry-after", "")
+                response.raw.read(_MAX_RESPONSE_BYTES)
+                status, retry_after = response.status_code, response.headers.get("retry-after", "")
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            self._rest(host)
+            self._set_unreachable(host)
             return Delivery(type(error).__name__)
         if status in _GONE:
             return Delivery("gone", is_gone=True)
@@ -100,11 +100,11 @@ class PushClient:
     def close(self) -> None:
         self._http.close()
 
-    def _rest(self, host: str) -> None:
-        """Send nothing to this host for a while. Others whose rest is over are forgotten, as clients choose names."""
+    def _set_unreachable(self, host: str) -> None:
+        """Send nothing to this host for a while. Expired entries are removed, because clients choose the hosts."""
         now = time.monotonic()
-        self._resting = {each: end for each, end in list(self._resting.items()) if end > now}
-        self._resting[host] = now + _REST_SECONDS
+        self._unreachable_until = {each: end for each, end in list(self._unreachable_until.items()) if end > now}
+        self._unreachable_until[host] = now + _UNREACHABLE_SECONDS
 
 
 def content(subscription: Subscription, news: News) -> bytes:

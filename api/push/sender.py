@@ -1,6 +1,6 @@
 """Notifies devices of new messages from a thread. If there are several processes, one at a time reads the news.
 
-News are taken before they are sent, so a notification may be lost, but never arrives twice.
+News is claimed before it is sent, so a notification may be lost but never arrives twice.
 """
 
 import itertools

@@ -37,7 +37,7 @@ _POOL_SIZE = 4
 _RECORD_RETRY_SECONDS = 3.0
 """The time in seconds for which recording is retried before the gateway is called."""
 _COMPLETE_RETRY_SECONDS = 45.0
-"""The same time after the call, whose outcome is recorded nowhere else."""
+"""The time in seconds for which recording is retried after the call, because nothing else has its outcome."""
 _CLOSE_WAIT_SECONDS = 4.0
 """The time in seconds that `close` waits for running calls."""
 

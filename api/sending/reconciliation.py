@@ -18,7 +18,9 @@ from store.sending import unsettled
 from store.sending.sends import Send, SendResult
 
 WINDOW_BEFORE_MS, WINDOW_AFTER_MS = 60_000, 120_000
-"""How much earlier (clock skew) and later (clock skew, and 45 s of SAK) SAK's timestamp may be than ours, in ms."""
+"""The greatest differences in ms by which SAK's timestamp is before ours (clock skew) or after it (clock skew, and the
+45 s that SAK takes for a video).
+"""
 _PAGE_SIZE, _MAX_PAGES = 100, 10
 """At most a tenth of SAK's rate limit."""
 _AMBIGUOUS_FAILURE_MS = int(timeouts.AMBIGUOUS_FAILURE_SECONDS * 1000)

@@ -13,7 +13,7 @@ _MAX_TEXT: Final = 65_536
 
 
 class ListedMessage(NamedTuple):
-    """A message of ours in the list."""
+    """An outgoing message in the list."""
 
     message_id: str
     """The id from WhatsApp."""
@@ -40,8 +40,8 @@ def _waha(call: GatewayCall, session: str, to: str) -> object:
 
 def _openwa(call: GatewayCall, session: str, to: str) -> object:
     path = f"/api/sessions/{quote(session, safe='')}/messages"
-    answer = call("GET", f"{path}?chatId={to}%40c.us&limit={_LIMIT}&inlineMedia=false")
-    return value_at(answer, ("messages",)) or value_at(answer, ("data",)) or answer
+    found = call("GET", f"{path}?chatId={to}%40c.us&limit={_LIMIT}&inlineMedia=false")
+    return value_at(found, ("messages",)) or value_at(found, ("data",)) or found
 
 
 def _evolution(call: GatewayCall, session: str, to: str) -> object:
@@ -52,8 +52,8 @@ def _evolution(call: GatewayCall, session: str, to: str) -> object:
 
 def _gowa(call: GatewayCall, session: str, to: str) -> object:
     headers = {"X-Device-Id": gowa_device(session, call("GET", "/devices"))}
-    answer = call("GET", f"/chat/{to}%40s.whatsapp.net/messages?limit={_LIMIT}", headers=headers)
-    return value_at(answer, ("results", "data"))
+    found = call("GET", f"/chat/{to}%40s.whatsapp.net/messages?limit={_LIMIT}", headers=headers)
+    return value_at(found, ("results", "data"))
 
 
 _BAILEYS_TEXTS: Final[tuple[KeyPath, ...]] = (
@@ -82,7 +82,10 @@ _LISTS: Final[Mapping[str, tuple[Callable[[GatewayCall, str, str], object], _Sha
 
 
 def newest(kind: str, call: GatewayCall, session: str, to: str) -> list[ListedMessage] | None:
-    """Return our newest messages to the digits `to`, or None if the kind keeps no list. Raises the errors of `call`."""
+    """Return the newest outgoing messages to the digits `to`, or None if the kind keeps no list.
+
+    Raises the errors of `call`.
+    """
     if kind not in _LISTS:
         return None
     request, shape = _LISTS[kind]

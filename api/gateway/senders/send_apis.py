@@ -19,7 +19,7 @@ from api.gateway.senders.sender_responses import KeyPath
 from environment import sender_errors
 
 MAX_INLINE_BYTES: Final = 16 << 20
-"""The largest file that is put into a request as base64, and is therefore in memory as a whole."""
+"""The size limit in bytes of a file that is sent in base64, because such a file is in memory as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +32,12 @@ class OutgoingMessage:
     """The text, or the caption of a file, which may be empty."""
     file: MediaFile | None = None
     reference: str | None = None
-    """Our own reference of the send."""
+    """Our id of the send, which some gateways repeat in their events."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """A request to make before the send. Nothing is sent until it is answered."""
+    """A request before the send. The message is sent only after its response."""
 
     request: Callable[[OutgoingMessage, Mapping[str, str]], GatewayRequest | None]
     """Returns None if this message needs no preparation."""

@@ -16,10 +16,7 @@ from api.gateway.timeouts import Timeouts
 
 
 class SenderClient:
-    """The sends through one gateway, which many threads may use.
-
-    Each call raises the errors of `api.gateway.errors`.
-    """
+    """A client of one gateway, which many threads may share. Its calls raise the errors of `api.gateway.errors`."""
 
     def __init__(  # noqa: PLR0913 - the keys of the section
         self,
@@ -64,7 +61,7 @@ class SenderClient:
         return self._send(OutgoingMessage(self._session_name(session_id), to, caption, file, self._reference))
 
     def list_sent(self, session_id: str, to: str) -> list[ListedMessage] | None:
-        """Return our newest messages to the digits `to` from the gateway, or None if its kind keeps no list."""
+        """Return the newest outgoing messages to the digits `to`, or None if the gateway keeps no list."""
         return message_lists.newest(self._kind, self.call, self._session_name(session_id), to)
 
     def call(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> object:
@@ -94,7 +91,7 @@ class SenderClient:
         response = self._call(
             http, self._api.send(message, credentials, prepared), timeouts.RETRYABLE_IF_NOT_EXECUTED, end
         )
-        # A gateway with a queue has no result of its own; it reports accepted messages as sent.
+        # A gateway with a queue reports a message as sent when it accepts it, and no result later.
         return SendResponse("sent", sender_responses.message_id(response.fields, self._api.id_paths))
 
     def _connection(self) -> tuple[HttpSession, Mapping[str, str]]:
@@ -118,7 +115,7 @@ class SenderClient:
             raise errors.RefusedError(f"not sent: {error}", code=error.code, status=error.status) from error
         except errors.RefusedError as error:
             if request.method == "GET" and error.status == 404:
-                # An older version of the gateway, which needs no preparation.
+                # The gateway is of an older version, which needs no preparation.
                 return None
             raise
         return preparation.result(message, response.fields or {})
@@ -147,7 +144,9 @@ class SenderClient:
             return response
         code = sender_responses.error_code(fields)
         reason = self._api.refusals.get(code or "") or sender_responses.reason(fields)
-        sentence = http.redact(reason or ("no reason given" if fields is not None else "the answer is no JSON object"))
+        sentence = http.redact(
+            reason or ("no reason given" if fields is not None else "the response is no JSON object")
+        )
         sentence = sentence[: errors.MAX_MESSAGE_LENGTH]
         code = None if code is None else http.redact(code)[: errors.MAX_CODE_LENGTH]
         if status == 429 or code in self._api.rate_limit_codes:

@@ -1,4 +1,4 @@
-"""Reads the responses of gateways, which have the same values in different places."""
+"""Reads values from responses of gateways. Each kind of gateway has them at other paths."""
 
 import json
 import re
@@ -11,7 +11,7 @@ GatewayCall: TypeAlias = Callable[..., object]
 """SenderClient.call: makes a request with a method, a path and JSON, and returns the JSON of the response."""
 
 _LONG_ID: Final = re.compile(r"(?:true|false)_[^_]+_([^_]+)(?:_.*)?", re.DOTALL)
-"""The long form of an id in WhatsApp Web, which contains WhatsApp's id."""
+"""An id in the long form of WhatsApp Web, which contains the id of the message."""
 _REASONS: Final[tuple[KeyPath, ...]] = (
     *(("error", "error_data", "details"), ("error", "message"), ("response", "message"), ("message",)),
     *(("error",), ("exception", "message"), ("exception",)),

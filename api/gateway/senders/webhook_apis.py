@@ -42,7 +42,7 @@ class WebhookApi:
     put: Callable[[GatewayCall, str, WebhookTarget, SenderWebhook | None], None]
     """Sets the webhook of a session, replacing another one if that is given."""
     sessions: Callable[[GatewayCall], list[str]] | None = None
-    """Returns all sessions, or None if the gateway does not list them."""
+    """Returns all sessions. None if the gateway does not list them."""
     has_one: bool = True
     """True if a session has only one webhook, so that setting it replaces any other."""
     test: Callable[[GatewayCall, str, SenderWebhook], None] | None = None
@@ -50,7 +50,7 @@ class WebhookApi:
 
 
 def find(webhooks: list[SenderWebhook], name: str, url: str) -> SenderWebhook | None:
-    """Return the sender's webhook: the one at the URL, or else one whose address ends like the sender's."""
+    """Return the sender's webhook: the one with the URL, or else one with the sender's path on another host."""
     ours = [webhook for webhook in webhooks if urlsplit(webhook.url).path.endswith(f"/webhooks/{name}")]
     return next((webhook for webhook in webhooks if webhook.url == url), ours[0] if ours else None)
 
@@ -115,7 +115,7 @@ def _openwa_path(session: str, webhook: SenderWebhook | None = None) -> str:
 
 
 def _openwa_list(value: object) -> object:
-    """Newer versions put the list into `data`."""
+    """Return the list in a response, which newer versions put into `data`."""
     return value_at(value, ("data",)) or value
 
 
@@ -135,9 +135,9 @@ def _put_openwa(call: GatewayCall, session: str, target: WebhookTarget, replaced
 
 
 def _test_openwa(call: GatewayCall, session: str, webhook: SenderWebhook) -> None:
-    answer = call("POST", f"{_openwa_path(session, webhook)}/test", {})
-    if value_at(_openwa_list(answer), ("success",)) is False:
-        reason = text(value_at(_openwa_list(answer), ("error",))) or "no reason given"
+    result = call("POST", f"{_openwa_path(session, webhook)}/test", {})
+    if value_at(_openwa_list(result), ("success",)) is False:
+        reason = text(value_at(_openwa_list(result), ("error",))) or "no reason given"
         raise RefusedError(f"the test of {webhook.url} failed: {reason}")
 
 
@@ -148,9 +148,9 @@ _EVOLUTION_EVENTS: Final = (
 
 
 def _evolution_webhooks(call: GatewayCall, session: str) -> list[SenderWebhook]:
-    answer = call("GET", f"/webhook/find/{_quoted(session)}")
-    url = text(value_at(answer, ("url",)))
-    return [] if url is None else [SenderWebhook(url, None, value_at(answer, ("enabled",)) is not False)]
+    webhook = call("GET", f"/webhook/find/{_quoted(session)}")
+    url = text(value_at(webhook, ("url",)))
+    return [] if url is None else [SenderWebhook(url, None, value_at(webhook, ("enabled",)) is not False)]
 
 
 def _put_evolution(call: GatewayCall, session: str, target: WebhookTarget, _: SenderWebhook | None) -> None:
@@ -194,8 +194,8 @@ def _put_wuzapi(call: GatewayCall, _: str, target: WebhookTarget, __: SenderWebh
 
 
 def _meta_webhooks(call: GatewayCall, account: str) -> list[SenderWebhook]:
-    answer = call("GET", f"/{_quoted(account)}/subscribed_apps")
-    return [SenderWebhook(url) for url in _names(value_at(answer, ("data",)), ("override_callback_uri",))]
+    apps = call("GET", f"/{_quoted(account)}/subscribed_apps")
+    return [SenderWebhook(url) for url in _names(value_at(apps, ("data",)), ("override_callback_uri",))]
 
 
 def _put_meta(call: GatewayCall, account: str, target: WebhookTarget, _: SenderWebhook | None) -> None:
@@ -226,7 +226,7 @@ WEBHOOK_APIS: Final[Mapping[str, WebhookApi]] = {
     ),
     # The key belongs to one user, who is the session.
     "wuzapi": WebhookApi(_wuzapi_webhooks, _put_wuzapi, lambda _: ["the key's user"]),
-    # Given the id of a WhatsApp Business account, which cannot be listed with an access token.
+    # The session is the id of a WhatsApp Business account, which an access token cannot list.
     "meta": WebhookApi(_meta_webhooks, _put_meta),
 }
 """The interfaces by the kind in `senders.toml`. SAK has commands of its own."""

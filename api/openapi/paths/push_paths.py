@@ -10,7 +10,7 @@ _SUBSCRIPTION = spec.record(
     endpoint={**_ENDPOINT, "description": "An https URL of a push service in PUSH_HOSTS."},
     p256dh={**STRING, "description": "The browser's key, as base64 for URLs."},
     auth={**STRING, "description": "The browser's secret, as base64 for URLs."},
-    text={**BOOLEAN, "description": "Whether notifications have the text of the message."},
+    text={**BOOLEAN, "description": "True if notifications have the text of the message."},
     sound=BOOLEAN,
     muted={
         **spec.array(spec.record(session_id=STRING, address=STRING)),

@@ -61,8 +61,8 @@ def test_examples_are_valid() -> None:
                 found[name] = found.get(name, []) + problems(content["schema"], content["example"])
 
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
-    assert count >= len(examples.REQUESTS) + len(examples.ANSWERS)
-    assert {*examples.REQUESTS, *examples.ANSWERS} <= set(OPERATIONS)
+    assert count >= len(examples.REQUESTS) + len(examples.RESPONSES)
+    assert {*examples.REQUESTS, *examples.RESPONSES} <= set(OPERATIONS)
 
 
 def test_the_reference_is_a_page_without_scripts_that_shows_every_call(api_url: str) -> None:
