@@ -138,7 +138,7 @@ def test_requests_that_arrive_while_others_wait_are_read_later() -> None:
     assert uvloop.run(order()) == list(range(11))
 
 
-def test_of_bodies_that_do_not_end_the_largest_are_refused_and_a_small_one_is_not() -> None:
+def test_the_largest_unfinished_bodies_are_refused_and_a_small_one_is_not() -> None:
     """900 of them filled the memory. Twice the budget is never exceeded, and then three quarters of it remain."""
     size, budget = 900_000, 1 << 23
 

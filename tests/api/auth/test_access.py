@@ -29,7 +29,7 @@ def test_probes_need_no_token(api_url: str, path: str) -> None:
     assert requests.get(api_url + path, timeout=30).status_code == 200
 
 
-def test_an_address_that_is_not_there_and_a_method_that_does_not_fit_are_said_in_the_envelope(
+def test_an_unknown_path_and_a_wrong_method_are_reported_in_the_envelope(
     client: ApiClient,
 ) -> None:
     """Clients parse a single format of errors."""

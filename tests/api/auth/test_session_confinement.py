@@ -85,7 +85,7 @@ def calls() -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(("method", "path"), calls(), ids=lambda part: part)
-def test_no_call_tells_or_touches_anything_of_another_session(
+def test_no_call_reads_or_changes_anything_of_another_session(
     both: tuple[ApiClient, ApiClient, dict[str, str]], history: HistoryWriter, method: str, path: str
 ) -> None:
     """New calls are tested automatically, because the chats of one customer must never be visible to another."""
@@ -130,7 +130,7 @@ def state_of_theirs(history: HistoryWriter) -> list[tuple[Any, ...]]:
     ]
 
 
-def test_the_stream_tells_nothing_of_another_session(
+def test_the_stream_sends_nothing_of_another_session(
     both: tuple[ApiClient, ApiClient, dict[str, str]], history: HistoryWriter
 ) -> None:
     """The stream shows neither new nor earlier changes of other sessions."""

@@ -100,7 +100,7 @@ def test_a_person_signs_in_works_and_signs_out(
     ],
     ids=str,
 )
-def test_nobody_is_signed_in_by_a_wrong_answer(
+def test_an_invalid_response_of_the_provider_signs_nobody_in(
     browser: requests.Session, api: str, provider: IdentityProvider, fault: dict[str, Any], code: str
 ) -> None:
     """If any of these checks of the ID token were missing, an attacker could use it."""
@@ -111,7 +111,9 @@ def test_nobody_is_signed_in_by_a_wrong_answer(
     assert caller(browser, api) == {}
 
 
-def test_an_answer_is_of_use_only_to_the_browser_that_asked_and_only_once(browser: requests.Session, api: str) -> None:
+def test_a_response_of_the_provider_is_accepted_once_and_only_from_the_browser_of_the_attempt(
+    browser: requests.Session, api: str
+) -> None:
     """A link from a stranger must not sign in its recipient as the stranger, and a copied link must fail."""
     callback = step(browser, step(browser, f"{api}/sign-in/start"))
     with requests.Session() as other:
@@ -198,6 +200,6 @@ def test_a_sign_in_ends_in_time_with_its_streams_however_often_it_is_renewed(
     assert requests.get(f"{api}/api/chats", headers=header, timeout=30).status_code == 401
 
 
-def test_without_a_provider_there_is_nothing_to_find(client: ApiClient) -> None:
+def test_without_a_provider_single_sign_on_is_not_found(client: ApiClient) -> None:
     assert client.get_data("/sign-in") == {"single_sign_on": False}
     assert [client.get(path).status_code for path in ("/sign-in/start", "/sign-in/callback")] == [404, 404]

@@ -36,7 +36,7 @@ def limited(history: HistoryWriter, api_url: str) -> Iterator[ApiClient]:
 
 
 @pytest.mark.parametrize("path", READS)
-def test_a_token_sees_nothing_of_other_sessions(history: HistoryWriter, limited: ApiClient, path: str) -> None:
+def test_a_token_reads_nothing_of_other_sessions(history: HistoryWriter, limited: ApiClient, path: str) -> None:
     """The inbox of one customer must not be visible to another through any call."""
     history.store(message_fact("needle seen"))
     history.store(message_fact("needle hidden"), message_fact("needle hidden", 1, address=HIDDEN), session="s2")
@@ -48,7 +48,7 @@ def test_a_token_sees_nothing_of_other_sessions(history: HistoryWriter, limited:
     assert HIDDEN not in answer.text.replace(f'"phoneNumber":"{HIDDEN}","address":"{HIDDEN}"', "")
 
 
-def test_a_token_hears_nothing_of_other_sessions(history: HistoryWriter, limited: ApiClient) -> None:
+def test_a_token_receives_no_change_of_other_sessions(history: HistoryWriter, limited: ApiClient) -> None:
     """Only a token for all sessions receives every change of the feed."""
     since = limited.get_data("/api/changes")["cursor"]
     history.store(message_fact("hidden"), session="s2")
@@ -59,7 +59,7 @@ def test_a_token_hears_nothing_of_other_sessions(history: HistoryWriter, limited
     assert [one["message"]["message_text"] for one in told] == ["seen"]
 
 
-def test_a_token_reads_only_its_sessions_away(history: HistoryWriter, limited: ApiClient) -> None:
+def test_a_token_marks_only_chats_of_its_sessions_as_read(history: HistoryWriter, limited: ApiClient) -> None:
     """If a chat is marked as read in one session, the chat of the same contact in another session stays unread."""
     history.store(message_fact(), session="s1")
     history.store(message_fact(), session="s2")
@@ -75,7 +75,7 @@ def test_numbers_of_the_whole_system_are_not_for_a_part_of_it(limited: ApiClient
     assert (answer.status_code, answer.json()["code"]) == (403, "all_sessions_needed")
 
 
-def test_scopes_say_what_a_token_may_do(history: HistoryWriter, api_url: str) -> None:
+def test_a_token_may_do_only_what_its_scopes_allow(history: HistoryWriter, api_url: str) -> None:
     """A wall display must not be able to mark messages as read."""
     read, write = make(history, "read", "read"), make(history, "write", "write")
 
@@ -100,7 +100,7 @@ def test_a_revoked_token_is_refused_at_once(history: HistoryWriter, api_url: str
     assert (before.status_code, after.status_code) == (200, 401)
 
 
-def test_a_token_that_asks_too_often_is_told_when_to_come_back(history: HistoryWriter, api_url: str) -> None:
+def test_a_token_above_its_rate_gets_the_time_of_the_next_request(history: HistoryWriter, api_url: str) -> None:
     """A script in an endless loop must not slow down other clients."""
     headers = {"authorization": f"Bearer {make(history, 'busy', rate=3)}"}
     answers = [requests.get(f"{api_url}/api/chats", headers=headers, timeout=30) for _ in range(4)]
@@ -135,7 +135,7 @@ def test_a_name_cannot_pass_for_another_caller(history: HistoryWriter, name: str
         make(history, name)
 
 
-def test_tokens_are_kept_as_hashes_and_names_mean_one(history: HistoryWriter) -> None:
+def test_tokens_are_stored_as_hashes_and_their_names_are_unique(history: HistoryWriter) -> None:
     """A stolen backup must not contain usable tokens."""
     token = make(history, "one")
 

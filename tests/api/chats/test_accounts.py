@@ -72,7 +72,7 @@ def clients(history: HistoryWriter) -> Iterator[dict[str, ApiClient]]:
 
 
 @pytest.mark.parametrize("joins", ["first", "last"])
-def test_a_conversation_told_by_two_gateways_is_one_without_doubles(
+def test_a_conversation_reported_by_two_gateways_is_one_without_duplicates(
     history: HistoryWriter, clients: dict[str, ApiClient], joins: str
 ) -> None:
     """Each gateway loses some messages that the other delivers, and the page reports which session missed which."""
@@ -113,7 +113,7 @@ def test_a_conversation_told_by_two_gateways_is_one_without_doubles(
     )
 
 
-def test_the_page_says_which_gateway_was_silent(history: HistoryWriter, clients: dict[str, ApiClient]) -> None:
+def test_a_page_names_the_gateway_that_missed_messages(history: HistoryWriter, clients: dict[str, ApiClient]) -> None:
     """Only incoming messages count, because some gateways never report our own."""
     told(history, SAK)
     told(history, WAHA)

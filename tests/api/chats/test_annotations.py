@@ -63,7 +63,7 @@ def reader(history: HistoryWriter, api_url: str) -> Iterator[ApiClient]:
         yield ApiClient(api_url, http)
 
 
-def test_a_starred_message_is_listed_everywhere_and_told_to_readers(history: HistoryWriter, client: ApiClient) -> None:
+def test_a_starred_message_is_in_every_list_and_in_the_change_feed(history: HistoryWriter, client: ApiClient) -> None:
     """A star set in one tab appears in other tabs, in its chat and in the list of all stars."""
     history.store(*(message_fact(f"order {n}", n, id=f"M{n}") for n in range(4)))
     history.store(message_fact("order 9", 9, id="M9", address=OTHER_PHONE))
@@ -206,7 +206,7 @@ def test_a_token_that_may_only_read_changes_nothing(
     assert (texts(profile(reader)), profile(reader)["labels"], starred_ids(reader)) == (["kept"], [], [])
 
 
-def test_a_change_that_means_nothing_is_refused(client: ApiClient) -> None:
+def test_an_invalid_change_is_refused(client: ApiClient) -> None:
     """Invalid input must never cause a 500."""
     bodies = {
         "star": [

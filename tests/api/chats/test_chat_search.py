@@ -53,7 +53,7 @@ def test_a_chat_is_found_by_name_number_or_the_beginning_of_its_last_text(
         ("qwertz", []),
     ],
 )
-def test_a_name_is_found_with_typing_errors_if_none_is_written_so(
+def test_a_name_is_found_despite_typing_errors_if_no_name_matches_exactly(
     history: HistoryWriter, client: ApiClient, q: str, names: list[str]
 ) -> None:
     """The response says that it is fuzzy, and filters still apply."""
@@ -92,7 +92,7 @@ def test_a_chat_is_found_however_many_are_newer(
     assert [contact["address"] for contact in found] == [SENDER_PHONE] * wanted
 
 
-def test_pages_of_what_was_looked_for_lead_through_all_of_it_once(history: HistoryWriter, client: ApiClient) -> None:
+def test_pages_of_a_search_list_each_chat_once(history: HistoryWriter, client: ApiClient) -> None:
     """The pages alternate between the next chats and the indexes, and must not repeat chats."""
     history.store(*(message_fact("x", index, address=f"9198110000{index:02}") for index in range(30)))
     history.store(*(name_fact(f"Wanted {index}", f"9198110000{index:02}") for index in range(30)))

@@ -57,7 +57,7 @@ def test_a_merged_lid_is_shown_once_as_its_phone(history: HistoryWriter, client:
         (message_fact(type="sticker"), "[sticker]"),
     ],
 )
-def test_the_preview_says_in_a_word_what_has_no_text(
+def test_the_preview_of_a_message_without_text_is_a_word(
     history: HistoryWriter, client: ApiClient, told: object, preview: str
 ) -> None:
     """An empty preview would look like a lost message."""
@@ -84,7 +84,7 @@ def test_pages_lead_through_all_chats_once(history: HistoryWriter, client: ApiCl
     assert len(set(seen)) == 25
 
 
-def test_after_tells_what_came_to_the_top_since(history: HistoryWriter, client: ApiClient) -> None:
+def test_after_lists_the_chats_that_came_to_the_top_since(history: HistoryWriter, client: ApiClient) -> None:
     """Chats move up while somebody pages down. Paging in the other direction finds them."""
     history.store(*(message_fact(at=index, address=f"91981100000{index}") for index in range(5)))
     first = client.get_data("/api/chats", limit=2)
@@ -147,7 +147,7 @@ def test_who_waits_longest_is_served_first(history: HistoryWriter, client: ApiCl
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "501", "1e9", "ten", "", "٣", "99999999999999999999", "1.5"])
-def test_a_limit_that_is_none_is_refused_in_a_sentence(client: ApiClient, limit: str) -> None:
+def test_an_invalid_limit_is_refused_with_a_sentence(client: ApiClient, limit: str) -> None:
     """Invalid input must neither cause a 500 nor be replaced by a default silently."""
     for path in ("/api/chats", f"/api/chats/{SENDER_PHONE}"):
         answer = client.get(path, limit=limit)

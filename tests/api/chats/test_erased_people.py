@@ -19,7 +19,7 @@ from tests.support.history.history_writer import (
 OTHER = "919811000002"
 
 
-def test_readers_lose_what_is_forgotten_and_everybody_loads_anew(
+def test_an_erasure_removes_the_person_from_every_page_and_makes_clients_reload(
     history: HistoryWriter, client: ApiClient, api_url: str, tmp_path: Path
 ) -> None:
     """Open lists, old cursors and the caches of the process must not show erased data."""

@@ -25,7 +25,7 @@ def test_files_and_links_of_a_chat_are_listed(history: HistoryWriter, client: Ap
     assert (listed("link"), listed("file")) == (["A", "B", "D"], ["D", "E"])
 
 
-def test_a_message_tells_its_receipts_copies_and_events(history: HistoryWriter, client: ApiClient) -> None:
+def test_a_message_has_its_receipts_copies_and_events(history: HistoryWriter, client: ApiClient) -> None:
     history.store(message_fact("sent", id="M1", direction="outgoing"), received_at=BASE_TIME + 500)
     history.store(Ack("M1", "delivered", SENDER_PHONE, BASE_TIME + 1000), Ack("M1", "read", None, BASE_TIME + 2000))
 
@@ -42,7 +42,7 @@ def test_a_message_tells_its_receipts_copies_and_events(history: HistoryWriter, 
     assert client.get(f"{CHAT}/details", message_id="other").status_code == 404
 
 
-def test_only_the_newest_receipts_and_the_first_events_are_told(
+def test_the_details_have_only_the_newest_receipts_and_the_first_events(
     history: HistoryWriter, client: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A gateway can report any number of them."""

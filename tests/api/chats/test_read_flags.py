@@ -30,7 +30,7 @@ def test_all_of_a_chat_is_read_as_the_guide_does_it(history: HistoryWriter, clie
     assert unread(client) == 0
 
 
-def test_looking_marks_nothing(history: HistoryWriter, client: ApiClient) -> None:
+def test_reading_a_page_marks_nothing_as_read(history: HistoryWriter, client: ApiClient) -> None:
     """A preview, a bot or a second window does not mean that a person has read the messages."""
     history.store(message_fact())
     client.get_data(f"/api/chats/{SENDER_PHONE}")
@@ -95,7 +95,7 @@ def test_a_message_of_a_transaction_that_was_running_stays_unread(history: Histo
     assert history.rows("SELECT message_id FROM whatsapp_messages WHERE unread") == [("SLOW",)]
 
 
-def test_reading_twice_changes_nothing_and_tells_nobody(history: HistoryWriter, client: ApiClient) -> None:
+def test_marking_as_read_twice_changes_nothing_and_notifies_nobody(history: HistoryWriter, client: ApiClient) -> None:
     """A client that retries must not notify every dashboard."""
     history.store(message_fact())
     client.post(f"/api/chats/{SENDER_PHONE}/read")
@@ -157,7 +157,7 @@ def test_counters_stay_true_while_readers_and_writers_race(history: HistoryWrite
     [b"{", b"[]", b'"x"', b'{"up_to": 5}', b'{"up_to": ""}', b'{"as_of": 1}', b'{"as_of": "x"}', b'{"unread": 1}',
      b'{"up_to": "\\u0000"}', b'{"up_to": "\\ud800"}', b"\xff", b"[" * 60_000],
 )  # fmt: skip
-def test_a_body_that_means_nothing_is_refused(client: ApiClient, body: bytes) -> None:
+def test_an_invalid_body_is_refused(client: ApiClient, body: bytes) -> None:
     """Invalid input must never cause a 500."""
     answer = client.http.post(f"{client.url}/api/chats/{SENDER_PHONE}/read", data=body, timeout=30)
 

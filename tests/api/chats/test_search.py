@@ -72,7 +72,7 @@ def test_a_typing_error_is_forgiven_when_nothing_is_found_as_written(
     assert data["fuzzy"] is True
 
 
-def test_ranges_say_where_in_the_snippet_the_words_are(history: HistoryWriter, client: ApiClient) -> None:
+def test_ranges_are_the_positions_of_the_words_in_the_snippet(history: HistoryWriter, client: ApiClient) -> None:
     """A result that does not show its match looks like an error."""
     history.store(message_fact("😀 filler " * 30 + "the Invoice for +91 98110-00001 " + "tail " * 50))
 
@@ -222,7 +222,7 @@ def test_a_typing_error_in_words_of_many_messages_is_looked_up_in_the_newest(
 
 
 @pytest.mark.parametrize("q", ["", " ", "\0", "x" * 600, "a b c d e f g h i"])
-def test_a_query_that_says_nothing_is_refused(client: ApiClient, q: str) -> None:
+def test_a_query_without_words_is_refused(client: ApiClient, q: str) -> None:
     """Invalid input must never cause a 500."""
     answer = client.get("/api/search", q=q)
 

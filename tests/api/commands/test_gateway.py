@@ -36,7 +36,7 @@ def machine(sak: Callable[..., tuple[int, str]]) -> Callable[..., Any]:
     return lambda *words: json.loads(sak(*words, "--json")[1])
 
 
-def test_register_tells_the_secret_and_may_be_repeated(
+def test_register_prints_the_secret_and_may_be_repeated(
     gateway: PretendGateway, sak: Callable[..., tuple[int, str]]
 ) -> None:
     """SAK returns the secret only here, so the command must print it."""
@@ -50,7 +50,7 @@ def test_register_tells_the_secret_and_may_be_repeated(
     assert "message.received" in webhook.events
 
 
-def test_register_asks_for_the_events_that_are_named(gateway: PretendGateway, machine: Callable[..., Any]) -> None:
+def test_register_subscribes_to_the_named_events(gateway: PretendGateway, machine: Callable[..., Any]) -> None:
     """It is possible to subscribe to `status.change` and other events long before SAK sends them."""
     answer = machine("register", "--url", URL, "--events", "message.received, session.status")
 

@@ -64,7 +64,7 @@ def test_a_sender_is_added_listed_and_removed_and_the_rest_of_the_file_stays(tmp
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_steps_of_every_kind_name_the_url_and_a_new_secret_is_long(tmp_path: Path, kind: str) -> None:
+def test_the_steps_of_every_kind_have_the_url_and_a_new_secret_is_long(tmp_path: Path, kind: str) -> None:
     run(tmp_path, "add", "shop.in", kind)
     sender = senders_file.read(tmp_path / "senders.toml")["shop.in"]
     steps = run(tmp_path, "url", "shop.in")
@@ -170,7 +170,7 @@ ODD_ANSWERS: list[tuple[tuple[int, Any], str]] = [
 
 
 @pytest.mark.parametrize(("answer", "message"), ODD_ANSWERS)
-def test_an_odd_answer_of_a_gateway_is_told_and_shows_no_secret(
+def test_an_unexpected_response_of_a_gateway_is_reported_without_a_secret(
     gateways: PretendSenders, tmp_path: Path, answer: tuple[int, Any], message: str
 ) -> None:
     """The response of a gateway is untrusted data."""

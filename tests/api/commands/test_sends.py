@@ -90,7 +90,7 @@ def test_a_file_has_its_caption_by_either_name(
         (True, "another", None, "5 WhatsApp  not known: SAK rejected the request: "),
     ],
 )
-def test_the_check_says_whether_whatsapp_is_connected(  # noqa: PLR0917 - a case and its fixtures
+def test_the_check_reports_the_connection_to_whatsapp(  # noqa: PLR0917 - a case and its fixtures
     gateway: PretendGateway,
     environ: Mapping[str, str],
     connected: bool,  # noqa: FBT001 - a case
@@ -184,7 +184,7 @@ def yes_man() -> Iterator[str]:
         thread.join()
 
 
-def test_a_ping_that_somebody_took_and_nobody_stored_is_the_workers_step(
+def test_a_ping_that_was_accepted_and_not_stored_fails_at_the_workers_step(
     sak: Callable[..., tuple[int, str]], yes_man: str
 ) -> None:
     """A response of 200 does not prove that the event was stored. Only the row does."""

@@ -41,7 +41,7 @@ def test_a_webhook_can_be_listed_changed_and_removed(client: SakClient) -> None:
     assert client.list_webhooks() == []
 
 
-def test_a_ping_tells_how_each_webhook_answered(client: SakClient) -> None:
+def test_a_ping_reports_the_response_of_each_webhook(client: SakClient) -> None:
     """Nothing listens on port 9. SAK reports this as a result, not as an error."""
     registered = client.register_webhook(URL, ["message.received"])
     (ping,) = client.test_webhooks()
@@ -49,7 +49,7 @@ def test_a_ping_tells_how_each_webhook_answered(client: SakClient) -> None:
     assert (ping.webhook_id, ping.url, ping.succeeded, ping.status) == (registered.webhook_id, URL, False, None)
 
 
-def test_the_session_says_whether_it_is_connected(gateway: PretendGateway, client: SakClient) -> None:
+def test_the_status_of_a_session_has_its_connection(gateway: PretendGateway, client: SakClient) -> None:
     """A dashboard shows the state of the session above its chats."""
     assert client.session_status().connected
     assert client.session_status().phone == gateway.account.phone
@@ -57,7 +57,7 @@ def test_the_session_says_whether_it_is_connected(gateway: PretendGateway, clien
     assert not client.session_status().connected
 
 
-def test_history_shows_what_was_sent_newest_first(client: SakClient) -> None:
+def test_the_list_of_sent_messages_is_newest_first(client: SakClient) -> None:
     """Unknown sends are compared with the history."""
     for text in ("one", "two", "three"):
         client.send_text("919811000009", text)

@@ -85,7 +85,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_every_answer_to_a_send_leads_to_the_one_state_that_is_true(
+def test_every_response_to_a_send_leads_to_the_correct_state(
     case: Case, gateway: PretendGateway, make_client: Callable[[Timeouts], SakClient]
 ) -> None:
     """A wrong state here means a message that is sent twice, or one that was never sent and seems to be."""

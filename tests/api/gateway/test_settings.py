@@ -4,7 +4,7 @@ from api.gateway.settings import SakSettings
 from telemetry.errors import SettingsError
 
 
-def test_without_a_base_url_there_is_no_sak() -> None:
+def test_without_a_base_url_sak_is_not_configured() -> None:
     """Without a base URL the API works but cannot send."""
     assert SakSettings.from_environ({"SAK_JWT": "x"}) is None
 

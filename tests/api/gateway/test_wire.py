@@ -174,7 +174,7 @@ def test_a_base_url_without_the_api_is_named(recorder: Recorder, status: int, an
         7,
     ],
 )
-def test_a_secret_that_is_no_word_is_refused(recorder: Recorder, secret: object) -> None:
+def test_a_secret_with_spaces_or_control_characters_is_refused(recorder: Recorder, secret: object) -> None:
     """The secret is written to `.env`, where a line break in it would set another variable."""
     recorder.answer = json.dumps({"success": True, "data": {"webhookId": "w", "secret": secret, "events": ["e"]}})
     with (
@@ -184,7 +184,7 @@ def test_a_secret_that_is_no_word_is_refused(recorder: Recorder, secret: object)
         sak.register_webhook("https://shop.example/whatsapp-webhook")
 
 
-def test_what_sak_says_cannot_move_the_cursor_of_a_terminal(recorder: Recorder) -> None:
+def test_texts_of_sak_cannot_control_a_terminal(recorder: Recorder) -> None:
     webhook = {"id": "w\x1b[2J", "url": "https://a.example\n\u2028b"}
     recorder.answer = json.dumps({"success": True, "data": {"webhooks": [webhook]}})
     with connect(recorder, jwt="token") as sak:

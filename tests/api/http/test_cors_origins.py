@@ -31,6 +31,6 @@ def test_an_origin_is_written_as_browsers_write_it(text: str, origins: list[str]
         *("https://a.example:port", "https://a.example https://b.example", "https://*.example/x"),
     ],
 )
-def test_what_no_browser_sends_is_refused(text: str) -> None:
+def test_an_origin_that_no_browser_sends_is_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="API_CORS_ORIGINS must have origins such as"):
         cors_origins.parse(text)

@@ -27,7 +27,7 @@ def test_a_list_that_is_still_the_same_is_304(history: HistoryWriter, client: Ap
         assert (third.status_code, third.headers["etag"] == first.headers["etag"]) == (200, False)
 
 
-def test_a_large_answer_is_compressed_for_whoever_can_read_it(history: HistoryWriter, client: ApiClient) -> None:
+def test_a_large_response_is_compressed_for_clients_that_accept_it(history: HistoryWriter, client: ApiClient) -> None:
     """Conversations are text, which compresses well, and mobile data is limited."""
     history.store(*(message_fact(f"hello {index}", index) for index in range(50)))
     path = f"{client.url}/api/chats/{SENDER_PHONE}"

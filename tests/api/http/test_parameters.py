@@ -41,7 +41,7 @@ def test_an_unknown_parameter_is_rejected_with_the_known_ones(history: HistoryWr
 
 
 @pytest.mark.usefixtures("history")
-def test_every_call_rejects_what_it_does_not_know(client: ApiClient) -> None:
+def test_every_call_rejects_unknown_parameters(client: ApiClient) -> None:
     """New calls are tested automatically."""
     calls = [(path, method) for path, methods in document.PATHS.items() for method in methods]
     answers = {

@@ -20,7 +20,7 @@ KIB = 1024
         ("DELETE", "/api/push", 128 * KIB),
     ],
 )
-def test_a_body_over_its_limit_is_refused_even_if_it_does_not_tell_its_length(
+def test_a_body_over_its_limit_is_refused_even_without_a_content_length(
     client: ApiClient, method: str, path: str, limit: int
 ) -> None:
     """It would be read into memory."""

@@ -51,7 +51,7 @@ def test_only_some_of_many_rejected_requests_are_logged(caplog: pytest.LogCaptur
     assert caplog.messages[-1] == "request failed"
 
 
-def test_a_log_that_there_is_not_ends_the_process_with_a_sentence() -> None:
+def test_an_unavailable_log_ends_the_process_with_a_sentence() -> None:
     for module in ("ingest", "worker", "api"):
         environment = {"LOG_LEVEL": "LOUD", "PATH": os.environ["PATH"]}
         done = preloaded_python.run(module, environment=environment)

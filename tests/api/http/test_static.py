@@ -56,7 +56,7 @@ def test_a_file_with_a_known_etag_is_not_sent_again(api_url: str) -> None:
     assert first.headers["cache-control"] == "no-cache"
 
 
-def test_a_file_of_the_pages_version_is_asked_for_once(api_url: str) -> None:
+def test_a_file_of_the_pages_version_is_requested_once(api_url: str) -> None:
     """An upgrade changes the version. During it, processes of both versions answer, and a page may meet the other."""
     page = requests.get(api_url, timeout=30).text
     paths = re.findall(r'"(/assets/[0-9a-f]{12}/[\w/]+\.(?:css|js))"', page)
@@ -109,7 +109,7 @@ def test_a_page_without_a_token_is_the_same_for_readers_of_every_encoding(api_ur
         "/assets/%2e%2e/app.py",
     ],
 )
-def test_a_path_that_is_no_file_of_the_dashboard_is_not_found(api_url: str, path: str) -> None:
+def test_a_path_without_a_file_of_the_dashboard_is_not_found(api_url: str, path: str) -> None:
     """The name in a request is only compared with known names. It never becomes a path on disk."""
     with requests.Session() as http:
         request = requests.Request("GET", api_url).prepare()

@@ -14,7 +14,7 @@ from tests.support.history.history_writer import (
 )
 
 
-def test_every_visible_change_is_told_with_the_message_as_the_chat_shows_it(
+def test_every_visible_change_contains_the_message_as_the_chat_shows_it(
     history: HistoryWriter, client: ApiClient
 ) -> None:
     """A dashboard that applies the changes must reach the same state as one that loads the chat."""

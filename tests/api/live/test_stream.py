@@ -17,7 +17,7 @@ from tests.support import event_stream
 from tests.support.history.history_writer import API_TOKEN, ApiClient, HistoryWriter, message_fact
 
 
-def test_the_stream_starts_from_now_and_tells_what_happens(history: HistoryWriter, api_url: str) -> None:
+def test_a_stream_starts_from_now_and_sends_later_changes(history: HistoryWriter, api_url: str) -> None:
     """A dashboard opens the stream and then loads its lists. It must receive the changes in between."""
 
     async def watch() -> list[str]:
@@ -133,7 +133,7 @@ def test_head_of_the_stream_ends(client: ApiClient) -> None:
 
 
 @pytest.mark.long
-def test_a_thousand_streams_hear_of_a_change(history: HistoryWriter, api_url: str) -> None:
+def test_a_change_reaches_a_thousand_streams(history: HistoryWriter, api_url: str) -> None:
     """A single connection to PostgreSQL listens for all of them."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(8192, hard), hard))

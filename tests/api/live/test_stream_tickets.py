@@ -58,7 +58,7 @@ def test_a_stream_by_ticket_ends_with_its_token(reader: ApiClient, history: Hist
         assert stream.content.startswith(b"retry:")  # the stream ends
 
 
-def test_tickets_are_good_for_nothing_else(client: ApiClient, history: HistoryWriter) -> None:
+def test_a_ticket_opens_nothing_but_one_stream(client: ApiClient, history: HistoryWriter) -> None:
     """A ticket is refused for other calls, after half a minute, if it is invented, and twice in one request."""
     expired = ticket_of(client)
     history.execute("UPDATE stream_tickets SET expires_at = now()")
@@ -76,7 +76,7 @@ def test_tickets_are_good_for_nothing_else(client: ApiClient, history: HistoryWr
         assert stream.status_code == 200
 
 
-def test_made_up_tickets_are_soon_not_even_looked_up(database_url: str) -> None:
+def test_an_address_that_invents_tickets_is_slowed_down(database_url: str) -> None:
     """Each would cost a database query, so they count as wrong tokens of their address."""
     with running_api({"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN}) as url:
         statuses = [opened(url, "made-up").status_code for _ in range(failed_attempts.BURST + 1)]
@@ -86,7 +86,7 @@ def test_made_up_tickets_are_soon_not_even_looked_up(database_url: str) -> None:
     assert refused.status_code == 429
 
 
-def test_another_origin_can_ask_and_listen_and_read_the_headers(database_url: str) -> None:
+def test_an_allowed_origin_can_open_a_stream_and_read_the_headers(database_url: str) -> None:
     """A browser sends a preflight for the ticket, and none for the stream."""
     environ = {"DATABASE_URL": database_url, "API_TOKEN": API_TOKEN, "API_CORS_ORIGINS": ORIGIN}
     with running_api(environ) as url, requests.Session() as http:

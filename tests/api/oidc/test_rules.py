@@ -15,12 +15,12 @@ from api.oidc import rules
         "\ud800@shop.example",
     ],
 )
-def test_what_is_no_plain_address_is_nobodys(email: str) -> None:
+def test_a_malformed_address_matches_no_rule(email: str) -> None:
     """The address would become the name of a token, in logs and on pages."""
     assert rules.verified_email({"email": email, "email_verified": True}) is None
 
 
-def test_letters_that_only_become_those_of_a_rule_are_another_persons() -> None:
+def test_an_address_that_matches_a_rule_only_after_case_folding_is_another_persons() -> None:
     """The Kelvin sign is not the letter k, although its lower case is."""
     parsed = rules.parse("kiran@shop.example=read,जया@SHOP.example=read")
 

@@ -67,7 +67,7 @@ def work(history: HistoryWriter) -> None:
             mine.run_slice(connection, lambda: True)
 
 
-def test_a_worker_tries_again_what_somebody_asks_for(
+def test_a_worker_retries_the_selected_events(
     history: HistoryWriter, client: ApiClient, pipeline: WorkerPipeline
 ) -> None:
     """After the parser learned a dialect, nobody should need a shell to store the events that waited for it."""
@@ -120,7 +120,7 @@ def test_a_token_has_only_events_of_its_sessions_tried_again(
     assert [one["message_text"] for one in client.get_data(f"/api/chats/{world.ASHA}")["messages"]] == ["three"]
 
 
-def test_only_an_admin_may_ask(history: HistoryWriter, api_url: str) -> None:
+def test_only_an_admin_may_request_a_redrive(history: HistoryWriter, api_url: str) -> None:
     """A redrive writes into every chat to which the events belong."""
     with connections.open(history.database_url, "test") as connection:
         token = tokens.create(connection, "writer", ["read", "write"])
@@ -132,13 +132,13 @@ def test_only_an_admin_may_ask(history: HistoryWriter, api_url: str) -> None:
 @pytest.mark.parametrize(
     "body", [[], {"digests": []}, {"digests": "x"}, {"digests": ["x"]}, {"digests": [DIGEST] * 501}, {"reason": "\0"}]
 )
-def test_a_choice_that_is_none_is_refused(client: ApiClient, body: object) -> None:
+def test_an_invalid_selection_is_refused(client: ApiClient, body: object) -> None:
     """An invalid filter must not be interpreted as all events."""
     assert client.post("/api/parked/redrive", body).status_code == 400
 
 
 @pytest.mark.parametrize("named", ["0", "x", "99999999999999999999", "7"])
-def test_a_redrive_that_nobody_asked_for_is_404(client: ApiClient, named: str) -> None:
+def test_a_redrive_that_does_not_exist_is_404(client: ApiClient, named: str) -> None:
     """The response is 404, as for any missing object."""
     assert client.get(f"/api/parked/redrive/{named}").json()["code"] == "redrive_not_found"
 
@@ -166,7 +166,7 @@ def outcome(status: dict[str, Any]) -> dict[str, Any]:
     return {name: status[name] for name in ("state", "events", "still_parked", "failure")}
 
 
-def test_a_redrive_that_workers_die_of_is_given_up(history: HistoryWriter) -> None:
+def test_a_redrive_that_kills_workers_is_given_up(history: HistoryWriter) -> None:
     """An event that crashes the parser must not crash one worker after the other."""
     with connections.open(history.database_url, "test") as connection:
         asked = redrive_requests.create(connection, "bootstrap", RedriveSelection())

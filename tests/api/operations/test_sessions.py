@@ -23,7 +23,7 @@ def listed(client: ApiClient) -> dict[str, Any]:
     return {each["session_id"]: (each["display_name"], each["colour"]) for each in sessions}
 
 
-def test_a_session_is_named_coloured_and_told_to_readers(history: HistoryWriter, client: ApiClient) -> None:
+def test_a_sessions_name_and_colour_are_in_the_change_feed(history: HistoryWriter, client: ApiClient) -> None:
     """Omitted fields stay unchanged, null removes a field, and the change is in the feed."""
     history.store(message_fact())
     history.store(message_fact(at=1), session="s2")
@@ -107,7 +107,7 @@ def test_only_an_administrator_of_the_session_names_it(history: HistoryWriter, c
         {"colour": "mud"},
     ],
 )
-def test_a_name_that_is_none_is_refused(history: HistoryWriter, client: ApiClient, fields: dict[str, object]) -> None:
+def test_an_invalid_name_is_refused(history: HistoryWriter, client: ApiClient, fields: dict[str, object]) -> None:
     history.store(message_fact())
 
     assert rename(client, "s1", **fields).json()["code"] == "bad_parameter"

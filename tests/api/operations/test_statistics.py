@@ -85,7 +85,7 @@ def test_a_response_time_runs_from_the_first_question_to_the_first_answer(
         {"since": "5", "until": "1"},
     ],
 )
-def test_a_span_that_is_none_is_refused(client: ApiClient, query: dict[str, str]) -> None:
+def test_an_invalid_period_is_refused(client: ApiClient, query: dict[str, str]) -> None:
     """Invalid input must never cause a 500."""
     answer = client.get("/api/stats", **query)
 
@@ -110,7 +110,7 @@ def test_an_abbreviation_of_a_zone_is_refused_with_the_names_it_may_mean(
     assert answer.json()["error"].endswith(f"instead of {zone.upper()}, give {names}.")
 
 
-def test_every_name_that_is_proposed_for_an_abbreviation_is_one(client: ApiClient) -> None:
+def test_every_name_that_is_proposed_for_an_abbreviation_exists(client: ApiClient) -> None:
     proposed = {name for names in time_zones.MEANINGS.values() for name in names}
 
     assert proposed <= zoneinfo.available_timezones()
@@ -128,9 +128,7 @@ def test_the_ledger_adds_up(history: HistoryWriter, client: ApiClient) -> None:
     assert set(data) >= {"received", "stored", "duplicate", "noise", "ping", "parked", "forgotten", "waiting", "as_of"}
 
 
-def test_the_ledger_names_what_is_lost_what_was_accepted_and_what_is_unknown(
-    history: HistoryWriter, client: ApiClient
-) -> None:
+def test_the_ledger_lists_lost_accepted_and_unknown_events(history: HistoryWriter, client: ApiClient) -> None:
     with connections.open(history.database_url, "test") as connection:
         scene = LedgerScene(connection)
         for number in (1, 3, 5):
@@ -150,7 +148,7 @@ def test_the_ledger_names_what_is_lost_what_was_accepted_and_what_is_unknown(
     assert [(one["kind"], one["count"]) for one in set_aside["unknown"]] == [("unreadable_entries", 3)]
 
 
-def test_a_session_tells_its_state_and_what_never_came(history: HistoryWriter, client: ApiClient) -> None:
+def test_a_session_has_its_state_and_the_events_that_never_came(history: HistoryWriter, client: ApiClient) -> None:
     """Clients can subscribe to events that the gateway never sends, and a dashboard should be able to show that."""
     history.store(message_fact(), SessionReport("connected", "919899999999", BASE_TIME))
 
@@ -161,7 +159,7 @@ def test_a_session_tells_its_state_and_what_never_came(history: HistoryWriter, c
     assert session["never_seen"] == ["message.sent", "status.change"]
 
 
-def test_a_session_tells_which_phones_several_lids_claim(history: HistoryWriter, client: ApiClient) -> None:
+def test_a_session_lists_the_phones_that_several_lids_claim(history: HistoryWriter, client: ApiClient) -> None:
     """An operator must decide which LID is right. Until then the chats stay separate."""
     other = "200000000000012@lid"
     history.store(message_fact(address=SENDER_LID), alias_fact(), message_fact(address=other), alias_fact(other))

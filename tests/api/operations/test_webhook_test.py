@@ -47,7 +47,7 @@ def near_ingest(ingest: WebhookReceiver, history: HistoryWriter) -> Iterator[Api
         yield ApiClient(url, http)
 
 
-def test_a_test_event_is_signed_counted_as_a_ping_told_and_removed(
+def test_a_test_event_is_signed_counted_as_a_ping_reported_and_removed(
     near_ingest: ApiClient, ingest: WebhookReceiver, history: HistoryWriter
 ) -> None:
     """It creates no chat, no message and no session."""
@@ -73,7 +73,7 @@ def test_a_test_event_is_signed_counted_as_a_ping_told_and_removed(
     assert near_ingest.get_data("/api/ledger")["ping"] == 1
 
 
-def test_what_is_in_the_way_is_said(
+def test_obstacles_to_a_test_event_are_reported(
     near_ingest: ApiClient, ingest: WebhookReceiver, client: ApiClient, history: HistoryWriter
 ) -> None:
     """Examples are an api without access to ingest, an ingest that is down, and a reader who may not send."""

@@ -7,7 +7,7 @@ from store.postgres import connections
 from tests.support.history.history_writer import SENDER_PHONE, ApiClient, HistoryWriter, message_fact, name_fact
 
 
-def test_the_log_names_who_did_what_to_which_chat_and_token(client: ApiClient, history: HistoryWriter) -> None:
+def test_the_audit_log_names_caller_request_chat_and_token(client: ApiClient, history: HistoryWriter) -> None:
     """Ids are replaced with current names, and the requested path is never shown."""
     history.store(message_fact(), name_fact("Asha"))
     client.post(f"/api/chats/+{SENDER_PHONE}/read")

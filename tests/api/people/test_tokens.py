@@ -52,7 +52,7 @@ def code(answer: requests.Response) -> tuple[int, str]:
     return answer.status_code, answer.json().get("code", "")
 
 
-def test_an_admin_lets_somebody_in_sees_the_last_use_and_shuts_the_door(client: ApiClient) -> None:
+def test_an_admin_creates_a_token_sees_its_last_use_and_revokes_it(client: ApiClient) -> None:
     """The test covers the whole life of a token, which requires no shell on the server."""
     made = created(client, name="Asha", scopes=["read", "write"], sessions=["s1"], page="https://shop.example/")
     bearer = {"authorization": f"Bearer {made['token']}"}
@@ -99,7 +99,7 @@ def test_an_expired_token_is_refused_and_its_streams_end(
     assert code(again) == (409, "token_ended")
 
 
-def test_nobody_gives_more_than_they_have(history: HistoryWriter, as_token: Callable[..., ApiClient]) -> None:
+def test_no_caller_grants_more_rights_than_it_has(history: HistoryWriter, as_token: Callable[..., ApiClient]) -> None:
     """An admin of one shop must not become an admin of all shops, whatever the request contains."""
     history.store(message_fact(), SessionReport("connected", "919800000001", BASE_TIME), session="s1")
     history.store(message_fact(), session="s2")
@@ -126,7 +126,9 @@ def test_nobody_gives_more_than_they_have(history: HistoryWriter, as_token: Call
     assert datetime.fromisoformat(given["expires_at"]) <= expires_at
 
 
-def test_tokens_of_other_sessions_are_not_there(client: ApiClient, as_token: Callable[..., ApiClient]) -> None:
+def test_tokens_of_other_sessions_do_not_exist_for_a_caller(
+    client: ApiClient, as_token: Callable[..., ApiClient]
+) -> None:
     """An admin of other sessions can neither list nor change nor revoke them."""
     some = as_token("some", session_ids=["s1"])
     theirs = created(client, name="theirs", sessions=["s2"])
@@ -194,11 +196,11 @@ def test_the_last_admin_can_revoke_itself_and_api_token_still_opens(
         ({"name": "x", "page": "https://shop.example/#a"}, "bad_parameter"),
     ],
 )
-def test_what_cannot_be_a_token_is_refused(client: ApiClient, fields: dict[str, object], refusal: str) -> None:
+def test_an_invalid_token_request_is_refused(client: ApiClient, fields: dict[str, object], refusal: str) -> None:
     assert code(client.post("/api/tokens", fields)) == (400, refusal)
 
 
-def test_a_name_means_one_token_and_pages_list_each_once(client: ApiClient) -> None:
+def test_a_name_identifies_one_token_and_pages_list_each_token_once(client: ApiClient) -> None:
     made = [created(client, name=f"n{number}")["id"] for number in range(5)]
     taken = client.post("/api/tokens", {"name": "n1"})
     pages: list[int] = []

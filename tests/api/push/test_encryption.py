@@ -38,7 +38,7 @@ def test_a_secret_always_gives_the_same_key() -> None:
     assert encryption.is_public_key(encryption.decode(keys.pop()))
 
 
-def test_what_does_not_fit_into_one_record_is_refused() -> None:
+def test_content_above_the_size_of_a_record_is_refused() -> None:
     device = Device("x")
     full = b"x" * encryption.MAX_CONTENT_BYTES
 

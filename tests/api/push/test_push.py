@@ -54,7 +54,7 @@ def subscribe(api: ApiClient, service: PushService, name: str, **more: object) -
 
 
 @pytest.mark.usefixtures("another_api")
-def test_devices_are_told_of_new_messages_as_they_chose(
+def test_devices_are_notified_of_new_messages_as_they_chose(
     history: HistoryWriter, api: ApiClient, service: PushService
 ) -> None:
     """Initially without the text, and never for muted chats, broadcasts, old messages or our own.
@@ -154,7 +154,7 @@ def test_a_token_that_is_revoked_while_notifications_wait_gets_no_more(
     assert len(service.requests) == told + 1
 
 
-def test_a_push_service_is_not_followed_elsewhere_and_gets_the_rest_it_asks_for(
+def test_a_redirect_of_a_push_service_is_not_followed_and_its_retry_after_is_obeyed(
     history: HistoryWriter, api: ApiClient, service: PushService
 ) -> None:
     subscribe(api, service, "first")
@@ -202,9 +202,7 @@ def test_a_new_api_token_ends_the_devices_of_the_old_one(
         {"muted": [{"session_id": "s1", "address": "a"}] * 501},
     ],
 )
-def test_a_subscription_that_is_none_is_refused(
-    api: ApiClient, service: PushService, change: dict[str, object]
-) -> None:
+def test_an_invalid_subscription_is_refused(api: ApiClient, service: PushService, change: dict[str, object]) -> None:
     """A client must not be able to make this server send requests to others."""
     answer = api.post("/api/push", Device(f"{service.url}/x").subscription(**change))
 

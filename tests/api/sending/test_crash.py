@@ -38,7 +38,7 @@ def process(database_url: str, gateway: PretendGateway) -> Generator[tuple[str, 
             running.wait()
 
 
-def test_a_crash_while_the_gateway_is_asked_leaves_unknown_which_the_next_start_says(
+def test_a_crash_during_a_call_to_the_gateway_leaves_a_send_that_the_next_start_marks_unknown(
     database_url: str, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
     """The message may have been sent.
@@ -99,7 +99,7 @@ def test_a_send_of_another_running_process_is_left_alone(
     assert history.rows("SELECT state, rev FROM sends") == [("sent", 2)]
 
 
-def test_a_process_that_is_asked_to_end_waits_for_the_gateways_answer(
+def test_a_process_that_is_stopped_waits_for_the_gateways_response(
     database_url: str, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
     """Deployments stop processes regularly, which must not make the outcome of sends unknown."""

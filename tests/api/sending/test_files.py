@@ -54,7 +54,7 @@ def archive() -> bytes:
         ("document", PNG, "scan.png", "image/png"),
     ],
 )
-def test_a_file_arrives_whole_as_what_its_content_is(  # noqa: PLR0917 - a table of four columns
+def test_a_file_arrives_whole_with_the_type_of_its_content(  # noqa: PLR0917 - a table of four columns
     kind: str, content: bytes, name: str, mime_type: str, gateway: PretendGateway, sending_client: ApiClient
 ) -> None:
     """The type is detected from the content. Each request claims application/x-anything."""
@@ -81,7 +81,7 @@ def test_a_file_arrives_whole_as_what_its_content_is(  # noqa: PLR0917 - a table
         ("document", b"<html>", "report.docx"),
     ],
 )
-def test_a_file_that_is_not_what_it_claims_is_refused(
+def test_a_file_whose_content_contradicts_its_name_is_refused(
     kind: str, content: bytes, name: str, gateway: PretendGateway, sending_client: ApiClient
 ) -> None:
     """A recipient who opens invoice.pdf expects a PDF."""
@@ -150,7 +150,7 @@ TAIL = b"\r\n--B--\r\n"
         ({"to": RECIPIENT_PHONE}, {"image": ("a.png", b"")}),
     ],
 )
-def test_a_form_that_says_too_little_or_too_much_is_refused(
+def test_a_form_with_missing_or_repeated_fields_is_refused(
     data: dict[str, str], files: dict[str, tuple[str, bytes]], gateway: PretendGateway, sending_client: ApiClient
 ) -> None:
     """A request has one file, one recipient and one caption."""

@@ -67,7 +67,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_every_answer_leads_to_the_one_state_that_is_true(
+def test_every_response_leads_to_the_correct_state(
     case: Case, gateway: PretendGateway, lend_api: ApiStarter, history: HistoryWriter
 ) -> None:
     """A wrong state here means a message that is sent twice, or one that was never sent and seems to be."""
@@ -111,7 +111,7 @@ def test_a_sent_text_is_in_the_chat_at_once_as_the_message_that_whatsapp_knows(
     assert history.rows("SELECT count(*) FROM whatsapp_messages") == [(1,)]
 
 
-def test_the_send_is_written_down_before_the_gateway_is_asked(
+def test_a_send_is_recorded_before_the_call_to_the_gateway(
     gateway: PretendGateway, sending_client: ApiClient, history: HistoryWriter
 ) -> None:
     """Whatever happens during the request, the record shows that it was made."""
@@ -123,7 +123,7 @@ def test_the_send_is_written_down_before_the_gateway_is_asked(
     assert seen == [("accepted", "hello")]
 
 
-def test_a_gateway_that_is_not_there_means_certainly_not_sent(start_api: ApiStarter) -> None:
+def test_a_send_to_an_unreachable_gateway_is_certainly_not_sent(start_api: ApiStarter) -> None:
     """The state shows the caller that a retry is safe."""
     answer = start_api(SAK_BASE_URL="http://127.0.0.1:9/api/v1").post(
         "/api/send", {"to": RECIPIENT_PHONE, "text": "hello"}
@@ -134,7 +134,9 @@ def test_a_gateway_that_is_not_there_means_certainly_not_sent(start_api: ApiStar
 
 
 @pytest.mark.parametrize(("missing", "named"), [("SAK_BASE_URL", "SAK_BASE_URL"), ("SAK_API_KEY", "SAK_API_KEY")])
-def test_without_a_gateway_the_answer_names_what_is_missing(start_api: ApiStarter, missing: str, named: str) -> None:
+def test_without_a_gateway_the_response_names_the_missing_variables(
+    start_api: ApiStarter, missing: str, named: str
+) -> None:
     """Reading works without SAK. The response to a send names the missing variables."""
     sender = start_api(**{missing: ""})
     answer = sender.post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"})
@@ -144,7 +146,7 @@ def test_without_a_gateway_the_answer_names_what_is_missing(start_api: ApiStarte
     assert sender.get("/readyz").status_code == 200
 
 
-def test_a_number_that_no_message_can_have_is_not_taken_for_one(
+def test_an_impossible_message_id_is_not_stored(
     sending_client: ApiClient, history: HistoryWriter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message was sent. An unusable number in the response must not lose it."""
@@ -156,7 +158,7 @@ def test_a_number_that_no_message_can_have_is_not_taken_for_one(
 
 
 @pytest.mark.parametrize(("headers", "seconds"), [({"Retry-After": "17"}, "17"), ({}, "60")])
-def test_a_rate_limit_says_when_to_try_again(
+def test_a_rate_limit_has_the_time_of_the_next_attempt(
     gateway: PretendGateway, lend_api: ApiStarter, headers: dict[str, str], seconds: str
 ) -> None:
     """Programs wait for the time in the header and do not parse the message."""
@@ -169,7 +171,7 @@ def test_a_rate_limit_says_when_to_try_again(
 
 
 @pytest.mark.parametrize("kind", ["image", "document", "video"])
-def test_a_failed_file_says_the_same_of_every_kind(
+def test_failed_files_of_every_kind_have_the_same_response(
     gateway: PretendGateway, sending_client: ApiClient, kind: str
 ) -> None:
     """SAK returns 500 for images and videos and 200 for documents. Clients do not need to know this."""

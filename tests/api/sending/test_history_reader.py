@@ -114,7 +114,7 @@ def test_a_send_whose_answer_was_lost_is_left_to_be_reconciled(
     assert [text for _, _, text in outgoing(history)] == ["hello"]
 
 
-def test_what_may_still_be_waiting_for_its_answer_is_read_later(
+def test_an_entry_whose_call_may_still_be_running_is_read_later(
     reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
     """SAK lists a message while the call that sends it may still be running in our own process."""
@@ -146,7 +146,7 @@ def test_a_long_list_is_read_over_several_turns_and_then_seldom(
     assert gateway.call_count(CALL) - before <= 5
 
 
-def test_it_reads_when_it_is_time_and_only_one_process_does(
+def test_a_read_runs_when_it_is_due_and_in_one_process(
     reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
     """The first read occurs one interval after the start, so a process that crashes at once sends no request."""
@@ -160,7 +160,7 @@ def test_it_reads_when_it_is_time_and_only_one_process_does(
 
 
 @pytest.mark.parametrize("status", [401, 500])
-def test_errors_make_it_ever_rarer_and_an_answer_ends_that(
+def test_errors_make_reads_rarer_until_one_succeeds(
     status: int, reader: HistoryReader, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
     """Otherwise, a key that SAK does not accept would use up the rate limit for ever."""
@@ -182,7 +182,7 @@ def test_a_rate_limit_is_obeyed(reader: HistoryReader, gateway: PretendGateway, 
     assert 29_900 <= pause(history) <= 30_000
 
 
-def test_it_runs_in_the_api_where_a_key_and_a_session_are_set(
+def test_the_reader_runs_in_an_api_with_a_key_and_a_session(
     start_api: ApiStarter, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
     """It needs a key and a session. 0 disables it."""
@@ -217,7 +217,7 @@ def test_a_running_api_shows_and_announces_what_another_client_sent(
     assert [one["kind"] for one in changes] == ["message"]
 
 
-def test_it_is_never_hasty() -> None:
+def test_the_interval_of_reads_has_a_minimum() -> None:
     """SAK allows 100 requests a minute in total."""
     named = {"DATABASE_URL": "postgresql://", "API_TOKEN": "made-up-token-0123456789"}
 

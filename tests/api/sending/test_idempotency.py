@@ -126,7 +126,7 @@ def test_without_a_key_every_request_is_a_message(gateway: PretendGateway, sendi
 @pytest.mark.parametrize(
     "key", ["", '"', '""', "a b", '"unfinished', "x" * 256, '"a";b=1', "ключ".encode().decode("latin-1")]
 )
-def test_a_key_that_is_none_is_refused(key: str, gateway: PretendGateway, sending_client: ApiClient) -> None:
+def test_an_invalid_key_is_refused(key: str, gateway: PretendGateway, sending_client: ApiClient) -> None:
     """It would be worse to send without the requested protection."""
     answer = post(sending_client, key)
 

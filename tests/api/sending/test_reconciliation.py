@@ -44,9 +44,7 @@ def age(memory: GatewayState, seconds: int) -> None:
     ]
 
 
-def test_an_unknown_send_that_went_out_becomes_the_message_that_it_was(
-    gateway: PretendGateway, hasty: ApiClient
-) -> None:
+def test_an_unknown_send_that_was_sent_becomes_its_message(gateway: PretendGateway, hasty: ApiClient) -> None:
     """Exactly one entry of SAK's list matches, so the send gets its id, and later acknowledgements find it."""
     send_id = lost(gateway, hasty)
     data = reconciled(hasty, send_id)
@@ -64,7 +62,7 @@ def test_an_unknown_send_that_went_out_becomes_the_message_that_it_was(
 
 
 @pytest.mark.parametrize(("outcome", "status"), [("queued", "queued"), ("failed", "failed")])
-def test_an_entry_that_was_queued_or_failed_says_so(
+def test_an_entry_that_was_queued_or_failed_gives_that_outcome(
     outcome: Any,  # noqa: ANN401 - a literal
     status: str,
     gateway: PretendGateway,
@@ -96,7 +94,7 @@ def test_without_an_entry_nothing_is_settled(gateway: PretendGateway, hasty: Api
     assert "No entry" in data["explanation"]
 
 
-def test_entries_of_another_number_type_or_time_are_not_meant(gateway: PretendGateway, hasty: ApiClient) -> None:
+def test_entries_of_another_number_type_or_time_do_not_match(gateway: PretendGateway, hasty: ApiClient) -> None:
     """They are other messages, of ours or of another program with the same key."""
     hasty.post("/api/send", {"to": "919811000001", "text": "hello"})
     send_id = lost(gateway, hasty)
@@ -105,7 +103,7 @@ def test_entries_of_another_number_type_or_time_are_not_meant(gateway: PretendGa
     assert reconciled(hasty, send_id)["settled"] is False
 
 
-def test_entries_that_other_sends_have_are_not_meant(gateway: PretendGateway, hasty: ApiClient) -> None:
+def test_entries_of_other_sends_do_not_match(gateway: PretendGateway, hasty: ApiClient) -> None:
     """The same text was sent a minute earlier under a number that is known."""
     hasty.post("/api/send", {"to": RECIPIENT_PHONE, "text": "hello"})
     lost_one = lost(gateway, hasty, "hang")
@@ -146,7 +144,7 @@ def test_a_queued_send_is_never_paired_by_a_machine(gateway: PretendGateway, has
     assert (shown["status"], shown["message_id"]) == ("queued", queued.json()["data"]["messageId"])
 
 
-def test_a_send_can_be_asked_about(gateway: PretendGateway, hasty: ApiClient) -> None:
+def test_a_send_can_be_looked_up(gateway: PretendGateway, hasty: ApiClient) -> None:
     """A client that received 504 can request the state of the send later."""
     send_id = lost(gateway, hasty)
 
@@ -156,7 +154,7 @@ def test_a_send_can_be_asked_about(gateway: PretendGateway, hasty: ApiClient) ->
         assert hasty.post(f"/api/sends/{strange}/reconcile").status_code == 404
 
 
-def test_a_list_that_sak_does_not_show_is_said(gateway: PretendGateway, hasty: ApiClient) -> None:
+def test_a_reconciliation_reports_that_sak_does_not_return_its_list(gateway: PretendGateway, hasty: ApiClient) -> None:
     """Without the list nothing is known about the send, so it does not change."""
     send_id = lost(gateway, hasty)
     gateway.misbehave(Misbehaviour("answer", "GET /messages/history", status=403, code="INVALID_API_KEY"))

@@ -34,7 +34,7 @@ def test_the_question_is_stored_in_the_chat_that_the_answer_comes_to(
     assert [one.phone for one in gateway.state.delivered_messages()] == [RECIPIENT_PHONE]
 
 
-def test_a_private_identity_is_sent_to_by_its_phone(
+def test_a_send_to_a_lid_goes_to_its_phone(
     gateway: PretendGateway, sending_client: ApiClient, history: HistoryWriter
 ) -> None:
     """A dashboard can answer any chat that it shows, whatever its address is."""

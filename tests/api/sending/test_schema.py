@@ -12,7 +12,7 @@ def paths(client: ApiClient) -> Any:  # noqa: ANN401 - JSON
     return client.get("/openapi.json").json()["paths"]
 
 
-def test_every_answer_to_a_send_is_described_with_its_fields(
+def test_every_response_to_a_send_is_described_with_its_fields(
     gateway: PretendGateway, sending_client: ApiClient, start_api: ApiStarter
 ) -> None:
     """Generated clients fail on missing fields, above all in rare responses."""

@@ -234,7 +234,7 @@ def test_a_status_of_meta_names_the_send_that_it_belongs_to(
         *((kind, False, "keeps no list of what it sends: only the chat on a phone") for kind in ("meta", "wuzapi")),
     ],
 )
-def test_a_gateway_s_list_tells_what_became_of_a_send_or_nothing_can(
+def test_the_list_of_a_gateway_settles_a_send_if_there_is_one(
     client: ApiClient, senders: PretendSenders, kind: str, *, settled: bool, words: str
 ) -> None:
     """A gateway that sends no events about sent messages may still list them."""

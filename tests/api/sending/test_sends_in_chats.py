@@ -101,7 +101,7 @@ def test_a_send_has_every_field_that_a_message_has(history: HistoryWriter, clien
     assert (first["send_id"], first["id"] is None, second["id"], bool(second["send_id"])) == (None, False, None, True)
 
 
-def test_the_feed_tells_each_state_of_a_send_with_what_the_chat_shows(
+def test_the_feed_has_each_state_of_a_send_with_the_entry_of_the_chat(
     gateway: PretendGateway, sending_client: ApiClient
 ) -> None:
     """A dashboard replaces the pending send with its message, because both have the send's id."""

@@ -44,7 +44,7 @@ def look(watch: SessionMonitor, history: HistoryWriter) -> ConnectionCheck | Non
     return watch.poll()
 
 
-def test_it_looks_when_it_is_time_and_not_before(
+def test_a_check_runs_when_it_is_due_and_not_earlier(
     watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
     """Two processes together check as often as one."""
@@ -56,7 +56,7 @@ def test_it_looks_when_it_is_time_and_not_before(
     assert 25 <= pause(history) <= 30
 
 
-def test_it_looks_ever_less_often_while_the_session_is_away(
+def test_checks_become_rarer_while_the_session_is_disconnected(
     watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
     """Each check can make SAK reconnect. Many reconnects would keep the session disconnected."""
@@ -82,7 +82,7 @@ def test_it_looks_ever_less_often_while_the_session_is_away(
         (Misbehaviour("answer", status=401, code="AUTH_FAILED"), []),
     ],
 )
-def test_only_what_says_something_of_the_session_is_evidence(
+def test_only_a_response_about_the_session_is_evidence_of_an_outage(
     fault: Misbehaviour, outages: list[Any], watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
     """A rate limit and a wrong token are not outages, but both are reasons to wait."""
@@ -93,7 +93,7 @@ def test_only_what_says_something_of_the_session_is_evidence(
     assert pause(history) >= 55
 
 
-def test_an_outage_ends_when_the_session_connected_and_not_at_the_next_look(
+def test_an_outage_ends_when_the_session_connected_and_not_at_the_next_check(
     watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter
 ) -> None:
     """Checks are rare while the session is disconnected, so the next one comes much later."""
@@ -123,7 +123,7 @@ def test_the_status_gives_the_session_its_state_name_and_number(
     assert history.rows("SELECT to_number FROM whatsapp_messages") == [(gateway.account.phone,)]
 
 
-def test_the_newer_of_an_event_and_the_status_says_the_number_and_the_state(
+def test_number_and_state_come_from_the_newer_of_an_event_and_the_status(
     watch: SessionMonitor, history: HistoryWriter, gateway: PretendGateway, lend_api: ApiStarter
 ) -> None:
     """A session that is paired again has another number, which either source may report first."""
@@ -155,7 +155,7 @@ def test_a_time_that_cannot_be_true_ends_no_outage(
     assert history.rows("SELECT ended_at FROM outages") == [(check.checked_at,)]
 
 
-def test_the_numbers_say_whether_the_gateway_answers_by_itself(
+def test_the_statistics_report_automatic_replies(
     watch: SessionMonitor, gateway: PretendGateway, history: HistoryWriter, lend_api: ApiStarter
 ) -> None:
     """The gateway does not report its automatic replies, so contacts who received one still count as waiting."""
@@ -175,7 +175,9 @@ def test_the_numbers_say_whether_the_gateway_answers_by_itself(
     assert client.get_data("/api/stats")["auto_replies"] == [known], "no answer is no news"
 
 
-def test_a_chat_says_when_messages_may_be_missing(start_api: ApiStarter, history: HistoryWriter) -> None:
+def test_a_chat_shows_the_outages_in_which_messages_may_be_missing(
+    start_api: ApiStarter, history: HistoryWriter
+) -> None:
     """An hour without messages looks like silence, although the gateway may have been unavailable."""
     history.store(message_fact("before"), message_fact("after", 7_200_000), session=SESSION_ID)
     history.execute(
@@ -196,7 +198,9 @@ def test_a_chat_says_when_messages_may_be_missing(start_api: ApiStarter, history
     assert start_api().get_data(f"/api/chats/{SENDER_PHONE}")["outages"] == []
 
 
-def test_it_is_off_unless_asked_for_and_never_hasty(start_api: ApiStarter, gateway: PretendGateway) -> None:
+def test_the_monitor_is_off_by_default_and_its_interval_has_a_minimum(
+    start_api: ApiStarter, gateway: PretendGateway
+) -> None:
     """SAK allows 100 requests a minute in total."""
     start_api().get("/readyz")
     named = {"DATABASE_URL": "postgresql://", "API_TOKEN": "made-up-token-0123456789"}

@@ -77,7 +77,7 @@ def test_a_session_is_exported_chat_by_chat(history: HistoryWriter, client: ApiC
     assert [json.loads(line).get("message_text") for line in answer.text.splitlines()] == ["a", "c", "b", None]
 
 
-def test_an_export_has_the_messages_of_a_period_and_a_name_that_says_what_it_is(
+def test_an_export_has_the_messages_of_a_period_and_a_descriptive_file_name(
     history: HistoryWriter, client: ApiClient
 ) -> None:
     """Names are valid on every system, and the date is in the reader's calendar."""
@@ -110,7 +110,7 @@ def test_an_impossible_export_is_refused_in_the_envelope(client: ApiClient, path
     assert client.get(path).status_code == 400
 
 
-def test_an_export_is_of_one_moment(history: HistoryWriter, database_url: str) -> None:
+def test_an_export_shows_one_snapshot(history: HistoryWriter, database_url: str) -> None:
     """A message that is moved or edited during an export appears once, as it was when the export began."""
     history.store(*(message_fact(f"{index}", index, id=f"M{index}") for index in range(1200)))
     history.store(message_fact("as a LID", 2000, address=SENDER_LID))
@@ -166,7 +166,7 @@ def test_no_more_exports_than_there_are_connections_for(history: HistoryWriter, 
 
 
 @pytest.mark.long
-def test_a_client_that_stops_reading_frees_its_place(
+def test_a_client_that_stops_reading_frees_its_export_slot(
     history: HistoryWriter, client: ApiClient, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Otherwise, four clients that stop reading would occupy all export slots for ever."""

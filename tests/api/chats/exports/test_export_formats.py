@@ -34,7 +34,7 @@ FORMULAS = [
 ]
 
 
-def test_a_spreadsheet_computes_nothing_of_what_strangers_wrote(history: HistoryWriter, client: ApiClient) -> None:
+def test_a_spreadsheet_evaluates_no_text_of_a_message(history: HistoryWriter, client: ApiClient) -> None:
     """A spreadsheet treats a text that begins with '=' as a formula, whatever separator it uses."""
     history.store(*(message_fact(text, n) for n, text in enumerate([*FORMULAS, 'a,\n"b" 1-1=0'])))
 
@@ -83,9 +83,7 @@ def test_a_transcript_reads_like_a_chat(history: HistoryWriter, client: ApiClien
     ]
 
 
-def test_a_transcript_for_people_says_what_it_is_and_uses_their_clock(
-    history: HistoryWriter, client: ApiClient
-) -> None:
+def test_a_transcript_for_people_has_a_heading_and_local_times(history: HistoryWriter, client: ApiClient) -> None:
     """With a time zone, the file begins with the parties of the conversation, its period and its zone."""
     history.store(message_fact("hello", 0), message_fact("hi", 1000, direction="outgoing"), name_fact("Asha\n-- x"))
 

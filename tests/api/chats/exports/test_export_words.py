@@ -94,7 +94,7 @@ def test_a_table_has_them_too_whichever_program_opens_it(history: HistoryWriter,
     assert plain.startswith('"id","session_id","address"')
 
 
-def test_a_session_in_words_says_which_chat_begins(history: HistoryWriter, client: ApiClient) -> None:
+def test_the_export_of_a_session_names_each_chat_before_its_messages(history: HistoryWriter, client: ApiClient) -> None:
     """An identity without a number is not shown as its hexadecimal or numeric id."""
     annotate(history)
 

@@ -45,7 +45,7 @@ def test_a_workbook_has_names_and_times_of_the_readers_clock(
     assert list(folder.iterdir()) == []
 
 
-def test_whatever_was_written_is_text_in_its_cell(history: HistoryWriter, client: ApiClient, folder: Path) -> None:
+def test_every_text_stays_text_in_its_cell(history: HistoryWriter, client: ApiClient, folder: Path) -> None:
     """There are no formulas, no markup and no invalid characters. A text that is too long is cut and marked as cut."""
     history.store(*(message_fact(text, n) for n, text in enumerate([*HOSTILE, "😀" * 20_000])))
 
@@ -62,7 +62,7 @@ def test_whatever_was_written_is_text_in_its_cell(history: HistoryWriter, client
     assert list(folder.iterdir()) == []
 
 
-def test_what_is_too_much_for_a_workbook_is_refused_in_the_envelope(
+def test_a_workbook_that_would_be_too_large_is_refused_in_the_envelope(
     history: HistoryWriter, client: ApiClient, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An export that does not fit on the disk is refused, too. Neither leaves a file or an occupied export slot."""
@@ -85,7 +85,7 @@ def test_what_is_too_much_for_a_workbook_is_refused_in_the_envelope(
     assert client.get(path, format="xlsx").status_code == 200
 
 
-def test_only_its_owner_can_read_it_and_what_a_killed_process_left_is_removed(
+def test_only_the_owner_can_read_a_workbook_and_files_of_killed_processes_are_removed(
     history: HistoryWriter, client: ApiClient, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old, foreign = folder / "sak-export-old", folder / "other"
