@@ -47,7 +47,7 @@ class BoundedReader(HttpToolsProtocol):
     _reading_body = False
     _idle = True
     _input_ends = False
-    """True if all further input is discarded."""
+    """True once all further input is discarded."""
     _discarded_bytes = 0
     _violation: ErrorResponse | None = None
     """The refusal that a callback of the parser decided on, or None if the bytes are not HTTP."""
@@ -108,7 +108,7 @@ class BoundedReader(HttpToolsProtocol):
             if len(self.headers) >= MAX_HEADERS:
                 self._violation = error_responses.HEADERS_TOO_LARGE
                 raise _RefusedError
-            name = name.lower()  # done here, because a call of the base class would cost as much again
+            name = name.lower()  # not in the base class, because the call would double the cost
             if name == b"expect" and value.lower() == b"100-continue":
                 self.expect_100_continue = True
             self.headers.append((name, value))
@@ -124,7 +124,7 @@ class BoundedReader(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._size.body_bytes += len(body)
         if self.cycle.response_complete:
-            self._turns.yield_turn(self._table.queue)  # input that is only discarded must not keep others waiting
+            self._turns.yield_turn(self._table.queue)  # discarded input must not delay other connections
         super().on_body(body)
 
     def on_message_complete(self) -> None:

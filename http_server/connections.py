@@ -17,8 +17,8 @@ KEPT_SHARE = 0.75
 another.
 """
 OLDEST_UNFINISHED = 16
-"""The number of unfinished requests that are compared by age. The oldest may be a body that takes long but arrives
-well.
+"""The number of unfinished requests that are compared by age. The oldest one may be a large body that arrives
+steadily.
 """
 QUEUED_IN_A_TURN = 4
 """The number of queued actions per turn: requests that waited behind others of their connection, and discarded reads.

@@ -12,7 +12,7 @@ MAX_BODY_BYTES = 64 << 10
 
 
 class DirectEndpoint(Protocol):
-    """Is offered every complete request before the ASGI application."""
+    """An endpoint that receives every complete request before the ASGI application."""
 
     def serve(self, scope: HTTPScope, body: bytes, respond: Respond) -> bool:
         """Serve the request by calling `respond` now or later.

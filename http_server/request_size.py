@@ -24,7 +24,7 @@ class RequestSize:
         self._counted_body_bytes = 0
 
     def count(self, data_bytes: int) -> None:
-        """Count data that was parsed. A part of the newest request in it is missing."""
+        """Count parsed data, which ends within the newest request."""
         if self.requests_in_data > 1:
             self._uncertain_bytes = self.framing_bytes = data_bytes - self.body_bytes
         else:

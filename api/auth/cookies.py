@@ -38,7 +38,7 @@ class SignIn:
 def find(headers: Headers, name: str) -> str:
     """Return the value of the last cookie with this name, or '' if there is none.
 
-    Ours are never quoted, and the standard library's way to remove quotation marks took quadratic time until Python
+    Our cookies are never quoted. The standard library's way to remove quotation marks took quadratic time until Python
     3.11.10 and 3.12.6 (CVE-2024-7592).
     """
     cookies = [cookie.partition("=") for line in headers.getlist("cookie") for cookie in line.split(";")]

@@ -22,7 +22,7 @@ class GatewayRequest:
     query: Mapping[str, str | int] | None = None
     json: object = None
     body: Iterable[bytes] | None = None
-    """Must have a length."""
+    """The body in chunks. The iterable must have a length."""
     content_type: str | None = None
 
 

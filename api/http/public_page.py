@@ -1,4 +1,4 @@
-"""Serves pages that need no token from memory, compressed once, because anybody may request them at any rate."""
+"""Serves public pages from memory and compressed in advance, because anybody may request them at any rate."""
 
 import gzip
 from collections.abc import Mapping

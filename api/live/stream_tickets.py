@@ -13,7 +13,7 @@ from store.access.stream_tickets import TicketHolder
 
 
 def create_stream_ticket(request: Request) -> Response:
-    """Respond with a ticket that has the caller's rights. The caller need not be able to write."""
+    """Respond with a ticket that has the caller's rights. The caller needs no right to write."""
     caller = access.caller(request)
     holder = TicketHolder(caller.token_id, caller.sign_in_nonce, caller.signed_in_until)
     ticket, expires_at = database.from_request(request).write(

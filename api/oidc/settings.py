@@ -63,7 +63,7 @@ class OidcSettings:
 
 
 def is_safe_url(url: str) -> bool:
-    """Return whether it is https://, or http:// on this machine, and has neither user nor fragment."""
+    """Return whether the URL has https, or http on this machine, and neither a user nor a fragment."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -17,7 +17,7 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost"})
 
 
 def is_allowed(endpoint: str, hosts: Sequence[str]) -> bool:
-    """Return whether it is an https URL of one of the hosts. A listed loopback host may have http, too."""
+    """Return whether the endpoint is an https URL of one of the hosts. A listed loopback host may also have http."""
     if len(endpoint) > MAX_LENGTH or not endpoint.isascii() or not endpoint.isprintable() or " " in endpoint:
         return False
     try:

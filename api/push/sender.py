@@ -42,7 +42,7 @@ class Notification:
     subscription: Subscription
     news: News
     claimed_at: float
-    """The time of the check whether the device may receive it, by the monotonic clock."""
+    """The time at which the device was allowed to receive it, by the monotonic clock."""
 
 
 class PushSender:

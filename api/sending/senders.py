@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 class Senders:
-    """All gateways that can send. Many threads may use them; only one reloads."""
+    """The gateways that can send. Many threads may use them, and one of them reloads."""
 
     def __init__(self, path: Path, of_environ: Sender | None, timeouts: Timeouts | None = None) -> None:
         """Read the file. Raises SettingsError if it is invalid."""
