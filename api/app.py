@@ -87,7 +87,7 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
         # More threads would only wait for a connection. The four extra threads serve requests that need none.
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.pool_size + 4
         database.open()
-        tasks = [asyncio.create_task(one.run()) for one in (broadcaster, revocations, token_uses)]
+        tasks = [asyncio.create_task(task.run()) for task in (broadcaster, revocations, token_uses)]
         push = None if push_settings is None else PushSender(database, push_settings, push_routes.signing_mark(cookies))
         if push is not None:
             push.start()

@@ -144,7 +144,11 @@ class Connections:
             asyncio.get_running_loop().call_soon(self._run_some)
 
     def _refuse_largest(self, now: float, min_age: float) -> None:
-        holders = [each for each in self.open if each.held_bytes and (not min_age or each.age(now) >= min_age)]
+        holders = [
+            connection
+            for connection in self.open
+            if connection.held_bytes and (not min_age or connection.age(now) >= min_age)
+        ]
         # By bytes and seconds, because a large body that arrives quickly comes from a good client and is refused after
         # a stalled one.
         holders.sort(key=lambda each: each.held_bytes * max(each.age(now), YOUNGEST_SECONDS))

@@ -40,7 +40,7 @@ class Caller:
         if session_id is None:
             return self.sessions
         requested = self.directory.expand([session_id])
-        return tuple(each for each in requested if self.sessions is None or each in self.sessions)
+        return tuple(session for session in requested if self.sessions is None or session in self.sessions)
 
     def with_accounts(self, directory: SessionDirectory) -> Self:
         """Return the caller with all sessions of each account of which it may see a session or the phone."""

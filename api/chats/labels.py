@@ -37,7 +37,7 @@ def _parse(fields: dict[str, object], name: str) -> list[str]:
     if not isinstance(given, list) or len(cast("list[object]", given)) > labels.MAX_PER_CHAT:
         raise errors.bad_request("bad_parameter", f"{name} must be a list of at most {labels.MAX_PER_CHAT} labels.")
     texts = cast("list[object]", given)
-    return [annotations.parse_text(each, name, labels.MAX_LENGTH, str.isprintable) for each in texts]
+    return [annotations.parse_text(text, name, labels.MAX_LENGTH, str.isprintable) for text in texts]
 
 
 def list_labels(request: Request) -> Response:

@@ -72,7 +72,7 @@ def check(sender: Sender, url: str, sessions: Sequence[str]) -> list[ActionResul
 def check_ingest(url: str) -> ActionResult:
     """Check that ingest knows the sender.
 
-    It answers 401 to an unsigned webhook if it does, and 404 if it does not.
+    If so, ingest responds to an unsigned webhook with 401, otherwise with 404.
     """
     try:
         status = requests.post(url, b"", timeout=TIMEOUT_SECONDS, allow_redirects=False).status_code

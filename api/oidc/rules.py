@@ -47,9 +47,9 @@ def verified_email(claims: Mapping[str, object]) -> str | None:
 
 
 def _lower(email: str) -> str:
-    """Return the address in lower case. An address with other than ASCII characters is unchanged.
+    """Return the address in lower case, or unchanged if it has characters other than ASCII.
 
-    The Kelvin sign is not the letter k.
+    The Kelvin sign, for example, would become the letter k.
     """
     return email.lower() if email.isascii() else email
 

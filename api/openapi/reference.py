@@ -55,7 +55,7 @@ def _html(document: Mapping[str, Any]) -> Iterable[str]:
     schemas = document["components"]["schemas"]
     for tag in document["tags"]:
         yield f"<h2>{escape(tag['name'])}</h2><p>{escape(tag['description'])}</p><nav>"
-        own = [one for one in operations if tag["name"] in one[2]["tags"]]
+        own = [entry for entry in operations if tag["name"] in entry[2]["tags"]]
         for method, path, operation in own:
             yield f'<a href="#{operation["operationId"]}"><code>{method.upper()} {escape(path)}</code></a>'
         yield "</nav>"
@@ -77,11 +77,11 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> Iterable
     yield f"<p>{escape(operation['summary'])} <code>{identifier}</code></p>"
     if operation.get("parameters"):
         yield "<table><thead><tr><th>Parameter</th><th>In</th><th>Type</th><th>Meaning</th></tr></thead><tbody>"
-        for one in operation["parameters"]:
-            meaning = " ".join(filter(None, [one["description"], one["schema"].get("description")]))
-            needed = " (required)" if one["required"] else ""
-            yield f"<tr><th><code>{escape(one['name'])}</code>{needed}</th><td>{one['in']}</td>"
-            yield f"<td>{_type(one['schema'])}</td><td>{escape(meaning)}</td></tr>"
+        for parameter in operation["parameters"]:
+            meaning = " ".join(filter(None, [parameter["description"], parameter["schema"].get("description")]))
+            needed = " (required)" if parameter["required"] else ""
+            yield f"<tr><th><code>{escape(parameter['name'])}</code>{needed}</th><td>{parameter['in']}</td>"
+            yield f"<td>{_type(parameter['schema'])}</td><td>{escape(meaning)}</td></tr>"
         yield "</tbody></table>"
     for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
         yield f"<h4>Body: <code>{media_type}</code></h4>"

@@ -21,7 +21,7 @@ def get_ledger(request: Request) -> Response:
     times = {
         "as_of": format_utc(totals.as_of),
         "oldest_waiting_at": format_utc(totals.oldest_waiting_at),
-        "unknown": [{**one.document(), "since": format_utc(one.since)} for one in totals.unknown],
+        "unknown": [{**question.document(), "since": format_utc(question.since)} for question in totals.unknown],
         "accepted_losses": [
             {**loss.document(), "accepted_at": format_utc(loss.accepted_at)} for loss in totals.accepted_losses
         ],

@@ -95,7 +95,7 @@ def _parse_name(value: object) -> str:
 
 def _parse_scopes(value: object) -> frozenset[str]:
     values = cast("list[object]", value) if isinstance(value, list) else []
-    if not values or not all(isinstance(one, str) and one in tokens.SCOPES for one in values):
+    if not values or not all(isinstance(scope, str) and scope in tokens.SCOPES for scope in values):
         raise errors.bad_request("bad_parameter", f"scopes must be a list of some of {', '.join(tokens.SCOPES)}.")
     return frozenset(cast("list[str]", values))
 
@@ -104,7 +104,7 @@ def _parse_sessions(value: object) -> tuple[str, ...] | None:
     if value is None:
         return None
     values = cast("list[object]", value) if isinstance(value, list) else []
-    if not 1 <= len(values) <= MAX_SESSIONS or not all(_is_session(one) for one in values):
+    if not 1 <= len(values) <= MAX_SESSIONS or not all(_is_session(session) for session in values):
         raise errors.bad_request("bad_parameter", f"sessions must be null or a list of 1 to {MAX_SESSIONS} sessions.")
     return tuple(dict.fromkeys(cast("list[str]", values)))
 

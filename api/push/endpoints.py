@@ -27,7 +27,7 @@ def is_allowed(endpoint: str, hosts: Sequence[str]) -> bool:
         return False
     if "@" in parts.netloc or "\\" in endpoint:
         return False
-    is_listed = any(host == each or (each.startswith("*.") and host.endswith(each[1:])) for each in hosts)
+    is_listed = any(host == allowed or (allowed.startswith("*.") and host.endswith(allowed[1:])) for allowed in hosts)
     if host in _LOOPBACK:
         return is_listed and parts.scheme in {"http", "https"}
     return is_listed and _HOST.fullmatch(host) is not None and parts.scheme == "https" and port in {None, 443}

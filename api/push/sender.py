@@ -86,29 +86,31 @@ class PushSender:
             if not found:
                 return []
             recipients = push_subscriptions.find_recipients(
-                connection, self._signing_mark, [one.chat_id for one in found]
+                connection, self._signing_mark, [item.chat_id for item in found]
             )
             directory = session_directory.read(connection)
         claimed_at = time.monotonic()
         notifications: list[Notification] = []
-        for one in recipients:
-            sessions = None if one.token is None else one.token.session_ids
+        for recipient in recipients:
+            sessions = None if recipient.token is None else recipient.token.session_ids
             visible = None if sessions is None else frozenset(directory.expand(sessions))
-            notifications += [Notification(one.subscription, item, claimed_at) for item in _wanted(one, visible, found)]
+            notifications += [
+                Notification(recipient.subscription, item, claimed_at) for item in _wanted(recipient, visible, found)
+            ]
         return notifications
 
     def _send_all(self, senders: ThreadPoolExecutor, notifications: list[Notification]) -> None:
         deadline = time.monotonic() + _ROUND_SECONDS
         outcomes: Counter[str] = Counter()
         deliveries = senders.map(self._send, notifications, itertools.repeat(deadline))
-        for one, delivery in zip(notifications, deliveries, strict=True):
+        for notification, delivery in zip(notifications, deliveries, strict=True):
             outcomes[delivery.outcome] += 1
             if delivery.is_gone or delivery.wait_seconds:
                 with self._database.write_pool.connection() as connection:
                     if delivery.is_gone:
-                        push_subscriptions.remove(connection, [one.subscription.endpoint])
+                        push_subscriptions.remove(connection, [notification.subscription.endpoint])
                     else:
-                        push_subscriptions.pause(connection, one.subscription.endpoint, delivery.wait_seconds)
+                        push_subscriptions.pause(connection, notification.subscription.endpoint, delivery.wait_seconds)
         if set(outcomes) - {Delivery.SENT}:
             log.warning("notifications: %s", ", ".join(f"{count} {name}" for name, count in outcomes.most_common()))
 
@@ -134,6 +136,8 @@ class PushSender:
 def _wanted(recipient: Recipient, visible: frozenset[str] | None, found: list[News]) -> list[News]:
     """Return the newest of the news that the device should show."""
     wanted = [
-        one for one in found if one.chat_id not in recipient.muted and (visible is None or one.session_id in visible)
+        item
+        for item in found
+        if item.chat_id not in recipient.muted and (visible is None or item.session_id in visible)
     ]
     return wanted[:_MAX_AT_ONCE]

@@ -31,7 +31,9 @@ from api.http.errors import ApiError
 from store.reading.export import ExportPage, ExportPeriod, ExportSnapshot
 
 SPREADSHEET = "xlsx"
-FORMATS = {**{one.name: one.media_type for one in export_formats.FORMATS.values()}, SPREADSHEET: spreadsheet.MEDIA_TYPE}
+FORMATS = {name: text_format.media_type for name, text_format in export_formats.FORMATS.items()} | {
+    SPREADSHEET: spreadsheet.MEDIA_TYPE
+}
 """The media type of each format."""
 SEND_TIMEOUT_SECONDS = 120.0
 """The time in seconds that a client may take to accept a chunk."""

@@ -19,7 +19,11 @@ def attachment(name: str, plain_name: str, extension: str) -> str:
 
 
 def _legal(name: str) -> str:
-    visible = "".join(each for each in name if unicodedata.category(each) not in _HIDDEN_CATEGORIES or each.isspace())
+    visible = "".join(
+        character
+        for character in name
+        if unicodedata.category(character) not in _HIDDEN_CATEGORIES or character.isspace()
+    )
     *words, last = _FORBIDDEN.sub(" ", visible).strip(" .").rsplit(" ", 1)
     # The last word, which is a date, is kept.
     return f"{' '.join(words)[:_MAX_LENGTH].rstrip()} {last}".strip()

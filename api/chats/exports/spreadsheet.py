@@ -164,9 +164,9 @@ def _cell(text: str) -> str:
     return f"{text} " if text.startswith("<r>") and text.endswith("</r>") else text
 
 
-def _remove_abandoned(place: Path) -> None:
+def _remove_abandoned(parent: Path) -> None:
     """Remove the folders of processes that were killed while they wrote a workbook."""
-    for folder in place.glob(f"{_FOLDER_PREFIX}*"):
+    for folder in parent.glob(f"{_FOLDER_PREFIX}*"):
         try:
             status = folder.lstat()
         except FileNotFoundError:
