@@ -68,35 +68,35 @@ class Settings:
                 f" {_MIN_TOKEN_CHARACTERS} of them different. `openssl rand -hex 32` creates a good one."
             )
         database_url = postgres_connections.url(environ)
-        direct_url, read_url = postgres_connections.direct_url(environ), postgres_connections.replica_url(environ)
+        direct_url, replica_url = postgres_connections.direct_url(environ), postgres_connections.replica_url(environ)
         sak, single_sign_on = SakSettings.from_environ(environ), OidcSettings.from_environ(environ)
-        poll_seconds = bounded_int(environ, "SAK_WATCH_SECONDS", 0, 0, 86_400)
+        poll_seconds = _parse_int(environ, "SAK_WATCH_SECONDS", 0, 0, 86_400)
         if 0 < poll_seconds < _MIN_SESSION_POLL_SECONDS:
             raise SettingsError(
                 f"SAK_WATCH_SECONDS must be 0 or at least {_MIN_SESSION_POLL_SECONDS}, as SAK limits the request rate."
             )
-        history_seconds = bounded_int(environ, "SAK_HISTORY_SECONDS", 600, 0, 86_400)
+        history_seconds = _parse_int(environ, "SAK_HISTORY_SECONDS", 600, 0, 86_400)
         if 0 < history_seconds < _MIN_HISTORY_READ_SECONDS:
             raise SettingsError(
                 f"SAK_HISTORY_SECONDS must be 0 or at least {_MIN_HISTORY_READ_SECONDS}, as SAK limits the request"
                 " rate."
             )
         senders_file.read_all(environ)  # a mistake in the file is an error at start
-        pool_size = bounded_int(environ, "API_CONNECTIONS", 8, 1, 200)
+        pool_size = _parse_int(environ, "API_CONNECTIONS", 8, 1, 200)
         return cls(
-            database_url,
-            token,
-            pool_size,
-            bounded_int(environ, "SEND_MAX_FILE_BYTES", 64 << 20, 1, 2 << 30),
-            sak,
-            poll_seconds,
-            history_seconds,
-            direct_url,
-            _parse_switch(environ, "API_HTTPS"),
-            read_url,
-            senders_file.path(environ),
-            senders_file.from_environ(environ),
-            single_sign_on,
+            database_url=database_url,
+            bootstrap_token=token,
+            pool_size=pool_size,
+            max_file_bytes=_parse_int(environ, "SEND_MAX_FILE_BYTES", 64 << 20, 1, 2 << 30),
+            sak=sak,
+            session_poll_seconds=poll_seconds,
+            history_read_seconds=history_seconds,
+            direct_database_url=direct_url,
+            is_behind_tls=_parse_switch(environ, "API_HTTPS"),
+            replica_url=replica_url,
+            senders_file=senders_file.path(environ),
+            sender=senders_file.from_environ(environ),
+            single_sign_on=single_sign_on,
             connection_bounds=_read_connection_bounds(environ, pool_size),
             ingest_url=_parse_url(environ, "INGEST_URL"),
             test_event_secret=environ.get("TEST_EVENT_SECRET", "").strip(),
@@ -132,7 +132,7 @@ def _read_connection_bounds(environ: Mapping[str, str], pool_size: int) -> Conne
     )
 
 
-def bounded_int(environ: Mapping[str, str], name: str, default: int, minimum: int, maximum: int) -> int:
+def _parse_int(environ: Mapping[str, str], name: str, default: int, minimum: int, maximum: int) -> int:
     """Return a whole number within the bounds, inclusive. Raises SettingsError."""
     value = environ.get(name) or str(default)
     if not (value.isascii() and value.isdigit()) or not minimum <= int(value) <= maximum:

@@ -49,16 +49,15 @@ class OidcSettings:
         hours = environ.get("OIDC_HOURS", "").strip() or "12"
         if not hours.isdecimal() or int(hours) not in _HOURS:
             raise SettingsError(f"OIDC_HOURS must be a whole number from {_HOURS[0]} to {_HOURS[-1]}.")
-        allowed = rules.parse(environ.get("OIDC_ALLOW", ""))
         return cls(
-            issuer,
-            _required(environ, "OIDC_CLIENT_ID"),
-            _required(environ, "OIDC_CLIENT_SECRET"),
-            redirect_url,
-            allowed,
-            environ.get("OIDC_GROUPS_CLAIM", "").strip() or "groups",
-            environ.get("OIDC_SCOPE", "").strip() or "openid email",
-            int(hours) * 3600,
+            rules=rules.parse(environ.get("OIDC_ALLOW", "")),
+            issuer=issuer,
+            client_id=_required(environ, "OIDC_CLIENT_ID"),
+            client_secret=_required(environ, "OIDC_CLIENT_SECRET"),
+            redirect_url=redirect_url,
+            groups_claim=environ.get("OIDC_GROUPS_CLAIM", "").strip() or "groups",
+            scope=environ.get("OIDC_SCOPE", "").strip() or "openid email",
+            sign_in_seconds=int(hours) * 3600,
         )
 
 
