@@ -52,6 +52,5 @@ def parse_text(value: object, name: str, max_length: int, is_allowed: Callable[[
     """Return a text without surrounding white space. Raises ApiError unless it has 1 to `max_length` characters."""
     text = value.strip() if isinstance(value, str) else ""
     if not (0 < len(text) <= max_length and parameters.is_storable(text) and is_allowed(text)):
-        sentence = f"{name} must be text of 1 to {max_length} characters."
-        raise errors.bad_request("bad_parameter", sentence)
+        raise errors.bad_parameter(f"{name} must be text of 1 to {max_length} characters.")
     return text

@@ -23,7 +23,7 @@ async def change_labels(request: Request) -> Response:
 def _change_labels(request: Request, fields: dict[str, object]) -> Response:
     add, remove = _parse(fields, "add"), _parse(fields, "remove")
     if not add and not remove:
-        raise errors.bad_request("bad_parameter", "Give labels to add or to remove.")
+        raise errors.bad_parameter("Give labels to add or to remove.")
     scope = annotations.audited_scope(request)
     with annotations.writing(request) as connection:
         changed = labels.change(connection, scope, access.caller(request).name, add, remove)
@@ -35,7 +35,7 @@ def _parse(fields: dict[str, object], name: str) -> list[str]:
     if given is None:
         return []
     if not isinstance(given, list) or len(cast("list[object]", given)) > labels.MAX_PER_CHAT:
-        raise errors.bad_request("bad_parameter", f"{name} must be a list of at most {labels.MAX_PER_CHAT} labels.")
+        raise errors.bad_parameter(f"{name} must be a list of at most {labels.MAX_PER_CHAT} labels.")
     texts = cast("list[object]", given)
     return [annotations.parse_text(text, name, labels.MAX_LENGTH, str.isprintable) for text in texts]
 

@@ -19,7 +19,7 @@ def get_details(request: Request) -> Response:
     scope = messages.requested_scope(request)
     message_id = parameters.text(request, "message_id")
     if message_id is None:
-        raise errors.bad_request("bad_parameter", "message_id is required.")
+        raise errors.bad_parameter("message_id is required.")
     caller = access.caller(request)
     is_raw = parameters.boolean(request, "raw")
     if is_raw:

@@ -43,7 +43,7 @@ def list_messages(request: Request) -> Response:
     before, after = _decode_position(request, "before"), _decode_position(request, "after")
     around, at = parameters.text(request, "around"), parameters.timestamp(request, "at")
     if sum(anchor is not None for anchor in (before, after, around, at)) > 1:
-        raise errors.bad_request("bad_parameter", "Give only one of before, after, around and at.")
+        raise errors.bad_parameter("Give only one of before, after, around and at.")
 
     def query(connection: Connection) -> MessagePage:
         if before:

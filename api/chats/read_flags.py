@@ -33,14 +33,13 @@ class ReadFlagRequest:
         fields = request_body.parse_optional_object(body)
         up_to, as_of, unread = (fields.get(name) for name in ("up_to", "as_of", "unread"))
         if not (up_to is None or (isinstance(up_to, str) and up_to and parameters.is_storable(up_to))):
-            raise errors.bad_request("bad_parameter", "up_to must be a message_id.")
+            raise errors.bad_parameter("up_to must be a message_id.")
         if not (as_of is None or isinstance(as_of, str)):
-            raise errors.bad_request("bad_parameter", "as_of must be the as_of of a page.")
+            raise errors.bad_parameter("as_of must be the as_of of a page.")
         if not (unread is None or isinstance(unread, bool)):
-            raise errors.bad_request("bad_parameter", "unread must be true or false.")
+            raise errors.bad_parameter("unread must be true or false.")
         if unread and (up_to or as_of):
-            sentence = "unread marks the whole chat: give neither up_to nor as_of with it."
-            raise errors.bad_request("bad_parameter", sentence)
+            raise errors.bad_parameter("unread marks the whole chat: give neither up_to nor as_of with it.")
         return cls(up_to, messages.decode_snapshot(as_of) if as_of is not None else None, unread is True)
 
 

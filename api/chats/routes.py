@@ -40,11 +40,9 @@ def list_chats(request: Request) -> Response:
     cursor, before, after = (_decode_position(request, name, sort) for name in ("cursor", "before", "after"))
     before = cursor or before
     if before and after:
-        raise errors.bad_request("bad_parameter", "Give either before (or cursor) or after, not both.")
+        raise errors.bad_parameter("Give either before (or cursor) or after, not both.")
     if after and sort == "waiting_since":
-        raise errors.bad_request(
-            "bad_parameter", "after is for the newest chats: with sort=waiting_since, give cursor."
-        )
+        raise errors.bad_parameter("after is for the newest chats: with sort=waiting_since, give cursor.")
 
     def query(connection: Connection) -> ChatListPage:
         page = query_page(connection)
@@ -83,7 +81,7 @@ def _parse_activity(request: Request) -> ChatActivity | None:
     direction = cast("Direction | None", parameters.choice(request, "direction", messages.DIRECTIONS))
     answered = parameters.boolean(request, "answered")
     if answered and direction:
-        raise errors.bad_request("bad_parameter", "answered is about messages of both directions: omit direction.")
+        raise errors.bad_parameter("answered is about messages of both directions: omit direction.")
     if since is None and until is None and direction is None and not answered:
         return None
     return ChatActivity(since, until, direction, answered)

@@ -28,13 +28,13 @@ def search_messages(request: Request) -> Response:
     """Respond with a page of results. `cursor` continues with older ones."""
     q = parameters.text(request, "q")
     if q is None:
-        raise errors.bad_request("bad_parameter", "q is required: the words to search for.")
+        raise errors.bad_parameter("q is required: the words to search for.")
     chat = parameters.text(request, "address")
     limit = parameters.limit(request, DEFAULT_LIMIT)
     after = _decode_position(request)
     words = search_document.split_query(q)
     if not 0 < len(words) <= search_terms.MAX_WORDS:
-        raise errors.bad_request("bad_parameter", f"q must have 1 to {search_terms.MAX_WORDS} words.")
+        raise errors.bad_parameter(f"q must have 1 to {search_terms.MAX_WORDS} words.")
     query = SearchQuery(
         words,
         limit,

@@ -28,9 +28,9 @@ async def set_star(request: Request) -> Response:
 def _set_star(request: Request, fields: dict[str, object]) -> Response:
     message_id, is_starred = fields.get("message_id"), fields.get("starred", True)
     if not (isinstance(message_id, str) and message_id and parameters.is_storable(message_id)):
-        raise errors.bad_request("bad_parameter", "message_id must be the id of a message.")
+        raise errors.bad_parameter("message_id must be the id of a message.")
     if not isinstance(is_starred, bool):
-        raise errors.bad_request("bad_parameter", "starred must be true or false.")
+        raise errors.bad_parameter("starred must be true or false.")
     scope = annotations.audited_scope(request)
     if not database.from_request(request).write(
         lambda connection: stars.set_star(connection, scope, message_id, starred=is_starred)

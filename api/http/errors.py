@@ -17,3 +17,8 @@ class ApiError(Exception):
 def bad_request(code: str, message: str) -> ApiError:
     """Return the error for a request that fails again in the same way if it is repeated."""
     return ApiError(400, code, message)
+
+
+def bad_parameter(message: str) -> ApiError:
+    """Return the error for an invalid parameter or field of a body."""
+    return bad_request("bad_parameter", message)

@@ -24,7 +24,7 @@ def text(request: Request, name: str) -> str | None:
     if not value:
         return None
     if "\0" in value or len(value) > _MAX_TEXT_LENGTH:
-        raise errors.bad_request("bad_parameter", f"{name} must have at most {_MAX_TEXT_LENGTH} characters and no NUL.")
+        raise errors.bad_parameter(f"{name} must have at most {_MAX_TEXT_LENGTH} characters and no NUL.")
     return value
 
 
@@ -53,7 +53,7 @@ def boolean(request: Request, name: str) -> bool:
     if value is None:
         return False
     if value.lower() not in _BOOLEANS:
-        raise errors.bad_request("bad_parameter", f"{name} must be true or false.")
+        raise errors.bad_parameter(f"{name} must be true or false.")
     return _BOOLEANS[value.lower()]
 
 
@@ -62,7 +62,7 @@ def choice(request: Request, name: str, choices: Iterable[str]) -> str | None:
     if value is None:
         return None
     if value not in choices:
-        raise errors.bad_request("bad_parameter", f"{name} must be one of {', '.join(choices)}.")
+        raise errors.bad_parameter(f"{name} must be one of {', '.join(choices)}.")
     return value
 
 
@@ -80,8 +80,7 @@ def parse_timestamp(name: str, value: str) -> int:
         # A '+' that was not escaped arrives as a space.
         at = datetime.fromisoformat(value.replace(" ", "+") if value.count(" ") == 1 and "T" in value else value)
     except ValueError as error:
-        sentence = f"{name} must be a time: ISO 8601, or milliseconds since 1970."
-        raise errors.bad_request("bad_parameter", sentence) from error
+        raise errors.bad_parameter(f"{name} must be a time: ISO 8601, or milliseconds since 1970.") from error
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return max(0, int((at - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1000))
 
@@ -89,5 +88,5 @@ def parse_timestamp(name: str, value: str) -> int:
 def _value(request: Request, name: str) -> str | None:
     values = request.query_params.getlist(name)
     if len(values) > 1:
-        raise errors.bad_request("bad_parameter", f"{name} is given more than once.")
+        raise errors.bad_parameter(f"{name} is given more than once.")
     return values[0] if values else None

@@ -84,13 +84,11 @@ def unknown(parameter: str, text: str) -> ApiError:
         name for lower, name in sorted(_names_by_lower_case().items()) if lower.rpartition("/")[2] == text.lower()
     ]
     if not meanings:
-        return errors.bad_request(
-            "bad_parameter", f"{parameter} must be the name of a time zone, such as Asia/Kolkata."
-        )
+        return errors.bad_parameter(f"{parameter} must be the name of a time zone, such as Asia/Kolkata.")
     *others, last = meanings
     listed = f"{', '.join(others)} or {last}" if others else last
-    return errors.bad_request(
-        "bad_parameter", f"{parameter} must be the name of a time zone: instead of {text.upper()}, give {listed}."
+    return errors.bad_parameter(
+        f"{parameter} must be the name of a time zone: instead of {text.upper()}, give {listed}."
     )
 
 

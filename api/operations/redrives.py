@@ -64,18 +64,18 @@ def _parse_selection(body: bytes, sessions: tuple[str, ...] | None) -> RedriveSe
     fields = request_body.parse_optional_object(body)
     digests, reason, kind = fields.get("digests"), fields.get("reason"), fields.get("kind")
     if kind is not None and kind not in set_aside_events.KINDS:
-        raise errors.bad_request("bad_parameter", "kind must be parked or noise.")
+        raise errors.bad_parameter("kind must be parked or noise.")
     if kind is None and digests is None and reason is None:
         kind = "parked"
     if not (reason is None or (isinstance(reason, str) and reason and parameters.is_storable(reason))):
-        raise errors.bad_request("bad_parameter", "reason must be a reason listed by /api/parked.")
+        raise errors.bad_parameter("reason must be a reason listed by /api/parked.")
     if digests is None:
         return RedriveSelection(sessions, None, reason, kind)
     if not isinstance(digests, list) or not 1 <= len(cast("list[object]", digests)) <= MAX_DIGESTS:
-        raise errors.bad_request("bad_parameter", f"digests must be a list of 1 to {MAX_DIGESTS} digests.")
+        raise errors.bad_parameter(f"digests must be a list of 1 to {MAX_DIGESTS} digests.")
     values = cast("list[object]", digests)
     if not all(isinstance(value, str) and _DIGEST.fullmatch(value) for value in values):
-        raise errors.bad_request("bad_parameter", "digests must be digests listed by /api/parked.")
+        raise errors.bad_parameter("digests must be digests listed by /api/parked.")
     return RedriveSelection(sessions, tuple(bytes.fromhex(cast("str", value)) for value in values), reason, kind)
 
 

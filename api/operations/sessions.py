@@ -47,18 +47,18 @@ def _parse(fields: Mapping[str, object]) -> dict[str, str | None]:
     for field in _COLUMNS.keys() & fields.keys():
         value = fields[field]
         if not (value is None or isinstance(value, str)):
-            raise errors.bad_request("bad_parameter", f"{field} must be text or null.")
+            raise errors.bad_parameter(f"{field} must be text or null.")
         values[_COLUMNS[field]] = value
     if not values:
-        raise errors.bad_request("bad_parameter", "Give display_name, colour or both.")
+        raise errors.bad_parameter("Give display_name, colour or both.")
     name, colour = values.get("name"), values.get("colour")
     if name is not None:
         if not name.strip() or len(name) > session_names.MAX_NAME_LENGTH or not parameters.is_storable(name):
             sentence = f"display_name must have 1 to {session_names.MAX_NAME_LENGTH} characters, or be null."
-            raise errors.bad_request("bad_parameter", sentence)
+            raise errors.bad_parameter(sentence)
         values["name"] = " ".join(name.split())
     if colour is not None and colour not in session_names.COLOURS:
-        raise errors.bad_request("bad_parameter", f"colour must be null or one of {', '.join(session_names.COLOURS)}.")
+        raise errors.bad_parameter(f"colour must be null or one of {', '.join(session_names.COLOURS)}.")
     return values
 
 

@@ -41,6 +41,6 @@ def _parse_period(request: Request) -> StatisticsPeriod:
     since = until - _DEFAULT_RANGES[step] if since is None else since
     max_hours = _MAX_RANGES[step] // _HOUR
     if not 0 <= until - since <= _MAX_RANGES[step]:
-        raise errors.bad_request("bad_parameter", f"since must be before until, by at most {max_hours} hours.")
+        raise errors.bad_parameter(f"since must be before until, by at most {max_hours} hours.")
     sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
     return StatisticsPeriod(since, until, time_zones.requested(request, "zone"), step, sessions)

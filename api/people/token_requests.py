@@ -75,11 +75,11 @@ def parse_expiry(value: object) -> datetime | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise errors.bad_request("bad_parameter", "expires_at must be a time: ISO 8601, or null.")
+        raise errors.bad_parameter("expires_at must be a time: ISO 8601, or null.")
     milliseconds = parameters.parse_timestamp("expires_at", value)
     now = datetime.now(UTC)
     if not now.timestamp() * 1000 < milliseconds <= (now + _MAX_LIFETIME).timestamp() * 1000:
-        raise errors.bad_request("bad_parameter", "expires_at must be in the future, within a hundred years.")
+        raise errors.bad_parameter("expires_at must be in the future, within a hundred years.")
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
@@ -96,7 +96,7 @@ def _parse_name(value: object) -> str:
 def _parse_scopes(value: object) -> frozenset[str]:
     values = cast("list[object]", value) if isinstance(value, list) else []
     if not values or not all(isinstance(scope, str) and scope in tokens.SCOPES for scope in values):
-        raise errors.bad_request("bad_parameter", f"scopes must be a list of some of {', '.join(tokens.SCOPES)}.")
+        raise errors.bad_parameter(f"scopes must be a list of some of {', '.join(tokens.SCOPES)}.")
     return frozenset(cast("list[str]", values))
 
 
@@ -105,7 +105,7 @@ def _parse_sessions(value: object) -> tuple[str, ...] | None:
         return None
     values = cast("list[object]", value) if isinstance(value, list) else []
     if not 1 <= len(values) <= MAX_SESSIONS or not all(_is_session(session) for session in values):
-        raise errors.bad_request("bad_parameter", f"sessions must be null or a list of 1 to {MAX_SESSIONS} sessions.")
+        raise errors.bad_parameter(f"sessions must be null or a list of 1 to {MAX_SESSIONS} sessions.")
     return tuple(dict.fromkeys(cast("list[str]", values)))
 
 
@@ -117,8 +117,7 @@ def _parse_per_minute(value: object) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MAX_PER_MINUTE:
-        sentence = f"per_minute must be null or a whole number from 1 to {MAX_PER_MINUTE}."
-        raise errors.bad_request("bad_parameter", sentence)
+        raise errors.bad_parameter(f"per_minute must be null or a whole number from 1 to {MAX_PER_MINUTE}.")
     return value
 
 
@@ -126,5 +125,5 @@ def _parse_page(value: object) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str) or len(value) > MAX_PAGE_LENGTH or not re.fullmatch(PAGE_PATTERN, value):
-        raise errors.bad_request("bad_parameter", "page must be the address of the dashboard: http(s)://…/")
+        raise errors.bad_parameter("page must be the address of the dashboard: http(s)://…/")
     return value

@@ -67,7 +67,7 @@ async def create_token(request: Request) -> Response:
     except TokenNameError as error:
         raise errors.bad_request("bad_token_name", str(error)) from error
     if token is None:
-        raise errors.bad_request("bad_parameter", "expires_at has passed.")
+        raise errors.bad_parameter("expires_at has passed.")
     access.set_audited_token(request, token.token_id)
     link = None if wanted.page is None else sign_in_link.build(wanted.page, secret)
     qr = None if link is None else sign_in_link.draw(link)
@@ -81,7 +81,7 @@ async def change_token(request: Request) -> Response:
     caller = _admin(request)
     fields = await request_body.read_object(request)
     if "expires_at" not in fields:
-        raise errors.bad_request("bad_parameter", "expires_at is missing: a time, or null for never.")
+        raise errors.bad_parameter("expires_at is missing: a time, or null for never.")
     expires_at = token_requests.parse_expiry(fields["expires_at"])
     token = await run_in_threadpool(_find, request, caller)
     # A longer life extends all rights that the token has.

@@ -39,7 +39,7 @@ async def unsubscribe(request: Request) -> Response:
     """Remove a device. Everyone who knows its endpoint may do so."""
     endpoint = _text(await request_body.read_object(request, _MAX_BODY_BYTES), "endpoint")
     if len(endpoint) > endpoints.MAX_LENGTH:
-        raise errors.bad_request("bad_parameter", f"endpoint must have at most {endpoints.MAX_LENGTH} characters.")
+        raise errors.bad_parameter(f"endpoint must have at most {endpoints.MAX_LENGTH} characters.")
     return await run_in_threadpool(_unsubscribe, request, endpoint)
 
 
@@ -50,10 +50,10 @@ def _subscribe(request: Request, body: bytes) -> Response:
     fields = request_body.parse_object(body)
     endpoint = _text(fields, "endpoint")
     if not endpoints.is_allowed(endpoint, settings.hosts):
-        raise errors.bad_request("bad_parameter", "endpoint must be an https URL of a push service in PUSH_HOSTS.")
+        raise errors.bad_parameter("endpoint must be an https URL of a push service in PUSH_HOSTS.")
     p256dh, auth = _key(fields, "p256dh"), _key(fields, "auth")
     if not encryption.is_public_key(p256dh) or len(auth) != 16:
-        raise errors.bad_request("bad_parameter", "p256dh and auth must be the keys of the browser's subscription.")
+        raise errors.bad_parameter("p256dh and auth must be the keys of the browser's subscription.")
     caller = access.caller(request)
     # A notification may contain the text of a message.
     caller.require_scope("read")
@@ -94,14 +94,14 @@ def _unsubscribe(request: Request, endpoint: str) -> Response:
 def _text(fields: dict[str, object], name: str) -> str:
     value = fields.get(name)
     if not isinstance(value, str) or not value or not parameters.is_storable(value):
-        raise errors.bad_request("bad_parameter", f"{name} must be a text.")
+        raise errors.bad_parameter(f"{name} must be a text.")
     return value
 
 
 def _flag(fields: dict[str, object], name: str) -> bool:
     value = fields.get(name, False)
     if not isinstance(value, bool):
-        raise errors.bad_request("bad_parameter", f"{name} must be true or false.")
+        raise errors.bad_parameter(f"{name} must be true or false.")
     return value
 
 
@@ -109,7 +109,7 @@ def _key(fields: dict[str, object], name: str) -> bytes:
     try:
         return encryption.decode(_text(fields, name))
     except ValueError as error:
-        raise errors.bad_request("bad_parameter", f"{name} must be base64 for URLs.") from error
+        raise errors.bad_parameter(f"{name} must be base64 for URLs.") from error
 
 
 def _muted(fields: dict[str, object]) -> list[tuple[str, str]]:
@@ -117,11 +117,11 @@ def _muted(fields: dict[str, object]) -> list[tuple[str, str]]:
     value = fields.get("muted", [])
     chats = cast("list[object]", value) if isinstance(value, list) else None
     if chats is None or len(chats) > MAX_MUTED:
-        raise errors.bad_request("bad_parameter", f"muted must be a list of {MAX_MUTED} chats at most.")
+        raise errors.bad_parameter(f"muted must be a list of {MAX_MUTED} chats at most.")
     found: list[tuple[str, str]] = []
     for chat in chats:
         if not isinstance(chat, dict):
-            raise errors.bad_request("bad_parameter", "A muted chat is an object with session_id and address.")
+            raise errors.bad_parameter("A muted chat is an object with session_id and address.")
         named = cast("dict[str, object]", chat)
         found.append((_text(named, "session_id"), _text(named, "address")))
     return found

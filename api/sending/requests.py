@@ -43,7 +43,7 @@ async def read_json(request: Request) -> SendRequest:
     fields = await request_body.read_object(request, _MAX_JSON_BYTES)
     text = fields.get("text")
     if not isinstance(text, str) or not text.strip():
-        raise errors.bad_request("bad_parameter", "text must be a string that is not blank.")
+        raise errors.bad_parameter("text must be a string that is not blank.")
     return SendRequest(
         _parse_recipient(fields.get("to")), check_text("text", text, MAX_TEXT_LENGTH), _parse_session_id(fields)
     )
@@ -87,10 +87,10 @@ def from_form(form: FormData, max_file_bytes: int) -> SendRequest:
     """Return the request in a form. Raises ApiError."""
     for name in ("to", "caption", "session_id", *MEDIA_KINDS):
         if len(form.getlist(name)) > 1:
-            raise errors.bad_request("bad_parameter", f"{name} is given more than once.")
+            raise errors.bad_parameter(f"{name} is given more than once.")
     kinds: list[MediaKind] = [kind for kind in MEDIA_KINDS if isinstance(form.get(kind), UploadFile)]
     if len(kinds) != 1:
-        raise errors.bad_request("bad_parameter", f"The form must have one file, named {', '.join(MEDIA_KINDS)}.")
+        raise errors.bad_parameter(f"The form must have one file, named {', '.join(MEDIA_KINDS)}.")
     upload = cast("UploadFile", form[kinds[0]])
     size = upload.size or 0
     if size > max_file_bytes:
@@ -113,9 +113,9 @@ def media_file(kind: MediaKind, stream: BinaryIO, name: str, size: int) -> Media
 def check_text(field: str, text: str, max_length: int) -> str:
     """Return the text. Raises ApiError if it is too long or if PostgreSQL cannot store it."""
     if len(text) > max_length:
-        raise errors.bad_request("bad_parameter", f"{field} is longer than {max_length} characters.")
+        raise errors.bad_parameter(f"{field} is longer than {max_length} characters.")
     if not parameters.is_storable(text):
-        raise errors.bad_request("bad_parameter", f"{field} must not contain NUL or a lone surrogate.")
+        raise errors.bad_parameter(f"{field} must not contain NUL or a lone surrogate.")
     return text
 
 
@@ -123,7 +123,7 @@ def _parse_recipient(value: object) -> str:
     # A JSON number means the same as a string of its digits.
     to = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(to, str) or not to.strip():
-        raise errors.bad_request("bad_parameter", "to must be a phone number with its country code.")
+        raise errors.bad_parameter("to must be a phone number with its country code.")
     return check_text("to", to, MAX_RECIPIENT_LENGTH)
 
 
@@ -132,7 +132,7 @@ def _parse_session_id(fields: "dict[str, object] | FormData") -> str | None:
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        raise errors.bad_request("bad_parameter", "session_id must be a string.")
+        raise errors.bad_parameter("session_id must be a string.")
     return check_text("session_id", value, MAX_SESSION_ID_LENGTH)
 
 
