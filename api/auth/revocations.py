@@ -70,7 +70,8 @@ class RevocationWatch:
         def query(connection: Connection) -> tuple[set[int], set[str]]:
             token_ids = [token_id for token_id, _ in credentials if token_id is not None]
             nonces = [nonce for _, nonce in credentials if nonce is not None]
-            return tokens.find_active(connection, token_ids), signouts.find_ended(connection, nonces)
+            active = {token.token_id for token in tokens.find_active(connection, token_ids)}
+            return active, signouts.find_ended(connection, nonces)
 
         active, ended = self._database.read_primary(query)
         return {

@@ -13,8 +13,9 @@ from api.http import cursors, database, errors, parameters, responses
 from api.http.errors import ApiError
 from store.model.facts import ChatKind
 from store.postgres import errors as store_errors
+from store.reading.messages.found_page import FoundMessage
 from store.reading.search import search, search_terms
-from store.reading.search.search import SearchHit, SearchPosition, SearchQuery
+from store.reading.search.search import SearchPosition, SearchQuery
 from store.search_index import search_document
 
 DEFAULT_LIMIT = 20
@@ -70,10 +71,10 @@ def search_messages(request: Request) -> Response:
     )
 
 
-def _hit_json(hit: SearchHit, terms: tuple[str, ...], *, fuzzy: bool) -> str:
-    excerpt = snippet.extract(hit.matched_text, terms, fuzzy=fuzzy)
+def _hit_json(hit: FoundMessage, terms: tuple[str, ...], *, fuzzy: bool) -> str:
+    excerpt = snippet.extract(hit.searched_text, terms, fuzzy=fuzzy)
     fields = json.dumps({"name": hit.chat_name, "snippet": excerpt.text, "ranges": excerpt.ranges}, ensure_ascii=False)
-    return f"{hit.message[:-1]},{fields[1:]}"
+    return f"{hit.json[:-1]},{fields[1:]}"
 
 
 def _decode_position(request: Request) -> SearchPosition | None:

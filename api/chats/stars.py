@@ -13,7 +13,8 @@ from api.http import cursors, database, errors, parameters, responses
 from api.http.errors import ApiError
 from store.annotations import stars
 from store.reading.messages import starred
-from store.reading.messages.starred import StarredMessage, StarredPosition
+from store.reading.messages.found_page import FoundMessage
+from store.reading.messages.starred import StarredPosition
 
 DEFAULT_LIMIT = 50
 _CURSOR_KIND = "starred"
@@ -54,5 +55,5 @@ def list_starred(request: Request) -> Response:
     return responses.success_with_items('{"messages":[', found, f'],"cursor":{cursor}}}')
 
 
-def _with_name(found: StarredMessage) -> str:
-    return f'{found.message[:-1]},"name":{json.dumps(found.chat_name, ensure_ascii=False)}}}'
+def _with_name(found: FoundMessage) -> str:
+    return f'{found.json[:-1]},"name":{json.dumps(found.chat_name, ensure_ascii=False)}}}'

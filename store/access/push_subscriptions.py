@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import cast
 
@@ -85,15 +85,9 @@ def save(  # noqa: PLR0913 - the columns, and what limits them
                 has_sound = excluded.has_sound, expires_at = excluded.expires_at
             """,
             {
+                **asdict(subscription),
                 "digest": digest,
-                "endpoint": subscription.endpoint,
-                "p256dh": subscription.p256dh,
-                "auth": subscription.auth,
-                "token_id": subscription.token_id,
-                "nonce": subscription.nonce,
                 "signing_mark": signing_mark,
-                "shows_text": subscription.shows_text,
-                "has_sound": subscription.has_sound,
                 "days": _LIFETIME_DAYS,
                 "ends_at": ends_at,
             },
@@ -162,7 +156,7 @@ def find_recipients(connection: Connection, signing_mark: str, chat_ids: Collect
     ]
     ended = signouts.find_ended(connection, {one.nonce for one, _ in found if one.nonce is not None})
     ids = {one.token_id for one, _ in found if one.token_id is not None}
-    valid = {token.token_id: token for token in tokens.list_active(connection, ids)}
+    valid = {token.token_id: token for token in tokens.find_active(connection, ids)}
     recipients: list[Recipient] = []
     invalid: list[str] = []
     for one, muted in found:
@@ -184,7 +178,7 @@ def is_valid(connection: Connection, subscription: Subscription) -> bool:
     token_id, nonce = subscription.token_id, subscription.nonce
     return (
         row is not None
-        and (token_id is None or bool(tokens.find_active(connection, [token_id])))
+        and (token_id is None or tokens.find_by_id(connection, token_id) is not None)
         and (nonce is None or not signouts.is_signed_out(connection, nonce))
     )
 

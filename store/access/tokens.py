@@ -112,19 +112,10 @@ def find_by_id(connection: Connection, token_id: int) -> Token | None:
     return _find(connection, "t.token_id = %s", token_id)
 
 
-def find_active(connection: Connection, token_ids: Collection[int]) -> set[int]:
-    """Return which of these tokens exist, are not revoked and have not expired."""
+def find_active(connection: Connection, token_ids: Collection[int]) -> list[Token]:
+    """Return the tokens with these ids, without those that are revoked or have expired."""
     if not token_ids:
-        return set()
-    cursor = connection.execute(
-        f"SELECT t.token_id FROM api_tokens AS t WHERE t.token_id = ANY(%s) AND {_IS_ACTIVE}",  # noqa: S608 - literals
-        [list(token_ids)],
-    )
-    return {cast("int", token_id) for (token_id,) in cursor}
-
-
-def list_active(connection: Connection, token_ids: Collection[int]) -> list[Token]:
-    """The same, with what they may do."""
+        return []
     rows = connection.execute(f"{_SELECT} WHERE t.token_id = ANY(%s) AND {_IS_ACTIVE}", [list(token_ids)])
     return [_from_row(row) for row in rows]
 

@@ -73,7 +73,9 @@ def pattern(addresses: Collection[str]) -> re.Pattern[str] | None:
     ]
     parts = [f"(?<![0-9])0*(?:{'|'.join(alternatives)})"] if alternatives else []
     ids = [
-        address.removesuffix(_BUSINESS_SCOPED_SUFFIX) for address in sorted(addresses) if _is_business_scoped(address)
+        address.removesuffix(_BUSINESS_SCOPED_SUFFIX)
+        for address in sorted(addresses)
+        if address.endswith(_BUSINESS_SCOPED_SUFFIX)
     ]
     if ids:
         # Normalised texts have no capitals.
@@ -83,11 +85,7 @@ def pattern(addresses: Collection[str]) -> re.Pattern[str] | None:
 
 def occurs(addresses: re.Pattern[str] | None, body: bytes) -> bool:
     """Return whether the body contains one of the addresses of a pattern."""
-    return addresses is not None and any(addresses.search(text) for text in _readings(body))
-
-
-def _is_business_scoped(address: str) -> bool:
-    return address.endswith(_BUSINESS_SCOPED_SUFFIX)
+    return addresses is not None and any(addresses.search(_normalize(text)) for text in _texts(body))
 
 
 def addresses_in(body: bytes) -> set[str]:
@@ -124,11 +122,6 @@ def _candidates(text: str) -> Iterator[tuple[str, str | None]]:
         for groups in runs:
             for start in range(len(groups) - width + 1):
                 yield "".join(groups[start : start + width]), None
-
-
-def _readings(body: bytes) -> Iterator[str]:
-    """Yield the texts of the body, normalised."""
-    return map(_normalize, _texts(body))
 
 
 def _texts(body: bytes) -> Iterator[str]:

@@ -124,28 +124,26 @@ def response_times(connection: Connection, period: StatisticsPeriod) -> str:
         SELECT json_build_object(
             'asked', total.asked, 'answered', total.answered,
             'median_seconds', total.median_seconds, 'p90_seconds', total.p90_seconds,
-            'by_step', (
-                SELECT coalesce(json_agg(row_to_json(step) ORDER BY step.begins), '[]')
-                FROM (
-                    SELECT {_iso("n.begins")} AS begins, n.asked, n.answered, n.median_seconds, n.p90_seconds
-                    FROM counted AS n
-                    WHERE n.begins IS NOT NULL
-                ) AS step
-            ),
-            'by_session', (
-                SELECT coalesce(json_agg(row_to_json(session) ORDER BY session.session_id), '[]')
-                FROM (
-                    SELECT n.session_id, n.asked, n.answered, n.median_seconds, n.p90_seconds
-                    FROM counted AS n
-                    WHERE n.session_id IS NOT NULL
-                ) AS session
-            )
+            'by_step', {_responses_by("begins", _iso("n.begins"))},
+            'by_session', {_responses_by("session_id", "n.session_id")}
         )::text
         FROM counted AS total
         WHERE total.begins IS NULL AND total.session_id IS NULL
         """,  # noqa: S608 - assembled from literals only, which the type proves
         period,
     )
+
+
+def _responses_by(column: LiteralString, value: LiteralString) -> LiteralString:
+    """Return SQL for the response times by a grouping column, which is shown as `value`."""
+    return f"""(
+        SELECT coalesce(json_agg(row_to_json(part) ORDER BY part.{column}), '[]')
+        FROM (
+            SELECT {value} AS {column}, n.asked, n.answered, n.median_seconds, n.p90_seconds
+            FROM counted AS n
+            WHERE n.{column} IS NOT NULL
+        ) AS part
+    )"""  # noqa: S608 - assembled from literals only, which the type proves
 
 
 def waiting_chats(connection: Connection, period: StatisticsPeriod) -> str:

@@ -6,7 +6,7 @@ A message expires if all its copies in the chat are old enough. A tombstone rema
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias, cast
+from typing import LiteralString, TypeAlias, cast
 
 from store.feed import changes
 from store.feed.changes import Change
@@ -18,6 +18,13 @@ from store.retention import orphans
 
 BATCH_SIZE = 500
 """The number of messages in one transaction."""
+
+_HAS_NO_LATER_COPY: LiteralString = """NOT EXISTS (
+    SELECT FROM whatsapp_messages AS o
+    JOIN chats AS oc USING (chat_id)
+    WHERE o.key_id = m.key_id AND o.timestamp >= %(before)s AND oc.canonical_chat_id = c.canonical_chat_id
+)"""
+"""True if no copy of the message `m` in its chat `c` is as late as the limit."""
 
 PruneCursor: TypeAlias = tuple[int, int, int]
 """(chat_id, timestamp, id). Messages expire chat by chat, which causes few changes per chat in the feed."""
@@ -52,17 +59,12 @@ class _ExpiredBatch:
 def preview(connection: Connection, before: int) -> ExpiredMessages:
     """Return what `prune` would delete with this limit in ms, in the snapshot of the caller's transaction."""
     row = connection.execute(
-        """
+        f"""
         WITH old AS MATERIALIZED (
             SELECT m.key_id, c.canonical_chat_id, m.timestamp
             FROM whatsapp_messages AS m
             JOIN chats AS c USING (chat_id)
-            WHERE m.timestamp < %(before)s AND NOT EXISTS (
-                SELECT FROM whatsapp_messages AS o
-                JOIN chats AS oc USING (chat_id)
-                WHERE o.key_id = m.key_id AND o.timestamp >= %(before)s
-                    AND oc.canonical_chat_id = c.canonical_chat_id
-            )
+            WHERE m.timestamp < %(before)s AND {_HAS_NO_LATER_COPY}
         ),
         messages AS (SELECT DISTINCT o.key_id, o.canonical_chat_id FROM old AS o)
         SELECT count(*), min(o.timestamp), count(DISTINCT o.canonical_chat_id),
@@ -78,7 +80,7 @@ def preview(connection: Connection, before: int) -> ExpiredMessages:
             (SELECT count(*) FROM sends AS s JOIN messages AS m USING (key_id) JOIN chats AS c USING (chat_id)
                 WHERE m.canonical_chat_id = c.canonical_chat_id)
         FROM old AS o
-        """,
+        """,  # noqa: S608 - literals
         {"before": before},
     ).fetchone()
     messages, since, in_chats, updates, sends = cast("tuple[int, int | None, int, int, int]", row)
@@ -141,17 +143,12 @@ def _lock_expired(connection: Connection, before: int, key_ids: Sequence[int]) -
     message_keys.lock_ids(connection, key_ids)
     chats.lock(connection, chats.addresses_of_keys(connection, list(key_ids)))
     expired = connection.execute(
-        """
+        f"""
         SELECT m.id, m.key_id, c.session_id, c.canonical_chat_id
         FROM whatsapp_messages AS m
         JOIN chats AS c USING (chat_id)
-        WHERE m.key_id = ANY(%(keys)s) AND NOT EXISTS (
-            SELECT FROM whatsapp_messages AS o
-            JOIN chats AS oc USING (chat_id)
-            WHERE o.key_id = m.key_id AND o.timestamp >= %(before)s
-                AND oc.canonical_chat_id = c.canonical_chat_id
-        )
-        """,
+        WHERE m.key_id = ANY(%(keys)s) AND {_HAS_NO_LATER_COPY}
+        """,  # noqa: S608 - literals
         {"keys": key_ids, "before": before},
     ).fetchall()
     rows = cast("Sequence[tuple[int, int, str, int]]", expired)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import LiteralString, cast
 
 from store.feed import changes
 from store.feed.changes import Change
@@ -13,6 +13,10 @@ from store.postgres.connections import Connection
 
 BATCH_SIZE = 500
 """The number of message keys or sends in one transaction."""
+_EXPIRES: LiteralString = (
+    "(k.chat_id IS NULL OR bool_or(k.kind <> 'ack') OVER (PARTITION BY k.key_id, c.canonical_chat_id))"
+)
+"""True if the update `k` expires. It does not if its chat `c` has only acks of the message, which have no content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +52,9 @@ def _count_orphaned_updates(connection: Connection, before: int) -> dict[int, in
     Excludes updates of expired messages, and acks in chats that contain nothing but acks, because they have no content.
     """
     found = connection.execute(
-        """
+        f"""
         WITH updates AS (
-            SELECT k.key_id, k.kind, k.occurred_at, k.chat_id IS NULL OR bool_or(k.kind <> 'ack')
-                OVER (PARTITION BY k.key_id, c.canonical_chat_id) AS expires
+            SELECT k.key_id, k.kind, k.occurred_at, {_EXPIRES} AS expires
             FROM message_updates AS k
             LEFT JOIN chats AS c USING (chat_id)
             WHERE NOT EXISTS (
@@ -68,7 +71,7 @@ def _count_orphaned_updates(connection: Connection, before: int) -> dict[int, in
         GROUP BY s.key_id
         HAVING max(s.occurred_at) < %(before)s AND bool_or(s.kind <> 'ack')
         ORDER BY s.key_id
-        """,
+        """,  # noqa: S608 - literals
         {"before": before},
     )
     return dict(cast("Iterable[tuple[int, int]]", found))
@@ -109,10 +112,9 @@ def _prune_updates(connection: Connection, before: int, key_ids: Sequence[int]) 
         # These are exactly the updates that the tombstones exclude from now on
         # (store/history/messages/message_tombstones.py).
         return connection.execute(
-            """
+            f"""
             WITH updates AS (
-                SELECT k.key_id, k.kind, k.digest, k.chat_id IS NULL OR bool_or(k.kind <> 'ack')
-                    OVER (PARTITION BY k.key_id, c.canonical_chat_id) AS expires
+                SELECT k.key_id, k.kind, k.digest, {_EXPIRES} AS expires
                 FROM message_updates AS k
                 LEFT JOIN chats AS c USING (chat_id)
                 WHERE k.key_id = ANY(%(keys)s)
@@ -120,7 +122,7 @@ def _prune_updates(connection: Connection, before: int, key_ids: Sequence[int]) 
             DELETE FROM message_updates AS k
             USING updates AS s
             WHERE s.expires AND k.key_id = s.key_id AND k.kind = s.kind AND k.digest = s.digest
-            """,
+            """,  # noqa: S608 - literals
             parameters,
         ).rowcount
 

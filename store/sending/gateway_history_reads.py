@@ -1,6 +1,6 @@
 """Records how far the gateway's list of sent messages has been read, so that processes take turns and can resume."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import cast
 
 from store.postgres import errors
@@ -57,12 +57,7 @@ def advance(connection: Connection, session_id: str, position: ReadPosition) -> 
             SET read_until = %(read_until)s, newest_at = %(newest_at)s, seen = %(seen)s, failures = 0
             WHERE session_id = %(session_id)s
             """,
-            {
-                "session_id": session_id,
-                "read_until": position.read_until,
-                "newest_at": position.newest_at,
-                "seen": position.seen,
-            },
+            {"session_id": session_id, **asdict(position)},
         )
 
 

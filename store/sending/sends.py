@@ -225,21 +225,22 @@ def parsed_events(connection: Connection, key_ids: Collection[int]) -> dict[int,
     rows = connection.execute(f"{send_query.SELECT} WHERE s.key_id = ANY(%s)", [list(key_ids)])
     events: dict[int, list[ParsedEvent]] = {}
     for row in rows:
-        if (parsed := parsed_event(_send_from_row(row))) is not None:
+        if (parsed := parsed_event(from_row(row))) is not None:
             events.setdefault(cast("int", row[-1]), []).append(parsed)
     return events
 
 
 def get(connection: Connection, send_id: UUID) -> Send | None:
     row = connection.execute(f"{send_query.SELECT} WHERE s.send_id = %s", [send_id]).fetchone()
-    return None if row is None else _send_from_row(row)
+    return None if row is None else from_row(row)
 
 
 def _get_by_idempotency_key(connection: Connection, draft: SendDraft) -> Send | None:
     query = f"{send_query.SELECT} WHERE s.token = %s AND s.idempotency_key = %s"
     row = connection.execute(query, [draft.token, draft.idempotency_key]).fetchone()
-    return None if row is None else _send_from_row(row)
+    return None if row is None else from_row(row)
 
 
-def _send_from_row(row: tuple[object, ...]) -> Send:
-    return Send(*row[:-1])  # pyright: ignore[reportArgumentType] - SELECT lists the fields in order, then the key
+def from_row(row: tuple[object, ...]) -> Send:
+    """Return the send of a row of `send_query.SELECT`."""
+    return Send(*row[:-1])  # pyright: ignore[reportArgumentType] - the fields in order, then the key

@@ -8,7 +8,7 @@ from store.feed import changes
 from store.feed.changes import Change
 from store.postgres import errors
 from store.postgres.connections import Connection
-from store.sending import sends
+from store.sending import send_query, sends
 from store.sending.sends import Send
 
 MAX_ANSWER_SECONDS = 120
@@ -78,18 +78,16 @@ def find(connection: Connection, sessions: Collection[str] | None = None, limit:
     """Return the unknown and the queued sends, oldest first."""
     with errors.translated():
         rows = connection.execute(
-            """
-            SELECT s.send_id
-            FROM sends AS s
+            f"""
+            {send_query.SELECT}
             WHERE s.state IN ('queued', 'unknown')
                 AND (%(sessions)s::text[] IS NULL OR s.session_id = ANY(%(sessions)s))
             ORDER BY s.timestamp
             LIMIT %(limit)s
             """,
             {"sessions": None if sessions is None else list(sessions), "limit": limit},
-        ).fetchall()
-        unsettled = [sends.get(connection, cast("UUID", send_id)) for (send_id,) in rows]
-    return [send for send in unsettled if send is not None]
+        )
+        return [sends.from_row(row) for row in rows]
 
 
 def ids_of_other_sends(connection: Connection, send: Send, candidate_ids: Collection[str]) -> set[str]:

@@ -1,7 +1,7 @@
 """Reads pages of messages from all chats, newest first, limited by size in bytes.
 
-They are found first and read then, because the plan of the second query does not depend on what is searched. Planning
-the JSON of messages takes as long as finding them.
+One query finds the messages and another one reads them. Planning the JSON of messages takes as long as finding them,
+and the plan of the second query can be kept, because it does not depend on the search.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from store.postgres.connections import Connection
 from store.reading.fragments.message_json import MESSAGE_JSON
 
 
-class FoundMessage(NamedTuple):
+class FoundRow(NamedTuple):
     timestamp: int
     id: int
     canonical_chat_id: int
@@ -20,7 +20,7 @@ class FoundMessage(NamedTuple):
     """The number of messages that were found, including those that were left out for their size."""
 
 
-class ReadMessage(NamedTuple):
+class FoundMessage(NamedTuple):
     json: str
     chat_name: str | None
     searched_text: str
@@ -40,7 +40,7 @@ _READ_QUERY: LiteralString = f"""
 
 
 def build(found: LiteralString) -> LiteralString:
-    """Return the query of a page, whose columns are those of FoundMessage.
+    """Return the query of a page, whose columns are those of FoundRow.
 
     `found` selects `timestamp`, `id`, `bytes` and `canonical_chat_id` of at most one page of messages. Rows beyond
     `max_bytes` are left out of the result but counted in `candidates`.
@@ -60,14 +60,14 @@ def build(found: LiteralString) -> LiteralString:
     """  # noqa: S608 - assembled from literals only, which the type proves
 
 
-def read(connection: Connection, page: Sequence[FoundMessage]) -> list[ReadMessage]:
+def read(connection: Connection, page: Sequence[FoundRow]) -> tuple[FoundMessage, ...]:
     """Return the messages of a page in their order, without those that were deleted since they were found."""
     if not page:
-        return []
+        return ()
     values = {
-        "ids": [found.id for found in page],
-        "chat_ids": [found.canonical_chat_id for found in page],
+        "ids": [row.id for row in page],
+        "chat_ids": [row.canonical_chat_id for row in page],
         "versions": False,
     }
     rows = cast("list[tuple[str, str | None, str]]", compile_query(_READ_QUERY).fetch_all(connection, values))
-    return [ReadMessage(*row) for row in rows]
+    return tuple(FoundMessage(*row) for row in rows)

@@ -8,7 +8,7 @@ from store.reading.fragments.annotation_sql import HAS_LABEL
 from store.reading.fragments.json_views import MAX_BIGINT, MAX_PAGE_BYTES
 from store.reading.fragments.message_json import MESSAGE_BYTES
 from store.reading.messages import found_page
-from store.reading.messages.found_page import FoundMessage
+from store.reading.messages.found_page import FoundMessage, FoundRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +18,8 @@ class StarredPosition:
 
 
 @dataclass(frozen=True, slots=True)
-class StarredMessage:
-    message: str
-    """A JSON object."""
-    chat_name: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class StarredPage:
-    messages: tuple[StarredMessage, ...]
+    messages: tuple[FoundMessage, ...]
     next_position: StarredPosition | None
     """The position of the next page, or None if there is none."""
 
@@ -66,9 +59,8 @@ def page(
         "versions": False,
     }
     rows = cast("list[tuple[int, int, int, int]]", connection.execute(_QUERY, parameters).fetchall())
-    shown = [FoundMessage(*row) for row in rows[:limit]]
+    shown = [FoundRow(*row) for row in rows[:limit]]
     next_position = None
     if shown and shown[-1].candidates > len(shown):
         next_position = StarredPosition(shown[-1].timestamp, shown[-1].id)
-    messages = tuple(StarredMessage(one.json, one.chat_name) for one in found_page.read(connection, shown))
-    return StarredPage(messages, next_position)
+    return StarredPage(found_page.read(connection, shown), next_position)

@@ -12,9 +12,9 @@ from store.postgres.compiled_query import compile_query
 from store.postgres.connections import Connection
 from store.reading.fragments.json_views import MAX_BIGINT, MAX_PAGE_BYTES
 from store.reading.messages import found_page
-from store.reading.messages.found_page import FoundMessage
+from store.reading.messages.found_page import FoundRow
 from store.reading.search import search_sql, search_terms
-from store.reading.search.search_query import SearchHit, SearchPage, SearchPosition, SearchQuery
+from store.reading.search.search_query import SearchPage, SearchPosition, SearchQuery
 from store.reading.search.search_terms import TermFrequencies
 
 _FIRST_SCAN_WINDOW = 200
@@ -49,7 +49,7 @@ def find(connection: Connection, query: SearchQuery, after: SearchPosition | Non
         # Checked before the search, because messages that are indexed between the two queries were not searched.
         is_complete = _is_index_complete(connection)
         fuzzy = start.fuzzy
-        rows: list[FoundMessage] = [] if fuzzy else _scan_newest(connection, query, start, _FIRST_SCAN_WINDOW)
+        rows: list[FoundRow] = [] if fuzzy else _scan_newest(connection, query, start, _FIRST_SCAN_WINDOW)
         frequencies: TermFrequencies | None = None
         if not _is_full(rows, query):
             frequencies = _measure_frequencies(connection, query)
@@ -65,8 +65,7 @@ def find(connection: Connection, query: SearchQuery, after: SearchPosition | Non
         is_all = after is None and next_position is None
         count = len(page) if is_all else _count(connection, query, frequencies, fuzzy=fuzzy) if query.count else None
     # After the transaction, whose plans depend on the words.
-    hits = tuple(SearchHit(*message) for message in found_page.read(connection, page))
-    return SearchPage(hits, next_position, fuzzy and bool(page), is_complete, count)
+    return SearchPage(found_page.read(connection, page), next_position, fuzzy and bool(page), is_complete, count)
 
 
 def _count(
@@ -84,7 +83,7 @@ def _count(
         return None
 
 
-def _is_full(rows: Sequence[FoundMessage], query: SearchQuery) -> bool:
+def _is_full(rows: Sequence[FoundRow], query: SearchQuery) -> bool:
     """Return whether there are more matches than a page can have, including those that were left out for their size."""
     return bool(rows) and rows[0].candidates > query.limit
 
@@ -103,7 +102,7 @@ def _is_index_complete(connection: Connection) -> bool:
     return row == (True,)
 
 
-def _scan_newest(connection: Connection, query: SearchQuery, start: SearchPosition, window: int) -> list[FoundMessage]:
+def _scan_newest(connection: Connection, query: SearchQuery, start: SearchPosition, window: int) -> list[FoundRow]:
     """Scan that many of the newest messages, of all or of the chat. Only a full page is certain to be complete."""
     if start.fuzzy:
         condition, parameters = search_terms.similar_condition(query.words, [False] * len(query.words))
@@ -125,7 +124,7 @@ def _search_all(
     frequencies: TermFrequencies,
     *,
     is_first_page: bool,
-) -> tuple[list[FoundMessage], bool]:
+) -> tuple[list[FoundRow], bool]:
     """Search all messages. Also return whether similar words were searched."""
     if not start.fuzzy:
         rows = _run_all(connection, query, start, frequencies)
@@ -143,7 +142,7 @@ def _search_similar(
     frequencies: TermFrequencies,
     *,
     is_first_page: bool,
-) -> list[FoundMessage]:
+) -> list[FoundRow]:
     """Search for similar words: in the newest messages, because a frequent word is found there, then in all.
 
     Words whose parts are frequent are similar to very many. If that takes too long, the first page is what the newest
@@ -162,8 +161,8 @@ def _search_similar(
         return newest
 
 
-def _found(rows: Sequence[tuple[object, ...]]) -> list[FoundMessage]:
-    return [FoundMessage(*row) for row in cast("Sequence[tuple[int, int, int, int]]", rows)]
+def _found(rows: Sequence[tuple[object, ...]]) -> list[FoundRow]:
+    return [FoundRow(*row) for row in cast("Sequence[tuple[int, int, int, int]]", rows)]
 
 
 def _run_all(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from store.model.facts import ChatKind
+from store.reading.messages.found_page import FoundMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +38,8 @@ class SearchQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class SearchHit:
-    message: str
-    """A JSON object."""
-    chat_name: str | None
-    """The chat's name, or None if it has none."""
-    matched_text: str
-    """The text, caption and file name, which were searched."""
-
-
-@dataclass(frozen=True, slots=True)
 class SearchPage:
-    hits: tuple[SearchHit, ...]
+    hits: tuple[FoundMessage, ...]
     next_position: SearchPosition | None
     fuzzy: bool
     index_complete: bool
