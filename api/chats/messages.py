@@ -15,12 +15,12 @@ from store.model.facts import Direction, MessageType
 from store.postgres.connections import Connection
 from store.reading.fragments.chat_scope import ChatScope
 from store.reading.messages import message_pages
-from store.reading.messages.message_pages import Content, MessagePage, MessagePosition, MessageQuery, ReadSnapshot
+from store.reading.messages.message_pages import ContentFilter, MessagePage, MessagePosition, MessageQuery, ReadSnapshot
 
 DEFAULT_LIMIT = 50
 DIRECTIONS: tuple[str, ...] = get_args(Direction)
 MESSAGE_TYPES: tuple[str, ...] = get_args(MessageType)
-CONTENTS: tuple[str, ...] = get_args(Content)
+CONTENTS: tuple[str, ...] = get_args(ContentFilter)
 _CURSOR_KIND = "messages"
 _CURSOR_TYPES = (int, int, str, int)
 _SNAPSHOT_KIND = "as_of"
@@ -37,7 +37,7 @@ def list_messages(request: Request) -> Response:
         since=parameters.timestamp(request, "since"),
         until=parameters.timestamp(request, "until"),
         starred=parameters.boolean(request, "starred"),
-        has=cast("Content | None", parameters.choice(request, "has", CONTENTS)),
+        has=cast("ContentFilter | None", parameters.choice(request, "has", CONTENTS)),
         include_versions=parameters.boolean(request, "versions"),
     )
     before, after = _decode_position(request, "before"), _decode_position(request, "after")

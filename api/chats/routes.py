@@ -69,7 +69,7 @@ def list_chats(request: Request) -> Response:
 
 
 def count_chats(request: Request) -> Response:
-    """Respond with the numbers of all, unread, waiting and group chats, each at most `chat_counts.COUNTED`."""
+    """Respond with the numbers of all, unread, waiting and group chats, each at most `chat_counts.MAX_COUNT`."""
     sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
     counts = database.from_request(request).read(lambda connection: chat_counts.read(connection, sessions))
     return responses.success(json.dumps(counts))

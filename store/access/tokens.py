@@ -18,7 +18,7 @@ BOOTSTRAP_NAME = "bootstrap"
 MAX_NAME_LENGTH = 128
 PERSON_PREFIX = "oidc:"
 """The prefix in the names of people who sign in with OpenID Connect (store/access/people.py)."""
-_RESERVED_NAMES = (BOOTSTRAP_NAME, PERSON_PREFIX, "python -m", "forgotten")
+_RESERVED_PREFIXES = (BOOTSTRAP_NAME, PERSON_PREFIX, "python -m", "forgotten")
 """Prefixes that names of tokens cannot have, in upper or lower case."""
 _SELECT: LiteralString = """
 SELECT t.token_id, t.name, t.scopes, t.sessions, t.per_minute, t.created_at, t.created_by, t.expires_at,
@@ -69,7 +69,7 @@ def create(  # noqa: PLR0913 - the columns
     """Create a token and return its secret, which is not stored. Raises TokenNameError."""
     if not 0 < len(name) <= MAX_NAME_LENGTH or not name.isprintable() or name != name.strip():
         raise TokenNameError(f"A name has 1 to {MAX_NAME_LENGTH} printable characters, and no space around them.")
-    if spelling.normalize(name).startswith(_RESERVED_NAMES):
+    if spelling.normalize(name).startswith(_RESERVED_PREFIXES):
         raise TokenNameError(f"The audit log uses {name!r} for callers without a token: choose another name.")
     token = PREFIX + secrets.token_urlsafe(32)
     with errors.translated():

@@ -76,7 +76,7 @@ def _export_snapshot(connection: Connection) -> str:
 
 def _run_pg_dump(
     pg_dump: Program,
-    server: ConnectionTarget,
+    target: ConnectionTarget,
     snapshot: str,
     partial: Path,
     on_progress: ProgressCallback,
@@ -88,11 +88,11 @@ def _run_pg_dump(
     if pg_dump.major >= 14:
         arguments.append("--extension=pg_trgm")
     arguments += [f"--schema={SCHEMA}", f"--snapshot={snapshot}", f"--lock-wait-timeout={_LOCK_WAIT_TIMEOUT}"]
-    arguments += ["--format=custom", f"--file={partial}", f"--dbname={server.dbname}"]
+    arguments += ["--format=custom", f"--file={partial}", f"--dbname={target.dbname}"]
     client_programs.run(
         pg_dump,
         arguments,
-        server.environment,
+        target.environment,
         on_progress=lambda: on_progress(f"{format_megabytes(partial.stat().st_size)} written"),
     )
 

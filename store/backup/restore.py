@@ -49,11 +49,11 @@ def restore(
         migrator.acquire_lock(connection)
         major = connection.info.server_version // 10000
         program = client_programs.find("pg_restore", major)
-        server = client_programs.connection_target(database_url, "restore", environ)
+        target = client_programs.connection_target(database_url, "restore", environ)
         info = connection.info
         database = f"{info.dbname} at {info.host}:{info.port}"
         on_progress(f"reading {path}, for database {database}")
-        backup = archive.inspect(path, program, server.environment)
+        backup = archive.inspect(path, program, target.environment)
         require_compatible(backup, major)
         if table_count := _count_tables(connection):
             if not replace:
@@ -66,8 +66,8 @@ def restore(
             contents.flush()
             client_programs.run(
                 program,
-                [*_OPTIONS, "--no-password", f"--use-list={contents.name}", f"--dbname={server.dbname}", str(path)],
-                server.environment,
+                [*_OPTIONS, "--no-password", f"--use-list={contents.name}", f"--dbname={target.dbname}", str(path)],
+                target.environment,
                 on_progress=lambda: on_progress(
                     f"{format_megabytes(_read_number(connection, _DATABASE_SIZE))} in the database"
                 ),

@@ -42,10 +42,10 @@ def file_modes(environ: Mapping[str, str]) -> list[Finding]:
     """Check for files with secrets that other users of this machine can read."""
     data_dir = Path(environ.get("DATA_DIR") or "var")
     files = [*(data_dir / name for name in _SECRET_FILES), Path(".env")]
-    open_ = [str(path) for path in files if path.is_file() and path.stat().st_mode & 0o077]
-    if open_:
-        message = f"Other users of this machine can read the secrets in {', '.join(open_)}."
-        return [finding.warning("secrets.files", message, f"chmod 600 {' '.join(open_)}")]
+    readable = [str(path) for path in files if path.is_file() and path.stat().st_mode & 0o077]
+    if readable:
+        message = f"Other users of this machine can read the secrets in {', '.join(readable)}."
+        return [finding.warning("secrets.files", message, f"chmod 600 {' '.join(readable)}")]
     return [finding.ok("secrets.files", "No file with secrets is readable by other users.")]
 
 

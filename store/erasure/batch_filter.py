@@ -40,7 +40,7 @@ def filter_batches(connection: Connection, suppressions: SuppressionSet, batches
     dropped = {
         event.digest
         for event in events
-        if _is_unreadable_mention(suppressions, event.outcome, event.received_at, event.body, known_accounts)
+        if _is_mention_without_facts(suppressions, event.outcome, event.received_at, event.body, known_accounts)
     }
     # The same facts are dropped from all copies of an event.
     erased = _erased_copies(connection, suppressions, events, known_accounts)
@@ -73,7 +73,7 @@ def without_suppressed(
     suppressions: SuppressionSet, outcome: Outcome, received_at: int, body: bytes, known_accounts: Accounts
 ) -> Outcome:
     """Return the part of an event received at this time (in ms) that may be stored; `forgotten` if there is none."""
-    if _is_unreadable_mention(suppressions, outcome, received_at, body, known_accounts):
+    if _is_mention_without_facts(suppressions, outcome, received_at, body, known_accounts):
         return personal_facts.forgotten(outcome)
     return personal_facts.without(
         outcome, personal_facts.suppressed(suppressions, outcome, received_at, known_accounts)
@@ -113,7 +113,7 @@ def _erased_copies(
     return erased
 
 
-def _is_unreadable_mention(
+def _is_mention_without_facts(
     suppressions: SuppressionSet, outcome: Outcome, received_at: int, body: bytes, known_accounts: Accounts
 ) -> bool:
     """Return whether the event has no facts and its body mentions an erased person."""
@@ -129,11 +129,11 @@ def _mentions_suppressed(
 ) -> bool:
     if received_at > suppressions.latest_received_until:
         return False
-    received_until = _latest_mention(suppressions, outcome, body, known_accounts)
+    received_until = _latest_suppression(suppressions, outcome, body, known_accounts)
     return received_until is not None and received_at <= received_until
 
 
-def _latest_mention(
+def _latest_suppression(
     suppressions: SuppressionSet, outcome: Outcome, body: bytes, known_accounts: Accounts
 ) -> int | None:
     """Return the time of the latest suppression, in the event's sessions, of any person whom the body mentions."""

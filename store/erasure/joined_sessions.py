@@ -29,9 +29,9 @@ def record_erasures(
         return DONE
     found = _in_chats(connection, session_ids) if after == 0 else set[tuple[str | None, str]]()
     found |= _in_messages(connection, session_ids, after, after + WINDOW)
-    upto, size = after, 0
-    while upto < after + WINDOW and size < _MAX_STEP_BYTES:
-        window, upto = (upto, upto + _PAGE), upto + _PAGE
+    last_id, size = after, 0
+    while last_id < after + WINDOW and size < _MAX_STEP_BYTES:
+        window, last_id = (last_id, last_id + _PAGE), last_id + _PAGE
         for session_id, body in _bodies(connection, session_ids, window, suppression_set.latest_received_until):
             size += len(body)
             found |= {(session_id, address) for address in mentions.addresses_in(body)}
@@ -40,7 +40,7 @@ def record_erasures(
             received_until = suppression_set.received_until_in_scope(scope, address)
             if scope != session_id and received_until is not None:
                 suppressions.enqueue_erasure_once(connection, scope, address, received_until)
-    return upto if _has_more(connection, upto) else DONE
+    return last_id if _has_more(connection, last_id) else DONE
 
 
 def _in_chats(connection: Connection, session_ids: Collection[str]) -> set[tuple[str | None, str]]:
@@ -52,16 +52,16 @@ def _in_chats(connection: Connection, session_ids: Collection[str]) -> set[tuple
 
 
 def _in_messages(
-    connection: Connection, session_ids: Collection[str], after: int, upto: int
+    connection: Connection, session_ids: Collection[str], after: int, last_id: int
 ) -> set[tuple[str | None, str]]:
     """Return the authors of messages in groups."""
     cursor = connection.execute(
         """
         SELECT DISTINCT m.session_id, m.sender
         FROM whatsapp_messages AS m
-        WHERE m.id > %(after)s AND m.id <= %(upto)s AND m.session_id = ANY(%(sessions)s) AND m.sender IS NOT NULL
+        WHERE m.id > %(after)s AND m.id <= %(last_id)s AND m.session_id = ANY(%(sessions)s) AND m.sender IS NOT NULL
         """,
-        {"after": after, "upto": upto, "sessions": list(session_ids)},
+        {"after": after, "last_id": last_id, "sessions": list(session_ids)},
     )
     return set(cast("Iterable[tuple[str, str]]", cursor))
 
@@ -79,21 +79,21 @@ def _bodies(
         LEFT JOIN message_keys AS k ON k.key_id = e.key_id
         LEFT JOIN sessions AS s USING (session_number)
         CROSS JOIN LATERAL (SELECT coalesce(p.session_id, n.session_id, s.session_id) AS session_id) AS known
-        WHERE e.event_id > %(after)s AND e.event_id <= %(upto)s AND e.received_at <= %(received_until)s
+        WHERE e.event_id > %(after)s AND e.event_id <= %(last_id)s AND e.received_at <= %(received_until)s
             AND (known.session_id IS NULL OR known.session_id = ANY(%(sessions)s))
         """,
-        {"after": window[0], "upto": window[1], "received_until": received_until, "sessions": list(session_ids)},
+        {"after": window[0], "last_id": window[1], "received_until": received_until, "sessions": list(session_ids)},
         binary=True,
     )
     return cast("list[tuple[str | None, bytes]]", cursor.fetchall())
 
 
-def _has_more(connection: Connection, upto: int) -> bool:
+def _has_more(connection: Connection, last_id: int) -> bool:
     row = connection.execute(
         """
-        SELECT EXISTS (SELECT FROM raw_events AS e WHERE e.event_id > %(upto)s)
-            OR EXISTS (SELECT FROM whatsapp_messages AS m WHERE m.id > %(upto)s)
+        SELECT EXISTS (SELECT FROM raw_events AS e WHERE e.event_id > %(last_id)s)
+            OR EXISTS (SELECT FROM whatsapp_messages AS m WHERE m.id > %(last_id)s)
         """,
-        {"upto": upto},
+        {"last_id": last_id},
     ).fetchone()
     return row == (True,)

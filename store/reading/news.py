@@ -16,7 +16,7 @@ _RECENT_MS = 600_000
 """The maximum age of a message that is news, because a gateway may deliver its history."""
 _MAX_DELIVERED = 1000
 """The number of messages that are remembered as delivered."""
-_FORGET_AFTER: LiteralString = "60 seconds"
+_MAX_PAUSE: LiteralString = "60 seconds"
 """If no reading takes place for this long, as after a stop, the messages of that time are skipped."""
 
 
@@ -41,7 +41,7 @@ def begin(connection: Connection) -> None:
             f"""
             UPDATE push_position
             SET xid = pg_snapshot_xmin(pg_current_snapshot()), change_id = 0, looked_at = now()
-            WHERE looked_at < now() - interval '{_FORGET_AFTER}' OR NOT EXISTS (SELECT FROM push_subscriptions)
+            WHERE looked_at < now() - interval '{_MAX_PAUSE}' OR NOT EXISTS (SELECT FROM push_subscriptions)
             """  # noqa: S608 - assembled from literals only, which the type proves
         )
 
@@ -53,7 +53,7 @@ def claim(connection: Connection) -> list[News] | None:
     """
     row = connection.execute(
         f"""
-        SELECT p.xid::text::bigint, p.change_id, p.told, p.looked_at > now() - interval '{_FORGET_AFTER}'
+        SELECT p.xid::text::bigint, p.change_id, p.told, p.looked_at > now() - interval '{_MAX_PAUSE}'
         FROM push_position AS p
         FOR UPDATE SKIP LOCKED
         """  # noqa: S608 - assembled from literals only, which the type proves

@@ -46,12 +46,12 @@ class RawTail:
     Ids are assigned before COMMIT, so an event may become visible after others with greater ids.
     """
 
-    settled_event_id: int
+    complete_up_to: int
     """No event with this or a smaller id can become visible any more."""
     _returned_ids: set[int] = field(default_factory=set[int])
-    _next_settled: tuple[int, int] | None = None
-    """The greatest id seen by an earlier poll, and a transaction id: the event id is settled when all transactions
-    before it have ended.
+    _next_complete: tuple[int, int] | None = None
+    """The greatest event id seen by an earlier poll, and a transaction id. When all transactions before that one have
+    ended, `complete_up_to` becomes that event id.
     """
 
     def poll(self, connection: Connection) -> list[RawPayload]:
@@ -64,20 +64,20 @@ class RawTail:
             """
         ).fetchone()
         last, oldest, newest = cast("tuple[int, int, int]", row)
-        if self._next_settled is not None and oldest >= self._next_settled[1]:
-            settled, self._next_settled = self._next_settled[0], None
+        if self._next_complete is not None and oldest >= self._next_complete[1]:
+            complete, self._next_complete = self._next_complete[0], None
         else:
-            settled = self.settled_event_id
+            complete = self.complete_up_to
         new: list[RawPayload] = []
-        after = self.settled_event_id
+        after = self.complete_up_to
         while page := _payloads_after(connection, after):
             new += [payload for payload in page if payload.event_id not in self._returned_ids]
             after = page[-1].event_id
-        self.settled_event_id = settled
+        self.complete_up_to = complete
         returned = self._returned_ids.union(payload.event_id for payload in new)
-        self._returned_ids = {event_id for event_id in returned if event_id > settled}
-        if self._next_settled is None:
-            self._next_settled = last, newest
+        self._returned_ids = {event_id for event_id in returned if event_id > complete}
+        if self._next_complete is None:
+            self._next_complete = last, newest
         return new
 
 

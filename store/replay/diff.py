@@ -73,7 +73,7 @@ class HistoryDiff:
         surplus = {one.real_id: one for one in self.messages if one.after is None and one.real_id is not None}
         new = {one.shadow_id: one for one in self.messages if one.before is None and one.shadow_id is not None}
         moves: dict[int, int] = {}
-        for same in (_event_and_id, _event_and_words, _event, _key_identity):
+        for same in (_event_and_id, _event_and_texts, _event, _key_identity):
             free: defaultdict[object, deque[int]] = defaultdict(deque)
             for real_id, one in surplus.items():
                 free[same(one)].append(real_id)
@@ -88,10 +88,10 @@ def _event_and_id(one: MessageDifference) -> object:
     return one.columns["content_tie"], one.columns["message_id"], one.columns["direction"]
 
 
-def _event_and_words(one: MessageDifference) -> object:
+def _event_and_texts(one: MessageDifference) -> object:
     columns = one.columns
-    words = (columns["original_text"], columns["message_text"], columns["caption"], columns["timestamp"])
-    return columns["content_tie"], words
+    texts = (columns["original_text"], columns["message_text"], columns["caption"], columns["timestamp"])
+    return columns["content_tie"], texts
 
 
 def _event(one: MessageDifference) -> object:
@@ -109,10 +109,10 @@ def compare(connection: Connection, scope: ShadowScope) -> HistoryDiff:
         MessageDifference(*cast("tuple[int, int | None, int | None, ColumnValues | None, ColumnValues | None]", row))
         for row in connection.execute(_COMPARE_MESSAGES, keys)
     ]
-    names = {key.key_id: " ".join(name) for name, key in scope.locked_keys.items()}
+    locations = {key.key_id: " ".join(message_key) for message_key, key in scope.locked_keys.items()}
     found = connection.execute(_COMPARE_UPDATES, keys)
     updates = [
-        UpdateDifference(key_id, names.get(key_id, f"key {key_id}"), kind, was, now)
+        UpdateDifference(key_id, locations.get(key_id, f"key {key_id}"), kind, was, now)
         for key_id, kind, was, now in cast("Iterable[tuple[int, str, ColumnValues | None, ColumnValues | None]]", found)
     ]
     return HistoryDiff(messages, updates)
@@ -122,10 +122,10 @@ def describe(diff: HistoryDiff) -> Iterator[Difference]:
     """Yield the differences for the report."""
     moves = diff.moves()
     moved = set(moves.values())
-    olds = {one.real_id: one for one in diff.messages if one.real_id in moved}
+    real_rows = {one.real_id: one for one in diff.messages if one.real_id in moved}
     for one in diff.messages:
         if one.shadow_id in moves:
-            old = olds[moves[one.shadow_id]]
+            old = real_rows[moves[one.shadow_id]]
             yield Difference("message moved", old.location, old.location, one.location)
             yield from _describe_columns(old.location, old.columns, one.columns)
         elif one.before is None:
@@ -135,10 +135,10 @@ def describe(diff: HistoryDiff) -> Iterator[Difference]:
         elif one.real_id not in moved:
             yield Difference("message removed", one.location, _summarize_message(one.before), None)
     for update in diff.updates:
-        what = "added" if update.before is None else "removed" if update.after is None else "changed"
+        effect = "added" if update.before is None else "removed" if update.after is None else "changed"
         digest = str((update.before or update.after or {})["digest"])
         before, after = _summarize_update(update.before), _summarize_update(update.after)
-        yield Difference(f"{update.kind} {what}", update.location, before, after, discriminator=digest)
+        yield Difference(f"{update.kind} {effect}", update.location, before, after, discriminator=digest)
 
 
 def _describe_columns(location: str, before: ColumnValues, after: ColumnValues) -> Iterator[Difference]:
@@ -161,16 +161,16 @@ def _summarize_update(columns: ColumnValues | None) -> str | None:
 
 def describe_event(source: SourceEvent) -> Difference | None:
     """Return the change of the event's outcome or reason, or None if there is none."""
-    where = f"event {source.event_id}"
+    location = f"event {source.event_id}"
     if source.stored_outcome == "forgotten":
         return None
     if source.stored_outcome != source.outcome.kind:
         kind = f"event {source.stored_outcome} to {source.outcome.kind}"
         was = source.stored_reason[0] if source.stored_reason else source.stored_outcome
-        return Difference(kind, where, was, source.outcome.reason or source.outcome.kind)
+        return Difference(kind, location, was, source.outcome.reason or source.outcome.kind)
     if source.stored_reason != source.current_reason:
         was = None if source.stored_reason is None else source.stored_reason[0]
-        return Difference(f"event {source.outcome.kind} for another reason", where, was, source.outcome.reason)
+        return Difference(f"event {source.outcome.kind} for another reason", location, was, source.outcome.reason)
     return None
 
 

@@ -19,10 +19,10 @@ def replace_links(connection: Connection, sources: Sequence[SourceEvent], keys: 
     """
     for source in sources:
         if source.is_partly_forgotten:
-            message_keys.mark_pruned(connection, (keys[name].key_id for name in source.message_keys))
+            message_keys.mark_pruned(connection, (keys[each].key_id for each in source.message_keys))
             _delete_body(connection, source)
             continue
-        first, *further = sorted({keys[name].key_id for name in source.message_keys}) or [None]
+        first, *further = sorted({keys[each].key_id for each in source.message_keys}) or [None]
         connection.execute("UPDATE raw_events SET key_id = %s WHERE event_id = %s", [first, source.event_id])
         connection.execute("DELETE FROM event_keys WHERE event_id = %s", [source.event_id])
         for key_id in further:

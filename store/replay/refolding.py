@@ -66,26 +66,26 @@ class Refolder:
         compared.
         """
         batch = [self._retry_rejected(connection, source) for source in self.load(connection, event_ids)]
-        keys_by_name = shadow.find_keys(connection, _message_keys(batch))
-        relinked = [source for source in batch if _is_relinked(source, keys_by_name)]
-        due_key_ids = _affected_key_ids(relinked, keys_by_name)
+        keys = shadow.find_keys(connection, _message_keys(batch))
+        relinked = [source for source in batch if _is_relinked(source, keys)]
+        due_key_ids = _affected_key_ids(relinked, keys)
         if after is not None:
             linked = raw_events.event_ids_by_key(connection, _linked_key_ids(batch))
             due_key_ids |= {key_id for key_id, events in linked.items() if min(events) > after}
         loaded = {source.event_id: source for source in batch}
         self._load_linked(connection, due_key_ids, loaded)
         # A relinked event moves its message from one key to another. Both keys belong in the same transaction.
-        keys_by_name = shadow.find_keys(connection, _message_keys(loaded.values()))
-        relinked = [source for source in loaded.values() if _is_relinked(source, keys_by_name)]
-        due_key_ids |= _affected_key_ids(relinked, keys_by_name)
+        keys = shadow.find_keys(connection, _message_keys(loaded.values()))
+        relinked = [source for source in loaded.values() if _is_relinked(source, keys)]
+        due_key_ids |= _affected_key_ids(relinked, keys)
         self._load_linked(connection, due_key_ids, loaded)
         # Keys that do not exist yet now have other negative ids.
-        keys_by_name = shadow.find_keys(connection, _message_keys(loaded.values()))
-        due_key_ids = {key_id for key_id in due_key_ids if key_id > 0} | _affected_key_ids(relinked, keys_by_name)
-        locked_keys = {name: key for name, key in keys_by_name.items() if key.key_id in due_key_ids}
+        keys = shadow.find_keys(connection, _message_keys(loaded.values()))
+        due_key_ids = {key_id for key_id in due_key_ids if key_id > 0} | _affected_key_ids(relinked, keys)
+        due_keys = {message_key: key for message_key, key in keys.items() if key.key_id in due_key_ids}
         parsed_events = _parsed_events(connection, loaded.values(), due_key_ids)
         chats_by_address = shadow.find_chats(connection, _chat_addresses(parsed_events))
-        scope = ShadowScope(due_key_ids, locked_keys, chats_by_address)
+        scope = ShadowScope(due_key_ids, due_keys, chats_by_address)
         shadow.build(connection, parsed_events, scope, self.own_phone)
         return RefoldComparison(batch, relinked, diff.compare(connection, scope))
 
@@ -94,9 +94,9 @@ class Refolder:
         event_digests.lock(connection, [source.digest for source in comparison.reclassified])
         key_ids = {key_id for key_id in comparison.diff.key_ids if key_id > 0}
         key_ids |= _linked_key_ids(comparison.relinked)
-        names = _message_keys(comparison.relinked) | _message_keys_of(connection, key_ids)
-        numbers = sessions.ensure(connection, {session_id for session_id, _ in names})
-        locked = message_keys.lock(connection, names, numbers)
+        to_lock = _message_keys(comparison.relinked) | _message_keys_of(connection, key_ids)
+        numbers = sessions.ensure(connection, {session_id for session_id, _ in to_lock})
+        locked = message_keys.lock(connection, to_lock, numbers)
         key_ids = {key.key_id for key in locked.values()}
         relinked = self.load(connection, {source.event_id for source in comparison.relinked})
         loaded = {source.event_id: source for source in relinked}
@@ -119,8 +119,8 @@ class Refolder:
         """
         batch = self.load(connection, event_ids)
         loaded = {source.event_id: source for source in batch}
-        keys_by_name = shadow.find_keys(connection, _message_keys(batch))
-        self._load_linked(connection, {key.key_id for key in keys_by_name.values() if not key.is_new}, loaded)
+        keys = shadow.find_keys(connection, _message_keys(batch))
+        self._load_linked(connection, {key.key_id for key in keys.values() if not key.is_new}, loaded)
         found = {source.event_id for source in loaded.values() if not self._is_accepted(connection, source)}
         self.rejected_event_ids.update(found)
         return bool(found)
@@ -169,20 +169,20 @@ def _chat_addresses(parsed_events: Iterable[ParsedEvent]) -> set[ChatAddress]:
 
 
 def _message_keys(loaded: Iterable[SourceEvent]) -> set[MessageKey]:
-    return {name for source in loaded for name in source.message_keys}
+    return {message_key for source in loaded for message_key in source.message_keys}
 
 
 def _linked_key_ids(loaded: Iterable[SourceEvent]) -> set[int]:
     return {key_id for source in loaded for key_id in source.linked_key_ids}
 
 
-def _affected_key_ids(relinked: Collection[SourceEvent], keys_by_name: Mapping[MessageKey, LockedKey]) -> set[int]:
+def _affected_key_ids(relinked: Collection[SourceEvent], keys: Mapping[MessageKey, LockedKey]) -> set[int]:
     """Return the keys that these events were linked to and the keys that they are about now."""
-    return _linked_key_ids(relinked) | {keys_by_name[name].key_id for name in _message_keys(relinked)}
+    return _linked_key_ids(relinked) | {keys[message_key].key_id for message_key in _message_keys(relinked)}
 
 
-def _is_relinked(source: SourceEvent, keys_by_name: Mapping[MessageKey, LockedKey]) -> bool:
-    return source.linked_key_ids != frozenset(keys_by_name[name].key_id for name in source.message_keys)
+def _is_relinked(source: SourceEvent, keys: Mapping[MessageKey, LockedKey]) -> bool:
+    return source.linked_key_ids != frozenset(keys[message_key].key_id for message_key in source.message_keys)
 
 
 def _message_keys_of(connection: Connection, key_ids: Collection[int]) -> set[MessageKey]:

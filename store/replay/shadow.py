@@ -59,14 +59,18 @@ def find_keys(connection: Connection, message_keys: Collection[MessageKey]) -> d
         JOIN sessions AS s USING (session_id)
         JOIN message_keys AS k ON k.session_number = s.session_number AND k.message_id = r.message_id
         """,
-        {"rows": json_rows.encode({"session_id": name[0], "message_id": name[1]} for name in message_keys)},
+        {
+            "rows": json_rows.encode(
+                {"session_id": session_id, "message_id": message_id} for session_id, message_id in message_keys
+            )
+        },
     )
     known = {
         (session_id, message_id): LockedKey(key_id, is_new=False, has_tombstone=has_tombstone)
         for session_id, message_id, key_id, has_tombstone in cast("Iterable[tuple[str, str, int, bool]]", found)
     }
     missing = sorted(set(message_keys) - set(known))
-    return known | {name: LockedKey(-number, is_new=True) for number, name in enumerate(missing, 1)}
+    return known | {message_key: LockedKey(-number, is_new=True) for number, message_key in enumerate(missing, 1)}
 
 
 def find_chats(connection: Connection, addresses: Collection[ChatAddress]) -> dict[ChatAddress, Chat]:

@@ -99,11 +99,11 @@ def page_of_ids(connection: Connection, after: int, last_event_id: int, limit: i
     found = connection.execute(
         """
         SELECT e.event_id, octet_length(e.body) FROM raw_events AS e
-        WHERE e.event_id > %(after)s AND e.event_id <= %(upto)s
+        WHERE e.event_id > %(after)s AND e.event_id <= %(last)s
         ORDER BY e.event_id
         LIMIT %(limit)s
         """,
-        {"after": after, "upto": last_event_id, "limit": limit},
+        {"after": after, "last": last_event_id, "limit": limit},
     )
     return _within_byte_limit(cast("Iterable[tuple[int, int]]", found))
 
@@ -162,7 +162,7 @@ def _source_from_row(
     event_id, digest, body, key_ids, first, last, stored_outcome, reason, session_id, event, sender = row
     poisoned = reason == parser.poison_reason
     outcome = Outcome("parked", reason, session_id, event, None) if poisoned else parser.parse(sender, body)
-    told_facts = len(outcome.all_facts)
+    fact_count = len(outcome.all_facts)
     if suppressions is not None:
         outcome = batch_filter.without_suppressed(suppressions, outcome, first, body, known_accounts)
     if event_id in rejected and outcome.kind != "forgotten":
@@ -185,7 +185,7 @@ def _source_from_row(
         stored_reason=None if reason is None else (reason, session_id, event),
         sender=sender,
         outcome=outcome,
-        is_partly_forgotten=outcome.kind == "stored" and len(outcome.all_facts) < told_facts,
+        is_partly_forgotten=outcome.kind == "stored" and len(outcome.all_facts) < fact_count,
         first_received_at=first,
         last_received_at=last,
         parsed_events=parsed,

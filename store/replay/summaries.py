@@ -28,13 +28,13 @@ def refresh_page(connection: Connection, after: int, limit: int) -> tuple[Sequen
     if not chat_addresses:
         return [], []
     chats.lock(connection, chat_addresses.values())
-    before = _read_summaries(connection, chat_addresses)
+    old_summaries = _read_summaries(connection, chat_addresses)
     chat_summaries.recount(connection, chat_addresses)
-    after_it = _read_summaries(connection, chat_addresses)
+    new_summaries = _read_summaries(connection, chat_addresses)
     return list(chat_addresses), [
         Difference(f"chat {column}", " ".join(chat_addresses[chat_id]), was, now)
         for chat_id in chat_addresses
-        for column, was, now in zip(_COMPARED_COLUMNS, before[chat_id], after_it[chat_id], strict=True)
+        for column, was, now in zip(_COMPARED_COLUMNS, old_summaries[chat_id], new_summaries[chat_id], strict=True)
         if was != now
     ]
 

@@ -180,7 +180,7 @@ PATHS: Schema = {
             complete=BOOLEAN,
             count={
                 "type": ["integer", "null"],
-                "description": f"Matches, {search.COUNTED} at most; null if they are not counted in time.",
+                "description": f"Matches, {search.MAX_COUNT} at most; null if they are not counted in time.",
             },
         ),
     ),

@@ -5,7 +5,7 @@ from typing import LiteralString, cast
 from store.postgres.connections import Connection
 from store.reading.fragments.unread_sql import IS_UNREAD
 
-COUNTED = 1_000
+MAX_COUNT = 1_000
 """The greatest count. If there are more chats, the count is this number."""
 _CONDITIONS: dict[str, LiteralString] = {
     "all": "true",
@@ -16,7 +16,7 @@ _CONDITIONS: dict[str, LiteralString] = {
 
 
 def read(connection: Connection, sessions: tuple[str, ...] | None) -> dict[str, int]:
-    """Return the number of chats under each filter, at most COUNTED."""
+    """Return the number of chats under each filter, at most MAX_COUNT."""
     in_sessions: LiteralString = "" if sessions is None else "AND c.session_id = ANY(%(sessions)s)"
     columns: LiteralString = ", ".join(
         f"""(
@@ -28,7 +28,7 @@ def read(connection: Connection, sessions: tuple[str, ...] | None) -> dict[str, 
         )"""  # noqa: S608 - assembled from literals only, which the type proves
         for condition in _CONDITIONS.values()
     )
-    values = {"sessions": None if sessions is None else list(sessions), "most": COUNTED}
+    values = {"sessions": None if sessions is None else list(sessions), "most": MAX_COUNT}
     row = connection.execute(f"SELECT {columns}", values).fetchone()
     assert row is not None, "a query without FROM"
     return dict(zip(_CONDITIONS, cast("tuple[int, ...]", row), strict=True))

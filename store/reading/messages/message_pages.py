@@ -10,7 +10,7 @@ from store.reading.fragments.chat_scope import MEMBERS_CTE, ChatScope
 from store.reading.fragments.json_views import MAX_BIGINT, MAX_PAGE_BYTES
 from store.reading.messages import message_page_sql
 
-Content: TypeAlias = Literal["file", "link"]
+ContentFilter: TypeAlias = Literal["file", "link"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class MessageQuery:
     until: int | None = None
     """In ms, exclusive."""
     starred: bool = False
-    has: Content | None = None
+    has: ContentFilter | None = None
     """Only messages with a file, or only messages with a web address in their text."""
     include_versions: bool = False
     """True to include the texts of each message before its edits."""

@@ -23,7 +23,7 @@ _STATEMENT_TIMEOUT = "2500ms"
 _SIMILAR_SCAN_WINDOW = 2_000
 """The number of newest messages to scan for similar words. Comparing one takes some 10 µs."""
 SIMILAR_TIMEOUT = "700ms"
-COUNTED = 1_000
+MAX_COUNT = 1_000
 """The greatest count. If there are more matches, the count is this number."""
 _COUNT_TIMEOUT = "700ms"
 _WORD_SIMILARITY = "0.35"
@@ -71,11 +71,11 @@ def find(connection: Connection, query: SearchQuery, after: SearchPosition | Non
 def _count(
     connection: Connection, query: SearchQuery, frequencies: TermFrequencies | None, *, fuzzy: bool
 ) -> int | None:
-    """Return the number of matches, at most COUNTED, or None if counting takes too long."""
+    """Return the number of matches, at most MAX_COUNT, or None if counting takes too long."""
     try:
         with connection.transaction():
             connection.execute("SELECT set_config('statement_timeout', %s, true)", [_COUNT_TIMEOUT])
-            whole = replace(query, limit=COUNTED - 1)
+            whole = replace(query, limit=MAX_COUNT - 1)
             frequencies = frequencies or _measure_frequencies(connection, query)
             ((count,),) = _run_all(connection, whole, replace(_AFTER_LAST, fuzzy=fuzzy), frequencies, count_only=True)
             return cast("int", count)

@@ -45,4 +45,4 @@ class SearchPage:
     index_complete: bool
     """False if some stored messages are not indexed yet, or were indexed with an older normalisation."""
     count: int | None = None
-    """The number of all matches, at most `search.COUNTED`, or None if they were not counted."""
+    """The number of all matches, at most `search.MAX_COUNT`, or None if they were not counted."""

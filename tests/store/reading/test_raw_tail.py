@@ -79,4 +79,4 @@ def test_an_event_that_becomes_visible_late_is_not_skipped(database_url: str) ->
         seen += [[payload.body for payload in tail.poll(reader)] for _ in range(3)]
 
         assert seen == [[b"quick"], [], [], [b"slow"], [], []]
-        assert tail.settled_event_id == 2
+        assert tail.complete_up_to == 2
