@@ -1,4 +1,4 @@
-"""Writes the audit log: which caller changed something, or tried to."""
+"""Writes the audit log: the requests that changed something or tried to, each with its caller and status."""
 
 from collections.abc import Sequence
 

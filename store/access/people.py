@@ -39,7 +39,7 @@ def sign_in(connection: Connection, subject: str, name: str, scopes: Iterable[st
             """,
             {
                 "name": name,
-                # The hash of a text that nobody knows.
+                # The hash of a secret that is not kept.
                 "hash": hashlib.sha256(secrets.token_bytes(32)).digest(),
                 "scopes": sorted(set(scopes)),
                 "subject": subject,

@@ -38,7 +38,7 @@ class Recipient:
     token: Token | None
     """None if it is API_TOKEN."""
     muted: frozenset[int]
-    """The muted ones of the requested chats."""
+    """Those of the requested chats that the device has muted."""
 
 
 def save(  # noqa: PLR0913 - the columns, and what limits them
@@ -52,8 +52,8 @@ def save(  # noqa: PLR0913 - the columns, and what limits them
 ) -> None:
     """Add or renew a device, until `ends_at` at the latest.
 
-    `signing_mark` is derived from API_TOKEN. `muted` has sessions and addresses; those that are not in `visible` are
-    ignored.
+    `signing_mark` is derived from API_TOKEN, so that a new API_TOKEN ends the subscription. `muted` contains the
+    sessions and addresses of chats; chats of sessions outside `visible` are ignored.
     """
     digest = _digest(subscription.endpoint)
     with errors.translated(), connection.transaction():
@@ -145,7 +145,7 @@ def find_recipients(connection: Connection, signing_mark: str, chat_ids: Collect
             )
         FROM push_subscriptions AS p
         WHERE p.paused_until IS NULL OR p.paused_until < now()
-        -- So that it is not always the same devices that are too late if there are too many.
+        -- In random order, so that a lack of time affects other devices each time.
         ORDER BY random()
         """,
         [list(chat_ids)],

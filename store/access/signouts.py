@@ -26,7 +26,7 @@ def is_signed_out(connection: Connection, nonce: str) -> bool:
 
 
 def find_ended(connection: Connection, nonces: Collection[str]) -> set[str]:
-    """Return which of these sign-ins were ended."""
+    """Return those of these sign-ins that were ended."""
     if not nonces:
         return set()
     cursor = connection.execute("SELECT nonce FROM signouts WHERE nonce = ANY(%s)", [list(nonces)])

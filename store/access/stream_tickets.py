@@ -1,4 +1,4 @@
-"""Creates tickets. Each opens one stream, within seconds of its creation."""
+"""Creates and redeems tickets. A ticket opens one stream, within seconds of its creation."""
 
 import hashlib
 import secrets
@@ -49,7 +49,7 @@ def create(connection: Connection, holder: TicketHolder) -> tuple[str, datetime]
 
 
 def redeem(connection: Connection, ticket: str) -> TicketHolder | None:
-    """Use up a ticket. Return None if it does not exist, was used or has expired."""
+    """Delete a ticket and return its holder, or None if the ticket does not exist, was used or has expired."""
     with errors.translated():
         row = connection.execute(
             """

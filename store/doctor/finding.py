@@ -5,7 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Literal, Self, TypeAlias, cast, get_args
 
 Severity: TypeAlias = Literal["ok", "info", "warning", "broken"]
-"""From the best to the worst. "info": nothing is wrong, and something is still to come, such as the first message."""
+"""From the best to the worst. "info" means that nothing is wrong, but something is still expected, such as the first
+message.
+"""
 
 SEVERITIES: Sequence[Severity] = get_args(Severity)
 

@@ -35,6 +35,7 @@ class FilteredBatches:
 
 
 def filter_batches(connection: Connection, suppressions: SuppressionSet, batches: Sequence[Batch]) -> FilteredBatches:
+    """Return the batches without facts about erased people, and the addresses of these people that they reveal."""
     known_accounts = accounts.lock(connection)
     events = [event for batch in batches for event in batch.events]
     dropped = {
@@ -97,7 +98,7 @@ def _erased_copies(
         for fact, (_, message_id) in parsed.keyed_message_facts(known_accounts):
             if isinstance(fact, Reaction):
                 continue
-            # This copy may be the one that shows that two addresses belong to one person, or it may name nobody.
+            # This copy may name nobody, or be the first that shows that two addresses belong to one person.
             people = event_people.of(fact) or addresses
             for session_id, address in itertools.product(session_ids, people):
                 mac = suppressions.key.hash_message(session_id, address, message_id)

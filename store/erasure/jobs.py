@@ -28,7 +28,7 @@ STEP_RETRY_SECONDS = 60.0
 """The time in seconds for which a step is retried if other writers hold its locks."""
 _RETRY_PAUSE = 0.2
 _REMAINDER_ERASED = 1
-"""The first position in the last stage at which positions are the oids of tables."""
+"""The position in the last stage after which positions are the oids of tables."""
 
 
 @dataclass(frozen=True, slots=True)

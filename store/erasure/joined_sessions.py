@@ -1,4 +1,4 @@
-"""Finds the people whom only some sessions of an account forgot, and records their erasure from all of its sessions.
+"""Finds the people who were erased from only some sessions of an account, and records their erasure from the others.
 
 An erasure in one session includes the other sessions of its account. The history of a session that joins the account
 later is searched page by page. Erasures are executed by store/erasure/jobs.py.

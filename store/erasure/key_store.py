@@ -20,7 +20,7 @@ MIN_KEY_LENGTH = 32
 
 
 class SuppressionKeyError(errors.TransientError):
-    """The database has suppressions, but their key is missing or is another one. Nothing may be written."""
+    """The database has suppressions, but their key is missing or differs. Nothing may be written."""
 
 
 class KeyStoreUnwritableError(errors.TransientError):

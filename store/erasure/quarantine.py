@@ -1,6 +1,4 @@
-"""Searches and erases webhooks in the quarantine of the ingest on this host.
-
-Ingest may write the file at the same time.
+"""Searches and erases webhooks in the quarantine of the ingest on this host, which may write the file meanwhile.
 
 ingest/quarantine/quarantine_file.py creates the file. This module is the only part of the store that knows its place
 and columns. All functions may raise sqlite3.Error and OSError.

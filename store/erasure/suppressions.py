@@ -89,7 +89,7 @@ def read_fingerprint(connection: Connection) -> bytes | None:
 
 
 def require_key(connection: Connection, find_key: Callable[[], SuppressionKey | None]) -> SuppressionKey:
-    """Return the key of the database's suppressions. Raises SuppressionKeyError if it is missing or is another one."""
+    """Return the key of the database's suppressions. Raises SuppressionKeyError if it is missing or differs."""
     key = find_key()
     if key is None:
         raise SuppressionKeyError(

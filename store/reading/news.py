@@ -1,4 +1,4 @@
-"""Reads which chats have new messages since the last reading, so that devices can be notified of them."""
+"""Finds the chats that have new messages since the last reading, so that devices can be notified of them."""
 
 from dataclasses import dataclass
 from typing import LiteralString, cast
@@ -31,11 +31,14 @@ class News:
     text: str | None
     """The text or the caption."""
     message_id: int
-    """Of the row."""
+    """The id of its row."""
 
 
 def begin(connection: Connection) -> None:
-    """Make the next reading begin here, unless devices are already notified. Call it before a device is saved."""
+    """Let the next reading begin at the current position, unless devices are already notified.
+
+    Must be called before a device is saved.
+    """
     with errors.translated():
         connection.execute(
             f"""
@@ -47,9 +50,9 @@ def begin(connection: Connection) -> None:
 
 
 def claim(connection: Connection) -> list[News] | None:
-    """Return the news since the last call of any process, at most one for each chat, those of the newest chats first.
+    """Return the news since the last call of any process, at most one for each chat, newest first.
 
-    It belongs to the caller's transaction. Return None if another process is reading the news.
+    Returns None if another process is reading the news. The position is advanced in the caller's transaction.
     """
     row = connection.execute(
         f"""

@@ -31,7 +31,7 @@ class ReplayProgress:
 def lock(connection: Connection, wait_seconds: float = LOCK_WAIT) -> None:
     """Take the replay lock for the lifetime of the connection. Raises ReplayRunningError.
 
-    Waits a little, because PostgreSQL may still hold the connection of a replay that was killed.
+    Waits for some seconds, because PostgreSQL may still hold the connection of a replay that was killed.
     """
     deadline = time.monotonic() + wait_seconds
     while not advisory_locks.try_acquire_for_connection(connection, advisory_locks.REPLAY):

@@ -79,7 +79,7 @@ class Refolder:
         relinked = [source for source in loaded.values() if _is_relinked(source, keys)]
         due_key_ids |= _affected_key_ids(relinked, keys)
         self._load_linked(connection, due_key_ids, loaded)
-        # Keys that do not exist yet now have other negative ids.
+        # Each call assigns other negative ids to keys that do not exist yet.
         keys = shadow.find_keys(connection, _message_keys(loaded.values()))
         due_key_ids = {key_id for key_id in due_key_ids if key_id > 0} | _affected_key_ids(relinked, keys)
         due_keys = {message_key: key for message_key, key in keys.items() if key.key_id in due_key_ids}

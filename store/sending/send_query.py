@@ -1,4 +1,7 @@
-"""Selects recorded sends. A send that the gateway accepted but later reported as failed counts as failed."""
+"""Defines the query for recorded sends.
+
+A send that the gateway accepted and later reported as failed counts as failed.
+"""
 
 from typing import Final, LiteralString
 

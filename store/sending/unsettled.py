@@ -19,12 +19,11 @@ MAX_QUEUED_SECONDS = 120
 
 
 def mark_interrupted(connection: Connection, owner: str) -> list[UUID]:
-    """Mark sends as unknown that can get no answer, because their process is gone or they are too old.
+    """Mark the sends that can get no answer as unknown and return their ids.
 
-    Return their ids.
-
-    A process is alive as long as it has a connection. `owner` is the calling process: if PostgreSQL does not list its
-    connections, as behind some poolers, it does not list those of other processes either, and only the age decides.
+    The process of such a send is gone, or the send is too old. A process is alive as long as it has a connection.
+    `owner` is the calling process: if PostgreSQL does not list its connections, as behind some poolers, it does not
+    list those of other processes either, and only the age decides.
     """
     with errors.translated(), connection.transaction():
         rows = connection.execute(
@@ -91,7 +90,7 @@ def find(connection: Connection, sessions: Collection[str] | None = None, limit:
 
 
 def ids_of_other_sends(connection: Connection, send: Send, candidate_ids: Collection[str]) -> set[str]:
-    """Return which of these message ids of the gateway belong to other sends.
+    """Return those of these message ids of the gateway that belong to other sends.
 
     Sends known only from the gateway's list are left out; reconciliation assigns those.
     """

@@ -43,6 +43,7 @@ def candidates_query(text_condition: LiteralString) -> LiteralString:
 
 
 def search_clause(*, all_names: bool) -> LiteralString:
+    """Return the condition that the chat `c` contains the text, with AND. `all_names` is for a scan of all chats."""
     name_condition = _NAME_CONDITION_OF_ALL if all_names else _NAME_CONDITION
     return f"""
         AND (c.name ILIKE %(containing)s OR c.address LIKE %(digits)s OR {name_condition} OR c.chat_id IN ({ANNOTATED})

@@ -1,4 +1,4 @@
-"""Marks chats as read or unread. Readers cannot change the history in any other way."""
+"""Marks chats as read or unread."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass

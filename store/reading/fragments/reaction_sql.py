@@ -4,7 +4,7 @@ from typing import LiteralString
 
 REACTOR: LiteralString = r"""(
     SELECT CASE WHEN named.is_own THEN 'outgoing' ELSE u.direction END AS direction,
-        -- In a chat with one person, there is no other whom we could mean.
+        -- Left out in a chat with one person, where only that person can be the sender.
         CASE WHEN NOT named.is_own AND canonical.address ~ '@(g[.]us|newsletter|broadcast)$' THEN named.sender END
             AS sender
     FROM (

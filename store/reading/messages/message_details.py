@@ -11,7 +11,7 @@ from store.reading.fragments.message_json import MESSAGE_JSON
 from store.reading.messages import message_pages
 
 MAX_RECEIPTS = 4096
-"""The newest ones. A group has at most 1,024 members, each of which reports up to four states."""
+"""If there are more, the newest are read. A group has up to 1,024 members, each of which reports up to four states."""
 MAX_EVENTS = 20
 MAX_BODY_BYTES = 64 << 10
 

@@ -7,11 +7,11 @@ from store.reading.fragments.message_json import MESSAGE_BYTES, SEND_JSON, messa
 
 
 def build(operator: LiteralString, order_by: LiteralString) -> LiteralString:
-    """Return the query of a page in this order, of the messages that the operator finds from a position.
+    """Return the query of a page: the messages whose positions compare by the operator with a given one, in this order.
 
-    The columns are the position of a message and its JSON, then the number of messages found, epoch and snapshot, and
-    the address of the canonical chat. Rows beyond `max_bytes` are left out but counted. An empty page is a row of nulls
-    before the last three.
+    The columns are the position of a message and its JSON, the number of messages found, the epoch, the snapshot, and
+    the address of the canonical chat. Rows beyond `max_bytes` are left out but counted. An empty page is one row, in
+    which all columns but the last three are null.
     """
     return f"""
         WITH {MEMBERS_CTE},

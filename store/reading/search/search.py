@@ -18,7 +18,9 @@ from store.reading.search.search_query import SearchPage, SearchPosition, Search
 from store.reading.search.search_terms import TermFrequencies
 
 _FIRST_SCAN_WINDOW = 200
-"""The number of newest messages, of all or of the chat, to scan first: a very frequent word fills a page from them."""
+"""The number of newest messages, of the chat or of all chats, to scan first. They fill the page for a very frequent
+word.
+"""
 _STATEMENT_TIMEOUT = "2500ms"
 _SIMILAR_SCAN_WINDOW = 2_000
 """The number of newest messages to scan for similar words. Comparing one takes some 10 µs."""
@@ -103,7 +105,10 @@ def _is_index_complete(connection: Connection) -> bool:
 
 
 def _scan_newest(connection: Connection, query: SearchQuery, start: SearchPosition, window: int) -> list[FoundRow]:
-    """Scan that many of the newest messages, of all or of the chat. Only a full page is certain to be complete."""
+    """Search only the newest messages of the chat or of all chats, `window` of them.
+
+    Older messages can also match, unless the page is full.
+    """
     if start.fuzzy:
         condition, parameters = search_terms.similar_condition(query.words, [False] * len(query.words))
     else:
@@ -143,10 +148,10 @@ def _search_similar(
     *,
     is_first_page: bool,
 ) -> list[FoundRow]:
-    """Search for similar words: in the newest messages, because a frequent word is found there, then in all.
+    """Search for similar words in the newest messages, where a frequent word is found, and then in all messages.
 
-    Words whose parts are frequent are similar to very many. If that takes too long, the first page is what the newest
-    messages have: nobody asked for similar words, and that no message has the words themselves is an answer, too.
+    A word with frequent trigrams is similar to very many words. If the search for the first page takes too long, the
+    page contains only the matches among the newest messages, because the reader did not ask for similar words.
     """
     newest = _scan_newest(connection, query, start, _SIMILAR_SCAN_WINDOW)
     if _is_full(newest, query):

@@ -13,8 +13,8 @@ MAX_WORDS = 8
 SCAN_WINDOW = 5_000
 """The number of newest messages in which the words are counted."""
 _MAX_SCAN_WINDOW = 255_000
-"""A scan of this many messages takes about 70 ms, and half of it usually fills the page. The index takes longer for
-words that fill a page within them, among ten million.
+"""A scan of this many messages takes about 70 ms, and half of it usually fills the page. Among ten million messages,
+the index takes longer for a word that fills a page from them.
 """
 _MIN_SCANNED_MATCHES = 2
 """The number of matches in the newest messages from which their frequency is known well enough."""
@@ -92,11 +92,11 @@ class TermFrequencies:
     matches: int
     """The number of the newest messages that contain all words."""
 
-    def scan_window(self, wanted: int) -> int:
-        """Return the number of newest messages among which are twice as many matches, or 0 if there are too many."""
+    def scan_window(self, match_count: int) -> int:
+        """Return the number of newest messages with about twice as many matches, or 0 if a scan takes too long."""
         if self.matches < _MIN_SCANNED_MATCHES:
             return 0
-        window = 2 * wanted * SCAN_WINDOW // self.matches
+        window = 2 * match_count * SCAN_WINDOW // self.matches
         return window if window <= _MAX_SCAN_WINDOW else 0
 
 
