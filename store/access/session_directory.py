@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from store.model.session_phone import LATEST_PHONE
 from store.postgres.connections import Connection
 
 
@@ -36,14 +37,14 @@ EMPTY = SessionDirectory({}, {})
 
 def read(connection: Connection) -> SessionDirectory:
     found = connection.execute(
-        """
+        f"""
         SELECT s.session_id, a.primary_number,
-            coalesce(a.account, CASE WHEN w.phone_at > coalesce(s.phone_at, 0) THEN w.phone ELSE s.phone END)
+            coalesce(a.account, {LATEST_PHONE})
         FROM sessions AS s
         LEFT JOIN session_checks AS w USING (session_id)
         LEFT JOIN account_sessions AS a USING (session_number)
         ORDER BY s.session_number
-        """
+        """  # noqa: S608 - literals
     )
     by_primary: defaultdict[int, list[str]] = defaultdict(list)
     by_phone: defaultdict[str, list[str]] = defaultdict(list)

@@ -11,7 +11,7 @@ from typing import cast
 from store.erasure import linked_events, mentions, tombstones
 from store.erasure.key_store import SuppressionKey
 from store.erasure.linked_events import ErasureStep, LinkedEvent
-from store.erasure.subjects import ErasureSubject
+from store.erasure.subjects import IS_MESSAGE_OF_SUBJECT, ErasureSubject
 from store.feed import changes
 from store.feed.changes import Change
 from store.history.chats import chat_summaries, chats
@@ -27,18 +27,13 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject, 
     """Erase the next messages in the person's chats and those that the person sent to groups."""
     chat_ids = subject.chat_ids(connection)
     cursor = connection.execute(
-        """
+        f"""
         SELECT m.id, m.key_id
         FROM whatsapp_messages AS m
-        WHERE m.id > %(after)s AND m.id <= %(after)s + %(window)s
-            AND m.receive_order <= %(received_until)s * 65536 + 65535
-            AND (
-                m.chat_id = ANY(%(chats)s)
-                OR m.sender = ANY(%(addresses)s) AND (%(sessions)s::text[] IS NULL OR m.session_id = ANY(%(sessions)s))
-            )
+        WHERE m.id > %(after)s AND m.id <= %(after)s + %(window)s AND {IS_MESSAGE_OF_SUBJECT}
         ORDER BY m.id
         LIMIT %(limit)s
-        """,
+        """,  # noqa: S608 - literals
         {**subject.sql_parameters, **linked_events.step_parameters(after), "chats": chat_ids},
     )
     rows = cast("list[tuple[int, int]]", cursor.fetchall())

@@ -13,7 +13,7 @@ from store.access import audit
 from store.erasure import jobs, linked_events, mentions, subjects, suppressions
 from store.erasure.jobs import ErasureJob
 from store.erasure.key_store import SuppressionKeyStore
-from store.erasure.subjects import ErasureSubject
+from store.erasure.subjects import IS_MESSAGE_OF_SUBJECT, ErasureSubject
 from store.erasure.suppressions import SuppressionSet
 from store.history.sessions import accounts
 from store.history.sessions.accounts import Accounts
@@ -44,14 +44,9 @@ def preview(connection: Connection, address: str, session_id: str | None = None)
         subject = _resolve_subject(connection, address, session_id)
         chat_ids = subject.chat_ids(connection)
         row = connection.execute(
-            """
+            f"""
             SELECT
-                (SELECT count(*) FROM whatsapp_messages AS m
-                    WHERE m.receive_order <= %(received_until)s * 65536 + 65535 AND (
-                        m.chat_id = ANY(%(chats)s)
-                        OR m.sender = ANY(%(addresses)s)
-                            AND (%(sessions)s::text[] IS NULL OR m.session_id = ANY(%(sessions)s))
-                    )),
+                (SELECT count(*) FROM whatsapp_messages AS m WHERE {IS_MESSAGE_OF_SUBJECT}),
                 (SELECT count(*) FROM message_updates AS u WHERE u.chat_id = ANY(%(chats)s)
                     OR u.sender = ANY(%(addresses)s)),
                 (SELECT count(*) FROM sends AS s WHERE s.chat_id = ANY(%(chats)s)),
@@ -60,7 +55,7 @@ def preview(connection: Connection, address: str, session_id: str | None = None)
                         AND (%(sessions)s::text[] IS NULL OR a.session_id = ANY(%(sessions)s))),
                 (SELECT count(*) FROM chat_labels AS l WHERE l.chat_id = ANY(%(chats)s)),
                 (SELECT count(*) FROM chat_notes AS n WHERE n.chat_id = ANY(%(chats)s))
-            """,
+            """,  # noqa: S608 - literals
             {**subject.sql_parameters, "chats": chat_ids},
         ).fetchone()
         assert row is not None, "a SELECT of counts has a row"

@@ -3,13 +3,24 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import LiteralString, cast
 
 from store.erasure import mentions
 from store.erasure.key_store import SuppressionKey
 from store.history.sessions import accounts
 from store.model.keys import ChatAddress
 from store.postgres.connections import Connection
+
+IS_MESSAGE_OF_SUBJECT: LiteralString = """(
+    m.receive_order <= %(received_until)s * 65536 + 65535 AND (
+        m.chat_id = ANY(%(chats)s)
+        OR m.sender = ANY(%(addresses)s) AND (%(sessions)s::text[] IS NULL OR m.session_id = ANY(%(sessions)s))
+    )
+)"""
+"""True if the message `m` was received before the erasure, in a chat of the person or from the person in a group.
+
+Requires the parameters of the subject, and `chats`, the ids of the person's chats.
+"""
 
 
 @dataclass(frozen=True, slots=True)

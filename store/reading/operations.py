@@ -4,6 +4,7 @@ from typing import LiteralString, cast
 
 from store.ledger import set_aside_events
 from store.ledger.set_aside_events import SetAsideKind
+from store.model.session_phone import LATEST_PHONE
 from store.postgres.connections import Connection
 from store.reading import session_names
 from store.reading.fragments.json_views import MAX_BIGINT, iso_ms, iso_time
@@ -106,7 +107,7 @@ def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -
                         ELSE s.state
                     END AS state,
                     greatest(w.checked_at, s.state_at) AS state_at,
-                    CASE WHEN w.phone_at > coalesce(s.phone_at, 0) THEN w.phone ELSE s.phone END AS phone
+                    {LATEST_PHONE} AS phone
             ) AS newest
             LEFT JOIN LATERAL (
                 SELECT max(e.last_at) FILTER (WHERE e.event <> 'test ping') AS last_at,

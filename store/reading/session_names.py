@@ -6,6 +6,7 @@ from typing import LiteralString, cast
 
 from store.feed import changes
 from store.feed.changes import Change
+from store.model.session_phone import LATEST_PHONE
 from store.postgres.connections import Connection
 
 COLOURS = ("red", "orange", "yellow", "green", "teal", "blue", "purple", "pink")
@@ -41,7 +42,7 @@ def read(connection: Connection) -> Mapping[str, SessionName]:
     cursor = connection.execute(
         f"""
         SELECT s.session_id, s.session_number, named.name,
-            coalesce(CASE WHEN w.phone_at > coalesce(s.phone_at, 0) THEN w.phone ELSE s.phone END, a.account), w.name
+            coalesce({LATEST_PHONE}, a.account), w.name
         FROM sessions AS s
         LEFT JOIN account_sessions AS a USING (session_number)
         LEFT JOIN LATERAL ({NAMED}) AS named ON true

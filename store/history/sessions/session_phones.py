@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from store.model import national_spellings
+from store.model.session_phone import LATEST_PHONE
 from store.postgres import json_rows
 from store.postgres.connections import Connection
 
@@ -39,14 +40,14 @@ class SessionPhones:
 def read(connection: Connection) -> list[SessionPhones]:
     """Return the phones of all sessions, in the order in which the sessions were first seen."""
     found = connection.execute(
-        """
+        f"""
         SELECT s.session_number, s.session_id, a.primary_number, a.account,
-            CASE WHEN w.phone_at > coalesce(s.phone_at, 0) THEN w.phone ELSE s.phone END, s.phones || w.phone
+            {LATEST_PHONE}, s.phones || w.phone
         FROM sessions AS s
         LEFT JOIN session_checks AS w USING (session_id)
         LEFT JOIN account_sessions AS a USING (session_number)
         ORDER BY s.session_number
-        """
+        """  # noqa: S608 - literals
     )
     rows = cast("Iterable[tuple[int, str, int | None, str | None, str | None, list[str | None]]]", found)
     return [

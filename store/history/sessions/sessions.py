@@ -6,6 +6,7 @@ from typing import cast
 
 from store.history.sessions import session_phones
 from store.model.facts import SessionReport
+from store.model.session_phone import LATEST_PHONE
 from store.postgres import errors, json_rows
 from store.postgres.connections import Connection
 
@@ -50,15 +51,15 @@ def _numbers(connection: Connection, session_ids: list[str]) -> dict[str, int]:
 def own_phones(connection: Connection, session_ids: Iterable[str]) -> dict[str, str]:
     """Return the phone that each session last reported as its own, if any, in an event or in the gateway's status."""
     found = connection.execute(
-        """
+        f"""
         SELECT s.session_id, latest.phone
         FROM sessions AS s
         LEFT JOIN session_checks AS w USING (session_id)
         CROSS JOIN LATERAL (
-            SELECT CASE WHEN w.phone_at > coalesce(s.phone_at, 0) THEN w.phone ELSE s.phone END AS phone
+            SELECT {LATEST_PHONE} AS phone
         ) AS latest
         WHERE s.session_id = ANY(%s) AND latest.phone IS NOT NULL
-        """,
+        """,  # noqa: S608 - literals
         [list(session_ids)],
     )
     return dict(cast("Iterable[tuple[str, str]]", found))
