@@ -167,7 +167,7 @@ def enqueue_erasure_once(connection: Connection, session_id: str | None, address
 
 
 def add_aliases(connection: Connection, suppression_set: SuppressionSet, aliases: Collection[Suppression]) -> None:
-    """Suppress and erase further addresses of erased people. These are the last statements of a transaction."""
+    """Suppress and erase further addresses of erased people. Call this last in a transaction."""
     if aliases:
         for alias in aliases:
             enqueue_erasure(connection, alias.session_id, [alias.address], alias.received_until)

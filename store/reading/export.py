@@ -59,7 +59,7 @@ class ExportNote:
 
 @dataclass(frozen=True, slots=True)
 class ExportChat:
-    """A chat and what users wrote about it; several chats, if several sessions have the address."""
+    """A chat with its labels and notes. If several sessions have the address, their chats are combined."""
 
     address: str
     name: str | None = None

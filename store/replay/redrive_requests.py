@@ -72,7 +72,7 @@ class RedriveRequest:
 
 
 def create(connection: Connection, caller: str, selection: RedriveSelection) -> RedriveRequest:
-    """Store a request and return it. If a request with this selection is open, return that instead, whoever made it."""
+    """Store a request and return it. If any caller's request with this selection is open, return that instead."""
     with errors.translated(), connection.transaction():
         connection.execute(
             """

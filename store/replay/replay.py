@@ -118,7 +118,7 @@ class Replay:
     ) -> ReplayProgress:
         """Store the progress in the caller's transaction and return it.
 
-        It is valid once that transaction has committed.
+        Assign it to `self.progress` after the COMMIT.
         """
         reached = replace(self.progress, report=deepcopy(self.progress.report))
         reached.report.event_count += len(event_ids)

@@ -45,7 +45,10 @@ _STORED_FACTS: LiteralString = """(
 
 
 def find_suspects(connection: Connection, after: int, last_event_id: int) -> dict[int, list[LatestFact]]:
-    """Return the events with these ids that facts in the history came from, sorted."""
+    """Return the facts in the history by the events that they came from, which are sorted.
+
+    Events up to `after`, or after `last_event_id`, are left out.
+    """
     found = connection.execute(
         f"""
         SELECT e.event_id, h.kind, h.session_id, h.subject, h.object, h.rank, h.effective_at, h.digest, h.value
@@ -90,7 +93,7 @@ def find_unreplaced(connection: Connection) -> list[LatestFact]:
 def retract(
     connection: Connection, suspects: Suspects, load: Callable[[], Iterable[SourceEvent]], *, dry_run: bool
 ) -> Replacements:
-    """Replace the facts that the loaded events no longer state, in the caller's transaction. Return them."""
+    """Replace facts that the loaded events no longer state, in the caller's transaction. Return the replacements."""
     wrong = find_wrong(suspects, load())
     if not wrong or dry_run:
         return wrong

@@ -19,12 +19,12 @@ from store.retention import orphans
 BATCH_SIZE = 500
 """The number of messages in one transaction."""
 
-_HAS_NO_LATER_COPY: LiteralString = """NOT EXISTS (
+_ALL_COPIES_EXPIRED: LiteralString = """NOT EXISTS (
     SELECT FROM whatsapp_messages AS o
     JOIN chats AS oc USING (chat_id)
     WHERE o.key_id = m.key_id AND o.timestamp >= %(before)s AND oc.canonical_chat_id = c.canonical_chat_id
 )"""
-"""True if no copy of the message `m` in its chat `c` is as late as the limit."""
+"""True if all copies of the message `m` in its chat `c` are older than the limit."""
 
 PruneCursor: TypeAlias = tuple[int, int, int]
 """(chat_id, timestamp, id). Messages expire chat by chat, which causes few changes per chat in the feed."""
@@ -64,7 +64,7 @@ def preview(connection: Connection, before: int) -> ExpiredMessages:
             SELECT m.key_id, c.canonical_chat_id, m.timestamp
             FROM whatsapp_messages AS m
             JOIN chats AS c USING (chat_id)
-            WHERE m.timestamp < %(before)s AND {_HAS_NO_LATER_COPY}
+            WHERE m.timestamp < %(before)s AND {_ALL_COPIES_EXPIRED}
         ),
         messages AS (SELECT DISTINCT o.key_id, o.canonical_chat_id FROM old AS o)
         SELECT count(*), min(o.timestamp), count(DISTINCT o.canonical_chat_id),
@@ -147,7 +147,7 @@ def _lock_expired(connection: Connection, before: int, key_ids: Sequence[int]) -
         SELECT m.id, m.key_id, c.session_id, c.canonical_chat_id
         FROM whatsapp_messages AS m
         JOIN chats AS c USING (chat_id)
-        WHERE m.key_id = ANY(%(keys)s) AND {_HAS_NO_LATER_COPY}
+        WHERE m.key_id = ANY(%(keys)s) AND {_ALL_COPIES_EXPIRED}
         """,  # noqa: S608 - literals
         {"keys": key_ids, "before": before},
     ).fetchall()

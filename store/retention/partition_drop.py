@@ -26,7 +26,8 @@ class DroppedPartition:
 def drop(connection: Connection, partition: Partition, *, include_parked: bool) -> DroppedPartition:
     """Drop the partition. Unless `include_parked` is set, keep the bodies of parked events.
 
-    Bodies that arrive in the meantime are marked as well. Raises StoreError, after which the call can be repeated.
+    The messages of bodies that arrive in the meantime are marked as well. Raises StoreError, after which the call can
+    be repeated.
     """
     while True:
         after: int | None = 0

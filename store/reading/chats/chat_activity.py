@@ -22,7 +22,7 @@ class ChatActivity:
         return {"since": self.since or 0, "until": MAX_BIGINT if self.until is None else self.until}
 
     def condition(self) -> LiteralString:
-        """Return the condition as SQL. Requires the alias `c`, a canonical chat, and the parameters `parameters`."""
+        """Return the condition as SQL. Requires the alias `c`, a canonical chat, and the values of `parameters`."""
         # The first line ends a scan of the newest chats at the start of the period.
         return f"""(
             c.last_timestamp >= %(since)s

@@ -62,7 +62,7 @@ def _find(connection: Connection, chat_filter: ChatFilter, words: tuple[str, ...
 
 
 def _is_similar(name: str, words: tuple[str, ...]) -> bool:
-    """Return whether for each word, the name contains a similar one."""
+    """Return whether the name contains a similar word for each of these words."""
     written = search_document.build_name(name).split()
     return all(any(word in each or _may_have_typos(word, each[: len(word) + 1]) for each in written) for word in words)
 

@@ -1,4 +1,4 @@
-"""Defines the SQL fragment that finds who reacted to a message."""
+"""Defines the SQL fragment that finds the author of a reaction."""
 
 from typing import LiteralString
 

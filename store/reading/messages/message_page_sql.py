@@ -7,7 +7,7 @@ from store.reading.fragments.message_json import MESSAGE_BYTES, SEND_JSON, messa
 
 
 def build(operator: LiteralString, order_by: LiteralString) -> LiteralString:
-    """Return the query of a page: the messages whose positions compare by the operator with a given one, in this order.
+    """Return the query of a page in this order. `operator` compares the positions of messages with a given position.
 
     The columns are the position of a message and its JSON, the number of messages found, the epoch, the snapshot, and
     the address of the canonical chat. Rows beyond `max_bytes` are left out but counted. An empty page is one row, in

@@ -66,7 +66,7 @@ def find(connection: Connection, query: SearchQuery, after: SearchPosition | Non
             next_position = SearchPosition(page[-1].timestamp, page[-1].id, fuzzy)
         is_all = after is None and next_position is None
         count = len(page) if is_all else _count(connection, query, frequencies, fuzzy=fuzzy) if query.count else None
-    # After the transaction, whose plans depend on the words.
+    # Read after the transaction, in which plans depend on the words.
     return SearchPage(found_page.read(connection, page), next_position, fuzzy and bool(page), is_complete, count)
 
 

@@ -1,4 +1,4 @@
-"""Types for the query and the pages of a search."""
+"""Defines the query and the pages of a search."""
 
 from dataclasses import dataclass
 

@@ -17,7 +17,7 @@ _MAX_SCAN_WINDOW = 255_000
 the index takes longer for a word that fills a page from them.
 """
 _MIN_SCANNED_MATCHES = 2
-"""The number of matches in the newest messages from which their frequency is known well enough."""
+"""The least number of matches in the newest messages from which to estimate their frequency."""
 _FREQUENT_THRESHOLD = SCAN_WINDOW // 200
 """The index is not used for a word that occurs in more of the newest messages than this, if another word is rarer."""
 _RARE_THRESHOLD = 4
@@ -40,8 +40,8 @@ word.
 _BEGINNING = _for_each_word("(s.text || '' LIKE %(w#)s AND s.text ~ %(b#)s)")
 _BEGINNING_WITHOUT_INDEX = _for_each_word("(s.text || '' LIKE %(w#)s AND s.text || '' ~ %(b#)s)")
 _BEFORE_WORDS = r"""(^|[ "'(\[/.,:#*_~-])"""
-"""A regular expression for what is before the first letter of a word in a document. pg_trgm finds its trigrams only if
-it names the characters, and then looks up fewer of them than for LIKE: the first letter alone is too frequent.
+"""A regular expression for the characters before a word in a document. It lists them, because pg_trgm cannot find
+trigrams in it otherwise. For LIKE, pg_trgm would also look up the first letter alone, which is too frequent.
 """
 _SIMILAR_CONDITIONS = _for_each_word("%(w#)s <%% s.text")
 _SIMILAR_WITHOUT_INDEX = _for_each_word("%(w#)s <%% (s.text || '')")
