@@ -63,7 +63,7 @@ def national_spelling(address: str) -> str | None:
     return f"0{number}" if is_number else None
 
 
-def pattern(addresses: Collection[str]) -> re.Pattern[str] | None:
+def compile_pattern(addresses: Collection[str]) -> re.Pattern[str] | None:
     """Return a pattern for `occurs` that matches any of these addresses, or None if none can be searched for."""
     spellings = {*addresses, *filter(None, map(national_spelling, addresses))}
     alternatives = [
@@ -83,9 +83,9 @@ def pattern(addresses: Collection[str]) -> re.Pattern[str] | None:
     return re.compile("|".join(parts)) if parts else None
 
 
-def occurs(addresses: re.Pattern[str] | None, body: bytes) -> bool:
+def occurs(pattern: re.Pattern[str] | None, body: bytes) -> bool:
     """Return whether the body contains one of the addresses of a pattern."""
-    return addresses is not None and any(addresses.search(_normalize(text)) for text in _texts(body))
+    return pattern is not None and any(pattern.search(_normalize(text)) for text in _texts(body))
 
 
 def addresses_in(body: bytes) -> set[str]:

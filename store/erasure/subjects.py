@@ -51,7 +51,7 @@ class ErasureSubject:
 
     def mention_pattern(self) -> re.Pattern[str] | None:
         """Return the pattern for `mentions.occurs`."""
-        return mentions.pattern(self.addresses)
+        return mentions.compile_pattern(self.addresses)
 
     def chat_ids(self, connection: Connection) -> list[int]:
         """Return the ids of the person's own chats."""

@@ -184,7 +184,7 @@ def read(connection: Connection, chat_ids: Sequence[int]) -> tuple[str, ...]:
     return tuple(cast("str", view) for (view,) in rows)
 
 
-def page_values(chat_filter: ChatFilter, position: ChatPosition, limit: int) -> dict[str, object]:
+def page_parameters(chat_filter: ChatFilter, position: ChatPosition, limit: int) -> dict[str, object]:
     """Return the parameters of `page_query`, except those of the search text."""
     sessions = None if chat_filter.sessions is None else list(chat_filter.sessions)
     activity = {} if chat_filter.activity is None else chat_filter.activity.parameters()
@@ -195,7 +195,7 @@ def _fetch(
     connection: Connection, chat_filter: ChatFilter, position: ChatPosition, limit: int, order: Order
 ) -> list[_Row]:
     """Fetch up to `limit` + 1 rows. The extra row shows that another page follows."""
-    values = page_values(chat_filter, position, limit + 1)
+    values = page_parameters(chat_filter, position, limit + 1)
     is_labelled = chat_filter.label is not None
     if chat_filter.search_text is None:
         # The page is chosen before its messages are looked up, in case its chats are sorted.

@@ -54,7 +54,7 @@ def _find(connection: Connection, chat_filter: ChatFilter, words: tuple[str, ...
     values: dict[str, object] = {
         **parameters,
         **{f"plain{n}": word for n, word in enumerate(words)},
-        **chat_list.page_values(chat_filter, BEFORE_FIRST, _MAX_COMPARED),
+        **chat_list.page_parameters(chat_filter, BEFORE_FIRST, _MAX_COMPARED),
         "candidates": _MAX_CANDIDATES,
     }
     rows = cast("list[tuple[int, int, str | None]]", connection.execute(query, values, prepare=False).fetchall())
