@@ -77,8 +77,10 @@ def change(connection: Connection, session_id: str, values: Mapping[str, str | N
             """,  # noqa: S608 - assembled from literals only, which the type proves
             {
                 "session_id": session_id,
-                **{f"sets_{field}": field in values for field in ("name", "colour")},
-                **{field: values.get(field) for field in ("name", "colour")},
+                "sets_name": "name" in values,
+                "name": values.get("name"),
+                "sets_colour": "colour" in values,
+                "colour": values.get("colour"),
             },
         )
         cursor = connection.execute(

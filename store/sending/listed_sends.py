@@ -50,7 +50,7 @@ def record(
     *,
     own_phone: str | None = None,
 ) -> int:
-    """Record the entries that come from other clients and are not recorded yet. Return how many.
+    """Record the entries that come from other clients and are not recorded yet. Return their number.
 
     Two kinds of entries are left out: those that may be a send of ours whose result is unknown, and those that are not
     later than an erasure, because they may be about the erased person, whose address is not stored.
