@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ from dev.supervisor.stack import LocalStack
 from environment import env_file
 from tests.support.project import documentation
 from tests.support.servers.server_folder import temporary_server_folder
-from tests.support.servers.webhook_receiver import WebhookReceiver
+from tests.support.servers.webhook_receiver import WebhookReceiver, running_webhook_receiver
 
 PAGE = "docs/quickstart.md"
 TEST = "tests/end_to_end/test_quickstart.py"
@@ -49,13 +48,8 @@ def paste(folder: Path, lines: str) -> str:
 
 @pytest.fixture
 def site() -> Iterator[WebhookReceiver]:
-    receiver = WebhookReceiver()
-    thread = threading.Thread(target=receiver.server.serve_forever)
-    thread.start()
-    yield receiver
-    receiver.server.shutdown()
-    receiver.server.server_close()
-    thread.join()
+    with running_webhook_receiver() as receiver:
+        yield receiver
 
 
 @pytest.mark.long

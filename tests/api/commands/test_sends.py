@@ -1,7 +1,6 @@
 """Tests the commands that need the database: send, reconcile and test."""
 
 import json
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,6 +14,7 @@ from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
 from tests.support.history.history_writer import SENDER_LID, HistoryWriter, alias_fact, message_fact
 from tests.support.processes.gateway_commands import run_sak
+from tests.support.servers.server_thread import serving
 
 PHONE = "919811000009"
 
@@ -176,12 +176,9 @@ def yes_man() -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Yes) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Yes)
+    with serving(server):
         yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
 
 
 def test_a_ping_that_was_accepted_and_not_stored_fails_at_the_workers_step(

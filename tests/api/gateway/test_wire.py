@@ -3,7 +3,6 @@
 import base64
 import io
 import json
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from api.gateway.media import MediaFile
 from api.gateway.settings import SakSettings
 from api.gateway.timeouts import Timeouts
 from tests.support.processes.sending_api import FAST_TIMEOUTS
+from tests.support.servers.server_thread import serving
 
 SENT = '{"success":true,"data":{"messageId":"3EB0AA0001","status":"sent"}}'
 
@@ -52,13 +52,10 @@ def recorder() -> Iterator[Recorder]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        recorder = Recorder(f"http://127.0.0.1:{server.server_port}")
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    recorder = Recorder(f"http://127.0.0.1:{server.server_port}")
+    with serving(server):
         yield recorder
-        server.shutdown()
-        thread.join()
 
 
 def connect(

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 import json
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -16,7 +15,7 @@ from tests.support.generated_history import batches, world
 from tests.support.history.history_writer import API_TOKEN, ApiClient, HistoryWriter
 from tests.support.history.replaying import store_batches
 from tests.support.processes.api_server import running_api
-from tests.support.servers.webhook_receiver import WebhookReceiver
+from tests.support.servers.webhook_receiver import WebhookReceiver, running_webhook_receiver
 from worker.senders.sak import parser
 
 SECRET = "made-up-secret-of-test-events"
@@ -24,13 +23,8 @@ SECRET = "made-up-secret-of-test-events"
 
 @pytest.fixture
 def ingest() -> Iterator[WebhookReceiver]:
-    receiver = WebhookReceiver()
-    thread = threading.Thread(target=receiver.server.serve_forever)
-    thread.start()
-    yield receiver
-    receiver.server.shutdown()
-    thread.join()
-    receiver.server.server_close()
+    with running_webhook_receiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture

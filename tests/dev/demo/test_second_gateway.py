@@ -1,7 +1,6 @@
 """Tests that the demo's second gateway sends the same events in WAHA's format, and always loses the same messages."""
 
 import time
-from threading import Thread
 
 from dev.demo.chat_generator import ChatGenerator
 from dev.demo.second_gateway import SecondGateway
@@ -9,7 +8,7 @@ from dev.gateway import delivery
 from environment.sender_kinds import KINDS
 from ingest.signing.signature import Verifier
 from store.model.facts import Message
-from tests.support.servers.webhook_receiver import WebhookReceiver
+from tests.support.servers.webhook_receiver import running_webhook_receiver
 from worker.senders.sak import parser as sak
 from worker.senders.waha import parser as waha
 
@@ -17,17 +16,12 @@ SECRET = "made-up-for-tests-0123456789"
 
 
 def test_the_second_gateway_reports_the_same_messages_and_loses_some() -> None:
-    receiver = WebhookReceiver()
-    gateway = SecondGateway(receiver.url, SECRET, "919800000000")
-    events = ChatGenerator("seed", "session").past_events(1_790_000_000)
-    verifier = Verifier(KINDS["waha"], [SECRET.encode()])
-    thread = Thread(target=receiver.server.serve_forever, args=(0.05,))
-    thread.start()
-    for event in events + events:
-        gateway.report(event)
-    receiver.server.shutdown()
-    thread.join()
-    receiver.server.server_close()
+    with running_webhook_receiver() as receiver:
+        gateway = SecondGateway(receiver.url, SECRET, "919800000000")
+        events = ChatGenerator("seed", "session").past_events(1_790_000_000)
+        verifier = Verifier(KINDS["waha"], [SECRET.encode()])
+        for event in events + events:
+            gateway.report(event)
     posted = [receiver.events.get_nowait() for _ in range(receiver.events.qsize())]
 
     known = {

@@ -17,7 +17,7 @@ from dev.checkout import ROOT
 from dev.gateway import delivery
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
-from tests.support.servers.webhook_receiver import WebhookReceiver
+from tests.support.servers.webhook_receiver import WebhookReceiver, running_webhook_receiver
 
 WIRE = ROOT / "tests" / "payloads" / "sak-wire.jsonl"
 TIMEOUT = 10
@@ -25,13 +25,8 @@ TIMEOUT = 10
 
 @pytest.fixture
 def receiver() -> Iterator[WebhookReceiver]:
-    receiver = WebhookReceiver()
-    thread = Thread(target=receiver.server.serve_forever, args=(0.05,))
-    thread.start()
-    yield receiver
-    receiver.server.shutdown()
-    thread.join()
-    receiver.server.server_close()
+    with running_webhook_receiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture

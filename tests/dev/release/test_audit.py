@@ -1,13 +1,13 @@
 import json
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
 
 from dev.checkout import ROOT
 from dev.release import audit
+from tests.support.servers.server_thread import serving
 
 
 class Database(HTTPServer):
@@ -38,10 +38,9 @@ class Answers(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def database() -> Iterator[Database]:
-    with Database(("127.0.0.1", 0), Answers) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+    server = Database(("127.0.0.1", 0), Answers)
+    with serving(server):
         yield server
-        server.shutdown()
 
 
 def test_every_locked_version_is_asked_about(database: Database, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,6 +10,8 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from tests.support.servers.server_thread import POLL_SECONDS
+
 API_KEY = "user:pretend-key"
 SESSION = "919880000001"
 """The gateway's own number. GOWA names the session after it; for the others it is the session's name."""
@@ -71,7 +73,7 @@ class PretendGateway:
                 """Suppress the log."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        Thread(target=self._server.serve_forever, daemon=True).start()
+        Thread(target=self._server.serve_forever, args=(POLL_SECONDS,), daemon=True).start()
 
     @property
     def url(self) -> str:

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 
+from tests.support.servers.server_thread import serving
+
 ReplyFunction = Callable[[bytes], bytes | None]
 
 
@@ -30,10 +32,9 @@ def fake_redis(answer: ReplyFunction) -> Generator[str]:
             size = int(self.rfile.readline()[1:])
             return self.rfile.read(size + 2)[:-2]
 
-    with _Server(("127.0.0.1", 0), Conversation) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = _Server(("127.0.0.1", 0), Conversation)
+    with serving(server):
         yield f"redis://127.0.0.1:{server.server_address[1]}/0"
-        server.shutdown()
 
 
 @contextmanager
@@ -54,7 +55,6 @@ def blackholing_proxy(target: str, blackhole: threading.Event) -> Generator[str]
                     if not blackhole.is_set():
                         self.request.sendall(data)
 
-    with _Server(("127.0.0.1", 0), Relay) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = _Server(("127.0.0.1", 0), Relay)
+    with serving(server):
         yield f"redis://127.0.0.1:{server.server_address[1]}/0"
-        server.shutdown()

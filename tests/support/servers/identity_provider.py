@@ -1,6 +1,7 @@
 """Runs a small OpenID Connect provider on the loopback interface, which can also sign in with wrong claims."""
 
 import base64
+import functools
 import hashlib
 import secrets
 import socket
@@ -38,7 +39,7 @@ class IdentityProvider:
     """Fields that replace the right ones in the metadata."""
     declines: bool = False
     token_status: int = 200
-    key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "k1", "use": "sig"}))
+    key: RSAKey = field(default_factory=lambda: _generate_key("published"))
     signs_with_another_key: bool = False
     """Whether it signs with a key other than the published one."""
     issuer: str = ""
@@ -138,8 +139,14 @@ class IdentityProvider:
             return ".".join([*encoded, ""])
         if self.algorithm == "HS256":
             return jwt.encode(header, claims, OctKey.import_key(CLIENT_SECRET), algorithms=["HS256"])
-        key = RSAKey.generate_key(2048) if self.signs_with_another_key else self.key
+        key = _generate_key("another") if self.signs_with_another_key else self.key
         return jwt.encode(header, claims, key, algorithms=[self.algorithm])
 
     async def _keys(self, _: Request) -> Response:
         return JSONResponse({"keys": [self.key.as_dict(private=False)]})
+
+
+@functools.cache
+def _generate_key(_purpose: str) -> RSAKey:
+    """Return the key for a purpose, the same for each provider, because making one takes longer than a test."""
+    return RSAKey.generate_key(2048, {"kid": "k1", "use": "sig"})

@@ -8,6 +8,8 @@ from typing import Self
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.support.servers.server_thread import POLL_SECONDS
+
 
 @dataclass(frozen=True)
 class CollectedSpan:
@@ -79,7 +81,7 @@ class OtlpCollector:
         return [span for span in self.spans if span.name == name]
 
     def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(POLL_SECONDS,), daemon=True).start()
         return self
 
     def __exit__(

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from api.push import encryption
+from tests.support.servers.server_thread import POLL_SECONDS
 
 _CURVE = ec.SECP256R1()
 _WAIT_SECONDS = 5.0
@@ -102,7 +103,7 @@ class PushService:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(POLL_SECONDS,))
 
     @property
     def url(self) -> str:

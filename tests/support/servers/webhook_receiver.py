@@ -1,7 +1,11 @@
 """Receives the webhooks of the gateway."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import SimpleQueue
+
+from tests.support.servers.server_thread import serving
 
 
 class WebhookReceiver:
@@ -25,3 +29,10 @@ class WebhookReceiver:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/whatsapp-webhook"
+
+
+@contextmanager
+def running_webhook_receiver() -> Generator[WebhookReceiver]:
+    receiver = WebhookReceiver()
+    with serving(receiver.server):
+        yield receiver
