@@ -1,4 +1,4 @@
-"""Tests the words and paths in code and pages: each defined term is used, and each named path exists."""
+"""Tests the words and names in code and pages: each defined term is used, and each named path or test exists."""
 
 import ast
 import io
@@ -82,6 +82,20 @@ def test_a_path_named_on_a_page_exists(page: str) -> None:
     spans = re.findall(r"`([^`\n]+)`", (ROOT / page).read_text())
 
     assert {path for span in spans for path in missing_paths(span)} == set()
+
+
+@pytest.mark.parametrize("page", documentation.documents())
+def test_a_test_named_on_a_page_exists(page: str) -> None:
+    """A promise on a page is worth its test, which somebody may have renamed."""
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / page).read_text()))
+    tests = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if named
+        for name in re.findall(r"^ *(?:async )?def (test_\w+)", path.read_text(), re.MULTILINE)
+    }
+
+    assert named - tests == set()
 
 
 def test_a_path_named_in_a_comment_exists() -> None:
