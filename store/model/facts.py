@@ -24,6 +24,7 @@ MessageType: TypeAlias = Literal[
     "contact",
     "poll",
     "order",
+    "payment",
     "system",
     "unknown",
 ]

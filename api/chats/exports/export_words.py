@@ -55,6 +55,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "type_contact": ("Contact", "संपर्क"),
     "type_poll": ("Poll", "पोल"),
     "type_order": ("Order", "ऑर्डर"),
+    "type_payment": ("Payment", "भुगतान"),
     "type_system": ("Notice", "सूचना"),
     "type_text": ("Text", "टेक्स्ट"),
     "type_unknown": ("Something else", "कुछ और"),

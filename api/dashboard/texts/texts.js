@@ -112,6 +112,7 @@ export const texts = {
 	type_contact: ["Contact", "संपर्क"],
 	type_poll: ["Poll", "पोल"],
 	type_order: ["Order", "ऑर्डर"],
+	type_payment: ["Payment", "भुगतान"],
 	type_system: ["Notice", "सूचना"],
 	type_unknown: ["Something else", "कुछ और"],
 	kind_button_reply: ["Pressed a button", "बटन दबाया"],

@@ -34,6 +34,8 @@ MESSAGE_TYPES: Final[dict[str, MessageType]] = {
     **dict.fromkeys(("pollCreationMessageV2", "pollCreationMessageV3", "pollCreationMessageV4"), "poll"),
     **dict.fromkeys(("pollCreationMessageV5", "pollCreationMessageV6", "pollAddOptionMessage"), "poll"),
     **dict.fromkeys(("orderMessage", "order"), "order"),
+    **dict.fromkeys(("sendPaymentMessage", "requestPaymentMessage", "declinePaymentRequestMessage"), "payment"),
+    **dict.fromkeys(("cancelPaymentRequestMessage", "paymentInviteMessage", "invoiceMessage", "payment"), "payment"),
     # Calls, and WhatsApp's own notices in a chat.
     **dict.fromkeys(("call", "call_log", "missed_call", "callLogMesssage", "callLogMessage", "bcallMessage"), "system"),
     **dict.fromkeys(("scheduledCallCreationMessage", "scheduledCallEditMessage"), "system"),
