@@ -13,7 +13,6 @@ const KINDS = {
 	channel_invite: "newsletterAdminInviteMessage newsletterFollowerInviteMessageV2",
 	product: "productMessage",
 	event: "eventMessage",
-	payment: "sendPaymentMessage",
 	payment_request: "requestPaymentMessage declinePaymentRequestMessage cancelPaymentRequestMessage",
 	invoice: "invoiceMessage",
 	view_once: "viewOnceMessage viewOnceMessageV2 viewOnceMessageV2Extension",

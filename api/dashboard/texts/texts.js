@@ -124,7 +124,6 @@ export const texts = {
 	kind_channel_invite: ["Invitation to a channel", "चैनल का न्योता"],
 	kind_product: ["Product", "उत्पाद"],
 	kind_event: ["Event", "कार्यक्रम"],
-	kind_payment: ["Payment", "भुगतान"],
 	kind_payment_request: ["Payment request", "भुगतान का अनुरोध"],
 	kind_invoice: ["Invoice", "बिल"],
 	kind_view_once: ["To be viewed once, on the phone", "एक बार देखने के लिए, फ़ोन पर"],
