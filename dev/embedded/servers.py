@@ -1,3 +1,5 @@
+"""Starts and stops both embedded servers together."""
+
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self

@@ -1,3 +1,5 @@
+"""Defines the credentials of the simulated gateway."""
+
 from dataclasses import dataclass
 
 

@@ -1,3 +1,5 @@
+"""Assembles the simulated gateway as an ASGI application."""
+
 from collections.abc import Callable
 from typing import Any
 

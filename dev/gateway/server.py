@@ -1,3 +1,5 @@
+"""Serves the simulated gateway in a thread, for tests and the demo."""
+
 import asyncio
 import socket
 import threading

@@ -1,3 +1,5 @@
+"""Asks a process whether it is ready, and for the reasons if it is not."""
+
 import asyncio
 import json
 from dataclasses import dataclass

@@ -1,3 +1,5 @@
+"""Creates and reads the secrets of a system that `./run` starts."""
+
 import os
 import secrets
 from pathlib import Path

@@ -1,3 +1,5 @@
+"""Reads the settings of `./run` from the environment."""
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
