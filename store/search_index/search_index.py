@@ -12,8 +12,8 @@ from store.model.message_columns import Column
 from store.postgres import advisory_locks, connections, copying, errors
 from store.postgres.connections import Connection
 from store.postgres.errors import StoreError
-from store.search_index import chat_names, search_document, search_sources
-from store.search_index.search_sources import Source
+from store.search_index import chat_names, messages_to_index, search_document
+from store.search_index.messages_to_index import Source
 
 MAX_TEXT_BYTES = 256 << 10
 """The size of the texts in one transaction (or of one message), because an open transaction holds back newer changes
@@ -28,7 +28,7 @@ _COLUMNS = (
     Column("id", "bigint"),
     Column("text", "text"),
     Column("spelling", "smallint"),
-    *search_sources.MESSAGE_COLUMNS,
+    *messages_to_index.MESSAGE_COLUMNS,
 )
 _COPY: LiteralString = f"COPY search_index ({message_columns.names(_COLUMNS)}) FROM STDIN (FORMAT binary)"
 
@@ -59,7 +59,7 @@ def is_caused_by_texts(error: StoreError) -> bool:
 
 
 def _advance_locked(connection: Connection, limit: int, skip_reason: str | None) -> bool:
-    changes = search_sources.of_changes(connection, limit, MAX_TEXT_BYTES)
+    changes = messages_to_index.of_changes(connection, limit, MAX_TEXT_BYTES)
     count = len(changes.positions)
     if count:
         if skip_reason is None:
@@ -167,7 +167,7 @@ def _skip(connection: Connection, row_ids: Sequence[int], reason: str) -> None:
 
 def _index(connection: Connection, row_ids: Sequence[int]) -> None:
     """Write the documents of these messages, except those that did not change."""
-    _write(connection, search_sources.of_messages(connection, row_ids))
+    _write(connection, messages_to_index.of_messages(connection, row_ids))
 
 
 def _write(connection: Connection, sources: Iterable[Source]) -> None:
