@@ -1,4 +1,4 @@
-"""Reads what the documents of the search index are made from."""
+"""Reads the messages to index: their texts, and the documents that they already have in the search index."""
 
 import itertools
 from collections.abc import Collection, Sequence
@@ -17,14 +17,14 @@ MESSAGE_COLUMNS = (
     Column("timestamp", "bigint"),
 )
 """The columns of a document that repeat those of its message."""
-Source: TypeAlias = tuple[int, str, str | None, bool, int, str, str, str, int]
-"""What the document of a message is made from: the message's row id and text, the text of the document that it has, if
-any, whether the other columns of that document are current, and MESSAGE_COLUMNS.
+MessageToIndex: TypeAlias = tuple[int, str, str | None, bool, int, str, str, str, int]
+"""(row id, text, text of the existing document or None, True if the other columns of that document are current,
+*MESSAGE_COLUMNS)
 """
 
 
 def _columns(has_text: LiteralString) -> LiteralString:
-    """Return the columns of a Source, whose text is empty unless the condition is true."""
+    """Return the columns of a MessageToIndex, whose text is empty unless the condition is true."""
     return f"""
         m.id,
         CASE WHEN {has_text} THEN left(concat_ws(' ', m.message_text, m.caption, m.file_name), %(length)s) ELSE '' END,
@@ -35,7 +35,7 @@ def _columns(has_text: LiteralString) -> LiteralString:
     """
 
 
-_OF_MESSAGES: LiteralString = f"""
+_OF_ROWS: LiteralString = f"""
     SELECT {_columns("m.deleted_at IS NULL")}
     FROM unnest(%(ids)s::bigint[]) AS w (id)
     JOIN whatsapp_messages AS m USING (id)
@@ -75,28 +75,28 @@ _PARAMETERS: Final = {"length": search_document.MAX_LENGTH, "spelling": spelling
 
 
 class NextChanges(NamedTuple):
-    """Changes after the position of the index."""
+    """The next changes after the position of the index."""
 
     positions: Sequence[tuple[str, int]]
-    """Of those whose texts are read."""
-    sources: Collection[Source]
-    """The messages whose documents they may have changed, each once."""
+    """(xid, change_id) of each."""
+    messages: Collection[MessageToIndex]
+    """The messages whose documents may be outdated by the changes, each once."""
     has_more: bool
 
 
 def of_changes(connection: Connection, limit: int, max_bytes: int) -> NextChanges:
-    """Read the next changes, at most `limit`, whose texts have at most `max_bytes` together.
+    """Read up to `limit` changes, whose texts together have at most `max_bytes`.
 
-    The first text is read however large it is.
+    The first text may be larger.
     """
     rows = connection.execute(_OF_CHANGES, {**_PARAMETERS, "limit": limit, "bytes": max_bytes}).fetchall()
-    # The condition is null for a change that is not about a text.
+    # `fits` is null for a change that is not about a text.
     read = list(itertools.takewhile(lambda row: row[2] is not False, rows))
-    sources = {row[3]: cast("Source", row[3:]) for row in read if row[3] is not None}
+    messages = {row[3]: cast("MessageToIndex", row[3:]) for row in read if row[3] is not None}
     positions = cast("list[tuple[str, int]]", [row[:2] for row in read])
-    return NextChanges(positions, sources.values(), len(rows) == limit or len(read) < len(rows))
+    return NextChanges(positions, messages.values(), len(rows) == limit or len(read) < len(rows))
 
 
-def of_messages(connection: Connection, row_ids: Sequence[int]) -> Sequence[Source]:
-    rows = connection.execute(_OF_MESSAGES, {**_PARAMETERS, "ids": list(row_ids)}).fetchall()
-    return cast("list[Source]", rows)
+def of_rows(connection: Connection, row_ids: Sequence[int]) -> Sequence[MessageToIndex]:
+    rows = connection.execute(_OF_ROWS, {**_PARAMETERS, "ids": list(row_ids)}).fetchall()
+    return cast("list[MessageToIndex]", rows)

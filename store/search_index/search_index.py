@@ -13,7 +13,7 @@ from store.postgres import advisory_locks, connections, copying, errors
 from store.postgres.connections import Connection
 from store.postgres.errors import StoreError
 from store.search_index import chat_names, messages_to_index, search_document
-from store.search_index.messages_to_index import Source
+from store.search_index.messages_to_index import MessageToIndex
 
 MAX_TEXT_BYTES = 256 << 10
 """The size of the texts in one transaction (or of one message), because an open transaction holds back newer changes
@@ -36,8 +36,8 @@ _COPY: LiteralString = f"COPY search_index ({message_columns.names(_COLUMNS)}) F
 def advance(connection: Connection, limit: int, *, skip_reason: str | None = None) -> bool:
     """Index up to `limit` changes, and messages and names with an outdated spelling. Return True if there may be more.
 
-    With a `skip_reason`, the messages are recorded as not indexed instead. Does nothing if another process is already
-    doing it. Raises StoreError.
+    With a `skip_reason`, the messages are recorded as not indexed instead. Does nothing while another process indexes.
+    Raises StoreError.
     """
     with errors.translated(), connection.transaction():
         if not advisory_locks.try_acquire(connection, advisory_locks.SEARCH_INDEX):
@@ -63,9 +63,9 @@ def _advance_locked(connection: Connection, limit: int, skip_reason: str | None)
     count = len(changes.positions)
     if count:
         if skip_reason is None:
-            _write(connection, changes.sources)
+            _write(connection, changes.messages)
         else:
-            _skip(connection, [row_id for row_id, *_ in changes.sources], skip_reason)
+            _skip(connection, [row_id for row_id, *_ in changes.messages], skip_reason)
         connection.execute("UPDATE search_index_position SET xid = %s::xid8, change_id = %s", changes.positions[-1])
     respelled_names = chat_names.respell(connection, limit)
     if changes.has_more or respelled_names == limit:
@@ -167,14 +167,14 @@ def _skip(connection: Connection, row_ids: Sequence[int], reason: str) -> None:
 
 def _index(connection: Connection, row_ids: Sequence[int]) -> None:
     """Write the documents of these messages, except those that did not change."""
-    _write(connection, messages_to_index.of_messages(connection, row_ids))
+    _write(connection, messages_to_index.of_rows(connection, row_ids))
 
 
-def _write(connection: Connection, sources: Iterable[Source]) -> None:
+def _write(connection: Connection, messages: Iterable[MessageToIndex]) -> None:
     """Write the documents that did not exist or changed."""
     outdated: list[int] = []
     documents: list[tuple[object, ...]] = []
-    for row_id, text, old_text, is_current, *values in sources:
+    for row_id, text, old_text, is_current, *values in messages:
         document = search_document.build(text)
         if old_text is not None:
             if is_current and document == old_text:
@@ -182,8 +182,8 @@ def _write(connection: Connection, sources: Iterable[Source]) -> None:
             outdated.append(row_id)
         if document:
             documents.append((row_id, document, spelling.VERSION, *values))
-    # Replaced rather than updated, because a trigger takes an update for one by a worker that does not know the column
-    # `spelling`.
+    # Documents are replaced, not updated: a trigger assumes that an update is made by a worker that does not know the
+    # column `spelling`.
     if outdated:
         connection.execute("DELETE FROM search_index AS s WHERE s.id = ANY(%s)", [outdated])
     if documents:
