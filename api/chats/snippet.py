@@ -29,7 +29,7 @@ def extract(text: str, words: tuple[str, ...], *, fuzzy: bool) -> Snippet:
     """Return the snippet around the first match. `words` is the result of `search_document.split_query`."""
     text = _part_with_match(spelling.compose(text), words)
     normalized, offsets = spelling.normalize_with_offsets(text)
-    compact, compact_offsets = search_document.without_separators(normalized, offsets)
+    compact, compact_offsets = search_document.remove_separators_with_offsets(normalized, offsets)
     matches: set[tuple[int, int]] = set()
     for word in words:
         spans = [(offsets[start], offsets[end - 1] + 1) for start, end in _find(normalized, word)]

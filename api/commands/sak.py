@@ -109,7 +109,7 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     except _FAILURES as error:
         return _report_failure(arguments, error)
     # Escaped, so that SAK's texts cannot control the terminal.
-    shown = "\n".join(map(lines.show, result.lines))
+    shown = "\n".join(map(lines.escape_invisible, result.lines))
     output = json.dumps(result.data, indent=2) if arguments.json else shown
     sys.stdout.write(output + "\n")
     return result.exit_code
@@ -154,7 +154,7 @@ def _report_failure(arguments: argparse.Namespace, error: Exception) -> int:
         code = getattr(error, "code", None) or next(
             (code for kind, code in _ERROR_CODES.items() if isinstance(error, kind)), None
         )
-    sentence = lines.show(error.message if isinstance(error, ApiError) else str(error), keep="\n")
+    sentence = lines.escape_invisible(error.message if isinstance(error, ApiError) else str(error), keep="\n")
     if arguments.json:
         sys.stdout.write(json.dumps({"error": sentence, "code": code}) + "\n")
     else:

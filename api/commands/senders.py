@@ -139,7 +139,9 @@ def _results(action: Callable[[], list[ActionResult]]) -> list[ActionResult]:
 def _shown(results: list[ActionResult]) -> str:
     """Return a line for each result. Raises SystemExit with these lines if any check failed."""
     # Escaped, so that the gateway's texts cannot control the terminal.
-    text = "\n".join(lines.show(f"{'ok' if is_good else 'FAILED'}: {sentence}") for is_good, sentence in results)
+    text = "\n".join(
+        lines.escape_invisible(f"{'ok' if is_good else 'FAILED'}: {sentence}") for is_good, sentence in results
+    )
     if not all(is_good for is_good, _ in results):
         raise SystemExit(text)
     return text

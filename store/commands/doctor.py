@@ -38,7 +38,7 @@ def _run(options: Namespace, environ: Mapping[str, str]) -> int:
 def _print_findings(findings: list[Finding], worst: Severity) -> None:
     for finding in findings:
         # Escaped, because a gateway chooses the ids of its sessions.
-        print(lines.show(f"{finding.severity:>7}  {finding.name}: {finding.message}"))
+        print(lines.escape_invisible(f"{finding.severity:>7}  {finding.name}: {finding.message}"))
         if finding.remedy is not None:
             print(f"{'':>9}{finding.remedy}")
     print(_SUMMARIES[worst])

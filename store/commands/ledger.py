@@ -94,7 +94,7 @@ def print_totals(totals: ledger.Ledger) -> None:
         print(f"LOST: {gap.events} events of {gap.writer}:{gap.first}-{gap.last}")
     for question in totals.unknown:
         # Escaped, because everybody who can write to Redis can report a host.
-        print(lines.show(f"UNKNOWN: {question.message} {question.remedy}"))
+        print(lines.escape_invisible(f"UNKNOWN: {question.message} {question.remedy}"))
     if totals.exact:
         print("exact")
     else:

@@ -42,18 +42,23 @@ def apply(connection: Connection, parsed_events: Sequence[ParsedEvent], *, own_p
     Every transaction takes its locks in one order (message keys, LIDs, other chats) and reads a row only after locking
     it. `own_phone` is the phone number of sessions that have not reported one.
     """
-    known = accounts.lock(connection)
-    numbers = sessions.ensure(connection, known.with_primaries({event.session_id for event in parsed_events}))
-    keyed_facts = [(event, fact, key) for event in parsed_events for fact, key in event.keyed_message_facts(known)]
+    known_accounts = accounts.lock(connection)
+    session_numbers = sessions.ensure(
+        connection, known_accounts.with_primaries({event.session_id for event in parsed_events})
+    )
+    keyed_facts = [
+        (event, fact, key) for event in parsed_events for fact, key in event.keyed_message_facts(known_accounts)
+    ]
     keys = {key for _, _, key in keyed_facts}
-    account_keys.merge_unmerged(connection, known, keys)
-    locked = message_keys.lock(connection, keys, numbers)
+    account_keys.merge_unmerged(connection, known_accounts, keys)
+    locked = message_keys.lock(connection, keys, session_numbers)
     key_ids = [key.key_id for key in locked.values() if not key.is_new]
     wanted = chat_addresses(parsed_events)
-    wanted |= lid_aliases.related(connection, alias_addresses(parsed_events), known)
+    wanted |= lid_aliases.related(connection, alias_addresses(parsed_events), known_accounts)
     wanted |= chats.addresses_of_keys(connection, key_ids)
     wanted |= message_tombstones.chat_addresses(connection, locked.values())
-    state = Fold(connection, parsed_events, keyed_facts, locked, chats.lock(connection, wanted, known), known)
+    locked_chats = chats.lock(connection, wanted, known_accounts)
+    state = Fold(connection, parsed_events, keyed_facts, locked, locked_chats, known_accounts)
     remapped = state.resolve_lids()
     message_tombstones.add(connection, state.drop_tombstoned_facts())
     repeated = state.store_messages(own_phone)
@@ -65,7 +70,7 @@ def apply(connection: Connection, parsed_events: Sequence[ParsedEvent], *, own_p
     for event, _, key in keyed_facts:
         if (key_id := locked[key].key_id) not in key_ids_by_digest[event.digest]:
             key_ids_by_digest[event.digest].append(key_id)
-    return FoldResult(key_ids_by_digest, state.changes, numbers.keys())
+    return FoldResult(key_ids_by_digest, state.changes, session_numbers.keys())
 
 
 @dataclass(slots=True)
@@ -101,18 +106,18 @@ class Fold:
 
         Phones among them are ignored. Everything related to the aliases must be locked (`lid_aliases.related`).
         """
-        moves = lid_aliases.resolve(self.connection, list(aliases), self.accounts)
-        if not moves:
+        remaps = lid_aliases.resolve(self.connection, list(aliases), self.accounts)
+        if not remaps:
             return []
-        lid_remaps.rewrite_phone_numbers(self.connection, moves)
-        remapped = {move.chat_id: move for move in moves}
+        lid_remaps.rewrite_phone_numbers(self.connection, remaps)
+        remap_by_chat_id = {remap.chat_id: remap for remap in remaps}
         for address, chat in list(self.chats_by_address.items()):
-            if move := remapped.get(chat.chat_id):
-                self.chats_by_address[address] = Chat(chat.chat_id, move.new_canonical_chat_id)
-                for canonical_chat_id in (move.chat_id, move.old_canonical_chat_id, move.new_canonical_chat_id):
+            if remap := remap_by_chat_id.get(chat.chat_id):
+                self.chats_by_address[address] = Chat(chat.chat_id, remap.new_canonical_chat_id)
+                for canonical_chat_id in (remap.chat_id, remap.old_canonical_chat_id, remap.new_canonical_chat_id):
                     self.summary_changes.mark_stale(canonical_chat_id, recount=True)
-                self.changes.append(Change("merge", address[0], move.new_canonical_chat_id))
-        key_ids = lid_remaps.affected_key_ids(self.connection, moves)
+                self.changes.append(Change("merge", address[0], remap.new_canonical_chat_id))
+        key_ids = lid_remaps.affected_key_ids(self.connection, remaps)
         shown = message_updates.find_visible(self.connection, key_ids)
         # Groups in which these people wrote are locked late. This can cause a deadlock, after which the batch is tried
         # again.

@@ -1,7 +1,7 @@
 """Writes the rows of the ledger: one per batch, with the number of its events by outcome."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, TypeAlias, cast
 from uuid import UUID
 
@@ -18,21 +18,22 @@ OUTCOME_COLUMNS = ("stored", "duplicate", "noise", "ping", "parked", "forgotten"
 """The outcomes of events, with `duplicate`."""
 
 
-def claim(connection: Connection, batches: Iterable[Batch], generation: str | None = None) -> set[BatchId]:
+def claim(connection: Connection, batches: Collection[Batch], generation: str | None = None) -> set[BatchId]:
     """Insert the batches that are not in the ledger yet and return their ids. The caller must skip the others.
 
     Raises an error if `generation` is given and the database has another one. All events are counted as stored at
     first, because most are; `record_counts` corrects the counts in the same transaction.
     """
-    claimed = list(batches)
-    if len(claimed) >= copying.MIN_ROWS:
+    if len(batches) >= copying.MIN_ROWS:
         if generation is not None:
             connection.execute("SELECT require_generation(%s)", [generation])
-        writers = {writer: UUID(writer) for writer in {batch.writer for batch in claimed}}
-        # Not looked up first, because batches are rarely delivered again, and then many at a time.
-        rows = sorted((writers[b.writer], b.number, len(b.events), b.cumulative_events, len(b.events)) for b in claimed)
+        writers = {writer: UUID(writer) for writer in {batch.writer for batch in batches}}
+        # Existing batches are not looked up first: batches are rarely delivered again, and then many at a time.
+        rows = sorted(
+            (writers[b.writer], b.number, len(b.events), b.acknowledged_events, len(b.events)) for b in batches
+        )
         if copying.copy_absent(connection, _COPY, ("uuid", "bigint", "integer", "bigint", "integer"), rows):
-            return {(batch.writer, batch.number) for batch in claimed}
+            return {(batch.writer, batch.number) for batch in batches}
     inserted = connection.execute(
         """
         INSERT INTO batches (writer, number, size, upto, stored)
@@ -45,8 +46,8 @@ def claim(connection: Connection, batches: Iterable[Batch], generation: str | No
         """,
         {
             "rows": json_rows.encode(
-                {"writer": b.writer, "number": b.number, "size": len(b.events), "upto": b.cumulative_events}
-                for b in claimed
+                {"writer": b.writer, "number": b.number, "size": len(b.events), "upto": b.acknowledged_events}
+                for b in batches
             ),
             "generation": generation,
         },

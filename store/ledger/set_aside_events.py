@@ -1,8 +1,7 @@
 """Records events that are not in the history and the reason: parked events and noise."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final, Literal, LiteralString, TypeAlias
+from typing import Final, Literal, LiteralString, NamedTuple, TypeAlias
 
 from store.postgres import json_rows
 from store.postgres.connections import Connection
@@ -11,7 +10,7 @@ SetAsideKind: TypeAlias = Literal["parked", "noise"]
 KINDS: Final[tuple[SetAsideKind, ...]] = ("parked", "noise")
 TABLES: Final[dict[SetAsideKind, LiteralString]] = {"parked": "parked_events", "noise": "noise_events"}
 
-BOTH: Final[LiteralString] = """(
+BOTH_TABLES: Final[LiteralString] = """(
     SELECT 'parked' AS kind, p.digest, p.event_id, p.reason, p.session_id, p.event, p.parked_at AS set_aside_at
     FROM parked_events AS p
     UNION ALL
@@ -21,8 +20,9 @@ BOTH: Final[LiteralString] = """(
 """Both tables as one. No event is in both."""
 
 
-@dataclass(frozen=True, slots=True)
-class SetAsideEvent:
+class SetAsideEvent(NamedTuple):
+    """A row of either table. A tuple for speed."""
+
     digest: bytes
     event_id: int
     reason: str
@@ -34,19 +34,7 @@ class SetAsideEvent:
 
 
 def record(connection: Connection, kind: SetAsideKind, events: Iterable[SetAsideEvent]) -> None:
-    """Add the events to the list of this kind. If an event is already listed, its reason is replaced."""
-    rows = json_rows.encode(
-        {
-            "digest": event.digest,
-            "event_id": event.event_id,
-            "reason": event.reason,
-            "session_id": event.session_id,
-            "event": event.event,
-            "received_at": event.received_at,
-            "sender": event.sender,
-        }
-        for event in events
-    )
+    """Add the events to the list of this kind. The reason of an event that is already listed is replaced."""
     connection.execute(
         f"""
         INSERT INTO {TABLES[kind]} AS p (digest, event_id, reason, session_id, event, received_at, sender)
@@ -58,7 +46,7 @@ def record(connection: Connection, kind: SetAsideKind, events: Iterable[SetAside
         ON CONFLICT (digest) DO UPDATE
         SET reason = excluded.reason, session_id = excluded.session_id, event = excluded.event
         """,  # noqa: S608 - assembled from literals only, which the type proves
-        {"rows": rows},
+        {"rows": json_rows.encode(event._asdict() for event in events)},
     )
 
 
@@ -73,8 +61,8 @@ def remove(connection: Connection, digests: Iterable[bytes], *, except_kind: str
             )
 
 
-def forget_bodies(connection: Connection) -> None:
-    """Remove references to raw events that were deleted."""
+def clear_deleted_event_ids(connection: Connection) -> None:
+    """Clear the `event_id` of events whose raw event was deleted."""
     for table in TABLES.values():
         connection.execute(
             f"""

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from store.ledger import writers as writer_table
-from store.ledger.writers import Heartbeat, WriterPosition
+from store.ledger import writers
+from store.ledger.writers import Heartbeat, StreamPosition
 from store.postgres import errors
 from store.postgres.connections import Connection
 
@@ -13,20 +13,20 @@ def record(  # noqa: PLR0913 - one observation
     *,
     stream_length: int,
     oldest_received_at: int | None,
-    writers: Iterable[WriterPosition],
+    positions: Iterable[StreamPosition],
     heartbeats: Iterable[Heartbeat] = (),
     unreadable: int = 0,
     drain_failure: str | None = None,
 ) -> None:
     """Record one observation of the stream and its writers in one transaction.
 
-    `stream_length` is the number of entries that are not committed; `oldest_received_at` is the time in ms when the
-    oldest of them was appended; `unreadable` is the number of entries that are set aside; `drain_failure` is the reason
-    why the last drain failed.
+    `stream_length` is the number of entries that are not committed, `oldest_received_at` the time in ms when the oldest
+    of them was appended, `unreadable` the number of entries that are set aside, and `drain_failure` the reason why the
+    last drain failed.
     """
     with errors.translated(), connection.transaction():
-        writer_table.record_heartbeats(connection, heartbeats)
-        writer_table.record_positions(connection, writers)
+        writers.record_heartbeats(connection, heartbeats)
+        writers.record_positions(connection, positions)
         connection.execute(
             """
             INSERT INTO stream_status AS p (as_of, length, oldest_at, empty_since, unreadable, drain_failure)

@@ -1,4 +1,4 @@
-"""Records what writers report: the position of each, the number of events in its spool, and its end."""
+"""Records the reports of writers: the position of each, the number of events in its spool, and its end."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -10,41 +10,41 @@ from store.postgres.connections import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class WriterPosition:
-    """The position of a writer according to its newest entry."""
+class StreamPosition:
+    """The position of a writer according to its newest entry in the stream."""
 
     writer: str
     number: int
-    cumulative_events: int
-    spooled: int
+    acknowledged_events: int
+    spooled_events: int
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What a writer reports about itself every second."""
+    """A report of a writer about itself, sent once a second."""
 
     writer: str
     seen_at: int
     """The time by the writer's clock in ms. A heartbeat is new if this differs from the previous one."""
     number: int
-    cumulative_events: int
-    spooled: int
+    acknowledged_events: int
+    spooled_events: int
     host: str
     ended: bool
     """True if nothing more can come from the writer."""
 
 
-def record_positions(connection: Connection, positions: Iterable[WriterPosition]) -> None:
+def record_positions(connection: Connection, positions: Iterable[StreamPosition]) -> None:
     """Record positions in the caller's transaction. A position older than the recorded one is ignored."""
     newest = {one.writer: one for one in sorted(positions, key=lambda one: one.number)}
     if newest:
         connection.execute(
             """
             INSERT INTO writers AS w (writer, number, upto, spooled, seen_at, advanced_at, spooled_at)
-            SELECT r.writer, r.number, r.cumulative_events, r.spooled, now(), now(),
-                CASE WHEN r.spooled > 0 THEN now() END
+            SELECT r.writer, r.number, r.acknowledged_events, r.spooled_events, now(), now(),
+                CASE WHEN r.spooled_events > 0 THEN now() END
             FROM jsonb_to_recordset(%(rows)s::jsonb)
-                AS r (writer uuid, number bigint, cumulative_events bigint, spooled bigint)
+                AS r (writer uuid, number bigint, acknowledged_events bigint, spooled_events bigint)
             ORDER BY r.writer
             ON CONFLICT (writer) DO UPDATE
             SET number = excluded.number, upto = excluded.upto, spooled = excluded.spooled, seen_at = now(),
@@ -65,11 +65,12 @@ def record_heartbeats(connection: Connection, heartbeats: Iterable[Heartbeat]) -
                 writer, number, upto, spooled, seen_at, advanced_at, spooled_at, heartbeat_ms, heartbeat_at, host,
                 ended_at
             )
-            SELECT r.writer, r.number, r.cumulative_events, r.spooled, now(), now(),
-                CASE WHEN r.spooled > 0 THEN now() END, r.seen_at, now(), r.host, CASE WHEN r.ended THEN now() END
+            SELECT r.writer, r.number, r.acknowledged_events, r.spooled_events, now(), now(),
+                CASE WHEN r.spooled_events > 0 THEN now() END, r.seen_at, now(), r.host,
+                CASE WHEN r.ended THEN now() END
             FROM jsonb_to_recordset(%(rows)s::jsonb) AS r (
-                writer uuid, seen_at bigint, number bigint, cumulative_events bigint, spooled bigint, host text,
-                ended boolean
+                writer uuid, seen_at bigint, number bigint, acknowledged_events bigint, spooled_events bigint,
+                host text, ended boolean
             )
             ORDER BY r.writer
             ON CONFLICT (writer) DO UPDATE
@@ -85,7 +86,7 @@ def record_heartbeats(connection: Connection, heartbeats: Iterable[Heartbeat]) -
             WHERE CASE
                 WHEN w.ended_at IS NULL
                 THEN excluded.ended_at IS NOT NULL OR w.heartbeat_ms IS DISTINCT FROM excluded.heartbeat_ms
-                -- Not by an older report, which a Redis has that lost the end.
+                -- An older report does not count: a Redis that lost the last one may repeat it.
                 ELSE excluded.heartbeat_ms > coalesce(w.heartbeat_ms, 0)
             END
             """,

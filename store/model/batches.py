@@ -34,5 +34,6 @@ class Batch:
 
     writer: str
     number: int
-    cumulative_events: int
+    acknowledged_events: int
+    """The number of events that the writer has acknowledged up to and including this batch."""
     events: tuple[Event, ...]

@@ -11,6 +11,6 @@ T = TypeVar("T")
 
 
 @dataclass_transform(frozen_default=True)
-def record(noun: type[T]) -> type[T]:
+def record(cls: type[T]) -> type[T]:
     """Make a class a dataclass with slots, which is hashed by its fields and must not be changed."""
-    return dataclass(slots=True, unsafe_hash=True)(noun)
+    return dataclass(slots=True, unsafe_hash=True)(cls)

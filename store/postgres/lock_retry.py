@@ -11,12 +11,12 @@ LOCK_FAILURES = frozenset({"55P03", "40P01"})
 LOCK_WAIT = 60.0
 """The default time in seconds for which work is retried."""
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 
 def retry_on_lock(
-    operation: Callable[[], Result], seconds: float | None = None, *, first_delay: float = 1.0, max_delay: float = 1.0
-) -> Result:
+    operation: Callable[[], T], seconds: float | None = None, *, first_delay: float = 1.0, max_delay: float = 1.0
+) -> T:
     """Repeat the operation for up to `seconds` until it gets its locks. The delay doubles up to `max_delay`.
 
     Raises StoreError at once for any other failure, and TransientError when the time is over.

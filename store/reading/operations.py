@@ -186,7 +186,7 @@ def set_aside_reasons(connection: Connection, visible_sessions: tuple[str, ...] 
         SELECT coalesce(json_agg(row_to_json(counted) ORDER BY counted.count DESC, counted.reason), '[]')::text
         FROM (
             SELECT p.kind, p.reason, count(*) AS count
-            FROM {set_aside_events.BOTH} AS p
+            FROM {set_aside_events.BOTH_TABLES} AS p
             WHERE %(sessions)s::text[] IS NULL OR p.session_id = ANY(%(sessions)s)
             GROUP BY p.kind, p.reason
         ) AS counted

@@ -23,7 +23,7 @@ class RawPayload:
     @property
     def printable_text(self) -> str:
         """The body for a terminal: invisible characters and bytes that are not text are escaped."""
-        return lines.show(self.body.decode(errors="backslashreplace"), keep="\t\n")
+        return lines.escape_invisible(self.body.decode(errors="backslashreplace"), keep="\t\n")
 
     @property
     def received_iso(self) -> str:

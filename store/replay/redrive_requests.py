@@ -180,7 +180,7 @@ def select_event_ids(connection: Connection, selection: RedriveSelection, until:
     found = connection.execute(
         f"""
         SELECT p.event_id
-        FROM {set_aside_events.BOTH} AS p
+        FROM {set_aside_events.BOTH_TABLES} AS p
         WHERE p.event_id IS NOT NULL
             AND (%(until)s::timestamptz IS NULL OR p.set_aside_at <= %(until)s)
             AND (%(kind)s::text IS NULL OR p.kind = %(kind)s)

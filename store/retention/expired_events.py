@@ -180,4 +180,4 @@ def _remove_dangling_references(connection: Connection) -> None:
     connection.execute(
         "DELETE FROM event_keys AS more WHERE NOT EXISTS (SELECT FROM raw_events AS e WHERE e.event_id = more.event_id)"
     )
-    set_aside_events.forget_bodies(connection)
+    set_aside_events.clear_deleted_event_ids(connection)

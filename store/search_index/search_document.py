@@ -111,11 +111,8 @@ def remove_separators(text: str) -> str:
     return text.translate(_WITHOUT_SEPARATORS)
 
 
-def without_separators(text: str, offsets: list[int]) -> tuple[str, list[int]]:
-    """Remove the separators of numbers and codes from a normalised text.
-
-    Also return the offsets of the remaining characters.
-    """
+def remove_separators_with_offsets(text: str, offsets: list[int]) -> tuple[str, list[int]]:
+    """Return a normalised text without the separators of numbers and codes, and the offsets of its characters."""
     kept = [n for n, character in enumerate(text) if character.translate(_WITHOUT_SEPARATORS)]
     return "".join(text[n] for n in kept), [offsets[n] for n in kept]
 

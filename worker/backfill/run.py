@@ -51,7 +51,7 @@ class BackfillRun:
         """
         period = Period(backfill.since, backfill.until)
         for session, chat, first_position in self._places(backfill.cursor):
-            self.progress.place = lines.show(f"{session} {chat}".strip())
+            self.progress.place = lines.escape_invisible(f"{session} {chat}".strip())
             position = first_position
             while position != END:
                 if stopped():

@@ -13,7 +13,7 @@ from ingest.queue import contract, writer_reports
 from store.erasure import suppressions
 from store.feed import pruning
 from store.ledger import stream_status, writers
-from store.ledger.writers import Heartbeat, WriterPosition
+from store.ledger.writers import Heartbeat, StreamPosition
 from store.postgres import connections
 from store.postgres.errors import TransientError
 from worker.drain.database_marker import DatabaseRefusedError
@@ -76,7 +76,7 @@ class StreamMonitor:
         self.kept.trim(state)
         self._metrics.set_kept(self.kept.size_bytes, seconds=self.kept.covered_seconds)
         newest = stream.newest_fields(_NEWEST_ENTRIES)
-        positions = [position for fields in newest if (position := _writer_position(fields)) is not None]
+        positions = [position for fields in newest if (position := _stream_position(fields)) is not None]
         heartbeats = _read_heartbeats(stream.redis)
         self.unreadable = stream.unreadable_count()
         self._metrics.unreadable_entries.set(self.unreadable)
@@ -88,7 +88,7 @@ class StreamMonitor:
                     connection,
                     stream_length=length,
                     oldest_received_at=oldest_at,
-                    writers=positions,
+                    positions=positions,
                     heartbeats=heartbeats,
                     unreadable=self.unreadable,
                     drain_failure=self._drainer.failure,
@@ -143,8 +143,8 @@ def _read_heartbeats(redis: Redis) -> list[Heartbeat]:
             writer=report.writer,
             seen_at=report.seen_at,
             number=report.number,
-            cumulative_events=report.acknowledged_events,
-            spooled=report.spooled_events,
+            acknowledged_events=report.acknowledged_events,
+            spooled_events=report.spooled_events,
             host=report.host,
             ended=report.ended,
         )
@@ -152,9 +152,9 @@ def _read_heartbeats(redis: Redis) -> list[Heartbeat]:
     ]
 
 
-def _writer_position(fields: EntryFields) -> WriterPosition | None:
+def _stream_position(fields: EntryFields) -> StreamPosition | None:
     try:
         batch = contract.from_fields(fields)
     except contract.UnreadableEntryError:
         return None  # the drain sets it aside and logs it
-    return WriterPosition(batch.writer, batch.number, batch.acknowledged_events, batch.spooled_events)
+    return StreamPosition(batch.writer, batch.number, batch.acknowledged_events, batch.spooled_events)

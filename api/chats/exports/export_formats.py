@@ -100,7 +100,7 @@ def _has_headings(heading: ExportHeading) -> bool:
 
 
 def _about(rows: Iterable[tuple[str, str]]) -> str:
-    return "".join(f"-- {lines.show(name)}: {lines.show(value)}\n" for name, value in rows)
+    return "".join(f"-- {lines.escape_invisible(name)}: {lines.escape_invisible(value)}\n" for name, value in rows)
 
 
 def _transcript(page: ExportPage, heading: ExportHeading) -> str:
@@ -122,8 +122,10 @@ def _transcript_line(fields: dict[str, Any], chat: ExportChat, heading: ExportHe
         return f"{head} [{heading.word('deleted')}]\n"
     shown_kind = "" if fields["message_type"] == "text" else f" [{kind}]"
     sender = export_table.sender_name(fields, chat.name)
-    name = f" ({lines.show(sender)})" if sender else ""
-    text = lines.show((fields["message_text"] or fields["caption"] or "").replace("\r\n", "\n").strip(), keep="\n")
+    name = f" ({lines.escape_invisible(sender)})" if sender else ""
+    text = lines.escape_invisible(
+        (fields["message_text"] or fields["caption"] or "").replace("\r\n", "\n").strip(), keep="\n"
+    )
     # Further lines are indented, so that none can be mistaken for another message.
     return f"{head}{shown_kind}{name}: {text}".replace("\n", "\n    ") + "\n"
 

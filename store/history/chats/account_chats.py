@@ -10,13 +10,13 @@ from store.postgres.connections import Connection
 
 
 def in_other_sessions(
-    connection: Connection, chat_addresses: Iterable[ChatAddress], account_map: Accounts
+    connection: Connection, chat_addresses: Iterable[ChatAddress], known_accounts: Accounts
 ) -> set[ChatAddress]:
     """Return the chats with these addresses in the other sessions of the account."""
     rows = [
         {"session_id": other, "address": address}
         for session_id, address in chat_addresses
-        for other in account_map.sessions_of(session_id)
+        for other in known_accounts.sessions_of(session_id)
         if other != session_id
     ]
     found = connection.execute(
@@ -31,7 +31,7 @@ def in_other_sessions(
 
 
 def follow_primary(
-    connection: Connection, chat_addresses: Collection[ChatAddress], account_map: Accounts
+    connection: Connection, chat_addresses: Collection[ChatAddress], known_accounts: Accounts
 ) -> list[tuple[int, int, int]]:
     """Merge these locked chats of other sessions into the canonical chats of the primary session.
 
@@ -51,7 +51,7 @@ def follow_primary(
         """,
         {
             "rows": json_rows.encode(
-                {"session_id": session_id, "address": address, "primary_id": account_map.primary_of(session_id)}
+                {"session_id": session_id, "address": address, "primary_id": known_accounts.primary_of(session_id)}
                 for session_id, address in chat_addresses
             )
         },

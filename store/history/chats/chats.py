@@ -70,10 +70,10 @@ def lock(
     An address is only merged into one of a higher rank, and ranks are locked in order. All transactions therefore take
     their locks in the same order. `known_accounts` are the accounts, if the caller has already locked them.
     """
-    account_map = accounts.lock(connection) if known_accounts is None else known_accounts
+    known_accounts = accounts.lock(connection) if known_accounts is None else known_accounts
     wanted = set(chat_addresses)
-    if account_map.primary_by_session:
-        wanted |= {(account_map.primary_of(session_id), address) for session_id, address in wanted}
+    if known_accounts.primary_by_session:
+        wanted |= {(known_accounts.primary_of(session_id), address) for session_id, address in wanted}
     locked: dict[ChatAddress, _LockedRow] = {}
     inserted: set[ChatAddress] = set()
     # The last pass is for chats that were merged while another session was the primary one of their account.
@@ -82,8 +82,8 @@ def lock(
         found = _lock_until_found(connection, of_rank, inserted)
         wanted |= _addresses(connection, [merged_into for _, merged_into in found.values() if merged_into is not None])
         locked |= found
-    if account_map.primary_by_session:
-        locked |= _merge_inserted(connection, inserted, account_map)
+    if known_accounts.primary_by_session:
+        locked |= _merge_inserted(connection, inserted, known_accounts)
     return {address: Chat(chat_id, merged_into or chat_id) for address, (chat_id, merged_into) in locked.items()}
 
 
@@ -98,13 +98,13 @@ def _lock_until_found(
 
 
 def _merge_inserted(
-    connection: Connection, inserted: Iterable[ChatAddress], account_map: Accounts
+    connection: Connection, inserted: Iterable[ChatAddress], known_accounts: Accounts
 ) -> dict[ChatAddress, _LockedRow]:
     """Merge new chats of an account's other sessions into the locked chats of its primary session."""
     rows = [
         {"session_id": session_id, "address": address, "primary_id": primary_id}
         for session_id, address in inserted
-        if (primary_id := account_map.primary_of(session_id)) != session_id
+        if (primary_id := known_accounts.primary_of(session_id)) != session_id
     ]
     if not rows:
         return {}

@@ -90,12 +90,12 @@ def related(
     wanted = set(chat_addresses)
     if not wanted:
         return set()
-    account_map = accounts.lock(connection) if known_accounts is None else known_accounts
-    if not account_map.primary_by_session:
+    known_accounts = accounts.lock(connection) if known_accounts is None else known_accounts
+    if not known_accounts.primary_by_session:
         return _related_by_evidence(connection, wanted)
-    primary = {(account_map.primary_of(session_id), address) for session_id, address in wanted}
+    primary = {(known_accounts.primary_of(session_id), address) for session_id, address in wanted}
     found = _related_by_evidence(connection, primary)
-    return wanted | found | account_chats.in_other_sessions(connection, found, account_map)
+    return wanted | found | account_chats.in_other_sessions(connection, found, known_accounts)
 
 
 def _related_by_evidence(connection: Connection, wanted: set[ChatAddress]) -> set[ChatAddress]:

@@ -1,6 +1,6 @@
 """Updates phone numbers, and finds the messages to recompute, after an address was merged into another chat."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import cast
 
@@ -32,13 +32,12 @@ def rewrite_phone_numbers(connection: Connection, remaps: Iterable[LidRemap]) ->
     )
 
 
-def affected_key_ids(connection: Connection, remaps: Iterable[LidRemap]) -> list[int]:
+def affected_key_ids(connection: Connection, remaps: Collection[LidRemap]) -> list[int]:
     """Return the keys of messages that must be recomputed because these aliases moved to another chat.
 
     These are messages of the aliases that have updates or copies, and messages of groups with updates by a person in
     these chats.
     """
-    moves = list(remaps)
     found = connection.execute(
         """
         WITH people AS (
@@ -64,8 +63,10 @@ def affected_key_ids(connection: Connection, remaps: Iterable[LidRemap]) -> list
         WHERE s.session_id = p.session_id
         """,
         {
-            "chats": [move.chat_id for move in moves],
-            "canonical": [each for move in moves for each in (move.old_canonical_chat_id, move.new_canonical_chat_id)],
+            "chats": [remap.chat_id for remap in remaps],
+            "canonical": [
+                chat_id for remap in remaps for chat_id in (remap.old_canonical_chat_id, remap.new_canonical_chat_id)
+            ],
         },
     )
     return [cast("int", key_id) for (key_id,) in found]

@@ -47,10 +47,10 @@ def exclude_tombstoned(
     tombstones = _Tombstones.load(connection, key_ids)
     remaining: list[KeyedFact] = []
     added: set[MessageIdentity] = set()
-    for event, fact, name in keyed_facts:
-        key = locked_keys[name]
+    for event, fact, message_key in keyed_facts:
+        key = locked_keys[message_key]
         if not key.has_tombstone:
-            remaining.append((event, fact, name))
+            remaining.append((event, fact, message_key))
         # An ack without a chat may belong to the expired message.
         elif fact.address is not None:
             chat = chats_by_address[event.session_id, fact.address]
@@ -60,7 +60,7 @@ def exclude_tombstoned(
             if tombstones.covers_other_address(identity, chat.canonical_chat_id, is_message=isinstance(fact, Message)):
                 added.add(identity)
             elif not tombstones.covers_address(identity, is_message=isinstance(fact, Message)):
-                remaining.append((event, fact, name))
+                remaining.append((event, fact, message_key))
     return remaining, added
 
 

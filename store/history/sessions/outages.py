@@ -81,7 +81,7 @@ def record_check(connection: Connection, session_id: str, check: ConnectionCheck
     values = {
         "session_id": session_id,
         "at": check.checked_at,
-        "away": check.outage_kind,
+        "kind": check.outage_kind,
         "reason": check.reason,
         "reconnected_at": check.last_connected_at,
     }
@@ -92,7 +92,7 @@ def record_check(connection: Connection, session_id: str, check: ConnectionCheck
             """
             UPDATE outages
             SET last_at = greatest(last_at, %(at)s), looks = looks + 1, reason = %(reason)s
-            WHERE session_id = %(session_id)s AND ended_at IS NULL AND kind = %(away)s
+            WHERE session_id = %(session_id)s AND ended_at IS NULL AND kind = %(kind)s
                 AND (%(reconnected_at)s::bigint IS NULL OR %(reconnected_at)s <= last_at)
             RETURNING looks
             """,
@@ -116,7 +116,7 @@ def record_check(connection: Connection, session_id: str, check: ConnectionCheck
                 connection.execute(
                     """
                     INSERT INTO outages (session_id, kind, connected_at, first_at, last_at, reason)
-                    VALUES (%(session_id)s, %(away)s, %(connected_at)s, %(at)s, %(at)s, %(reason)s)
+                    VALUES (%(session_id)s, %(kind)s, %(connected_at)s, %(at)s, %(at)s, %(reason)s)
                     """,
                     {**values, "connected_at": connected_at},
                 )

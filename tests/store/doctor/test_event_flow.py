@@ -9,7 +9,7 @@ from ingest.queue import contract
 from ingest.spool.spool_file import SpoolFile
 from store.ingestion import apply
 from store.ledger import stream_status, writers
-from store.ledger.writers import Heartbeat, WriterPosition
+from store.ledger.writers import Heartbeat, StreamPosition
 from store.model.batches import Batch, Event
 from store.model.facts import LidAlias, Outcome, SessionReport
 from store.postgres import connections
@@ -39,7 +39,7 @@ def test_events_that_wait_for_long_are_reported(examined_system: ExaminedSystem)
     for seconds, answer in ((5, "ok"), (120, "warning"), (3600, "broken")):
         with connections.open(examined_system.environ["DATABASE_URL"], "test") as connection:
             stream_status.record(
-                connection, stream_length=3, oldest_received_at=int((time.time() - seconds) * 1000), writers=()
+                connection, stream_length=3, oldest_received_at=int((time.time() - seconds) * 1000), positions=()
             )
 
         assert examined_system.results()["queue.age"] == answer
@@ -52,7 +52,7 @@ def test_lost_events_are_reported(examined_system: ExaminedSystem) -> None:
             connection,
             stream_length=0,
             oldest_received_at=None,
-            writers=[WriterPosition(uuid.uuid4().hex, 4, 17, 0)],
+            positions=[StreamPosition(uuid.uuid4().hex, 4, 17, 0)],
         )
     waiting = examined_system.results()["ledger"]
     examined_system.execute("UPDATE writers SET advanced_at = now() - interval '1 minute'")
@@ -69,7 +69,7 @@ def test_a_spool_that_ingest_reports_is_reported(examined_system: ExaminedSystem
             connection,
             stream_length=0,
             oldest_received_at=None,
-            writers=[WriterPosition(uuid.uuid4().hex, 1, 0, 250)],
+            positions=[StreamPosition(uuid.uuid4().hex, 1, 0, 250)],
         )
     found = examined_system.findings()["spool.reported"]
 

@@ -93,4 +93,4 @@ def test_the_doctor_changes_nothing(examined_system: ExaminedSystem) -> None:
         connections.open(examined_system.environ["DATABASE_URL"], "test", overrides=checks.READ_ONLY) as connection,
         pytest.raises(errors.TransientError, match="25006"),
     ):
-        stream_status.record(connection, stream_length=0, oldest_received_at=None, writers=())
+        stream_status.record(connection, stream_length=0, oldest_received_at=None, positions=())

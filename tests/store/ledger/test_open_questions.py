@@ -2,7 +2,7 @@
 
 from store.ledger import stream_status
 from store.ledger.losses import SILENT_AFTER
-from store.ledger.writers import WriterPosition
+from store.ledger.writers import StreamPosition
 from tests.support.history.ledger_scene import LedgerScene
 
 
@@ -85,7 +85,7 @@ def test_an_older_ingest_is_asked_by_its_last_entry(scene: LedgerScene) -> None:
             scene.connection,
             stream_length=0,
             oldest_received_at=None,
-            writers=[WriterPosition(scene.writer, 10 - spooled, 100, spooled)],
+            positions=[StreamPosition(scene.writer, 10 - spooled, 100, spooled)],
         )
         scene.age(3600)
         scene.observe()

@@ -23,13 +23,13 @@ def test_no_character_that_is_not_seen_is_left() -> None:
     characters = map(chr, range(sys.maxunicode + 1))
     unseen = [c for c in characters if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}]
 
-    assert lines.show("".join(unseen)).isascii()
+    assert lines.escape_invisible("".join(unseen)).isascii()
 
 
 @given(st.text())
 def test_every_invisible_character_is_shown(text: str) -> None:
-    shown = lines.show(text, keep="\n")
+    shown = lines.escape_invisible(text, keep="\n")
 
     assert not [c for c in shown if c != "\n" and unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}]
     assert shown.replace("\n", "").isprintable() or any(unicodedata.category(c) in {"Cn", "Co", "Zs"} for c in text)
-    assert lines.show("नमस्ते 😀 é") == "नमस्ते 😀 é"
+    assert lines.escape_invisible("नमस्ते 😀 é") == "नमस्ते 😀 é"

@@ -45,7 +45,7 @@ class LedgerScene:
             self.connection,
             stream_length=waiting,
             oldest_received_at=oldest,
-            writers=(),
+            positions=(),
             heartbeats=heartbeats,
             **more,
         )

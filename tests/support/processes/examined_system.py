@@ -44,7 +44,7 @@ class ExaminedSystem:
     def record_stream_status(self) -> None:
         """Record the status of the stream as a worker does every second."""
         with connections.open(self.environ["DATABASE_URL"], "test") as connection:
-            stream_status.record(connection, stream_length=0, oldest_received_at=None, writers=())
+            stream_status.record(connection, stream_length=0, oldest_received_at=None, positions=())
 
     def findings(self, **environ: str) -> dict[str, Finding]:
         """Return the last finding of each name. Redis is checked in this process."""
