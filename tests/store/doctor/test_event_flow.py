@@ -133,6 +133,8 @@ def test_no_name_that_others_chose_forges_a_finding_or_controls_the_terminal(exa
     with connections.open(examined_system.environ["DATABASE_URL"], "test") as connection:
         writers.record_heartbeats(connection, [Heartbeat(uuid.uuid4().hex, now, 1, 1, 0, hostile, ended=False)])
     examined_system.execute("UPDATE writers SET heartbeat_at = now() - interval '1 day'")
+    # The status of the stream stays fresh, even if the commands start slowly.
+    examined_system.execute("UPDATE stream_status SET as_of = now() + interval '1 minute'")
 
     printed = [
         preloaded_python.run("store", command, environment=examined_system.environ).stdout
