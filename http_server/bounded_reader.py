@@ -26,7 +26,7 @@ MAX_WAITING_REQUESTS = 8
 """Requests that may wait behind the current one. One more ends the connection after their responses."""
 OVERFLOW_CODE = "too_many_requests"
 """The code under which such a connection is counted."""
-WAITING_REQUEST_BYTES = 4 << 10
+_WAITING_REQUEST_BYTES = 4 << 10
 """The size of a waiting request without its body."""
 
 
@@ -177,7 +177,7 @@ class BoundedReader(HttpToolsProtocol):
         """Report the number of bytes that the connection holds."""
         held = min(self._cork.get_write_buffer_size(), LARGE_BYTES)
         if self.pipeline:
-            held += self._waiting_bytes + len(self.pipeline) * WAITING_REQUEST_BYTES
+            held += self._waiting_bytes + len(self.pipeline) * _WAITING_REQUEST_BYTES
         else:
             self._waiting_bytes = 0
         if self._reading_headers:

@@ -12,18 +12,18 @@ SHED_CODE = "connection_shed"
 """The code under which connections are counted that were closed for newer ones."""
 CROWD = 64
 """The number of connections above which requests of unknown clients wait for those of known ones."""
-KEPT_SHARE = 0.75
+_KEPT_SHARE = 0.75
 """The share of the limit to which memory is reduced when requests are refused, so that the next byte does not cause
 another.
 """
-OLDEST_UNFINISHED = 16
+_OLDEST_UNFINISHED = 16
 """The number of unfinished requests that are compared by age. The oldest one may be a large body that arrives
 steadily.
 """
 QUEUED_IN_A_TURN = 4
 """The number of queued actions per turn: requests that waited behind others of their connection, and discarded reads.
 """
-YOUNGEST_SECONDS = 0.1
+_YOUNGEST_SECONDS = 0.1
 """In seconds. A younger request counts as this old, so that among new requests the largest is refused first."""
 BURST_SECONDS = 1.0
 """In seconds. Younger requests are refused only above BURST_FACTOR times the limit, because many large bodies may
@@ -77,7 +77,7 @@ class Connections:
         If every connection is waiting for its response instead, close the new one.
         """
         if len(self.open) >= self.bounds.max_connections:
-            waiting = [*itertools.islice(self._idle, 1), *itertools.islice(self._unfinished, OLDEST_UNFINISHED)]
+            waiting = [*itertools.islice(self._idle, 1), *itertools.islice(self._unfinished, _OLDEST_UNFINISHED)]
             victim = max(waiting, key=lambda each: each.age(now), default=connection)
             self.count_refusal(SHED_CODE)
             self._forget(victim)
@@ -151,8 +151,8 @@ class Connections:
         ]
         # By bytes and seconds, because a large body that arrives quickly comes from a good client and is refused after
         # a stalled one.
-        holders.sort(key=lambda each: each.held_bytes * max(each.age(now), YOUNGEST_SECONDS))
-        while holders and self.held_bytes > KEPT_SHARE * self.bounds.max_unfinished_bytes:
+        holders.sort(key=lambda each: each.held_bytes * max(each.age(now), _YOUNGEST_SECONDS))
+        while holders and self.held_bytes > _KEPT_SHARE * self.bounds.max_unfinished_bytes:
             victim = holders.pop()
             self.held_bytes -= victim.held_bytes
             victim.held_bytes = 0

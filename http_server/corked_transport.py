@@ -7,7 +7,7 @@ would discard it at the client.
 import asyncio
 from typing import Any
 
-MAX_BUFFERED_BYTES = 64 << 10
+_MAX_BUFFERED_BYTES = 64 << 10
 """In bytes. Larger buffers are sent at once, so that the connection notices a client that does not read."""
 
 
@@ -33,7 +33,7 @@ class CorkedTransport(asyncio.Transport):
             self._loop.call_soon(self.flush)
         self._buffer.append(bytes(data))
         self._buffered_bytes += len(data)
-        if self._buffered_bytes > MAX_BUFFERED_BYTES:
+        if self._buffered_bytes > _MAX_BUFFERED_BYTES:
             self.flush()
 
     def write_at_once(self, data: bytes) -> None:

@@ -15,9 +15,9 @@ from http_server.corked_transport import CorkedTransport
 from http_server.direct_endpoint import MAX_BODY_BYTES, DirectEndpoint
 from http_server.pipeline_flow_control import PipelineFlowControl
 
-SHUTDOWN_BODY_SECONDS = 1.0
+_SHUTDOWN_BODY_SECONDS = 1.0
 """The time in seconds that a body may take to complete at shutdown."""
-SHUTDOWN_IDLE_SECONDS = 0.2
+_SHUTDOWN_IDLE_SECONDS = 0.2
 """The time in seconds for which an idle connection stays open at shutdown, in case a request is on its way."""
 
 
@@ -95,9 +95,9 @@ class BoundedProtocol(BoundedReader):
         self._shutting_down = True
         if self._is_responding():
             self._close_after_responses()
-            self.loop.call_later(SHUTDOWN_BODY_SECONDS, self._refuse_unfinished_body)
+            self.loop.call_later(_SHUTDOWN_BODY_SECONDS, self._refuse_unfinished_body)
         else:
-            self.loop.call_later(SHUTDOWN_IDLE_SECONDS, self._close_if_idle)
+            self.loop.call_later(_SHUTDOWN_IDLE_SECONDS, self._close_if_idle)
 
     def sweep(self, now: float) -> None:
         """Close the connection if a deadline has passed, with a response if possible."""

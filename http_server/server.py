@@ -16,9 +16,9 @@ from http_server.connections import Connections
 from http_server.direct_endpoint import DirectEndpoint
 from http_server.protocol import BoundedProtocol
 
-ACCEPTS_IN_A_TURN = 32
+_ACCEPTS_IN_A_TURN = 32
 """Each takes a file descriptor. With 8, a webhook waited for 1.3 s behind 900 connections that each sent 200 kB."""
-SWEEP_EVERY_TICKS = 5
+_SWEEP_EVERY_TICKS = 5
 """uvicorn ticks ten times a second."""
 
 
@@ -61,7 +61,7 @@ class BoundedServer(uvicorn.Server):
         self._before_shutdown = before_shutdown
 
     async def on_tick(self, counter: int) -> bool:
-        if counter % SWEEP_EVERY_TICKS == 0:
+        if counter % _SWEEP_EVERY_TICKS == 0:
             now = asyncio.get_running_loop().time()
             for connection in cast("list[BoundedProtocol]", list(self._connections.open)):
                 connection.sweep(now)
@@ -86,4 +86,4 @@ def listen_fairly(listener: socket.socket) -> list[socket.socket]:
 
     With only one, a new client waits for as many turns as there are connections of a crowd before its own.
     """
-    return [listener, *(listener.dup() for _ in range(ACCEPTS_IN_A_TURN - 1))]
+    return [listener, *(listener.dup() for _ in range(_ACCEPTS_IN_A_TURN - 1))]

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-PAUSE_SHARE = 10
+_PAUSE_SHARE = 10
 """The pause between two calls as a multiple of the first one's duration, so that they take a small share of the time.
 """
 MAX_PAUSE_SECONDS = 0.1
@@ -33,7 +33,7 @@ def shared(page: Callable[[Request], Awaitable[Response]]) -> Callable[[Request]
             begun = time.monotonic()
             response = await page(request)
             ended = time.monotonic()
-            pause = min(PAUSE_SHARE * (ended - begun), MAX_PAUSE_SECONDS)
+            pause = min(_PAUSE_SHARE * (ended - begun), MAX_PAUSE_SECONDS)
             return response
 
     @functools.wraps(page)

@@ -10,7 +10,7 @@ from store.access import session_directory
 from store.access.session_directory import SessionDirectory
 from store.postgres.errors import StoreError
 
-REFRESH_SECONDS = 2.0
+_REFRESH_SECONDS = 2.0
 _WAIT_SECONDS = 0.5
 """The time in seconds that a request waits for PostgreSQL before it uses the cached state."""
 
@@ -24,7 +24,7 @@ class AccountDirectory:
     async def current(self) -> SessionDirectory:
         """Return the directory, or the last known one if PostgreSQL does not answer."""
         if time.monotonic() >= self._refresh_at:
-            self._refresh_at = time.monotonic() + REFRESH_SECONDS
+            self._refresh_at = time.monotonic() + _REFRESH_SECONDS
             with anyio.move_on_after(_WAIT_SECONDS):
                 await anyio.to_thread.run_sync(self._refresh, abandon_on_cancel=True)
         return self._known

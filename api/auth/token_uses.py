@@ -15,7 +15,7 @@ from store.postgres import errors
 
 log = logging.getLogger(__name__)
 
-PRECISION_SECONDS = 60.0
+_PRECISION_SECONDS = 60.0
 _PAUSE_SECONDS = 0.5
 """The time between two writes of a process in seconds, so that many tokens cause few writes."""
 
@@ -32,7 +32,7 @@ class TokenUses:
     def note(self, token: Token) -> None:
         """Remember a request with the token. Call it in the event loop."""
         now, key = time.monotonic(), (token.token_id, token.created_at)
-        if now - self._noted_at.get(key, -PRECISION_SECONDS) >= PRECISION_SECONDS:
+        if now - self._noted_at.get(key, -_PRECISION_SECONDS) >= _PRECISION_SECONDS:
             self._noted_at[key] = now
             self._unrecorded[token.token_id] = datetime.now(UTC)
             self._noted.set()

@@ -1,9 +1,12 @@
 """Contains the parts that requests for stars, labels and notes share."""
 
-from collections.abc import Callable, Generator
+import functools
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
+from starlette.responses import Response
 
 from api.auth import access
 from api.chats import messages
@@ -16,10 +19,18 @@ from store.reading.fragments import chat_scope
 from store.reading.fragments.chat_scope import ChatScope
 
 
-async def read_body(request: Request) -> dict[str, object]:
-    """Return the fields of the JSON object in the body. Raises ApiError."""
-    access.caller(request).require_scope("write")
-    return await request_body.read_object(request)
+def endpoint(
+    function: Callable[[Request, dict[str, object]], Response],
+) -> Callable[[Request], Awaitable[Response]]:
+    """Return an endpoint that requires the scope `write` and calls the function with the fields of the JSON body."""
+
+    @functools.wraps(function)
+    async def read_and_call(request: Request) -> Response:
+        access.caller(request).require_scope("write")
+        fields = await request_body.read_object(request)
+        return await run_in_threadpool(function, request, fields)
+
+    return read_and_call
 
 
 def audited_scope(request: Request) -> ChatScope:

@@ -3,7 +3,6 @@
 import json
 from typing import cast
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,13 +13,9 @@ from store.annotations import labels
 from store.reading.chats import chat_profile
 
 
-async def change_labels(request: Request) -> Response:
+@annotations.endpoint
+def change_labels(request: Request, fields: dict[str, object]) -> Response:
     """Add and remove labels of a chat. Respond with all of its labels."""
-    fields = await annotations.read_body(request)
-    return await run_in_threadpool(_change_labels, request, fields)
-
-
-def _change_labels(request: Request, fields: dict[str, object]) -> Response:
     add, remove = _parse(fields, "add"), _parse(fields, "remove")
     if not add and not remove:
         raise errors.bad_parameter("Give labels to add or to remove.")

@@ -1,6 +1,5 @@
 """`/api/chats/{phone}/notes`: adds, changes and deletes notes about a chat. Each response contains all of its notes."""
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,24 +10,16 @@ from api.http.errors import ApiError
 from store.annotations import notes
 
 
-async def add_note(request: Request) -> Response:
-    fields = await annotations.read_body(request)
-    return await run_in_threadpool(_add_note, request, fields)
-
-
-def _add_note(request: Request, fields: dict[str, object]) -> Response:
+@annotations.endpoint
+def add_note(request: Request, fields: dict[str, object]) -> Response:
     text = annotations.parse_text(fields.get("text"), "text", notes.MAX_LENGTH)
     scope = annotations.audited_scope(request)
     with annotations.writing(request) as connection:
         return _notes_response(notes.add(connection, scope, access.caller(request).name, text))
 
 
-async def change_note(request: Request) -> Response:
-    fields = await annotations.read_body(request)
-    return await run_in_threadpool(_change_note, request, fields)
-
-
-def _change_note(request: Request, fields: dict[str, object]) -> Response:
+@annotations.endpoint
+def change_note(request: Request, fields: dict[str, object]) -> Response:
     return _replace(request, annotations.parse_text(fields.get("text"), "text", notes.MAX_LENGTH))
 
 

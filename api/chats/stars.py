@@ -3,7 +3,6 @@
 import json
 from dataclasses import astuple
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,13 +19,9 @@ DEFAULT_LIMIT = 50
 _CURSOR_KIND = "starred"
 
 
-async def set_star(request: Request) -> Response:
+@annotations.endpoint
+def set_star(request: Request, fields: dict[str, object]) -> Response:
     """Add a star to a message, or remove it."""
-    fields = await annotations.read_body(request)
-    return await run_in_threadpool(_set_star, request, fields)
-
-
-def _set_star(request: Request, fields: dict[str, object]) -> Response:
     message_id, is_starred = fields.get("message_id"), fields.get("starred", True)
     if not (isinstance(message_id, str) and message_id and parameters.is_storable(message_id)):
         raise errors.bad_parameter("message_id must be the id of a message.")

@@ -14,7 +14,7 @@ from api.sending.outbox import Outbox
 from api.sending.requests import SendRequest
 from store.sending import unsettled
 
-COMMAND_LINE_TOKEN = "command line"  # noqa: S105 - sends have this name in place of a token's
+_COMMAND_LINE_TOKEN = "command line"  # noqa: S105 - sends have this name in place of a token's
 _EXIT_CODES = {"sent": EXIT_OK, "queued": EXIT_OK, "failed": EXIT_NEGATIVE}
 """By state. Other states give EXIT_UNKNOWN."""
 
@@ -39,7 +39,7 @@ def send(sak_settings: SakSettings, database_url: str, arguments: argparse.Names
     with ExitStack() as open_until_sent:
         request = _send_request(arguments, open_until_sent)
         outbox = open_until_sent.enter_context(Outbox(database_url, sak_settings))
-        draft = outbox.prepare(request, COMMAND_LINE_TOKEN, sak_settings.session_id, arguments.key)
+        draft = outbox.prepare(request, _COMMAND_LINE_TOKEN, sak_settings.session_id, arguments.key)
         send = outbox.submit(draft, request).send
     lines = [f"{send.state}: {send.address}", f"send     {send.send_id}"]
     if message_id := send.message_id or send.gateway_id:

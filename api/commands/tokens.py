@@ -9,7 +9,7 @@ from store.access import tokens
 from store.postgres import connections
 from store.postgres.errors import StoreError
 
-MAX_NUMBER = 1_000_000
+_MAX_NUMBER = 1_000_000
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:  # pyright: ignore[reportPrivateUsage] - argparse names no public type
@@ -68,6 +68,6 @@ def _format_token(token: tokens.Token) -> str:
 
 def _positive_int(text: str) -> int:
     number = int(text)
-    if not 1 <= number <= MAX_NUMBER:
+    if not 1 <= number <= _MAX_NUMBER:
         raise ValueError
     return number

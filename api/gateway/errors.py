@@ -40,7 +40,7 @@ class RateLimitedError(GatewayError):
         self.retry_after = retry_after
 
 
-RATE_LIMIT_SECONDS = 60.0
+_RATE_LIMIT_SECONDS = 60.0
 """The window of SAK's rate limit in seconds, for responses that do not contain the remaining time."""
 
 
@@ -48,7 +48,7 @@ def retry_after(error: GatewayError) -> float | None:
     """Return the seconds until a request that exceeded the rate limit may be repeated, or None for another error."""
     if not isinstance(error, RateLimitedError):
         return None
-    return RATE_LIMIT_SECONDS if error.retry_after is None else error.retry_after
+    return _RATE_LIMIT_SECONDS if error.retry_after is None else error.retry_after
 
 
 class OutcomeUnknownError(GatewayError):

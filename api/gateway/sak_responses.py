@@ -8,7 +8,7 @@ from typing import cast
 from api.gateway import errors, retry_after
 from api.gateway.http_session import HttpSession, RawResponse
 
-API_PATH = "/api/v1"
+_API_PATH = "/api/v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ def parse(http: HttpSession, method: str, response: RawResponse) -> SakResponse:
     code, reason = _error_details(http, envelope)
     sentence = reason or ("the response is no JSON object" if envelope is None else "no reason given")
     is_page = envelope is None and 200 <= status < 300
-    if not http.base_url.endswith(API_PATH) and (is_page or status == 404):
-        sentence += f"; SAK_BASE_URL does not end in {API_PATH}, as the address of SAK's API does"
+    if not http.base_url.endswith(_API_PATH) and (is_page or status == 404):
+        sentence += f"; SAK_BASE_URL does not end in {_API_PATH}, as the address of SAK's API does"
         if is_page and method == "GET":  # SAK's web page, which answers every GET
             raise errors.RefusedError(f"SAK did not answer: {sentence}", status=status)
     if status == 429:

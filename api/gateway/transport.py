@@ -112,7 +112,7 @@ class _TrackedTlsPool(HTTPSConnectionPool):
     ConnectionCls = _TrackedTlsConnection  # pyright: ignore[reportAssignmentType] - urllib3's own classes do not match its protocol either
 
 
-POOL_CLASSES: Mapping[str, type[HTTPConnectionPool]] = {"http": _TrackedPool, "https": _TrackedTlsPool}
+_POOL_CLASSES: Mapping[str, type[HTTPConnectionPool]] = {"http": _TrackedPool, "https": _TrackedTlsPool}
 
 
 class HeaderAuth(AuthBase):
@@ -151,5 +151,5 @@ class _TrackingAdapter(HTTPAdapter):
 
 
 def _use_tracked_pools(manager: PoolManager) -> PoolManager:
-    manager.pool_classes_by_scheme = dict(POOL_CLASSES)
+    manager.pool_classes_by_scheme = dict(_POOL_CLASSES)
     return manager

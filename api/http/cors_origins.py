@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from telemetry.errors import SettingsError
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-EVERY_ORIGIN = "*"
+_EVERY_ORIGIN = "*"
 
 
 def parse(text: str) -> list[str]:
@@ -17,7 +17,7 @@ def parse(text: str) -> list[str]:
 
 
 def _normalized(text: str) -> str:
-    if text == EVERY_ORIGIN:
+    if text == _EVERY_ORIGIN:
         return text
     try:
         parts = urlsplit(text)

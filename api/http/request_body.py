@@ -9,7 +9,7 @@ from starlette.requests import Request
 from api.http import errors
 from api.http.errors import ApiError
 
-MAX_JSON_BYTES = 64 * 1024
+_MAX_JSON_BYTES = 64 * 1024
 """The size limit of most JSON bodies."""
 
 
@@ -25,12 +25,12 @@ async def chunks(request: Request, max_bytes: int) -> AsyncGenerator[bytes, None
         yield chunk
 
 
-async def read(request: Request, max_bytes: int = MAX_JSON_BYTES) -> bytes:
+async def read(request: Request, max_bytes: int = _MAX_JSON_BYTES) -> bytes:
     """Return the whole body. Raises ApiError."""
     return b"".join([chunk async for chunk in chunks(request, max_bytes)])
 
 
-async def read_object(request: Request, max_bytes: int = MAX_JSON_BYTES) -> dict[str, object]:
+async def read_object(request: Request, max_bytes: int = _MAX_JSON_BYTES) -> dict[str, object]:
     """Return the fields of the JSON object in the body. Raises ApiError."""
     return parse_object(await read(request, max_bytes))
 

@@ -19,7 +19,7 @@ from store.postgres import errors
 log = logging.getLogger(__name__)
 
 JSON_MEDIA_TYPE = "application/json"
-RETRY_AFTER_SECONDS = "2"
+_RETRY_AFTER_SECONDS = "2"
 """In seconds. A restart of PostgreSQL takes about this long."""
 
 _HTTP_ERRORS = {
@@ -58,12 +58,12 @@ def matches_etag(headers: Headers, etag: str) -> bool:
     return etag.removeprefix("W/") in tags or "*" in tags
 
 
-def handle_api_error(_: Request, error: Exception) -> Response:
+def _handle_api_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
     return failure(error)
 
 
-def handle_http_exception(request: Request, error: Exception) -> Response:
+def _handle_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     headers = error.headers
     if error.status_code == 405:
@@ -84,18 +84,18 @@ def _allowed_methods(request: Request) -> set[str]:
 def handle_transient_error(_: Request, error: Exception) -> Response:
     """Respond with 503 and Retry-After if PostgreSQL is unreachable or too slow. A later request may succeed."""
     log.warning("database unavailable: %s", error)
-    sentence = f"The database is unavailable; try again in {RETRY_AFTER_SECONDS} seconds."
-    return failure(ApiError(503, "database_unavailable", sentence, {"retry-after": RETRY_AFTER_SECONDS}))
+    sentence = f"The database is unavailable; try again in {_RETRY_AFTER_SECONDS} seconds."
+    return failure(ApiError(503, "database_unavailable", sentence, {"retry-after": _RETRY_AFTER_SECONDS}))
 
 
-def handle_unexpected_error(_: Request, __: Exception) -> Response:
+def _handle_unexpected_error(_: Request, __: Exception) -> Response:
     """Respond to an unexpected error. The log has the traceback; the response reveals nothing of it."""
     return failure(ApiError(500, "internal_error", "Internal error; the server's log has the details."))
 
 
 EXCEPTION_HANDLERS = {
-    ApiError: handle_api_error,
-    HTTPException: handle_http_exception,
+    ApiError: _handle_api_error,
+    HTTPException: _handle_http_exception,
     errors.TransientError: handle_transient_error,
-    Exception: handle_unexpected_error,
+    Exception: _handle_unexpected_error,
 }

@@ -26,7 +26,7 @@ from store.reading import change_feed
 from store.reading.change_feed import FeedPosition
 from store.reading.fragments.json_views import MAX_PAGE_BYTES
 
-HEARTBEAT_SECONDS = 10.0
+_HEARTBEAT_SECONDS = 10.0
 """The time in seconds without an event after which the event `heartbeat` shows that the connection is alive."""
 _HEARTBEAT = b"event: heartbeat\ndata: {}\n\n"
 """An event rather than a comment, which a browser's EventSource hides. It has no id, so Last-Event-ID does not move."""
@@ -102,7 +102,7 @@ class _StreamReader:
                 position = events[-1].position
             else:
                 try:
-                    async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    async with asyncio.timeout(_HEARTBEAT_SECONDS):
                         await updated.wait()
                 except TimeoutError:
                     yield _HEARTBEAT

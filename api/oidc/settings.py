@@ -9,7 +9,7 @@ from api.oidc import rules
 from api.oidc.rules import Rule
 from telemetry.errors import SettingsError
 
-CALLBACK_PATH = "/sign-in/callback"
+_CALLBACK_PATH = "/sign-in/callback"
 _LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
 _HOURS = range(1, 24 * 31)
 
@@ -42,10 +42,10 @@ class OidcSettings:
         redirect_url = _required(environ, "OIDC_REDIRECT_URL")
         if (
             not is_safe_url(redirect_url)
-            or urlsplit(redirect_url).path != CALLBACK_PATH
+            or urlsplit(redirect_url).path != _CALLBACK_PATH
             or urlsplit(redirect_url).query
         ):
-            raise SettingsError(f"OIDC_REDIRECT_URL must be the https:// address of the api with {CALLBACK_PATH}.")
+            raise SettingsError(f"OIDC_REDIRECT_URL must be the https:// address of the api with {_CALLBACK_PATH}.")
         hours = environ.get("OIDC_HOURS", "").strip() or "12"
         if not hours.isdecimal() or int(hours) not in _HOURS:
             raise SettingsError(f"OIDC_HOURS must be a whole number from {_HOURS[0]} to {_HOURS[-1]}.")

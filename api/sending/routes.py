@@ -51,7 +51,7 @@ async def create_send(request: Request) -> Response:
 
 async def _send(dispatcher: SendDispatcher, caller: Caller, send_request: SendRequest, key: str | None) -> Response:
     session_id = _select_session(dispatcher, caller, send_request.session_id)
-    return outcome_response(await dispatcher.send(send_request, caller.name, session_id, key))
+    return _outcome_response(await dispatcher.send(send_request, caller.name, session_id, key))
 
 
 def _select_session(dispatcher: SendDispatcher, caller: Caller, requested: str | None) -> str:
@@ -72,7 +72,7 @@ def _select_session(dispatcher: SendDispatcher, caller: Caller, requested: str |
     return session_id
 
 
-def outcome_response(outcome: SendOutcome) -> Response:
+def _outcome_response(outcome: SendOutcome) -> Response:
     """Return the response to a send. Error responses also contain `data`."""
     send = outcome.send
     status = _HTTP_STATUS[send.state]

@@ -30,9 +30,9 @@ from api.http import database, parameters, time_zones
 from api.http.errors import ApiError
 from store.reading.export import ExportPage, ExportPeriod, ExportSnapshot
 
-SPREADSHEET = "xlsx"
+_SPREADSHEET = "xlsx"
 FORMATS = {name: text_format.media_type for name, text_format in export_formats.FORMATS.items()} | {
-    SPREADSHEET: spreadsheet.MEDIA_TYPE
+    _SPREADSHEET: spreadsheet.MEDIA_TYPE
 }
 """The media type of each format."""
 SEND_TIMEOUT_SECONDS = 120.0
@@ -89,7 +89,7 @@ def _export_response(
     limiter: anyio.CapacityLimiter = request.app.state.stream_limiter
     slots: ExportSlots = request.app.state.export_slots
     caller = access.caller(request)
-    is_spreadsheet = format_name == SPREADSHEET
+    is_spreadsheet = format_name == _SPREADSHEET
     if not slots.try_acquire(caller.token_id, spreadsheet=is_spreadsheet):
         sentence = "Too many exports are running, of this token or of all; try again when one of them has finished."
         raise ApiError(503, "too_many_exports", sentence, {"retry-after": "10"})

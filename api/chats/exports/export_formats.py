@@ -38,10 +38,6 @@ class ExportFormat:
     """Formats the manifest, given as JSON, as the last line."""
 
 
-def _no_heading(_: ExportHeading) -> str:
-    return ""
-
-
 def _ndjson(page: ExportPage, _: ExportHeading) -> str:
     return "".join(f"{lines.escape_json(message)}\n" for message in page.messages)
 
@@ -135,7 +131,7 @@ _ARROWS = {"incoming": "<-", "outgoing": "->"}
 FORMATS = {
     export_format.name: export_format
     for export_format in (
-        ExportFormat("ndjson", "application/x-ndjson", _no_heading, _ndjson, '{{"manifest":{}}}\n'.format),
+        ExportFormat("ndjson", "application/x-ndjson", lambda _: "", _ndjson, '{{"manifest":{}}}\n'.format),
         ExportFormat("csv", "text/csv; charset=utf-8", _csv_heading, _csv, "# {}\r\n".format),
         ExportFormat("txt", "text/plain; charset=utf-8", _transcript_heading, _transcript, "-- {}\n".format),
     )

@@ -18,7 +18,7 @@ from api.gateway.senders import sender_responses
 from api.gateway.senders.sender_responses import KeyPath
 from environment import sender_errors
 
-MAX_INLINE_BYTES: Final = 16 << 20
+_MAX_INLINE_BYTES: Final = 16 << 20
 """The size limit in bytes of a file that is sent in base64, because such a file is in memory as a whole."""
 
 
@@ -67,9 +67,9 @@ class SendApi:
 
 def _inline(file: MediaFile) -> str:
     """Return the file in base64."""
-    if file.size > MAX_INLINE_BYTES:
+    if file.size > _MAX_INLINE_BYTES:
         raise RefusedError(
-            f"the file has more than {MAX_INLINE_BYTES >> 20} MiB, which this gateway does not take in one request",
+            f"the file has more than {_MAX_INLINE_BYTES >> 20} MiB, which this gateway does not take in one request",
             code="file_too_large",
         )
     file.stream.seek(0)
