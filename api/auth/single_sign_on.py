@@ -84,7 +84,7 @@ async def start_single_sign_on(request: Request) -> Response:
     single_sign_on, cookies = _single_sign_on(request), sign_in.cookies_of(request)
     seed = secrets.token_hex(16)
     try:
-        single_sign_on.require_attempt_allowed(_address(request))
+        single_sign_on.require_attempt_allowed(_client_address(request))
         attempt = _attempt(cookies, seed)
         url = await single_sign_on.call(lambda: single_sign_on.provider.authorization_url(attempt))
     except SignInError as error:
@@ -110,7 +110,7 @@ async def finish_single_sign_on(request: Request) -> Response:
     try:
         person = await _identify_person(request, single_sign_on)
     except SignInError as error:
-        single_sign_on.failures.record_failure(_address(request))
+        single_sign_on.failures.record_failure(_client_address(request))
         return _failure_response(error)
 
     def record(connection: Connection) -> int:
@@ -129,7 +129,7 @@ async def finish_single_sign_on(request: Request) -> Response:
 
 
 async def _identify_person(request: Request, single_sign_on: SingleSignOn) -> Person:
-    single_sign_on.require_attempt_allowed(_address(request))
+    single_sign_on.require_attempt_allowed(_client_address(request))
     attempt = _current_attempt(request)
     if attempt is None:
         raise InvalidResponseError("this browser started no attempt, or it took too long")
@@ -169,5 +169,5 @@ def _cookie_name(cookies: SignInCookies) -> str:
     return f"{cookies.name}_attempt"
 
 
-def _address(request: Request) -> str:
+def _client_address(request: Request) -> str:
     return request.client.host if request.client else ""

@@ -28,8 +28,8 @@ def page_json(request: Request, page: MessagePage) -> str:
     overlapping = pools.read_primary(
         lambda connection: outages.between(connection, session_ids, messages[0]["timestamp"], until)
     )
-    return json.dumps([_as_json(outage) for outage in overlapping], ensure_ascii=False)
+    return json.dumps([_outage_fields(outage) for outage in overlapping], ensure_ascii=False)
 
 
-def _as_json(outage: Outage) -> dict[str, object]:
+def _outage_fields(outage: Outage) -> dict[str, object]:
     return {**asdict(outage), **{name: timestamps.format_utc(getattr(outage, name)) for name in _TIME_FIELDS}}

@@ -57,10 +57,10 @@ def _part_with_match(composed: str, words: tuple[str, ...]) -> str:
     pieces = [
         spelling.normalize(composed[start : start + _PIECE_LENGTH]) for start in range(0, len(composed), _PIECE_LENGTH)
     ]
-    squeezed = [search_document.remove_separators(piece) for piece in pieces]
+    compact = [search_document.remove_separators(piece) for piece in pieces]
     found = [
         index
-        for text_pieces in (pieces, squeezed)
+        for text_pieces in (pieces, compact)
         for word in words
         if (index := _find_piece(text_pieces, _needle(word))) is not None
     ]

@@ -48,7 +48,7 @@ def send(sak_settings: SakSettings, database_url: str, arguments: argparse.Names
         lines.append(send.reason)
     if send.state == "unknown":
         lines.append(f"before you send it again, run: python -m api sak reconcile {send.send_id}")
-    return CommandResult(tuple(lines), routes.as_json(send), _EXIT_CODES.get(send.state, EXIT_UNKNOWN))
+    return CommandResult(tuple(lines), routes.send_fields(send), _EXIT_CODES.get(send.state, EXIT_UNKNOWN))
 
 
 def _send_request(arguments: argparse.Namespace, stack: ExitStack) -> SendRequest:
@@ -90,6 +90,6 @@ def reconcile(sak_settings: SakSettings, database_url: str, arguments: argparse.
         f"{result.send.send_id}  {result.send.state:<8} {result.send.address}  {result.explanation}"
         for result in results
     ] or ["no send is unknown or queued"]
-    data = [routes.reconciliation_json(result) for result in results]
+    data = [routes.reconciliation_fields(result) for result in results]
     exit_code = EXIT_OK if all(result.is_settled for result in results) else EXIT_NEGATIVE
     return CommandResult(tuple(lines), {"sends": data}, exit_code)

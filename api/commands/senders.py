@@ -72,14 +72,14 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> str:
         return f"removed {arguments.name}; delete the webhook at the gateway as well"
     known = senders_file.read_all(environ)
     if arguments.verb == "list":
-        return "\n".join(map(_line, known.values())) or "there are no senders"
+        return "\n".join(map(_format_sender, known.values())) or "there are no senders"
     if arguments.name not in known:
         raise SystemExit(f"api: there is no sender {arguments.name}; `senders list` shows them")
     sender = known[arguments.name]
     return (
         sender_steps.describe(sender, _url(arguments, sender))
         if arguments.verb == "url"
-        else _at_gateway(sender, arguments)
+        else _run_at_gateway(sender, arguments)
     )
 
 
@@ -101,7 +101,7 @@ def _url(arguments: argparse.Namespace, sender: Sender) -> str:
     return f"{arguments.ingest.rstrip('/')}/webhooks/{sender.name}"
 
 
-def _line(sender: Sender) -> str:
+def _format_sender(sender: Sender) -> str:
     account = "account as reported" if sender.account is None else f"account {sender.account}"
     calls = "not called" if sender.base_url is None else sender.base_url
     return f"{sender.name}: {sender.kind}, {account}, {calls}, secrets: {len(sender.secrets)}"
@@ -113,30 +113,34 @@ def _register_added(sender: Sender, file: Path, arguments: argparse.Namespace) -
     if not sender_registration.can_register(sender, arguments.session):
         return f"{added}\n{sender_steps.describe(sender, url)}"
     sender_registration.wait_for_ingest(url)
-    results = _results(lambda: sender_registration.register(sender, url, arguments.session, replace=arguments.replace))
-    return _shown([(True, f"{added}; `senders url {sender.name}` shows the steps by hand."), *results])
+    results = _catch_errors(
+        lambda: sender_registration.register(sender, url, arguments.session, replace=arguments.replace)
+    )
+    return _format_results([(True, f"{added}; `senders url {sender.name}` shows the steps by hand."), *results])
 
 
-def _at_gateway(sender: Sender, arguments: argparse.Namespace) -> str:
+def _run_at_gateway(sender: Sender, arguments: argparse.Namespace) -> str:
     """Run `register`, `move` or `check`."""
     url, sessions = _url(arguments, sender), arguments.session
     if arguments.verb == "check":
-        return _shown(_check(sender, url, sessions))
+        return _format_results(_check(sender, url, sessions))
     if not sender_registration.can_register(sender, sessions):
         raise SystemExit(f"api: {_WHY_BY_HAND}\n{sender_steps.describe(sender, url)}")
     if arguments.verb == "move":
-        return _shown(_results(lambda: sender_registration.move(sender, url, sessions)))
-    return _shown(_results(lambda: sender_registration.register(sender, url, sessions, replace=arguments.replace)))
+        return _format_results(_catch_errors(lambda: sender_registration.move(sender, url, sessions)))
+    return _format_results(
+        _catch_errors(lambda: sender_registration.register(sender, url, sessions, replace=arguments.replace))
+    )
 
 
-def _results(action: Callable[[], list[ActionResult]]) -> list[ActionResult]:
+def _catch_errors(action: Callable[[], list[ActionResult]]) -> list[ActionResult]:
     try:
         return action()
     except errors.GatewayError as error:
         return [(False, f"{error}.")]
 
 
-def _shown(results: list[ActionResult]) -> str:
+def _format_results(results: list[ActionResult]) -> str:
     """Return a line for each result. Raises SystemExit with these lines if any check failed."""
     # Escaped, so that the gateway's texts cannot control the terminal.
     text = "\n".join(
@@ -150,7 +154,7 @@ def _shown(results: list[ActionResult]) -> str:
 def _check(sender: Sender, url: str, sessions: Sequence[str]) -> list[ActionResult]:
     results = [sender_registration.check_ingest(url)]
     if sender_registration.can_register(sender, sessions):
-        return results + _results(lambda: sender_registration.check(sender, url, sessions))
+        return results + _catch_errors(lambda: sender_registration.check(sender, url, sessions))
     return results if sender.base_url is None else [*results, _check_gateway(sender.base_url)]
 
 

@@ -18,7 +18,8 @@ class GatewayRequest:
     method: str
     path: str
     """The path below the base URL, with quoted segments."""
-    credentials: Mapping[str, str]
+    headers: Mapping[str, str]
+    """The headers with the credentials."""
     query: Mapping[str, str | int] | None = None
     json: object = None
     body: Iterable[bytes] | None = None
@@ -87,7 +88,7 @@ class HttpSession:
             params=request.query,
             data=data,
             headers=headers,
-            auth=transport.HeaderAuth(request.credentials),
+            auth=transport.HeaderAuth(request.headers),
             timeout=timeout,
             # The credentials are only for this host.
             allow_redirects=False,

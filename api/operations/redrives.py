@@ -33,7 +33,7 @@ async def request_redrive(request: Request) -> Response:
         database.from_request(request).write,
         lambda connection: redrive_requests.create(connection, caller.name, selection),
     )
-    response = responses.success(_as_json(redrive), {"location": f"/api/parked/redrive/{redrive.redrive_id}"})
+    response = responses.success(_redrive_json(redrive), {"location": f"/api/parked/redrive/{redrive.redrive_id}"})
     response.status_code = 202
     return response
 
@@ -49,7 +49,7 @@ def get_redrive(request: Request) -> Response:
         )
     if redrive is None or (visible is not None and not _is_visible(redrive.selection, visible)):
         raise ApiError(404, "redrive_not_found", "There is no redrive with that id.")
-    return responses.success(_as_json(redrive))
+    return responses.success(_redrive_json(redrive))
 
 
 def _is_visible(selection: RedriveSelection, visible_sessions: tuple[str, ...]) -> bool:
@@ -79,7 +79,7 @@ def _parse_selection(body: bytes, sessions: tuple[str, ...] | None) -> RedriveSe
     return RedriveSelection(sessions, tuple(bytes.fromhex(cast("str", value)) for value in values), reason, kind)
 
 
-def _as_json(redrive: RedriveRequest) -> str:
+def _redrive_json(redrive: RedriveRequest) -> str:
     return json.dumps(
         {
             "id": redrive.redrive_id,

@@ -46,7 +46,7 @@ def send(request: Request) -> Response:
 
 def get(request: Request) -> Response:
     """Respond with whether a worker has stored the event."""
-    digest = _digest(request)
+    digest = _requested_digest(request)
     stored = database.from_request(request).read_primary(lambda connection: pings.is_stored(connection, digest))
     return responses.success(json.dumps({"stored": stored}))
 
@@ -54,7 +54,7 @@ def get(request: Request) -> Response:
 def remove(request: Request) -> Response:
     """Delete the body of the event. The ledger continues to count it as a test ping."""
     _require_administrator(request)
-    digest = _digest(request)
+    digest = _requested_digest(request)
     removed = database.from_request(request).write(lambda connection: pings.delete_body(connection, digest))
     return responses.success(json.dumps({"removed": removed}))
 
@@ -86,7 +86,7 @@ def _post(url: str, body: bytes, secret: str) -> None:
         raise ApiError(502, "ingest_refused", f"ingest responded with status {response.status_code}.")
 
 
-def _digest(request: Request) -> bytes:
+def _requested_digest(request: Request) -> bytes:
     text = request.path_params["digest"]
     if not _DIGEST.fullmatch(text):
         raise ApiError(404, "test_event_not_found", "There is no test event with that digest.")

@@ -28,7 +28,7 @@ _TOKEN_ID = re.compile("[1-9][0-9]{0,17}")
 
 def list_tokens(request: Request) -> Response:
     """Respond with a page of tokens within the caller's sessions, newest first, with revoked and expired ones."""
-    caller = _admin(request)
+    caller = _require_admin(request)
     limit = parameters.limit(request, _DEFAULT_LIMIT)
     (before,) = cursors.requested(request, "cursor", _CURSOR_KIND, int) or (None,)
     names = None if caller.sessions is None else caller.directory.names_within(caller.sessions)
@@ -36,7 +36,7 @@ def list_tokens(request: Request) -> Response:
         lambda connection: tokens.list_page(connection, before, limit + 1, names)
     )
     cursor = cursors.encode(_CURSOR_KIND, found[limit - 1].token_id) if len(found) > limit else None
-    return _no_store({"tokens": [_document(token) for token in found[:limit]], "cursor": cursor})
+    return _no_store({"tokens": [_token_fields(token) for token in found[:limit]], "cursor": cursor})
 
 
 async def create_token(request: Request) -> Response:
@@ -44,7 +44,7 @@ async def create_token(request: Request) -> Response:
 
     Respond with 201, its secret (which is never shown again), and the link and QR code for signing in.
     """
-    caller = _admin(request)
+    caller = _require_admin(request)
     fields = await request_body.read_object(request)
     wanted = token_requests.parse(fields, caller)
 
@@ -71,14 +71,14 @@ async def create_token(request: Request) -> Response:
     access.set_audited_token(request, token.token_id)
     link = None if wanted.page is None else sign_in_link.build(wanted.page, secret)
     qr = None if link is None else sign_in_link.draw(link)
-    response = _no_store(_document(token) | {"token": secret, "link": link, "qr": qr})
+    response = _no_store(_token_fields(token) | {"token": secret, "link": link, "qr": qr})
     response.status_code = 201
     return response
 
 
 async def change_token(request: Request) -> Response:
     """Change when an active token expires."""
-    caller = _admin(request)
+    caller = _require_admin(request)
     fields = await request_body.read_object(request)
     if "expires_at" not in fields:
         raise errors.bad_parameter("expires_at is missing: a time, or null for never.")
@@ -93,19 +93,19 @@ async def change_token(request: Request) -> Response:
         lambda connection: tokens.set_expiry(connection, token.token_id, expires_at),
     ):
         raise ApiError(409, "token_ended", "The token has expired or was revoked: create another one.")
-    return _no_store(_document(await run_in_threadpool(_find, request, caller)))
+    return _no_store(_token_fields(await run_in_threadpool(_find, request, caller)))
 
 
 def revoke_token(request: Request) -> Response:
     """Revoke a token. Nothing changes if it is already revoked."""
-    caller = _admin(request)
+    caller = _require_admin(request)
     token = _find(request, caller)
     access.set_audited_token(request, token.token_id)
     database.from_request(request).write(lambda connection: tokens.revoke_by_id(connection, token.token_id))
-    return _no_store(_document(_find(request, caller)))
+    return _no_store(_token_fields(_find(request, caller)))
 
 
-def _admin(request: Request) -> Caller:
+def _require_admin(request: Request) -> Caller:
     caller = access.caller(request)
     caller.require_scope("admin")
     return caller
@@ -133,7 +133,7 @@ def _no_store(document: object) -> Response:
     return responses.success(json.dumps(document, ensure_ascii=False), {"cache-control": "no-store"})
 
 
-def _document(token: Token) -> dict[str, object]:
+def _token_fields(token: Token) -> dict[str, object]:
     return {
         "id": token.token_id,
         "name": token.name,

@@ -37,7 +37,7 @@ async def subscribe(request: Request) -> Response:
 
 async def unsubscribe(request: Request) -> Response:
     """Remove a device. Everyone who knows its endpoint may do so."""
-    endpoint = _text(await request_body.read_object(request, _MAX_BODY_BYTES), "endpoint")
+    endpoint = _parse_text(await request_body.read_object(request, _MAX_BODY_BYTES), "endpoint")
     if len(endpoint) > endpoints.MAX_LENGTH:
         raise errors.bad_parameter(f"endpoint must have at most {endpoints.MAX_LENGTH} characters.")
     return await run_in_threadpool(_unsubscribe, request, endpoint)
@@ -48,10 +48,10 @@ def _subscribe(request: Request, body: bytes) -> Response:
     if settings is None:
         raise _NOT_CONFIGURED
     fields = request_body.parse_object(body)
-    endpoint = _text(fields, "endpoint")
+    endpoint = _parse_text(fields, "endpoint")
     if not endpoints.is_allowed(endpoint, settings.hosts):
         raise errors.bad_parameter("endpoint must be an https URL of a push service in PUSH_HOSTS.")
-    p256dh, auth = _key(fields, "p256dh"), _key(fields, "auth")
+    p256dh, auth = _parse_key(fields, "p256dh"), _parse_key(fields, "auth")
     if not encryption.is_public_key(p256dh) or len(auth) != 16:
         raise errors.bad_parameter("p256dh and auth must be the keys of the browser's subscription.")
     caller = access.caller(request)
@@ -63,10 +63,10 @@ def _subscribe(request: Request, body: bytes) -> Response:
         auth,
         caller.token_id,
         caller.sign_in_nonce,
-        shows_text=_flag(fields, "text"),
-        has_sound=_flag(fields, "sound"),
+        shows_text=_parse_flag(fields, "text"),
+        has_sound=_parse_flag(fields, "sound"),
     )
-    muted = _muted(fields)
+    muted = _parse_muted(fields)
     until = caller.signed_in_until
     with database.from_request(request).write_pool.connection() as connection:
         news.begin(connection)
@@ -91,28 +91,28 @@ def _unsubscribe(request: Request, endpoint: str) -> Response:
     return responses.success("{}", {"cache-control": "no-store"})
 
 
-def _text(fields: dict[str, object], name: str) -> str:
+def _parse_text(fields: dict[str, object], name: str) -> str:
     value = fields.get(name)
     if not isinstance(value, str) or not value or not parameters.is_storable(value):
         raise errors.bad_parameter(f"{name} must be a text.")
     return value
 
 
-def _flag(fields: dict[str, object], name: str) -> bool:
+def _parse_flag(fields: dict[str, object], name: str) -> bool:
     value = fields.get(name, False)
     if not isinstance(value, bool):
         raise errors.bad_parameter(f"{name} must be true or false.")
     return value
 
 
-def _key(fields: dict[str, object], name: str) -> bytes:
+def _parse_key(fields: dict[str, object], name: str) -> bytes:
     try:
-        return encryption.decode(_text(fields, name))
+        return encryption.decode(_parse_text(fields, name))
     except ValueError as error:
         raise errors.bad_parameter(f"{name} must be base64 for URLs.") from error
 
 
-def _muted(fields: dict[str, object]) -> list[tuple[str, str]]:
+def _parse_muted(fields: dict[str, object]) -> list[tuple[str, str]]:
     """Return the sessions and addresses of the chats that the device has muted."""
     value = fields.get("muted", [])
     chats = cast("list[object]", value) if isinstance(value, list) else None
@@ -123,5 +123,5 @@ def _muted(fields: dict[str, object]) -> list[tuple[str, str]]:
         if not isinstance(chat, dict):
             raise errors.bad_parameter("A muted chat is an object with session_id and address.")
         named = cast("dict[str, object]", chat)
-        found.append((_text(named, "session_id"), _text(named, "address")))
+        found.append((_parse_text(named, "session_id"), _parse_text(named, "address")))
     return found

@@ -76,7 +76,7 @@ def _outcome_response(outcome: SendOutcome) -> Response:
     """Return the response to a send. Error responses also contain `data`."""
     send = outcome.send
     status = _HTTP_STATUS[send.state]
-    data = json.dumps(as_json(send), ensure_ascii=False)
+    data = json.dumps(send_fields(send), ensure_ascii=False)
     headers = {} if outcome.is_new else {"idempotency-replayed": "true"}
     if status < 300:
         return Response(f'{{"success":true,"data":{data}}}', status, headers, responses.JSON_MEDIA_TYPE)
@@ -90,7 +90,7 @@ def _outcome_response(outcome: SendOutcome) -> Response:
     return Response(body, status, headers, responses.JSON_MEDIA_TYPE)
 
 
-def as_json(send: Send) -> dict[str, object]:
+def send_fields(send: Send) -> dict[str, object]:
     """Return a send in the format of the API."""
     return {
         "messageId": send.message_id or send.gateway_id,
@@ -106,13 +106,13 @@ def as_json(send: Send) -> dict[str, object]:
     }
 
 
-def reconciliation_json(result: Reconciliation) -> dict[str, object]:
-    return {**as_json(result.send), "settled": result.is_settled, "explanation": result.explanation}
+def reconciliation_fields(result: Reconciliation) -> dict[str, object]:
+    return {**send_fields(result.send), "settled": result.is_settled, "explanation": result.explanation}
 
 
 def get_send(request: Request) -> Response:
     """Respond with a send and its state."""
-    return responses.success(json.dumps(as_json(_load_send(request)), ensure_ascii=False))
+    return responses.success(json.dumps(send_fields(_load_send(request)), ensure_ascii=False))
 
 
 def reconcile_send(request: Request) -> Response:
@@ -120,7 +120,7 @@ def reconcile_send(request: Request) -> Response:
     access.caller(request).require_scope("write")
     send = _load_send(request)
     result = reconciliation.reconcile(_dispatcher_from(request).outbox, send)
-    return responses.success(json.dumps(reconciliation_json(result), ensure_ascii=False))
+    return responses.success(json.dumps(reconciliation_fields(result), ensure_ascii=False))
 
 
 def _load_send(request: Request) -> Send:

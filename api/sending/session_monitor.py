@@ -61,7 +61,7 @@ class SessionMonitor:
         pause = self.interval_seconds
         check = None
         try:
-            check = _check(now, self.client.session_status(self.session_id))
+            check = _to_check(now, self.client.session_status(self.session_id))
         except (errors.UnreachableError, errors.OutcomeUnknownError) as error:
             check = ConnectionCheck(now, "unreachable", str(error))
         except errors.RateLimitedError as error:
@@ -98,7 +98,7 @@ class SessionMonitor:
                     auto_replies.record(connection, self.session_id, is_enabled=session.auto_reply, reported_at=now)
 
 
-def _check(now: int, state: SessionStatus) -> ConnectionCheck:
+def _to_check(now: int, state: SessionStatus) -> ConnectionCheck:
     """Return the check for a response at `now` in ms. A phone or time that cannot be right is left out."""
     connected_at = times.to_ms(state.last_connected_at)
     return ConnectionCheck(

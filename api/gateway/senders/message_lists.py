@@ -33,24 +33,24 @@ class _Shape(NamedTuple):
     time: KeyPath
 
 
-def _waha(call: GatewayCall, session: str, to: str) -> object:
+def _list_waha(call: GatewayCall, session: str, to: str) -> object:
     path = f"/api/{quote(session, safe='')}/chats/{to}%40c.us/messages"
     return call("GET", f"{path}?limit={_LIMIT}&downloadMedia=false")
 
 
-def _openwa(call: GatewayCall, session: str, to: str) -> object:
+def _list_openwa(call: GatewayCall, session: str, to: str) -> object:
     path = f"/api/sessions/{quote(session, safe='')}/messages"
     found = call("GET", f"{path}?chatId={to}%40c.us&limit={_LIMIT}&inlineMedia=false")
     return value_at(found, ("messages",)) or value_at(found, ("data",)) or found
 
 
-def _evolution(call: GatewayCall, session: str, to: str) -> object:
+def _list_evolution(call: GatewayCall, session: str, to: str) -> object:
     where = {"key": {"remoteJid": f"{to}@s.whatsapp.net"}}
     body = {"where": where, "page": 1, "offset": _LIMIT}
     return value_at(call("POST", f"/chat/findMessages/{quote(session, safe='')}", body), ("messages", "records"))
 
 
-def _gowa(call: GatewayCall, session: str, to: str) -> object:
+def _list_gowa(call: GatewayCall, session: str, to: str) -> object:
     headers = {"X-Device-Id": gowa_device(session, call("GET", "/devices"))}
     found = call("GET", f"/chat/{to}%40s.whatsapp.net/messages?limit={_LIMIT}", headers=headers)
     return value_at(found, ("results", "data"))
@@ -62,19 +62,19 @@ _BAILEYS_TEXTS: Final[tuple[KeyPath, ...]] = (
 )
 _LISTS: Final[Mapping[str, tuple[Callable[[GatewayCall, str, str], object], _Shape]]] = {
     "waha": (
-        _waha,
+        _list_waha,
         _Shape((("id",), ("id", "_serialized")), (("fromMe",), True), (("body",),), ("timestamp",)),
     ),
     "openwa": (
-        _openwa,
+        _list_openwa,
         _Shape((("waMessageId",), ("id",)), (("direction",), "outgoing"), (("body",),), ("timestamp",)),
     ),
     "evolution": (
-        _evolution,
+        _list_evolution,
         _Shape((("key", "id"),), (("key", "fromMe"), True), _BAILEYS_TEXTS, ("messageTimestamp",)),
     ),
     "gowa": (
-        _gowa,
+        _list_gowa,
         _Shape((("id",),), (("is_from_me",), True), (("content",),), ("timestamp",)),
     ),
 }
