@@ -31,11 +31,11 @@ _WAITING_REQUEST_BYTES = 4 << 10
 
 
 class _RefusedError(Exception):
-    """Ends the parser within one of its callbacks."""
+    """An error that ends the parser within one of its callbacks."""
 
 
 class BoundedReader(HttpToolsProtocol):
-    """Reads the requests of one connection."""
+    """A connection whose requests are limited while they are read."""
 
     _turns: PipelineFlowControl
     _cork: CorkedTransport

@@ -12,7 +12,7 @@ _MAX_BUFFERED_BYTES = 64 << 10
 
 
 class CorkedTransport(asyncio.Transport):
-    """Wraps a connection's transport."""
+    """A wrapper of a connection's transport."""
 
     __slots__ = ("_buffer", "_buffered_bytes", "_loop", "_transport", "is_lingering", "lingers", "written_bytes")
 

@@ -9,7 +9,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 
 
 class PipelineFlowControl(FlowControl):
-    """Reads only while no request waits behind another one, and in turn."""
+    """Flow control that reads only while no request waits behind another one, and in turn."""
 
     def __init__(self, transport: asyncio.Transport, pipeline: deque[Any]) -> None:
         super().__init__(transport)

@@ -22,7 +22,7 @@ _SHUTDOWN_IDLE_SECONDS = 0.2
 
 
 class BoundedProtocol(BoundedReader):
-    """One connection."""
+    """A connection with deadlines, whose requests are processed in order."""
 
     _accepted_bytes = -1
     """The number of bytes of responses that the client had accepted at the last sweep, or -1 if it had accepted all."""

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 class AuthMiddleware:
-    """Rejects requests under /api that have neither a valid token nor a valid sign-in cookie."""
+    """The middleware that rejects requests under /api without a valid token or sign-in cookie."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - its collaborators; Starlette passes them by position
         self,

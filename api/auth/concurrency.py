@@ -11,7 +11,7 @@ MAX_WAIT_SECONDS = 2.0
 
 
 class ConcurrencyLimiter:
-    """Slots for each caller. Each process counts separately."""
+    """The slots of each caller. Each process counts separately."""
 
     def __init__(self, slots: int) -> None:
         self._slots = slots

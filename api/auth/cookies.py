@@ -46,7 +46,7 @@ def find(headers: Headers, name: str) -> str:
 
 
 class SignInCookies:
-    """Encodes and decodes the cookies for one API_TOKEN."""
+    """The encoder and decoder of cookies for one API_TOKEN."""
 
     def __init__(self, bootstrap_token: str) -> None:
         self._key = hmac.digest(bootstrap_token.encode(), b"dashboard session", "sha256")

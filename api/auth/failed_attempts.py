@@ -18,7 +18,7 @@ _MAX_KNOWN_TOKENS = 1_000
 
 
 class FailedAttempts:
-    """Counts failures by address. Tokens that were valid before are always checked, and processes count separately.
+    """The failed attempts by address. Tokens that were valid before are always checked; processes count separately.
 
     Other clients behind the same proxy therefore continue to work while one of them guesses.
     """

@@ -4,7 +4,7 @@ import time
 
 
 class RateLimiter:
-    """Holds a bucket per token with the requests of one minute, which refills steadily.
+    """A bucket for each token with the requests of one minute, which refills steadily.
 
     Each process counts separately.
     """

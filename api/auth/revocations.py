@@ -25,7 +25,7 @@ _NEVER_REVOKED: _Credential = (None, None)
 
 
 class RevocationWatch:
-    """Polls PostgreSQL once for all open responses of the process, as long as there are any."""
+    """A poll of PostgreSQL for all open responses of the process, which runs as long as there are any."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -73,7 +73,7 @@ _current_attempt: ContextVar[RequestAttempt | None] = ContextVar("attempt", defa
 
 
 class _TrackedConnection(HTTPConnection):
-    """Marks the current attempt as sent when the first byte is written."""
+    """A connection that marks the current attempt as sent when it writes the first byte."""
 
     _requesting = False
     _last_used = 0.0
@@ -116,7 +116,7 @@ _POOL_CLASSES: Mapping[str, type[HTTPConnectionPool]] = {"http": _TrackedPool, "
 
 
 class HeaderAuth(AuthBase):
-    """Sets headers through `auth`, so that requests does not replace them with credentials from ~/.netrc."""
+    """Headers that are passed as `auth`, so that requests does not replace them with credentials from ~/.netrc."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._headers = headers
@@ -137,7 +137,7 @@ def create_session() -> Session:
 
 
 class _TrackingAdapter(HTTPAdapter):
-    """Gives a session of requests tracked connections and no retries."""
+    """An adapter for requests with tracked connections and no retries."""
 
     def __init__(self) -> None:
         super().__init__(max_retries=0, pool_maxsize=MAX_CONNECTIONS)

@@ -67,7 +67,7 @@ class ResponseMiddleware:
 
 
 class _OutgoingResponse:
-    """Processes the messages of one response on their way to the server."""
+    """One response, whose messages are changed on their way to the server."""
 
     def __init__(self, middleware: ResponseMiddleware, scope: Scope, send: Send, request_id: str) -> None:
         self.is_stream = False

@@ -33,7 +33,7 @@ def request_context() -> Generator[str]:
 
 
 class RequestLog:
-    """Logs the responses of a process."""
+    """The log of the responses of a process."""
 
     def __init__(self) -> None:
         self._second = 0

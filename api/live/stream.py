@@ -41,7 +41,7 @@ _EVENT_STREAM_HEADERS = {
 
 
 class EventStreamResponse(Response):
-    """Sends events until the client disconnects, is too slow, or would miss an event."""
+    """A stream of events until the client disconnects, is too slow, or would miss an event."""
 
     def __init__(self, events: AsyncGenerator[bytes], revoked: Callable[[], Awaitable[None]]) -> None:
         """Create a response. `revoked` returns when the client may not receive events any more."""

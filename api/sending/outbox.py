@@ -52,7 +52,7 @@ class SendOutcome:
 
 
 class Outbox:
-    """Sends messages. Its calls block, so use it from threads; `owner` is the application name of its connections."""
+    """The sends of a process. Calls block, so use them in threads; `owner` is the application name of connections."""
 
     def __init__(
         self,

@@ -54,7 +54,7 @@ def is_multipart(request: Request) -> bool:
 
 
 class _CompleteFormParser(MultiPartParser):
-    """Rejects forms without a closing boundary, because their last part may be truncated."""
+    """A parser that rejects forms without a closing boundary, because their last part may be truncated."""
 
     reached_end = False
 

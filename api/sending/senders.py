@@ -40,7 +40,7 @@ class Senders:
         return None if known is None else known[1]
 
     def reload(self) -> None:
-        """Read the file if it has changed. If it is invalid, this is logged and nothing changes."""
+        """Read the file if it has changed. An invalid file is logged and changes nothing."""
         if not self._file.has_changed():
             return
         before = self._by_name

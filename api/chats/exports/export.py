@@ -121,9 +121,9 @@ def _disposition(heading: ExportHeading, address: str, name: str | None, extensi
 
 
 class _ExportResponse(StreamingResponse):
-    """Closes its snapshot even if the client disconnects, is too slow or loses the right to read.
+    """A file that is streamed. Its snapshot is closed even if the client disconnects, is too slow or loses its rights.
 
-    The manifest is then missing. An error before the first chunk is reported as an error response.
+    The manifest is missing in these cases. An error before the first chunk is reported as an error response.
     """
 
     def __init__(

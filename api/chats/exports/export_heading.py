@@ -16,7 +16,7 @@ _UTC = ZoneInfo("UTC")
 
 @dataclass(frozen=True, slots=True)
 class ExportHeading:
-    """Describes the subject of an export and its reader."""
+    """The subject of an export and its reader."""
 
     subject: Literal["conversation", "session"]
     period: ExportPeriod
