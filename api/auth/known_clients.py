@@ -12,7 +12,7 @@ from api.auth.failed_attempts import FailedAttempts
 
 @dataclass(frozen=True, slots=True)
 class KnownClients:
-    """The clients that this process has authenticated. A revoked token may count as known until it is used again."""
+    """The known clients, without a query: a revoked token may count as known until it is used again."""
 
     failed_attempts: FailedAttempts
     cookies: SignInCookies
