@@ -21,7 +21,7 @@ from api.auth.revocations import RevocationWatch
 from api.auth.single_sign_on import SingleSignOn
 from api.auth.token_uses import TokenUses
 from api.auth.tokens import TokenAuthenticator
-from api.chats import labels, message_details, messages, notes, profile, read_flags, routes, search, stars
+from api.chats import chat_list, labels, message_details, messages, notes, profile, read_flags, search, stars
 from api.chats.exports import export
 from api.chats.exports.export_slots import ExportSlots
 from api.gateway.timeouts import Timeouts
@@ -104,8 +104,8 @@ def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | 
     app = Starlette(
         # Starlette compares a request with each in turn, so frequent ones come first.
         routes=[
-            Route("/api/chats", routes.list_chats),
-            Route("/api/chat-counts", routes.count_chats),
+            Route("/api/chats", chat_list.list_chats),
+            Route("/api/chat-counts", chat_list.count_chats),
             Route("/api/chats/{phone}", messages.list_messages),
             Route("/api/changes", changes.list_changes),
             Route("/api/search", search.search_messages),

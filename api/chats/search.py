@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.auth import access
-from api.chats import address, messages, routes, snippet
+from api.chats import address, chat_list, messages, snippet
 from api.http import cursors, database, errors, parameters, responses
 from api.http.errors import ApiError
 from store.model.facts import ChatKind
@@ -45,7 +45,7 @@ def search_messages(request: Request) -> Response:
         type=parameters.choice(request, "type", messages.MESSAGE_TYPES),
         since=parameters.timestamp(request, "since"),
         until=parameters.timestamp(request, "until"),
-        chat_kind=cast("ChatKind | None", parameters.choice(request, "kind", routes.CHAT_KINDS)),
+        chat_kind=cast("ChatKind | None", parameters.choice(request, "kind", chat_list.CHAT_KINDS)),
         unread=parameters.boolean(request, "unread"),
         waiting=parameters.boolean(request, "waiting"),
         count=parameters.boolean(request, "count"),

@@ -1,6 +1,6 @@
 """Describes starred messages, notes and the details of chats and messages."""
 
-from api.chats import routes
+from api.chats import chat_list
 from api.openapi import spec
 from api.openapi.spec import DATE_TIME, INTEGER, NULLABLE_DATE_TIME, NULLABLE_STRING, STRING
 
@@ -18,7 +18,7 @@ SCHEMAS: spec.Schema = {
         address=STRING,
         name=NULLABLE_STRING,
         addresses=spec.array(
-            spec.record(session_id=STRING, address=STRING, kind=spec.enum(*routes.CHAT_KINDS), name=NULLABLE_STRING)
+            spec.record(session_id=STRING, address=STRING, kind=spec.enum(*chat_list.CHAT_KINDS), name=NULLABLE_STRING)
         ),
         **dict.fromkeys(("first_message_at", "last_message_at", "last_incoming_at"), NULLABLE_DATE_TIME),
         labels=spec.array(STRING),

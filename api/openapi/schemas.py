@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from api.chats import messages, routes
+from api.chats import chat_list, messages
 from api.gateway.media import MEDIA_KINDS
 from api.openapi import annotations_schemas, spec, statistics_schemas
 from api.openapi.spec import BOOLEAN, DATE_TIME, INTEGER, NULLABLE_DATE_TIME, NULLABLE_INTEGER, NULLABLE_STRING, STRING
@@ -83,7 +83,7 @@ SCHEMAS: spec.Schema = {
         unmarked_count=INTEGER,
         session_id=STRING,
         address=STRING,
-        kind=spec.enum(*routes.CHAT_KINDS),
+        kind=spec.enum(*chat_list.CHAT_KINDS),
         marked_unread=BOOLEAN,
         waiting_since=NULLABLE_DATE_TIME,
         labels=spec.array(STRING),

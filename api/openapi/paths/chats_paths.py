@@ -1,6 +1,6 @@
 """Describes chats, messages, search and exports (api/chats)."""
 
-from api.chats import messages, routes
+from api.chats import chat_list, messages
 from api.chats.exports import export, export_words
 from api.openapi import spec
 from api.openapi.spec import BOOLEAN, INTEGER, NULLABLE_CURSOR, NULLABLE_STRING, STRING, Schema
@@ -81,7 +81,7 @@ PATHS: Schema = {
             spec.SESSION,
             spec.query(
                 "sort",
-                spec.enum(*routes.SORTS),
+                spec.enum(*chat_list.SORTS),
                 "last_message_at (default): newest first. "
                 "waiting_since: only waiting chats, longest first, without after.",
             ),
@@ -90,7 +90,7 @@ PATHS: Schema = {
             ),
             spec.query("unmarked", BOOLEAN, "Only chats with messages not marked as read, answered or not."),
             spec.query("waiting", BOOLEAN, "Only chats whose last message has no response."),
-            spec.query("kind", spec.enum(*routes.CHAT_KINDS)),
+            spec.query("kind", spec.enum(*chat_list.CHAT_KINDS)),
             spec.LABEL,
             spec.query("q", spec.SHORT_TEXT, "Part of a name, number, label or note, or the start of the last text."),
             *({**bound, "description": "Only chats with a message in this period."} for bound in spec.TIME_RANGE),
@@ -165,7 +165,7 @@ PATHS: Schema = {
             spec.LIMIT,
             spec.query("cursor", spec.cursor("search")),
             spec.query("address", spec.formatted("address", "One chat.")),
-            spec.query("kind", spec.enum(*routes.CHAT_KINDS), "Only in chats of this kind."),
+            spec.query("kind", spec.enum(*chat_list.CHAT_KINDS), "Only in chats of this kind."),
             spec.query("unread", BOOLEAN, "Only in chats with unread messages."),
             spec.query("waiting", BOOLEAN, "Only in chats whose last message has no response."),
             spec.query("count", BOOLEAN, "Count the matches."),
