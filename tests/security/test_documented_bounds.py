@@ -50,7 +50,7 @@ BOUNDS: dict[str, dict[str, object]] = {
         "api.chats.exports.spreadsheet:MAX_BYTES": 128 * MIB,
     },
     "the notes of 8 chats are read at a time": {"store.reading.export:_CHATS_AT_ONCE": 8},
-    "the 100 types of event of a session that came last": {"store.reading.operations:MAX_EVENT_TYPES": 100},
+    "the 100 types of event that a session reported last": {"store.reading.operations:MAX_EVENT_TYPES": 100},
     "a process remembers at most 16 MiB of changes": {"api.live.broadcaster:_BUFFER_BYTES": 8 * MIB},
     "Another one waits 2 s and then gets 503": {"api.auth.concurrency:MAX_WAIT_SECONDS": 2.0},
     "two at a time, four of all tokens; 120 s for a chunk, an hour for a file": {
