@@ -204,18 +204,7 @@ def _hash(secret: str) -> bytes:
 
 
 def _from_row(row: tuple[object, ...]) -> Token:
-    (token_id, name, scopes, sessions, per_minute, created_at, created_by, expires_at, last_used_at, *rest) = row
-    revoked_at, is_person = rest
-    return Token(
-        cast("int", token_id),
-        cast("str", name),
-        frozenset(cast("list[str]", scopes)),
-        None if sessions is None else tuple(cast("list[str]", sessions)),
-        cast("int | None", per_minute),
-        cast("datetime", created_at),
-        cast("str | None", created_by),
-        cast("datetime | None", expires_at),
-        cast("datetime | None", last_used_at),
-        cast("datetime | None", revoked_at),
-        cast("bool", is_person),
-    )
+    token_id, name, scopes, sessions, *rest = row
+    session_ids = None if sessions is None else tuple(cast("list[str]", sessions))
+    # The columns are the fields of the class.
+    return Token(cast("int", token_id), cast("str", name), frozenset(cast("list[str]", scopes)), session_ids, *rest)  # pyright: ignore[reportArgumentType]

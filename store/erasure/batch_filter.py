@@ -128,19 +128,11 @@ def _is_mention_without_facts(
 def _mentions_suppressed(
     suppressions: SuppressionSet, outcome: Outcome, received_at: int, body: bytes, known_accounts: Accounts
 ) -> bool:
+    """Return whether the body mentions a person whose suppression covers the event."""
     if received_at > suppressions.latest_received_until:
         return False
-    received_until = _latest_suppression(suppressions, outcome, body, known_accounts)
-    return received_until is not None and received_at <= received_until
-
-
-def _latest_suppression(
-    suppressions: SuppressionSet, outcome: Outcome, body: bytes, known_accounts: Accounts
-) -> int | None:
-    """Return the time of the latest suppression, in the event's sessions, of any person whom the body mentions."""
-    mentioned = mentions.addresses_in(body)
     scopes = {scope for each in outcome.by_session for scope in scopes_of(known_accounts, each.session_id)}
-    return suppressions.latest_of(scopes or {None}, mentioned)
+    return suppressions.covers(scopes or {None}, mentions.addresses_in(body), received_at)
 
 
 def _aliases_of_suppressed(

@@ -52,14 +52,10 @@ def suppressed(
     found: set[SessionFact] = set()
     for each in outcome.by_session:
         scopes = scopes_of(known_accounts, each.session_id)
-
-        def is_covered(people: Iterable[str], scopes: Collection[str | None] = scopes) -> bool:
-            received_until = suppressions.latest_of(scopes, people)
-            return received_until is not None and received_at <= received_until
-
-        if is_covered(concerned_addresses(each.facts)):
+        if suppressions.covers(scopes, concerned_addresses(each.facts), received_at):
             people = EventPeople(each.facts)
-            found |= {(each.session_id, fact) for fact in each.facts if is_covered(people.of(fact))}
+            covered = (fact for fact in each.facts if suppressions.covers(scopes, people.of(fact), received_at))
+            found |= {(each.session_id, fact) for fact in covered}
     return found
 
 

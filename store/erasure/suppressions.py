@@ -46,6 +46,11 @@ class SuppressionSet:
         """Return the latest suppression of any of these addresses in any of these scopes, or None if there is none."""
         return latest_time(self.received_until_in_scope(scope, address) for address in addresses for scope in scopes)
 
+    def covers(self, scopes: Collection[str | None], addresses: Iterable[str], received_at: int) -> bool:
+        """Return whether events about any of these addresses that were received at this time (in ms) are suppressed."""
+        received_until = self.latest_of(scopes, addresses)
+        return received_until is not None and received_at <= received_until
+
 
 def scopes_of(known_accounts: Accounts, session_id: str | None) -> Collection[str | None]:
     """Return the scopes of a session's suppressions: all sessions (None), and each session of its account."""

@@ -80,9 +80,6 @@ class ExportPage:
     """True if this is the first page of its chat."""
 
 
-WHOLE_HISTORY = ExportPeriod()
-
-
 class ExportSnapshot:
     """A snapshot of the history, taken when the object is created and released by `close`. Raises StoreError.
 
@@ -111,9 +108,7 @@ class ExportSnapshot:
         """Return the chat with an address, which may have no messages."""
         return self._run(lambda connection: _chat(connection, scope))
 
-    def chat_messages(
-        self, scope: ChatScope, chat: ExportChat, period: ExportPeriod = WHOLE_HISTORY
-    ) -> Iterator[ExportPage]:
+    def chat_messages(self, scope: ChatScope, chat: ExportChat, period: ExportPeriod) -> Iterator[ExportPage]:
         """Yield the pages of a chat, oldest message first."""
         is_first = True
         query = MessageQuery(scope, _PAGE_SIZE, since=period.since, until=period.until)
@@ -126,7 +121,7 @@ class ExportSnapshot:
                 is_first = False
             position = page.newer
 
-    def session_messages(self, session_id: str, period: ExportPeriod = WHOLE_HISTORY) -> Iterator[ExportPage]:
+    def session_messages(self, session_id: str, period: ExportPeriod) -> Iterator[ExportPage]:
         """Yield the pages of all messages of a session and its account, chat by chat, oldest chat first."""
         after = 0
         while True:

@@ -19,7 +19,7 @@ from api.http import cursors
 from environment.sender_kinds import KINDS
 from ingest.queue import contract, writer_reports
 from store.model import spelling
-from store.reading.export import WHOLE_HISTORY, ExportChat, ExportPage
+from store.reading.export import ExportChat, ExportPage, ExportPeriod
 from store.search_index import search_document
 from tests.support import workbook
 from tests.support.attacks.fuzzing import TEXTS, bodies, fuzz
@@ -76,7 +76,7 @@ def test_no_message_forges_a_line_or_a_formula_of_an_export(text: str, name: str
         "message_type": "text", "sender_name": name, "message_text": text, "caption": None,
     }  # fmt: skip
     page = ExportPage((json.dumps(message),), ExportChat("919811000001", name), is_first=True)
-    heading = ExportHeading("conversation", WHOLE_HISTORY, None, None, datetime.now(UTC))
+    heading = ExportHeading("conversation", ExportPeriod(), None, None, datetime.now(UTC))
     encoded = {form.name: form.encode_page(page, heading) for form in export_formats.FORMATS.values()}
 
     assert len(encoded["ndjson"].splitlines()) == 1
@@ -106,7 +106,7 @@ def test_a_cell_of_a_workbook_has_what_was_written(text: str, name: str) -> None
         "timestamp": 0, "direction": "outgoing", "address": "919811000001", "deleted": False, "message_type": "text",
         "message_text": text, "session_id": "s1",
     }  # fmt: skip
-    book = Spreadsheet(ExportHeading("conversation", WHOLE_HISTORY, None, None, datetime.now(UTC), title=name))
+    book = Spreadsheet(ExportHeading("conversation", ExportPeriod(), None, None, datetime.now(UTC), title=name))
     try:
         book.add(ExportPage((json.dumps(message),), ExportChat("919811000001", name), is_first=True))
         content = b"".join(book.finish())

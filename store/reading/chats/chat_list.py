@@ -221,7 +221,7 @@ def _search(  # noqa: PLR0913, PLR0917 - a query and its parameters
     rows = _execute_unprepared(connection, query, values)
     if is_labelled or len(rows) > limit:
         return rows
-    words = [word for word in words if len(word) >= search_document.MIN_TRIGRAM_LENGTH][: search_terms.MAX_WORDS]
+    words = search_terms.indexable(words)
     if not words:
         # The text is too short for the trigram indexes, and texts this short are usually frequent.
         return _execute_unprepared(connection, page_query(chat_filter, order), values)

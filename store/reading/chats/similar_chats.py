@@ -24,8 +24,7 @@ _MOST_SIMILAR_FIRST: Order = "c.last_timestamp", "<", "candidate.similarity DESC
 
 def find(connection: Connection, chat_filter: ChatFilter, limit: int) -> ChatListPage:
     """Return the chats with the most similar names, at most `limit`. No page follows."""
-    words = search_document.split_query(chat_filter.search_text or "")
-    words = tuple(word for word in words if len(word) >= search_document.MIN_TRIGRAM_LENGTH)[: search_terms.MAX_WORDS]
+    words = search_terms.indexable(search_document.split_query(chat_filter.search_text or ""))
     if not any(map(search_terms.allows_typos, words)):
         return ChatListPage((), None, None)
     found: list[int] = []
@@ -44,8 +43,9 @@ def _find(connection: Connection, chat_filter: ChatFilter, words: tuple[str, ...
     """Return the ids of chats, most similar first."""
     connection.execute("SELECT set_config('pg_trgm.word_similarity_threshold', %s, true)", [similarity])
     condition, parameters = search_terms.similar_condition(words, [True] * len(words))
+    total_similarity, similarity_parameters = search_terms.similarity(words)
     candidates: LiteralString = f"""
-        SELECT s.chat_id, {" + ".join(search_terms.SIMILARITIES[: len(words)])} AS similarity
+        SELECT s.chat_id, {total_similarity} AS similarity
         FROM (SELECT s.chat_id, s.text FROM chat_names AS s WHERE {condition} LIMIT %(candidates)s) AS s
     """  # noqa: S608 - assembled from literals only, which the type proves
     query = chat_list.page_query(
@@ -53,7 +53,7 @@ def _find(connection: Connection, chat_filter: ChatFilter, words: tuple[str, ...
     )
     values: dict[str, object] = {
         **parameters,
-        **{f"plain{n}": word for n, word in enumerate(words)},
+        **similarity_parameters,
         **chat_list.page_parameters(chat_filter, BEFORE_FIRST, _MAX_COMPARED),
         "candidates": _MAX_CANDIDATES,
     }

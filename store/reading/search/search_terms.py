@@ -24,29 +24,17 @@ _RARE_THRESHOLD = 4
 """A word that occurs in at most this many of the newest messages has some thousands of matches in ten million, few
 enough to sort.
 """
-_DIGITS: tuple[LiteralString, ...] = ("0", "1", "2", "3", "4", "5", "6", "7")
-
-
-def _for_each_word(template: LiteralString) -> tuple[LiteralString, ...]:
-    return tuple(template.replace("#", digit) for digit in _DIGITS[:MAX_WORDS])
-
-
-_LIKE_CONDITIONS = _for_each_word("s.text LIKE %(w#)s")
-"""One condition per word, that the text contains it."""
-_LIKE_WITHOUT_INDEX = _for_each_word("s.text || '' LIKE %(w#)s")
-"""The same conditions written so that PostgreSQL does not use the index, which would read all entries of a frequent
-word.
-"""
-_BEGINNING = _for_each_word("(s.text || '' LIKE %(w#)s AND s.text ~ %(b#)s)")
-_BEGINNING_WITHOUT_INDEX = _for_each_word("(s.text || '' LIKE %(w#)s AND s.text || '' ~ %(b#)s)")
 _BEFORE_WORDS = r"""(^|[ "'(\[/.,:#*_~-])"""
 """A regular expression for the characters before a word in a document. It lists them, because pg_trgm cannot find
 trigrams in it otherwise. For LIKE, pg_trgm would also look up the first letter alone, which is too frequent.
 """
-_SIMILAR_CONDITIONS = _for_each_word("%(w#)s <%% s.text")
-_SIMILAR_WITHOUT_INDEX = _for_each_word("%(w#)s <%% (s.text || '')")
-SIMILARITIES = _for_each_word("word_similarity(%(plain#)s, s.text)")
-"""One expression per word: the similarity of the text and the word, the parameter `plain0` and so on."""
+_DIGITS: tuple[LiteralString, ...] = ("0", "1", "2", "3", "4", "5", "6", "7")
+"""The ends of the names of parameters, one for each word."""
+
+
+def indexable(words: Sequence[str]) -> tuple[str, ...]:
+    """Return the words that are long enough for the trigram indexes, at most MAX_WORDS."""
+    return tuple(word for word in words if len(word) >= search_document.MIN_TRIGRAM_LENGTH)[:MAX_WORDS]
 
 
 def exact_conditions(words: Sequence[str], use_index: Sequence[bool] | None = None) -> list[LiteralString]:
@@ -55,9 +43,18 @@ def exact_conditions(words: Sequence[str], use_index: Sequence[bool] | None = No
 
 
 def _exact_condition(n: int, word: str, *, indexed: bool) -> LiteralString:
+    digit, text = _DIGITS[n], _searched_text(indexed=indexed)
     if search_document.begins_words_only(word):
-        return (_BEGINNING if indexed else _BEGINNING_WITHOUT_INDEX)[n]
-    return (_LIKE_CONDITIONS if indexed else _LIKE_WITHOUT_INDEX)[n]
+        return f"({_searched_text(indexed=False)} LIKE %(w{digit})s AND {text} ~ %(b{digit})s)"
+    return f"{text} LIKE %(w{digit})s"
+
+
+def _searched_text(*, indexed: bool) -> LiteralString:
+    """Return the searched text, either so that PostgreSQL can use the index or so that it cannot.
+
+    The index would read all entries of a frequent word.
+    """
+    return "s.text" if indexed else "(s.text || '')"
 
 
 def similar_condition(words: Sequence[str], use_index: Sequence[bool]) -> tuple[LiteralString, dict[str, str]]:
@@ -67,11 +64,17 @@ def similar_condition(words: Sequence[str], use_index: Sequence[bool]) -> tuple[
     for n, (word, indexed) in enumerate(zip(words, use_index, strict=True)):
         if allows_typos(word):
             parameters[f"w{n}"] = word
-            conditions.append((_SIMILAR_CONDITIONS if indexed else _SIMILAR_WITHOUT_INDEX)[n])
+            conditions.append(f"%(w{_DIGITS[n]})s <%% {_searched_text(indexed=indexed)}")
         else:
             parameters |= _word_parameters(n, word)
             conditions.append(_exact_condition(n, word, indexed=indexed))
     return " AND ".join(conditions), parameters
+
+
+def similarity(words: Sequence[str]) -> tuple[LiteralString, dict[str, str]]:
+    """Return the expression for the sum of the similarities of a text and each word, and its parameters."""
+    terms: list[LiteralString] = [f"word_similarity(%(s{digit})s, s.text)" for digit in _DIGITS[: len(words)]]
+    return " + ".join(terms), {f"s{n}": word for n, word in enumerate(words)}
 
 
 @dataclass(frozen=True, slots=True)

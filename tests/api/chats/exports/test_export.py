@@ -22,7 +22,7 @@ from dev.checkout import ROOT
 from dev.embedded.child_process import wait_until
 from dev.supervisor import listeners
 from store.model.facts import Delete, Edit
-from store.reading.export import ExportSnapshot
+from store.reading.export import ExportPeriod, ExportSnapshot
 from tests.support.history.history_writer import (
     API_TOKEN,
     BASE_TIME,
@@ -116,7 +116,7 @@ def test_an_export_shows_one_snapshot(history: HistoryWriter, database_url: str)
     history.store(message_fact("as a LID", 2000, address=SENDER_LID))
     snapshot = ExportSnapshot(database_url)
     try:
-        pages = snapshot.session_messages("s1")
+        pages = snapshot.session_messages("s1", ExportPeriod())
         told = list(next(pages).messages)
         history.store(
             message_fact("late", 1100), message_fact("new", 5000), message_fact("new chat", address="919811000009")
