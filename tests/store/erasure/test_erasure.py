@@ -51,7 +51,7 @@ def test_no_trace_of_an_erased_person_is_left_in_the_database(erasure_scenario: 
     assert before == {"stored": 12, "parked": 2}
 
 
-def test_a_name_of_a_session_with_the_number_of_an_erased_person_goes(erasure_scenario: ErasureScenario) -> None:
+def test_a_session_name_with_the_number_of_an_erased_person_is_erased(erasure_scenario: ErasureScenario) -> None:
     """A session's name is free text. Names that do not mention the person stay, and so do colours."""
     store_asha_history(erasure_scenario)
     with psycopg.connect(erasure_scenario.url, autocommit=True) as connection:

@@ -23,12 +23,12 @@ def test_a_number_is_found_in_any_spelling(body: bytes) -> None:
 
 
 @given(number_spellings.bodies(ASHA, "91"), st.sampled_from(OTHERS))
-def test_another_number_is_not(body: bytes, other: str) -> None:
+def test_another_number_is_not_found(body: bytes, other: str) -> None:
     assert not mentions.occurs(mentions.compile_pattern([other]), body)
 
 
 @given(st.binary(max_size=200), st.sampled_from(["919811000126", "200000000000011@lid", "120363041234567890@g.us"]))
-def test_no_body_is_too_broken(body: bytes, address: str) -> None:
+def test_a_broken_body_mentions_nobody(body: bytes, address: str) -> None:
     assert not mentions.occurs(mentions.compile_pattern([address]), body)
     assert address not in mentions.addresses_in(body)
 

@@ -83,7 +83,7 @@ def assert_only_asha_is_gone(scenario: ErasureScenario) -> None:
 
 
 @pytest.mark.parametrize("is_stored", [True, False], ids=["stored before", "waiting"])
-def test_the_part_of_an_erased_person_goes_and_the_rest_stays(
+def test_the_facts_about_an_erased_person_are_dropped_and_the_others_stored(
     erasure_scenario: ErasureScenario,
     is_stored: bool,  # noqa: FBT001
 ) -> None:
@@ -100,7 +100,7 @@ def test_the_part_of_an_erased_person_goes_and_the_rest_stays(
     assert erasure_scenario.ledger_counts() == {"stored": 3}
 
 
-def test_a_late_copy_of_an_erased_message_takes_no_other_with_it(erasure_scenario: ErasureScenario) -> None:
+def test_a_late_copy_of_an_erased_message_drops_no_other_message(erasure_scenario: ErasureScenario) -> None:
     """The gateway repeats it in one body together with a new message of another person."""
     erasure_scenario.drain([acknowledge(erasure_scenario, meta_body(ASHAS))])
     erasure_scenario.erase_person(ASHA)
@@ -115,7 +115,7 @@ def test_a_late_copy_of_an_erased_message_takes_no_other_with_it(erasure_scenari
     assert erasure_scenario.replay() == {}
 
 
-def test_what_does_not_say_whose_it_is_goes_with_an_erased_person(erasure_scenario: ErasureScenario) -> None:
+def test_facts_without_a_person_are_dropped_with_those_of_an_erased_person(erasure_scenario: ErasureScenario) -> None:
     """A message under a LID that the body links to the person is erased, and so is a group message without a sender."""
     bodies = {
         b"linked": [message_event("zebra one", 1, LID, from_lid=LID, from_number=f"+{ASHA}")],
@@ -157,7 +157,9 @@ def test_a_parked_body_that_a_newer_parser_reads_loses_its_erased_part(erasure_s
     assert erasure_scenario.replay(parse) == {}
 
 
-def test_the_reaction_of_an_erased_person_goes_and_that_of_another_stays(erasure_scenario: ErasureScenario) -> None:
+def test_the_reaction_of_an_erased_person_is_erased_and_that_of_another_stays(
+    erasure_scenario: ErasureScenario,
+) -> None:
     """Both reactions apply to one message and are in one body."""
     group = {"group_id": GROUP, "type": "reaction"}
     reactions = [

@@ -32,7 +32,7 @@ def test_a_message_is_news_once_although_it_changes_again(history: HistoryWriter
     assert claim(history) == []
 
 
-def test_what_happened_while_nobody_looked_is_skipped(history: HistoryWriter) -> None:
+def test_messages_during_a_long_pause_are_skipped(history: HistoryWriter) -> None:
     history.store(message_now("meanwhile"))
     history.execute("UPDATE push_position SET looked_at = now() - interval '2 minutes'")
 

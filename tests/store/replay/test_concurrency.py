@@ -17,7 +17,7 @@ from tests.support.history.replaying import comparable_snapshot, fetch_rows, rep
 from tests.support.waiting import retry_transient
 
 
-def test_an_interrupted_replay_goes_on_where_it_was(database_url: str, second_database_url: str) -> None:
+def test_an_interrupted_replay_continues_where_it_stopped(database_url: str, second_database_url: str) -> None:
     """Ten million events take long, so a deployment during a replay must not make it start again."""
     batches = list(generated_history_batches.generate_batches(300, seed=5))
     store_batches(database_url, batches, FAULTY_PARSERS["wrong names"])
@@ -40,7 +40,7 @@ def test_an_interrupted_replay_goes_on_where_it_was(database_url: str, second_da
     assert read == 300
 
 
-def test_a_replay_with_another_parser_begins_anew(database_url: str) -> None:
+def test_a_replay_with_another_parser_starts_again(database_url: str) -> None:
     """Events that another version has read must be read again by this one."""
     store_batches(database_url, list(generated_history_batches.generate_batches(100)), parse_correctly)
     first = ReplayPlan(replay_parser(parse_correctly), batch_size=20)
@@ -54,7 +54,7 @@ def test_a_replay_with_another_parser_begins_anew(database_url: str) -> None:
         assert Replay(connection, second, restart=True).progress.replay_id == 3
 
 
-def test_there_is_one_replay_at_a_time(database_url: str) -> None:
+def test_only_one_replay_runs_at_a_time(database_url: str) -> None:
     """Two replays would undo each other's changes."""
     with replay.open_connection(database_url), pytest.raises(progress.ReplayRunningError):
         replay.open_connection(database_url)
@@ -62,7 +62,9 @@ def test_there_is_one_replay_at_a_time(database_url: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("mistake", ["wrong chats", "wrong evidence"])
-def test_new_events_go_on_arriving(mistake: str, database_url: str, second_database_url: str) -> None:
+def test_events_that_arrive_during_a_replay_are_stored(
+    mistake: str, database_url: str, second_database_url: str
+) -> None:
     """Nobody stops a system for a replay, so events that four workers store meanwhile are neither lost nor changed."""
     batches = list(generated_history_batches.generate_batches(600, seed=7, batch_size=10))
     store_batches(database_url, batches[: len(batches) // 2], FAULTY_PARSERS[mistake])

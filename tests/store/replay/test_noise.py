@@ -47,7 +47,7 @@ def test_noise_is_kept_with_its_reason(database_url: str) -> None:
     assert kept == [(2,)]
 
 
-def test_a_replay_brings_back_what_was_taken_for_noise(database_url: str) -> None:
+def test_a_replay_restores_messages_that_were_taken_for_noise(database_url: str) -> None:
     """The database is that of the previous release, with noise that has no list and contains messages."""
     events = [event(1), hidden(2), hidden(3), vote(4), event(5)]
     store_batches(database_url, [batches.make_batch(events)], parse_as_before)
@@ -83,7 +83,7 @@ def test_noise_is_retried_alone(database_url: str) -> None:
     assert fetch_rows(database_url, REASONS) == [("poll_vote", 1)]
 
 
-def test_noise_that_is_parked_now_is_on_one_list(database_url: str) -> None:
+def test_noise_that_becomes_parked_is_on_one_list(database_url: str) -> None:
     store_batches(database_url, [batches.make_batch([vote(1)])], parse_correctly)
 
     run_replay(database_url, lambda _: Outcome("parked", "not_known_yet", None, None, None))

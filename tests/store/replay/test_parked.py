@@ -17,7 +17,7 @@ from tests.support.history.replaying import (
 )
 
 
-def test_an_event_that_the_store_refuses_is_parked_and_taken_as_soon_as_it_fits(database_url: str) -> None:
+def test_an_event_that_postgresql_rejects_is_parked_until_it_is_accepted(database_url: str) -> None:
     """A parser that returns values that PostgreSQL cannot store stops neither the replay nor other events."""
     store_batches(
         database_url,
@@ -66,7 +66,7 @@ def test_parked_events_are_retried_alone(database_url: str, second_database_url:
     assert fetch_rows(database_url, "SELECT DISTINCT reason FROM ledger_corrections") == [("retry of parked events",)]
 
 
-def test_an_event_that_kills_its_reader_is_left_alone(database_url: str) -> None:
+def test_an_event_that_kills_its_worker_is_not_parsed_again(database_url: str) -> None:
     """The event was parked unread because three workers died of it, and a replay must not be the fourth."""
     store_batches(
         database_url, [generated_history_batches.make_batch([(text_event("deadly"), world.BASE_TIME)])], killed

@@ -84,7 +84,7 @@ def _with_own_id(fact: Message, mistake: dict[str, str]) -> dict[str, Any]:
     return {**mistake, **wrong}
 
 
-def test_a_read_message_that_becomes_two_is_read_twice(database_url: str) -> None:
+def test_a_read_message_that_becomes_two_stays_read(database_url: str) -> None:
     """Two messages that were mistaken for one were both on the page that the user read."""
     one_id = parser_with_wrong_fields(message_id="SAME")
     store_batches(
@@ -107,7 +107,7 @@ def test_a_read_message_that_becomes_two_is_read_twice(database_url: str) -> Non
     ]
 
 
-def test_readers_are_told_of_every_message_and_chat_that_changed(database_url: str) -> None:
+def test_the_feed_reports_every_message_and_chat_that_changed(database_url: str) -> None:
     """An open dashboard shows the result of a replay without being reloaded."""
     store_batches(
         database_url,
@@ -184,7 +184,7 @@ def test_a_row_without_its_source_is_extended_and_never_emptied(database_url: st
     ]
 
 
-def test_the_search_index_follows(database_url: str) -> None:
+def test_the_search_index_follows_the_repair(database_url: str) -> None:
     """A message that turned out to belong to another session must not be found by readers of the wrong one."""
 
     def of_the_wrong_session(body: bytes) -> Outcome:

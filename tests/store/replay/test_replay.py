@@ -29,7 +29,7 @@ def test_an_up_to_date_history_is_not_written_to(database_url: str) -> None:
 
 
 @pytest.mark.parametrize("mistake", FAULTY_PARSERS)
-def test_a_fix_of_the_parser_reaches_what_is_kept(mistake: str, database_url: str, second_database_url: str) -> None:
+def test_a_fix_of_the_parser_reaches_stored_events(mistake: str, database_url: str, second_database_url: str) -> None:
     """The history becomes what it would be if the parser had been correct from the first event."""
     batches = list(generated_history_batches.generate_batches(150))
     store_batches(database_url, batches, FAULTY_PARSERS[mistake])
@@ -51,7 +51,7 @@ def of_events(report: ReplayReport) -> dict[str, int]:
     return {kind: count for kind, count in report.difference_counts.items() if kind.startswith("event ")}
 
 
-def test_the_report_says_what_was_and_what_is_now(database_url: str) -> None:
+def test_the_report_shows_values_before_and_after(database_url: str) -> None:
     """An operator needs examples of the changes before running a replay."""
     store_batches(
         database_url,

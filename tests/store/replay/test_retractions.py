@@ -29,7 +29,7 @@ def store_two_messages(database_url: str, **of_the_first: object) -> None:
 
 
 @pytest.mark.parametrize(("sent_name", "expected"), [("Asha", "Asha"), (None, None)])
-def test_a_wrong_name_gives_way_to_an_older_right_one_or_to_none(
+def test_a_wrong_name_is_replaced_by_an_older_right_one_or_removed(
     sent_name: str | None, expected: str | None, database_url: str
 ) -> None:
     """The right name ranks lower than the wrong one, so folding it again would not be enough."""

@@ -33,7 +33,7 @@ from tests.support.history.retention_scenario import (
 from worker.senders.sak import parser as sak
 
 
-def test_nothing_brings_it_back(database_url: str) -> None:
+def test_nothing_restores_an_expired_message(database_url: str) -> None:
     """Gateways resend messages, other events contain them, acks arrive late, and replays read the remaining events."""
     undated = text_event("undated", 2, timestamp=None)
     receive(database_url, undated, received_at=OLD_TIME)
@@ -64,7 +64,7 @@ def test_nothing_brings_it_back(database_url: str) -> None:
     assert comparable_snapshot(database_url)["marks"] == kept["marks"]
 
 
-def test_a_strangers_message_with_the_same_id_is_another_one(database_url: str) -> None:
+def test_a_message_with_the_same_id_in_another_chat_is_another_message(database_url: str) -> None:
     """Senders choose ids, so a deleted message in one chat has no effect on another chat."""
     receive(database_url, message_at(OLD_TIME, "one"))
     expire_messages(database_url)
@@ -77,7 +77,7 @@ def test_a_strangers_message_with_the_same_id_is_another_one(database_url: str) 
     assert run_replay(database_url, parse_correctly).difference_counts == {}
 
 
-def test_it_stays_away_when_the_addresses_of_its_chat_part(database_url: str) -> None:
+def test_no_copy_returns_after_the_addresses_of_the_chat_were_separated(database_url: str) -> None:
     """A copy came under the LID while it was the same chat, but newer evidence moves the LID to another phone."""
     receive(database_url, message_at(OLD_TIME, "one"), message_at(NOW_TIME, "new", 9, **LID_WITH_PHONE))
     expire_messages(database_url)
@@ -89,7 +89,7 @@ def test_it_stays_away_when_the_addresses_of_its_chat_part(database_url: str) ->
     assert message_ids(database_url) == ["ID8", "ID9"]
 
 
-def test_it_takes_nothing_along_when_its_chat_turns_out_to_be_another(database_url: str) -> None:
+def test_a_tombstone_deletes_nothing_when_its_chat_is_merged_into_another(database_url: str) -> None:
     """A message of the LID expired before its phone was known. A newer message with the same id stays."""
     receive(database_url, message_at(OLD_TIME, "one", **LID_WITHOUT_PHONE), message_at(NOW_TIME, "younger"))
     assert expire_messages(database_url).messages == 1
@@ -100,7 +100,7 @@ def test_it_takes_nothing_along_when_its_chat_turns_out_to_be_another(database_u
     assert fetch_rows(database_url, "SELECT message_text FROM whatsapp_messages ORDER BY 1") == [("new",), ("younger",)]
 
 
-def test_a_replay_beside_it_does_not_undo_it(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_concurrent_replay_does_not_undo_the_deletion(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The replay compares the message with its sources before the message is deleted, and repairs it afterwards."""
     misread = parser_with_wrong_fields(type="image")
     receive(
@@ -124,7 +124,7 @@ def test_a_replay_beside_it_does_not_undo_it(database_url: str, monkeypatch: pyt
     assert fetch_rows(database_url, "SELECT unread FROM chats") == [(1,)]
 
 
-def test_a_long_mixed_history_goes_without_a_trace_and_stays_away(database_url: str) -> None:
+def test_a_long_mixed_history_is_deleted_completely_and_never_returns(database_url: str) -> None:
     """After every event is delivered again and replayed, nothing of the history is stored."""
     batches = list(generated_history_batches.generate_batches(400))
     store_batches(database_url, batches, parse_correctly)

@@ -55,7 +55,7 @@ def test_old_messages_are_deleted_with_their_updates(database_url: str) -> None:
         ]
 
 
-def test_chats_show_what_is_left_and_readers_are_told(database_url: str) -> None:
+def test_chats_show_the_remaining_messages_and_the_feed_reports_it(database_url: str) -> None:
     """Unread and waiting must not count messages that have expired."""
     receive(
         database_url,
@@ -74,7 +74,7 @@ def test_chats_show_what_is_left_and_readers_are_told(database_url: str) -> None
     assert fetch_rows(database_url, changed_chats) == [("merge", world.ASHA), ("merge", world.RAVI)]
 
 
-def test_the_ledger_counts_what_it_counted(database_url: str) -> None:
+def test_the_ledger_still_counts_deleted_messages(database_url: str) -> None:
     """Retention must not make events look lost."""
     receive(database_url, message_at(OLD_TIME, "one"), message_at(NOW_TIME, "two", 2))
     expire_messages(database_url)
@@ -115,7 +115,7 @@ def test_old_updates_without_a_message_are_deleted(database_url: str) -> None:
     assert message_ids(database_url) == []
 
 
-def test_it_goes_on_wherever_it_was_interrupted(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_deletion_continues_from_any_step(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each step is a transaction, and the tables show what is left to do."""
     monkeypatch.setattr(expired_messages, "BATCH_SIZE", 2)
     monkeypatch.setattr(orphans, "BATCH_SIZE", 1)

@@ -73,7 +73,7 @@ def test_a_month_with_many_strays_stays_among_the_rest(database_url: str, monkey
         assert {place for _, place in connection.execute(PLACES)} == {"raw_events_default"}
 
 
-def test_readers_are_waited_for_only_briefly(database_url: str) -> None:
+def test_a_partition_waits_only_briefly_for_readers(database_url: str) -> None:
     """A dump reads all tables for an hour. Until then, events of a new month stay in the default partition."""
     with connections.open(database_url, "test") as connection, psycopg.connect(database_url) as dump:
         dump.execute("SELECT FROM raw_events LIMIT 1")
@@ -85,7 +85,7 @@ def test_readers_are_waited_for_only_briefly(database_url: str) -> None:
         assert partitions.create_missing(connection) == [partition_name(2)]
 
 
-def test_no_reader_of_bodies_reads_them_all(database_url: str) -> None:
+def test_no_query_reads_all_bodies(database_url: str) -> None:
     """With one partition per month, a query without an index scans years."""
     with connections.open(database_url, "test") as connection:
         partitions.create_missing(connection)

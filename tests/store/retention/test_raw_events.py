@@ -100,7 +100,7 @@ def test_late_copies_stay_duplicates(kept: str) -> None:
     assert after["messages"] == before["messages"]
 
 
-def test_replays_keep_what_only_pruned_bodies_said(kept: str) -> None:
+def test_a_replay_keeps_facts_that_only_pruned_bodies_contained(kept: str) -> None:
     """A replay would take the remaining events for all events if it did not know that some are missing."""
     before = comparable_snapshot(kept)
     prune(kept)
@@ -152,7 +152,7 @@ def test_parked_events_are_deleted_on_request(database_url: str) -> None:
     assert counted(database_url) == (0, 0, 0, 0, 2, 0)
 
 
-def test_a_long_mixed_history_loses_its_sources_and_nothing_else(database_url: str) -> None:
+def test_a_long_mixed_history_loses_only_its_bodies(database_url: str) -> None:
     """The history has events with several messages, moved LIDs, acks and edits. A replay afterwards changes nothing."""
     store_batches(database_url, list(batches.generate_batches(400)), parse_correctly)
     before = comparable_snapshot(database_url)
@@ -164,7 +164,7 @@ def test_a_long_mixed_history_loses_its_sources_and_nothing_else(database_url: s
     assert {table for table in before if before[table] != after[table]} == {"bodies"}
 
 
-def test_it_goes_on_wherever_it_was_interrupted(kept: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_deletion_continues_from_any_step(kept: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each step is a transaction, and the tables show what is left to do."""
     monkeypatch.setattr(expired_events, "BATCH_SIZE", 1)
     monkeypatch.setattr(partition_drop, "PAGE_SIZE", 1)
@@ -194,7 +194,7 @@ def test_a_month_that_is_being_read_is_emptied_and_dropped_the_next_time(
     assert receipts(kept) == list(RECEIPTS[OLD:])
 
 
-def test_writers_go_on_beside_it(kept: str) -> None:
+def test_writers_continue_during_the_deletion(kept: str) -> None:
     """Events of an old spool arrive while their month is dropped. None is refused, and none is lost unless expired."""
     over = threading.Event()
     written: list[int] = []
@@ -225,7 +225,7 @@ def test_writers_go_on_beside_it(kept: str) -> None:
     assert run_replay(kept, parse_correctly).difference_counts == {}
 
 
-def test_a_replay_goes_on_beside_it(kept: str) -> None:
+def test_a_replay_continues_during_the_deletion(kept: str) -> None:
     """Bodies that the replay has not read yet are deleted meanwhile, but no messages."""
     before = comparable_snapshot(kept)
     for _ in interleaved(kept):

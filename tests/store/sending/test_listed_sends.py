@@ -53,7 +53,7 @@ def messages(url: str) -> list[tuple[Any, ...]]:
     return rows(url, "SELECT message_id, message_type, content_state, message_text, status FROM whatsapp_messages")
 
 
-def test_a_listed_send_is_a_message_without_its_text_and_answers_who_waits(database_url: str) -> None:
+def test_a_listed_send_is_a_message_without_text_and_counts_as_an_answer(database_url: str) -> None:
     """The shop answered with another program, so nobody waits, but the list does not have the text."""
     receive(database_url, ASKED, 1)
     waiting = rows(database_url, "SELECT waiting_since FROM chats")
