@@ -23,7 +23,7 @@ async def send(request: Request) -> JSONResponse:
     body = await webhooks.json_body(request)
     responses.require_key(request, state.account, body.get("sessionId"))
     if not body.get("to") or not body.get("text"):
-        raise responses.GatewayError(400, "VALIDATION_ERROR", "to and text are required")
+        raise responses.PretendGatewayError(400, "VALIDATION_ERROR", "to and text are required")
     # In a thread, because listeners of sent messages may call back.
     sent = await run_in_threadpool(
         state.send, str(body["to"]), "text", str(body["text"]), None, misbehaviour.forced_outcome(request)
@@ -49,14 +49,14 @@ async def _send_file(request: Request, kind: str) -> JSONResponse:
     async with request.form() as form:
         to, caption, file = form.get("to"), form.get("caption"), form.get(kind)
         if not isinstance(to, str) or not to or not isinstance(file, UploadFile):
-            raise responses.GatewayError(400, "VALIDATION_ERROR", f"to and {kind} file are required")
+            raise responses.PretendGatewayError(400, "VALIDATION_ERROR", f"to and {kind} file are required")
         attachment = await run_in_threadpool(
             gateway_state.read_attachment, file.filename or "", file.content_type or "", _chunks(file.file)
         )
         text = caption if isinstance(caption, str) else ""
         sent = await run_in_threadpool(state.send, to, kind, text, attachment, misbehaviour.forced_outcome(request))
     if sent.status == "failed" and kind != "document":
-        raise responses.GatewayError(500, f"SEND_{kind.upper()}_FAILED", "INVALID_PHONE_NUMBER")
+        raise responses.PretendGatewayError(500, f"SEND_{kind.upper()}_FAILED", "INVALID_PHONE_NUMBER")
     return _send_response(sent)
 
 
@@ -101,7 +101,7 @@ async def session_status(request: Request) -> JSONResponse:
     if request.headers.get("x-api-key") != account.user_key:
         responses.require_token(request, account)
     if request.path_params["id"] != account.session_id:
-        raise responses.GatewayError(404, "SESSION_NOT_FOUND", "Session not found")
+        raise responses.PretendGatewayError(404, "SESSION_NOT_FOUND", "Session not found")
     return responses.success(
         {
             "sessionId": account.session_id,

@@ -50,7 +50,7 @@ class Misbehaviour:
 def parse(body: Mapping[str, Any]) -> Misbehaviour:
     """Return the misbehaviour given by a control call. Raises an error if it is invalid."""
     if body.get("kind") not in MISBEHAVIOUR_KINDS or not set(body) <= set(Misbehaviour.__dataclass_fields__):
-        raise responses.GatewayError(400, "VALIDATION_ERROR", f"kind is one of {', '.join(MISBEHAVIOUR_KINDS)}")
+        raise responses.PretendGatewayError(400, "VALIDATION_ERROR", f"kind is one of {', '.join(MISBEHAVIOUR_KINDS)}")
     return Misbehaviour(**cast("dict[str, Any]", body))
 
 

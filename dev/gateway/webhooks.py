@@ -18,7 +18,9 @@ def _parse_events(value: object) -> list[str]:
     words = cast("list[object]", value) if isinstance(value, list) else []
     events = [word.strip() for word in words if isinstance(word, str) and word.strip()]
     if not events:
-        raise responses.GatewayError(400, "VALIDATION_ERROR", "events array must include at least one valid event")
+        raise responses.PretendGatewayError(
+            400, "VALIDATION_ERROR", "events array must include at least one valid event"
+        )
     return [ALIASES.get(event, event) for event in events]
 
 
@@ -30,7 +32,7 @@ async def json_body(request: Request) -> dict[str, Any]:
     try:
         value: object = await request.json()
     except ValueError:
-        raise responses.GatewayError(400, "VALIDATION_ERROR", "the body is not JSON") from None
+        raise responses.PretendGatewayError(400, "VALIDATION_ERROR", "the body is not JSON") from None
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
@@ -42,7 +44,7 @@ def _find_webhook(memory: GatewayState, request: Request) -> RegisteredWebhook:
     for webhook in memory.webhooks():
         if webhook.id == request.path_params["id"]:
             return webhook
-    raise responses.GatewayError(404, "WEBHOOK_NOT_FOUND", "Webhook not found")
+    raise responses.PretendGatewayError(404, "WEBHOOK_NOT_FOUND", "Webhook not found")
 
 
 async def register(request: Request) -> JSONResponse:
@@ -51,10 +53,10 @@ async def register(request: Request) -> JSONResponse:
     body = await json_body(request)
     session_id, url = body.get("sessionId"), body.get("url")
     if not session_id or not isinstance(url, str) or not url or not isinstance(body.get("events"), list):
-        raise responses.GatewayError(400, "VALIDATION_ERROR", "sessionId, url, and events array are required")
+        raise responses.PretendGatewayError(400, "VALIDATION_ERROR", "sessionId, url, and events array are required")
     events = _parse_events(body["events"])
     if session_id != memory.account.session_id:
-        raise responses.GatewayError(404, "SESSION_NOT_FOUND", "Session not found")
+        raise responses.PretendGatewayError(404, "SESSION_NOT_FOUND", "Session not found")
     webhook, new = memory.register(url, events)
     data = {"webhookId": webhook.id, "url": url, "secret": webhook.secret, "events": list(webhook.events)}
     return responses.success(data, 201 if new else 200)
@@ -113,7 +115,7 @@ async def send_test_ping(request: Request) -> JSONResponse:
         if webhook.active and body.get("webhookId") in (None, webhook.id) and body.get("url") in (None, webhook.url)
     ]
     if not meant:
-        raise responses.GatewayError(404, "WEBHOOK_NOT_FOUND", "No active webhook found for this session")
+        raise responses.PretendGatewayError(404, "WEBHOOK_NOT_FOUND", "No active webhook found for this session")
     event = {
         "event": body.get("event") or "message.received",
         "sessionId": memory.account.session_id,
