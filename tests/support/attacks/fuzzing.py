@@ -5,18 +5,18 @@ FUZZ_EXAMPLES is the number of inputs for each test. Inputs that failed in the p
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import TypeVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
+from dev.checkout import ROOT
 from tests.support.senders import sender_payloads
 
 T = TypeVar("T")
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "60"))
-PAYLOADS = Path(__file__).parent.parent / "payloads"
+PAYLOADS = ROOT / "tests" / "payloads"
 CORPUS = {
     "sak": [path.read_bytes() for path in sorted(PAYLOADS.rglob("*.json"))],
     **{path.stem: [each.body for each in sender_payloads.load(path.stem)] for path in PAYLOADS.glob("senders/*.jsonl")},
