@@ -60,6 +60,8 @@ def parse(url: str) -> SentinelUrl | None:
     Raises SettingsError, also if a file of a TLS option cannot be read. It never quotes the URL, which may contain a
     password.
     """
+    if not url:
+        raise SettingsError("REDIS_URL is not set: set it to your Redis. The one of ./run is in DATA_DIR/redis-url.")
     # Never chained, because messages of urllib and redis-py may quote the URL.
     try:
         parts = urlsplit(url)

@@ -21,10 +21,15 @@ def test_a_sentinel_url_names_sentinels_service_and_credentials() -> None:
     assert redis_url.parse(url) == SentinelUrl((("one", 1), ("two", 26379)), "main", 3, "user", "p@ss", ssl=True)
 
 
+def test_a_missing_url_is_reported_as_missing() -> None:
+    """A newcomer who set nothing must not look for a mistake in a URL."""
+    with pytest.raises(SettingsError, match="REDIS_URL is not set"):
+        redis_url.parse("")
+
+
 @pytest.mark.parametrize(
     "url",
     [
-        "",
         "nonsense",
         "postgresql://x:private@y/z",
         "redis+sentinel://private",
