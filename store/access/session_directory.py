@@ -44,7 +44,7 @@ def read(connection: Connection) -> SessionDirectory:
         LEFT JOIN session_checks AS w USING (session_id)
         LEFT JOIN account_sessions AS a USING (session_number)
         ORDER BY s.session_number
-        """  # noqa: S608 - literals
+        """
     )
     by_primary: defaultdict[int, list[str]] = defaultdict(list)
     by_phone: defaultdict[str, list[str]] = defaultdict(list)

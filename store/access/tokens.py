@@ -156,7 +156,7 @@ def set_expiry(connection: Connection, token_id: int, expires_at: datetime | Non
     """Change when an active token expires (None for never). Return False if it is not active."""
     with errors.translated():
         changed = connection.execute(
-            f"UPDATE api_tokens AS t SET expires_at = %s WHERE t.token_id = %s AND {_IS_ACTIVE}",  # noqa: S608 - literals
+            f"UPDATE api_tokens AS t SET expires_at = %s WHERE t.token_id = %s AND {_IS_ACTIVE}",
             [expires_at, token_id],
         )
         return changed.rowcount > 0

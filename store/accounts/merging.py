@@ -84,7 +84,7 @@ def _claim(connection: Connection) -> JoinedSession | None:
         ORDER BY s.session_number
         LIMIT 1
         FOR UPDATE OF a SKIP LOCKED
-        """,  # noqa: S608 - assembled from literals only, which the type proves
+        """,
         _DONE,
     ).fetchone()
     return None if row is None else JoinedSession(*cast("tuple[int, str, str, int]", row))

@@ -33,7 +33,7 @@ def set_star(connection: Connection, scope: ChatScope, message_id: str, *, starr
             WHERE shown.id = %(id)s AND m.chat_id = other.chat_id AND m.key_id = shown.key_id
                 AND m.direction = shown.direction AND m.starred <> %(starred)s
             RETURNING home.canonical_chat_id
-            """,  # noqa: S608 - assembled from literals only, which the type proves
+            """,
             {**scope.parameters(), "id": position.id, "starred": starred},
         ).fetchone()
         if changed is not None:

@@ -33,7 +33,7 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject, 
         WHERE m.id > %(after)s AND m.id <= %(after)s + %(window)s AND {IS_MESSAGE_OF_SUBJECT}
         ORDER BY m.id
         LIMIT %(limit)s
-        """,  # noqa: S608 - literals
+        """,
         {**subject.sql_parameters, **linked_events.step_parameters(after), "chats": chat_ids},
     )
     rows = cast("list[tuple[int, int]]", cursor.fetchall())
@@ -76,7 +76,7 @@ def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject, 
                 -- Updates of other people's messages from the same events are kept.
                 OR {message_columns.event_digest("u")} = ANY(%(digests)s) AND u.key_id = ANY(%(selected)s)
             )
-        """,  # noqa: S608 - assembled from literals only, which the type proves
+        """,
         parameters,
     ).rowcount
     sends = connection.execute(
@@ -120,7 +120,7 @@ def erase_updates(connection: Connection, subject: ErasureSubject, after: int) -
             AND (d.received_at IS NULL OR d.received_at <= %(received_until)s)
         ORDER BY u.key_id
         FETCH FIRST %(limit)s ROWS WITH TIES
-        """,  # noqa: S608 - assembled from literals only, which the type proves
+        """,
         {**subject.sql_parameters, **linked_events.step_parameters(after), "chats": chat_ids},
         binary=True,
     )
@@ -142,7 +142,7 @@ def erase_updates(connection: Connection, subject: ErasureSubject, after: int) -
         WHERE u.key_id = ANY(%(keys)s) AND {message_columns.event_digest("u")} = ANY(%(digests)s)
             -- Updates by other people from the same events are kept.
             AND (u.chat_id = ANY(%(chats)s) OR u.sender = ANY(%(addresses)s))
-        """,  # noqa: S608 - assembled from literals only, which the type proves
+        """,
         {**subject.sql_parameters, "chats": chat_ids, "keys": key_ids, "digests": sorted(digests)},
     ).rowcount
     linked_events.delete(connection, events, key_ids)
@@ -174,7 +174,7 @@ def _events_about_subject(
         FROM message_updates AS u
         WHERE u.key_id = ANY(%(keys)s) AND NOT coalesce(u.chat_id = ANY(%(chats)s), true)
             AND NOT coalesce(u.sender = ANY(%(addresses)s), false)
-        """,  # noqa: S608 - assembled from literals only, which the type proves
+        """,
         parameters,
         binary=True,
     )

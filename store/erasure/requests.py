@@ -55,7 +55,7 @@ def preview(connection: Connection, address: str, session_id: str | None = None)
                         AND (%(sessions)s::text[] IS NULL OR a.session_id = ANY(%(sessions)s))),
                 (SELECT count(*) FROM chat_labels AS l WHERE l.chat_id = ANY(%(chats)s)),
                 (SELECT count(*) FROM chat_notes AS n WHERE n.chat_id = ANY(%(chats)s))
-            """,  # noqa: S608 - literals
+            """,
             {**subject.sql_parameters, "chats": chat_ids},
         ).fetchone()
         assert row is not None, "a SELECT of counts has a row"

@@ -52,7 +52,7 @@ segments AS (
         f.parked, f.forgotten
     FROM fresh AS f
 )
-"""  # noqa: S608 - assembled from literals only, which the type proves
+"""
 """All batches, each of them once: the runs, and each other batch as a run of one."""
 
 
@@ -67,7 +67,7 @@ def extend(connection: Connection, min_batches: int) -> int:
         # The first call sums all existing batches.
         connection.execute("SET LOCAL statement_timeout = '10min'")
         row = connection.execute(
-            f"WITH RECURSIVE {UNMERGED_BATCHES} SELECT count(*) >= %(at_least)s FROM fresh",  # noqa: S608 - literals only
+            f"WITH RECURSIVE {UNMERGED_BATCHES} SELECT count(*) >= %(at_least)s FROM fresh",
             {"at_least": min_batches},
         ).fetchone()
         if row != (True,):
@@ -111,5 +111,5 @@ def extend(connection: Connection, min_batches: int) -> int:
                 stored = excluded.stored, duplicate = excluded.duplicate, noise = excluded.noise,
                 ping = excluded.ping, parked = excluded.parked, forgotten = excluded.forgotten
             WHERE r.last <> excluded.last
-            """  # noqa: S608 - literals only
+            """
         ).rowcount

@@ -158,7 +158,7 @@ def find_gaps(connection: Connection) -> Sequence[Gap]:
         LEFT JOIN stream_status AS p ON true
         WHERE g.upto > g.before
         ORDER BY g.writer, g.first
-        """,  # noqa: S608 - assembled from literals only, which the type proves
+        """,
         {"lost_after": LOST_AFTER, "silence": SILENT_AFTER},
     )
     return [Gap(cast("UUID", writer).hex, *cast("tuple[int, int, int, int, bool]", values)) for writer, *values in rows]

@@ -45,7 +45,7 @@ def record(connection: Connection, kind: SetAsideKind, events: Iterable[SetAside
         ORDER BY r.digest
         ON CONFLICT (digest) DO UPDATE
         SET reason = excluded.reason, session_id = excluded.session_id, event = excluded.event
-        """,  # noqa: S608 - assembled from literals only, which the type proves
+        """,
         {"rows": json_rows.encode(event._asdict() for event in events)},
     )
 
@@ -56,7 +56,7 @@ def remove(connection: Connection, digests: Iterable[bytes], *, except_kind: str
     for kind in KINDS:
         if kind != except_kind:
             connection.execute(
-                f"DELETE FROM {TABLES[kind]} WHERE digest = ANY(%s)",  # noqa: S608 - assembled from literals only
+                f"DELETE FROM {TABLES[kind]} WHERE digest = ANY(%s)",
                 parameters,
             )
 
@@ -69,5 +69,5 @@ def clear_deleted_event_ids(connection: Connection) -> None:
             UPDATE {table} AS p
             SET event_id = NULL
             WHERE p.event_id IS NOT NULL AND NOT EXISTS (SELECT FROM raw_events AS e WHERE e.event_id = p.event_id)
-            """  # noqa: S608 - assembled from literals only, which the type proves
+            """
         )

@@ -30,7 +30,7 @@ def read_page(connection: Connection, before: int | None, limit: int) -> tuple[l
         WHERE %(before)s::bigint IS NULL OR a.audit_id < %(before)s
         ORDER BY a.audit_id DESC
         LIMIT %(limit)s
-        """,  # noqa: S608 - assembled from literals only, which the type proves
+        """,
         {"before": before, "limit": limit + 1},
     ).fetchall()
     page = cast("list[tuple[int, str]]", rows[:limit])

@@ -53,7 +53,6 @@ class FeedPage:
     """True if changes after the requested position were pruned."""
 
 
-# S608: assembled from literals only; the type proves it.
 _READ_QUERY: LiteralString = f"""
 WITH feed AS MATERIALIZED (
     SELECT e.epoch::text, h.xid AS horizon, (f.xid, f.change_id) > (%(xid)s::xid8, %(change_id)s::bigint) AS pruned,
@@ -148,7 +147,7 @@ LEFT JOIN LATERAL (
     WHERE f.bytes_before < %(max_bytes)s
 ) AS entry ON true
 ORDER BY entry.xid, entry.change_id
-"""  # noqa: S608
+"""
 
 
 def current_position(connection: Connection) -> tuple[str, FeedPosition]:

@@ -145,7 +145,7 @@ def _chat(connection: Connection, scope: ChatScope) -> ExportChat:
         FROM canonical_chats
         JOIN chats AS c USING (chat_id)
         ORDER BY c.last_timestamp DESC NULLS LAST, c.chat_id
-        """,  # noqa: S608 - assembled from literals only, which the type proves
+        """,
         scope.parameters(),
     ).fetchall()
     chats = [_export_chat(scope.address, *row) for row in cast("list[tuple[Any, ...]]", rows)]
@@ -168,7 +168,7 @@ def _chat_page(connection: Connection, session_id: str, after: int) -> list[tupl
             AND c.merged_into IS NULL AND c.last_timestamp IS NOT NULL
         ORDER BY c.chat_id
         LIMIT %(limit)s
-        """,  # noqa: S608 - assembled from literals only, which the type proves
+        """,
         {"session_id": session_id, "after": after, "limit": _CHATS_AT_ONCE},
     )
     return [

@@ -45,7 +45,7 @@ def begin(connection: Connection) -> None:
             UPDATE push_position
             SET xid = pg_snapshot_xmin(pg_current_snapshot()), change_id = 0, looked_at = now()
             WHERE looked_at < now() - interval '{_MAX_PAUSE}' OR NOT EXISTS (SELECT FROM push_subscriptions)
-            """  # noqa: S608 - assembled from literals only, which the type proves
+            """
         )
 
 
@@ -59,7 +59,7 @@ def claim(connection: Connection) -> list[News] | None:
         SELECT p.xid::text::bigint, p.change_id, p.told, p.looked_at > now() - interval '{_MAX_PAUSE}'
         FROM push_position AS p
         FOR UPDATE SKIP LOCKED
-        """  # noqa: S608 - assembled from literals only, which the type proves
+        """
     ).fetchone()
     if row is None:
         return None

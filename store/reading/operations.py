@@ -124,7 +124,7 @@ def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -
             ) AS latest ON true
             WHERE %(sessions)s::text[] IS NULL OR s.session_id = ANY(%(sessions)s)
         ) AS view
-        """,  # noqa: S608 - assembled from literals only, which the type proves
+        """,
         {
             "known": list(WEBHOOK_EVENTS),
             "sessions": None if visible_sessions is None else list(visible_sessions),
@@ -137,7 +137,7 @@ def sessions(connection: Connection, visible_sessions: tuple[str, ...] | None) -
 
 def count_contradictions(connection: Connection) -> int:
     """Return the number of phones that several LIDs of one session claim."""
-    query: LiteralString = f"SELECT count(*) FROM ({_CONTRADICTIONS}) AS contradictions"  # noqa: S608 - literals
+    query: LiteralString = f"SELECT count(*) FROM ({_CONTRADICTIONS}) AS contradictions"
     row = connection.execute(query, {}).fetchone()
     assert row is not None, "an aggregate has a row"
     return cast("int", row[0])
@@ -172,7 +172,7 @@ def parked_events(
             AND (%(sessions)s::text[] IS NULL OR p.session_id = ANY(%(sessions)s))
         ORDER BY p.received_at DESC, p.digest DESC
         LIMIT %(limit)s
-        """,  # noqa: S608 - assembled from literals only, which the type proves
+        """,
         {"received_at": received_at, "digest": digest, "sessions": sessions_array, "limit": limit + 1},
     ).fetchall()
     page = cast("list[tuple[int, str, str]]", rows[:limit])
@@ -190,7 +190,7 @@ def set_aside_reasons(connection: Connection, visible_sessions: tuple[str, ...] 
             WHERE %(sessions)s::text[] IS NULL OR p.session_id = ANY(%(sessions)s)
             GROUP BY p.kind, p.reason
         ) AS counted
-        """,  # noqa: S608 - assembled from literals only, which the type proves
+        """,
         {"sessions": None if visible_sessions is None else list(visible_sessions)},
     ).fetchone()
     assert row is not None, "an aggregate has a row"

@@ -47,7 +47,7 @@ def read(connection: Connection) -> Mapping[str, SessionName]:
         LEFT JOIN account_sessions AS a USING (session_number)
         LEFT JOIN LATERAL ({NAMED}) AS named ON true
         LEFT JOIN session_checks AS w USING (session_id)
-        """  # noqa: S608 - assembled from literals only, which the type proves
+        """
     )
     rows = cast("list[tuple[str, int, str | None, str | None, str | None]]", cursor.fetchall())
     return {row[0]: SessionName(*row[1:]) for row in rows}
@@ -74,7 +74,7 @@ def change(connection: Connection, session_id: str, values: Mapping[str, str | N
             WHERE s.session_id = %(session_id)s
             ON CONFLICT (session_number) DO UPDATE
             SET name = excluded.name, colour = excluded.colour, changed_at = now()
-            """,  # noqa: S608 - assembled from literals only, which the type proves
+            """,
             {
                 "session_id": session_id,
                 "sets_name": "name" in values,

@@ -199,7 +199,7 @@ _COMPARE_MESSAGES: LiteralString = f"""
     WHERE r.id IS NULL OR s.id IS NULL OR
         to_jsonb(r) - '{{id,address}}'::text[] IS DISTINCT FROM to_jsonb(s) - '{{id,address}}'::text[]
     ORDER BY key_id, r.id, s.id
-"""  # noqa: S608 - assembled from literals only, which the type proves
+"""
 _COMPARE_UPDATES: LiteralString = f"""
     SELECT key_id, kind, to_jsonb(r), to_jsonb(s)
     FROM (
@@ -213,4 +213,4 @@ _COMPARE_UPDATES: LiteralString = f"""
     ) AS s USING (key_id, kind, digest)
     WHERE to_jsonb(r) IS DISTINCT FROM to_jsonb(s)
     ORDER BY key_id, kind, digest
-"""  # noqa: S608 - assembled from literals only, which the type proves
+"""

@@ -90,7 +90,7 @@ def create(connection: Connection, caller: str, selection: RedriveSelection) -> 
             WHERE r.fingerprint = %(fingerprint)s
             ORDER BY r.redrive_id DESC
             LIMIT 1
-            """,  # noqa: S608 - literals
+            """,
             {"fingerprint": selection.fingerprint},
         ).fetchone()
     assert row is not None, "it was inserted, or existed"
@@ -99,7 +99,7 @@ def create(connection: Connection, caller: str, selection: RedriveSelection) -> 
 
 def get(connection: Connection, redrive_id: int) -> RedriveRequest | None:
     row = connection.execute(
-        f"SELECT {_COLUMNS} FROM redrive_requests AS r WHERE r.redrive_id = %s",  # noqa: S608 - literals
+        f"SELECT {_COLUMNS} FROM redrive_requests AS r WHERE r.redrive_id = %s",
         [redrive_id],
     ).fetchone()
     return None if row is None else _request_from_row(row)
@@ -135,7 +135,7 @@ def claim(connection: Connection, *, survived: int | None = None) -> RedriveRequ
                 SELECT o.redrive_id FROM redrive_requests AS o WHERE o.finished_at IS NULL ORDER BY o.redrive_id LIMIT 1
             )
             RETURNING {_COLUMNS}
-            """,  # noqa: S608 - literals
+            """,
             {"survived": survived},
         ).fetchone()
     return None if row is None else _request_from_row(row)
@@ -188,7 +188,7 @@ def select_event_ids(connection: Connection, selection: RedriveSelection, until:
             AND (%(digests)s::bytea[] IS NULL OR p.digest = ANY(%(digests)s))
             AND (%(reason)s::text IS NULL OR p.reason = %(reason)s)
         ORDER BY p.event_id
-        """,  # noqa: S608 - assembled from literals only, which the type proves
+        """,
         {"until": until, **selection.sql_parameters},
     )
     return [cast("int", event_id) for (event_id,) in found]

@@ -145,7 +145,7 @@ _UPDATE_MESSAGES: LiteralString = f"""
     JOIN pg_temp.whatsapp_messages AS s ON s.id = r.shadow
     JOIN chats AS c ON c.chat_id = s.chat_id
     WHERE m.id = r.real
-"""  # noqa: S608 - assembled from literals only, which the type proves
+"""
 _INSERT_MESSAGES: LiteralString = f"""
     INSERT INTO whatsapp_messages ({message_columns.names(message_columns.STORED)}, unread)
     SELECT {message_columns.names(message_columns.STORED, "s")}, s.unread AND NOT s.id = ANY(%(read)s)
@@ -153,7 +153,7 @@ _INSERT_MESSAGES: LiteralString = f"""
     WHERE s.id = ANY(%(shadows)s)
     ORDER BY s.key_id, s.chat_id, s.direction
     RETURNING id
-"""  # noqa: S608 - assembled from literals only, which the type proves
+"""
 
 _UPDATE_VALUES = tuple(column for column in message_columns.UPDATE if column.name not in ("key_id", "kind", "digest"))
 _REPLACE_UPDATES: LiteralString = f"""
@@ -166,4 +166,4 @@ _REPLACE_UPDATES: LiteralString = f"""
     SET {message_columns.assignments(_UPDATE_VALUES, "excluded")}
     WHERE ({message_columns.names(_UPDATE_VALUES, "m")})
         IS DISTINCT FROM ({message_columns.names(_UPDATE_VALUES, "excluded")})
-"""  # noqa: S608 - assembled from literals only, which the type proves
+"""

@@ -56,7 +56,7 @@ def find_suspects(connection: Connection, after: int, last_event_id: int) -> dic
         JOIN {_STORED_FACTS} AS h USING (digest)
         WHERE e.event_id > %(after)s AND e.event_id <= %(last)s
         ORDER BY e.event_id
-        """,  # noqa: S608 - literals
+        """,
         {"after": after, "last": last_event_id},
         binary=True,
     )
@@ -84,7 +84,7 @@ def find_unreplaced(connection: Connection) -> list[LatestFact]:
         FROM {_STORED_FACTS} AS h
         WHERE h.digest = ''
         ORDER BY h.kind, h.session_id, h.subject, h.object
-        """,  # noqa: S608 - literals
+        """,
         binary=True,
     )
     return [LatestFact(*cast("FactRow", row)) for row in found]
@@ -148,7 +148,7 @@ def _replace_report(column: LiteralString) -> LiteralString:
             -- Removes nothing for a state, which is not a phone.
             phones = array_remove(phones, %(value)s)
         WHERE session_id = %(session_id)s AND {column}_at = %(effective_at)s AND {column}_digest = %(digest)s
-    """  # noqa: S608 - literals
+    """
 
 
 _REPLACE: Mapping[FactKind, LiteralString] = {

@@ -185,7 +185,7 @@ _COPY_PRUNED_UPDATES: LiteralString = f"""
     FROM message_updates AS m
     -- An event that is present is folded again.
     WHERE m.key_id = ANY(%(keys)s) AND NOT {message_columns.event_digest("m")} = ANY(%(digests)s)
-"""  # noqa: S608 - assembled from literals only, which the type proves
+"""
 
 _UNRANKED = tuple(column for column in message_columns.STORED if column.name != "content_rank")
 _COPY_PRUNED_MESSAGES: LiteralString = f"""
@@ -195,4 +195,4 @@ _COPY_PRUNED_MESSAGES: LiteralString = f"""
         CASE WHEN m.content_tie = ANY(%(ties)s) THEN -1 ELSE m.content_rank END
     FROM whatsapp_messages AS m
     WHERE m.key_id = ANY(%(keys)s)
-"""  # noqa: S608 - assembled from literals only, which the type proves
+"""

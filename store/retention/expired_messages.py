@@ -80,7 +80,7 @@ def preview(connection: Connection, before: int) -> ExpiredMessages:
             (SELECT count(*) FROM sends AS s JOIN messages AS m USING (key_id) JOIN chats AS c USING (chat_id)
                 WHERE m.canonical_chat_id = c.canonical_chat_id)
         FROM old AS o
-        """,  # noqa: S608 - literals
+        """,
         {"before": before},
     ).fetchone()
     messages, since, in_chats, updates, sends = cast("tuple[int, int | None, int, int, int]", row)
@@ -148,7 +148,7 @@ def _lock_expired(connection: Connection, before: int, key_ids: Sequence[int]) -
         FROM whatsapp_messages AS m
         JOIN chats AS c USING (chat_id)
         WHERE m.key_id = ANY(%(keys)s) AND {_ALL_COPIES_EXPIRED}
-        """,  # noqa: S608 - literals
+        """,
         {"keys": key_ids, "before": before},
     ).fetchall()
     rows = cast("Sequence[tuple[int, int, str, int]]", expired)

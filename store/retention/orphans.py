@@ -71,7 +71,7 @@ def _count_orphaned_updates(connection: Connection, before: int) -> dict[int, in
         GROUP BY s.key_id
         HAVING max(s.occurred_at) < %(before)s AND bool_or(s.kind <> 'ack')
         ORDER BY s.key_id
-        """,  # noqa: S608 - literals
+        """,
         {"before": before},
     )
     return dict(cast("Iterable[tuple[int, int]]", found))
@@ -122,7 +122,7 @@ def _prune_updates(connection: Connection, before: int, key_ids: Sequence[int]) 
             DELETE FROM message_updates AS k
             USING updates AS s
             WHERE s.expires AND k.key_id = s.key_id AND k.kind = s.kind AND k.digest = s.digest
-            """,  # noqa: S608 - literals
+            """,
             parameters,
         ).rowcount
 

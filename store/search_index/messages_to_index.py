@@ -40,7 +40,7 @@ _OF_ROWS: LiteralString = f"""
     FROM unnest(%(ids)s::bigint[]) AS w (id)
     JOIN whatsapp_messages AS m USING (id)
     LEFT JOIN search_index AS s USING (id)
-"""  # noqa: S608 - assembled from literals only, which the type proves
+"""
 _OF_CHANGES: LiteralString = f"""
     SELECT m.xid::text, m.change_id, m.fits, {_columns("m.fits AND m.deleted_at IS NULL")}
     FROM (
@@ -70,7 +70,7 @@ _OF_CHANGES: LiteralString = f"""
     ) AS m
     LEFT JOIN search_index AS s ON s.id = m.id AND m.fits
     ORDER BY m.xid, m.change_id
-"""  # noqa: S608 - assembled from literals only, which the type proves
+"""
 _PARAMETERS: Final = {"length": search_document.MAX_LENGTH, "spelling": spelling.VERSION}
 
 

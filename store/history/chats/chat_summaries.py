@@ -155,7 +155,7 @@ def _refresh(connection: Connection, unread_deltas: Mapping[int, int], to_recoun
         WHERE c.chat_id = s.chat_id
             AND (c.name, c.last_timestamp, c.last_receive_order, c.last_id, c.unread, c.waiting_since)
                 IS DISTINCT FROM (s.name, s.timestamp, s.receive_order, s.id, s.unread, s.waiting_since)
-        """,  # noqa: S608 - assembled from literals only, which the type proves
+        """,
         {
             "rows": json_rows.encode({"chat_id": chat_id, "unread": grown} for chat_id, grown in unread_deltas.items()),
             "recount": list(to_recount),

@@ -106,7 +106,7 @@ def apply(connection: Connection, increments: Sequence[SummaryIncrement]) -> set
             WHERE c.chat_id = x.chat_id AND x.applicable AND (x.unread > 0 OR x.named)
         )
         SELECT x.chat_id FROM increments AS x WHERE NOT x.applicable
-        """,  # noqa: S608 - assembled from literals only, which the type proves
+        """,
         {"rows": json_rows.encode(increment.to_json_row() for increment in increments)},
     )
     return {cast("int", chat_id) for (chat_id,) in remaining}

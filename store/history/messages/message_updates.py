@@ -144,7 +144,7 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
                 OR (m.message_text, m.caption) IS DISTINCT FROM (a.message_text, a.caption))
         RETURNING m.id, m.chat_id, a.status_changed, a.edit_changed, a.delete_changed, a.copies_changed,
             a.failure_changed
-        """,  # noqa: S608 - assembled from literals only, which the type proves
+        """,
         {"keys": key_ids},
     )
     return [
@@ -171,4 +171,4 @@ _ADD: LiteralString = f"""
     ON CONFLICT (key_id, kind, digest) DO UPDATE
     SET occurred_at = excluded.occurred_at
     WHERE excluded.occurred_at < k.occurred_at
-"""  # noqa: S608 - assembled from literals only, which the type proves
+"""

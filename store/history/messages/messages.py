@@ -223,7 +223,7 @@ _INSERT: LiteralString = f"""
     ORDER BY r.key_id, r.chat_id, r.direction
     ON CONFLICT (key_id, chat_id, direction) DO NOTHING
     RETURNING id, key_id, chat_id, direction
-"""  # noqa: S608 - assembled from literals only, which the type proves
+"""
 
 _REPLACED = (*message_columns.CONTENT, *message_columns.CONTENT_RANK)
 _REPLACE_CONTENT: LiteralString = f"""
@@ -240,4 +240,4 @@ _REPLACE_CONTENT: LiteralString = f"""
     WHERE m.key_id = r.key_id AND m.chat_id = r.chat_id AND m.direction = r.direction
         AND (m.content_rank, -m.content_time, -m.content_tie) < (r.content_rank, -r.content_time, -r.content_tie)
     RETURNING m.id, m.chat_id
-"""  # noqa: S608 - assembled from literals only, which the type proves
+"""

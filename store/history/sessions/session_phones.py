@@ -47,7 +47,7 @@ def read(connection: Connection) -> list[SessionPhones]:
         LEFT JOIN session_checks AS w USING (session_id)
         LEFT JOIN account_sessions AS a USING (session_number)
         ORDER BY s.session_number
-        """  # noqa: S608 - literals
+        """
     )
     rows = cast("Iterable[tuple[int, str, int | None, str | None, str | None, list[str | None]]]", found)
     return [

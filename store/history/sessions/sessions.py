@@ -59,7 +59,7 @@ def own_phones(connection: Connection, session_ids: Iterable[str]) -> dict[str, 
             SELECT {LATEST_PHONE} AS phone
         ) AS latest
         WHERE s.session_id = ANY(%s) AND latest.phone IS NOT NULL
-        """,  # noqa: S608 - literals
+        """,
         [list(session_ids)],
     )
     return dict(cast("Iterable[tuple[str, str]]", found))

@@ -46,5 +46,5 @@ _ANSWERED: LiteralString = f"""c.kind IN {addresses.ANSWERED_KINDS} AND (
         AND NOT (c.kind = 'group' AND p.message_type = 'system')
 ) < (
     SELECT max(p.timestamp) {_MESSAGES_SINCE} AND p.direction = 'outgoing' AND p.status IS DISTINCT FROM 'failed'
-)"""  # noqa: S608 - assembled from literals only, which the type proves
+)"""
 """Follows the rules of statistics.response_times."""

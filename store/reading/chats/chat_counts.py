@@ -25,7 +25,7 @@ def read(connection: Connection, sessions: tuple[str, ...] | None) -> dict[str, 
                 WHERE c.merged_into IS NULL AND c.last_timestamp IS NOT NULL AND {condition} {in_sessions}
                 LIMIT %(most)s
             ) AS counted
-        )"""  # noqa: S608 - assembled from literals only, which the type proves
+        )"""
         for condition in _CONDITIONS.values()
     )
     values = {"sessions": None if sessions is None else list(sessions), "most": MAX_COUNT}

@@ -76,7 +76,7 @@ _READ_QUERY: LiteralString = f"""
     CROSS JOIN LATERAL (SELECT c.* FROM chats AS c WHERE c.chat_id = listed.chat_id LIMIT 1) AS c
     LEFT JOIN LATERAL (SELECT m.* FROM whatsapp_messages AS m WHERE m.id = c.last_id LIMIT 1) AS m ON true
     ORDER BY listed.number
-"""  # noqa: S608 - assembled from literals only, which the type proves
+"""
 _SCAN_WINDOW = 1_000
 """The number of chats to scan in order before the indexes are used; a scan finds a frequent text sooner."""
 
@@ -114,15 +114,15 @@ def page_query(
         AND ({column}, c.chat_id) {operator} (%(timestamp)s, %(chat_id)s)
         {session} {unread} {waiting} {kind} {label} {activity}
     """
-    # Selects all columns because CHAT_JSON decides which are used. S608: literals only; the type proves it.
+    # Selects all columns because CHAT_JSON decides which are used.
     sources: dict[ChatSource, LiteralString] = {
         "list": "chats AS c",
-        "window": f"(SELECT c.* FROM chats AS c WHERE {listed} ORDER BY {order_by} LIMIT %(window)s) AS c",  # noqa: S608
+        "window": f"(SELECT c.* FROM chats AS c WHERE {listed} ORDER BY {order_by} LIMIT %(window)s) AS c",
         "candidates": f"""
             ({candidates} OFFSET 0) AS candidate
             -- LIMIT 1 forces an index lookup, even if the planner expects many candidates.
             CROSS JOIN LATERAL (SELECT c.* FROM chats AS c WHERE c.chat_id = candidate.chat_id LIMIT 1) AS c
-        """,  # noqa: S608
+        """,
     }
     message: LiteralString = "whatsapp_messages"
     if source == "candidates":
@@ -137,7 +137,7 @@ def page_query(
         WHERE {listed} {text}
         ORDER BY {order_by}
         LIMIT %(limit)s
-    """  # noqa: S608 - as above
+    """
     if chat_filter.sessions is None or source == "candidates":
         return chats
     # One index scan per session, each limited to the page size.
@@ -147,7 +147,7 @@ def page_query(
         CROSS JOIN LATERAL ({chats}) AS c
         ORDER BY {order_by}
         LIMIT %(limit)s
-    """  # noqa: S608 - as above
+    """
 
 
 def newest(connection: Connection, chat_filter: ChatFilter, limit: int) -> ChatListPage:

@@ -38,7 +38,7 @@ def _member_chats(connection: Connection, scope: ChatScope) -> dict[int, tuple[i
             CASE WHEN c.kind = 'lid' THEN 0 WHEN c.merged_into IS NULL THEN 2 ELSE 1 END
         FROM members
         JOIN chats AS c ON c.chat_id = members.chat_id
-        """,  # noqa: S608 - assembled from literals only, which the type proves
+        """,
         scope.parameters(),
     )
     rows = cast("list[tuple[int, int, int]]", cursor.fetchall())

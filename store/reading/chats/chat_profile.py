@@ -20,7 +20,7 @@ NOTES: LiteralString = f"""(
     )
     FROM chat_ids_of(c.chat_id) AS member
     JOIN chat_notes AS n ON n.chat_id = member.chat_id
-)"""  # noqa: S608 - assembled from literals only, which the type proves
+)"""
 """The notes of a chat as JSON, newest first. Requires the alias `c`, a canonical chat."""
 
 
@@ -75,7 +75,7 @@ def read(connection: Connection, scope: ChatScope) -> str:
                 WHERE members.canonical_chat_id = c.chat_id
             ) AS span
         ) AS view
-        """,  # noqa: S608 - assembled from literals only, which the type proves
+        """,
         scope.parameters(),
     ).fetchone()
     assert row is not None, "an aggregate has a row"
@@ -84,14 +84,14 @@ def read(connection: Connection, scope: ChatScope) -> str:
 
 def labels(connection: Connection, chat_id: int) -> list[str]:
     """Return the labels of a canonical chat, sorted."""
-    row = connection.execute(f"SELECT {LABELS} FROM (SELECT %s::bigint AS chat_id) AS c", [chat_id]).fetchone()  # noqa: S608 - literals
+    row = connection.execute(f"SELECT {LABELS} FROM (SELECT %s::bigint AS chat_id) AS c", [chat_id]).fetchone()
     assert row is not None, "a row of constants"
     return cast("list[str]", row[0])
 
 
 def notes(connection: Connection, chat_id: int) -> str:
     """Return the notes of a canonical chat as JSON, newest first."""
-    query: LiteralString = f"SELECT {NOTES}::text FROM (SELECT %s::bigint AS chat_id) AS c"  # noqa: S608 - literals
+    query: LiteralString = f"SELECT {NOTES}::text FROM (SELECT %s::bigint AS chat_id) AS c"
     row = connection.execute(query, [chat_id]).fetchone()
     assert row is not None, "a row of constants"
     return cast("str", row[0])

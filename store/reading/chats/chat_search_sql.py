@@ -39,7 +39,7 @@ def candidates_query(text_condition: LiteralString) -> LiteralString:
     SELECT e.chat_id
     FROM search_index_position AS p
     JOIN changes AS e ON (e.xid, e.change_id) > (p.xid, p.change_id)
-    """  # noqa: S608 - assembled from literals only, which the type proves
+    """
 
 
 def search_clause(*, all_names: bool) -> LiteralString:

@@ -74,7 +74,7 @@ def _clear_unread(
         SET unread = false
         FROM shown, members
         WHERE m.key_id = shown.key_id AND m.direction = shown.direction AND m.chat_id = members.chat_id AND m.unread
-        """,  # noqa: S608 - assembled from literals only, which the type proves
+        """,
         {
             **scope.parameters(),
             **asdict(up_to or MessagePosition(0, 0, "", 0)),
@@ -113,7 +113,7 @@ def _refresh_chats(connection: Connection, canonical_ids: list[int], *, marked_u
         SELECT coalesce(sum({UNREAD_COUNT}), 0)::bigint, coalesce(bool_or(c.marked_unread), false)
         FROM chats AS c
         WHERE c.chat_id = ANY(%(chats)s)
-        """,  # noqa: S608 - assembled from literals only, which the type proves
+        """,
         {"chats": canonical_ids},
     ).fetchone()
     unread, is_marked = row or (0, False)

@@ -47,7 +47,7 @@ def _find(connection: Connection, chat_filter: ChatFilter, words: tuple[str, ...
     candidates: LiteralString = f"""
         SELECT s.chat_id, {total_similarity} AS similarity
         FROM (SELECT s.chat_id, s.text FROM chat_names AS s WHERE {condition} LIMIT %(candidates)s) AS s
-    """  # noqa: S608 - assembled from literals only, which the type proves
+    """
     query = chat_list.page_query(
         replace(chat_filter, search_text=None), _MOST_SIMILAR_FIRST, "candidates", candidates, names_only=True
     )

@@ -42,7 +42,7 @@ class ChatScope:
 def chat_ids(connection: Connection, scope: ChatScope) -> list[int]:
     """Return the ids of the canonical chats."""
     cursor = connection.execute(
-        f"WITH {MEMBERS_CTE} SELECT c.chat_id FROM canonical_chats AS c ORDER BY c.chat_id",  # noqa: S608 - literals
+        f"WITH {MEMBERS_CTE} SELECT c.chat_id FROM canonical_chats AS c ORDER BY c.chat_id",
         scope.parameters(),
     )
     return [cast("int", chat_id) for (chat_id,) in cursor]

@@ -44,5 +44,5 @@ CHAT_JSON: LiteralString = f"""(
             ) END AS last_message,
             c.rev
     ) AS view
-)"""  # noqa: S608 - assembled from literals only, which the type proves
+)"""
 """A chat as a JSON object. Requires the aliases `c`, a canonical chat, and `m`, its last message or nulls."""

@@ -47,7 +47,7 @@ _REPORTED_BY: LiteralString = f"""
             WHERE o.key_id = m.key_id AND o.direction = m.direction AND oc.canonical_chat_id = canonical.chat_id
         ) AS reported
     ) ELSE json_build_array(m.session_id) END
-"""  # noqa: S608 - assembled from literals only, which the type proves
+"""
 _MISSED_BY: LiteralString = f"""
     CASE WHEN m.direction = 'incoming' AND {_HAS_ACCOUNTS} THEN (
         SELECT json_agg(other.session_id ORDER BY other.session_id)
@@ -68,7 +68,7 @@ _MISSED_BY: LiteralString = f"""
                 WHERE o.key_id = m.key_id AND o.direction = m.direction AND o.session_id = other.session_id
             )
     ) END
-"""  # noqa: S608 - assembled from literals only, which the type proves
+"""
 
 
 def message_json(may_have_reactions: LiteralString = "true") -> LiteralString:
@@ -131,7 +131,7 @@ def message_json(may_have_reactions: LiteralString = "true") -> LiteralString:
             LIMIT 1
         ) AS send ON true
     ) AS view
-)"""  # noqa: S608 - assembled from literals only, which the type proves
+)"""
 
 
 MESSAGE_JSON = message_json()
@@ -157,7 +157,7 @@ SEND_JSON: LiteralString = f"""(
             '[]'::json AS reactions, CASE WHEN %(versions)s THEN '[]'::json END AS versions,
             s.send_id, s.idempotency_key, s.reason, '[]'::json AS told_by, '[]'::json AS missed_by, s.rev
     ) AS view
-)"""  # noqa: S608 - assembled from literals only, which the type proves
+)"""
 """A send without a message, in the same shape. It has no `id`, and gives the reason if the send failed or is unknown.
 
 Requires the alias `s`, a row of sends.

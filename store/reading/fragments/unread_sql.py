@@ -23,7 +23,7 @@ UNREAD_COUNT: LiteralString = f"""(
             LIMIT {_COUNTED_UNREAD}
         ) AS counted
     ) AS latest
-)"""  # noqa: S608 - assembled from literals only, which the type proves
+)"""
 """The number of unread messages: not marked as read, and later than the last answer, because answering implies reading.
 Requires the alias `c`, a canonical chat, whose `unread` counts all messages that are not marked.
 """

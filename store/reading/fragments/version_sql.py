@@ -35,7 +35,7 @@ VERSIONS: LiteralString = f"""(
         ) AS e
     ) AS v
     WHERE m.edited_at IS NOT NULL AND m.deleted_at IS NULL AND v.bytes <= {_MAX_BYTES}
-)"""  # noqa: S608 - assembled from literals only, which the type proves
+)"""
 """The newest texts of an edited message, within 1 MiB. Also requires the alias `canonical`, the chat."""
 
 VERSIONS_BYTES: LiteralString = f"""(
@@ -44,5 +44,5 @@ VERSIONS_BYTES: LiteralString = f"""(
         FROM message_updates AS u
         WHERE u.key_id = m.key_id AND u.kind = 'edit'
     ))::integer ELSE 0 END
-)"""  # noqa: S608 - assembled from literals only, which the type proves
+)"""
 """An upper bound of the size of these texts in bytes if the parameter `versions` is set, or else 0."""

@@ -36,7 +36,7 @@ _READ_QUERY: LiteralString = f"""
         SELECT c.chat_id, c.address, c.name FROM chats AS c WHERE c.chat_id = found.chat_id LIMIT 1
     ) AS canonical
     ORDER BY found.number
-"""  # noqa: S608 - assembled from literals only, which the type proves
+"""
 
 
 def build(found: LiteralString) -> LiteralString:
@@ -57,7 +57,7 @@ def build(found: LiteralString) -> LiteralString:
         ) AS hit
         WHERE hit.bytes_before < %(max_bytes)s
         ORDER BY hit.timestamp DESC, hit.id DESC
-    """  # noqa: S608 - assembled from literals only, which the type proves
+    """
 
 
 def read(connection: Connection, page: Sequence[FoundRow]) -> tuple[FoundMessage, ...]:

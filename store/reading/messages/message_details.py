@@ -73,7 +73,7 @@ def read(connection: Connection, scope: ChatScope, message_id: str) -> tuple[int
             JOIN chats AS canonical ON canonical.chat_id = member.canonical_chat_id
             WHERE m.id = %(id)s
         ) AS view
-        """,  # noqa: S608 - assembled from literals only, which the type proves
+        """,
         {"id": position.id, "versions": True, "receipts": MAX_RECEIPTS},
     ).fetchone()
     return None if row is None else (position.id, cast("str", row[0]))

@@ -126,7 +126,7 @@ def locate(connection: Connection, scope: ChatScope, message_id: str) -> Message
         WHERE s.send_id = %(send_id)s AND s.key_id IS NULL
         ORDER BY timestamp DESC, receive_order DESC, message_id DESC, id DESC
         LIMIT 1
-        """,  # noqa: S608 - assembled from literals only
+        """,
         {**scope.parameters(), "message_id": message_id, "send_id": _parse_uuid(message_id)},
     ).fetchone()
     return None if row is None else _position_of(row)

@@ -35,7 +35,7 @@ _FOUND: LiteralString = f"""
         AND (%(label)s::text IS NULL OR {HAS_LABEL})
     ORDER BY m.timestamp DESC, m.id DESC
     LIMIT %(limit)s
-"""  # noqa: S608 - assembled from literals only, which the type proves
+"""
 _QUERY = found_page.build(_FOUND)
 
 
