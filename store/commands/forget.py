@@ -16,6 +16,7 @@ from store.erasure.requests import OwnNumberError
 from store.erasure.subjects import ErasureSubject
 from store.model import addresses
 from store.postgres import connections, lock_retry, migrator
+from store.postgres.connections import Connection
 
 _SESSION_SETTINGS = {"statement_timeout": "120s"}
 _COUNT_LABELS = {
@@ -69,42 +70,64 @@ class _UsageError(Exception):
 def _execute(options: Namespace, environ: Mapping[str, str]) -> int:
     people = _parse_addresses(options, environ)
     if options.quarantine_only:
-        return _run_in_quarantine(
-            ErasureSubject(tuple(options.sessions) or None, people, 0), environ, erase=options.yes
-        )
+        subject = ErasureSubject(tuple(options.sessions) or None, people, 0)
+        return _run_in_quarantine(subject, environ, erase=options.yes)
     session_id = options.sessions[0] if options.sessions else None
     with connections.open(connections.url(environ), "forget", overrides=_SESSION_SETTINGS) as connection:
         if missing := migrator.missing(connection):
             raise _UsageError(f"The database lacks {', '.join(missing)}. Run `python -m store migrate`.")
-        if people and not options.yes:
-            print("This would be erased, and nothing was (add --yes):")
-            preview = requests.preview(connection, people[0], session_id)
-            _print_counts(preview.counts)
-            return _run_in_quarantine(preview.subject, environ, erase=False)
-        erased: dict[int, Counter[str]] = {}
-
-        def keep_counts(job: ErasureJob) -> None:
-            erased[job.erasure_id] = job.erased_counts
-
         if not people:
-            count = requests.reapply(connection, environ, keep_counts)
-            print(f"Applied {count:,} suppressions. Erased:")
-            return _print_counts(sum(erased.values(), Counter[str]()))
-        key_store = SuppressionKeyStore.from_environ(environ)
-        subject = lock_retry.retry_on_lock(
-            lambda: requests.record(connection, key_store, people[0], session_id), jobs.STEP_RETRY_SECONDS
-        )
-        # The quarantine comes first, because a worker may erase the rest, and with it the only record of the person's
-        # other addresses.
-        code = _run_in_quarantine(subject, environ, erase=True)
-        jobs.run_all(connection, key_store, keep_counts)
-        print(f"Erased, with {len(subject.addresses)} known addresses:")
-        _print_counts(sum(erased.values(), Counter[str]()))
-        sessions = [word for each in subject.session_ids or () for word in ("--session", each)]
-        arguments = shlex.join([*subject.addresses, *sessions, "--quarantine-only", "--yes"])
-        hosts = "every other host" if code == OK else "this and every other host"
-        print(f"On {hosts} with an ingest, erase in its quarantine: python -m store forget {arguments}")
-        return code
+            return _reapply(connection, environ)
+        if options.yes:
+            return _erase(connection, environ, people[0], session_id)
+        return _preview(connection, environ, people[0], session_id)
+
+
+def _preview(connection: Connection, environ: Mapping[str, str], address: str, session_id: str | None) -> int:
+    print("This would be erased, and nothing was (add --yes):")
+    preview = requests.preview(connection, address, session_id)
+    _print_counts(preview.counts)
+    return _run_in_quarantine(preview.subject, environ, erase=False)
+
+
+def _reapply(connection: Connection, environ: Mapping[str, str]) -> int:
+    erased = _ErasedCounts()
+    count = requests.reapply(connection, environ, erased.record)
+    print(f"Applied {count:,} suppressions. Erased:")
+    _print_counts(erased.total())
+    return OK
+
+
+def _erase(connection: Connection, environ: Mapping[str, str], address: str, session_id: str | None) -> int:
+    key_store = SuppressionKeyStore.from_environ(environ)
+    subject = lock_retry.retry_on_lock(
+        lambda: requests.record(connection, key_store, address, session_id), jobs.STEP_RETRY_SECONDS
+    )
+    # The quarantine comes first, because a worker may erase the rest, and with it the only record of the person's other
+    # addresses.
+    code = _run_in_quarantine(subject, environ, erase=True)
+    erased = _ErasedCounts()
+    jobs.run_all(connection, key_store, erased.record)
+    print(f"Erased, with {len(subject.addresses)} known addresses:")
+    _print_counts(erased.total())
+    sessions = [word for each in subject.session_ids or () for word in ("--session", each)]
+    arguments = shlex.join([*subject.addresses, *sessions, "--quarantine-only", "--yes"])
+    hosts = "every other host" if code == OK else "this and every other host"
+    print(f"On {hosts} with an ingest, erase in its quarantine: python -m store forget {arguments}")
+    return code
+
+
+class _ErasedCounts:
+    """Sums the rows that the steps of several erasures erased."""
+
+    def __init__(self) -> None:
+        self._by_erasure: dict[int, Counter[str]] = {}
+
+    def record(self, job: ErasureJob) -> None:
+        self._by_erasure[job.erasure_id] = job.erased_counts
+
+    def total(self) -> Counter[str]:
+        return sum(self._by_erasure.values(), Counter[str]())
 
 
 def _parse_addresses(options: Namespace, environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -149,11 +172,10 @@ def _run_in_quarantine(subject: ErasureSubject, environ: Mapping[str, str], *, e
     return OK
 
 
-def _print_counts(counts: Mapping[str, int]) -> int:
+def _print_counts(counts: Mapping[str, int]) -> None:
     for name, label in _COUNT_LABELS.items():
         if name in counts:
             print(f"{counts[name]:>10,} {label}")
-    return OK
 
 
 COMMAND = Command("forget", "erase a person everywhere, irrevocably (without --yes: count)", _run, _add_arguments)

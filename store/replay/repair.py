@@ -22,15 +22,15 @@ def apply(connection: Connection, diff: HistoryDiff, sources: Iterable[SourceEve
     key_ids = sorted(diff.key_ids)
     moves = diff.moves()
     ids = [(one.shadow_id, one.real_id) for one in diff.messages]
-    stay = {shadow: real for shadow, real in ids if shadow is not None and real is not None}
-    made = [one for one in diff.messages if one.before is None and one.shadow_id not in moves]
+    kept = {shadow: real for shadow, real in ids if shadow is not None and real is not None}
+    new_rows = [one for one in diff.messages if one.before is None and one.shadow_id not in moves]
     removed = [one.real_id for one in diff.messages if one.after is None and one.real_id not in moves.values()]
     before = _canonical_chats(connection, [real for _, real in ids if real is not None])
-    read = _find_read(connection, made, sources)
+    read = _find_read_rows(connection, new_rows, sources)
     _delete_messages(connection, removed)
-    changed = stay | moves
+    changed = kept | moves
     _update_messages(connection, changed)
-    added = _insert_messages(connection, [one.shadow_id for one in made if one.shadow_id is not None], read)
+    added = _insert_messages(connection, [one.shadow_id for one in new_rows if one.shadow_id is not None], read)
     _replace_updates(connection, key_ids)
     recomputed = [one.row_id for one in message_updates.recompute(connection, key_ids)]
     after = _canonical_chats(connection, [*changed.values(), *added, *recomputed])
@@ -66,13 +66,15 @@ def _feed_changes(
     ]
 
 
-def _find_read(connection: Connection, made: Sequence[MessageDifference], sources: Iterable[SourceEvent]) -> list[int]:
+def _find_read_rows(
+    connection: Connection, new_rows: Sequence[MessageDifference], sources: Iterable[SourceEvent]
+) -> list[int]:
     """Return the new shadow rows whose event used to be another message, which was read."""
     links = {messages.content_tiebreaker(source.digest): source.linked_key_ids for source in sources}
     wanted = {
-        # Of several messages of one event, only that with the same id is known to have been this one.
+        # If the event was about several messages, only the one with the same key is known to have become this one.
         one.shadow_id: links[tie] if len(links[tie]) == 1 else links[tie] & {one.key_id}
-        for one in made
+        for one in new_rows
         if one.shadow_id is not None and (tie := cast("int", one.columns["content_tie"])) in links
     }
     if not wanted:
