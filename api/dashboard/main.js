@@ -9,7 +9,7 @@ import { icon } from "./page/icons.js";
 import { install } from "./page/installing.js";
 import { clock, language, languages, t, time } from "./page/language.js";
 import { complain, menu, toast } from "./page/overlay.js";
-import { callerName } from "./page/people.js";
+import { callerName, receipts } from "./page/people.js";
 import { go, read, takeRefusal, takeToken, toChat } from "./page/route.js";
 import * as title from "./page/title.js";
 import { Unreachable, get, onSignedOut, signIn, signOut, whoIs } from "./server/calls.js";
@@ -89,14 +89,19 @@ class Page {
 		addEventListener("hashchange", () => this.#route(), { signal });
 		addEventListener("keydown", (event) => this.#key(event), { signal });
 		this.retrying = setInterval(() => this.#view?.again?.(), PAUSE);
-		this.side.reload().then(() => Object.values(LATER).forEach((load) => load().catch(() => {})));
 		if (alerts.isOn()) renew().catch(() => {}); // Asked again when the page is opened next.
-		alerts.closeRead().catch(() => {});
-		this.#learn();
-		this.#route();
 		// Another tab has chosen another language.
 		addEventListener("storage", ({ key }) => key === "language" && location.reload(), { signal });
-		this.stream = new Stream({ change: (change) => this.#change(change), state: (live, since) => this.#live(live, since), listens: alerts.isOn, gap: () => (this.side.reload(), this.#view?.reload?.(), alerts.closeRead().catch(() => {})) });
+		this.stream = new Stream({ change: (change) => this.#change(change), state: (live, since) => this.#live(live, since), listens: alerts.isOn, begin: () => this.#load() });
+	}
+
+	// Loads everything after the stream has begun, so that no change falls between the two, or again if the stream begins anew.
+	#load() {
+		const listed = this.side.reload();
+		this.loaded ??= listed.then(() => Object.values(LATER).forEach((load) => load().catch(() => {})));
+		if (this.#view) this.#view.reload?.();
+		else this.#route();
+		alerts.closeRead().catch(() => {});
 	}
 
 	close() {
@@ -195,6 +200,7 @@ class Page {
 
 	#live(live, since) {
 		this.notice.hidden = live;
+		if (!live && !this.loaded) this.#learn(), this.#load();
 		if (!live) return this.notice.replaceChildren(h("span", t("offline_since"), " ", time(since, clock(since))), h("span", t("may_be_stale")));
 		if (this.side.chats.error) this.side.reload();
 		this.#view?.again?.();
@@ -235,12 +241,6 @@ class Page {
 // Finds the key of a letter on keyboards of other scripts too, and on a Mac, where Alt changes the letter.
 function isLetter({ key, code }, letter) {
 	return key.toUpperCase() === letter || (!/^[!-~]$/.test(key) && code === `Key${letter}`);
-}
-
-// Returns whether the gateway of a session has ever reported delivery, or null if that is not known.
-function receipts(sessions, id) {
-	const session = sessions.find((one) => one.session_id === id);
-	return session ? !session.never_seen.includes("status.change") || Boolean(session.events["message.status"]) : null;
 }
 
 install();

@@ -17,6 +17,7 @@ export class Chats {
 	filter = {};
 	#known = new Map();
 	#round = 0;
+	#meanwhile = []; // what the stream reported since the list was requested
 
 	constructor(onChange) {
 		this.onChange = onChange;
@@ -39,6 +40,7 @@ export class Chats {
 
 	async #ask(place, round) {
 		this.loading = true;
+		this.#meanwhile = [];
 		const page = await get("/api/chats", { ...this.filter, ...place }).catch((error) => ({ error }));
 		if (round !== this.#round) return;
 		this.loading = false;
@@ -47,6 +49,7 @@ export class Chats {
 			this.error = page.error;
 			if (page.error instanceof Unreachable) setTimeout(() => round === this.#round && this.load(this.filter, this.list.length), PAUSE);
 		} else this.#take(page);
+		for (const [chat, isOpen] of this.#meanwhile) this.#place(chat, isOpen);
 		this.onChange();
 	}
 
@@ -54,6 +57,12 @@ export class Chats {
 	update(chat, isOpen) {
 		if (this.find(chat.session_id, chat.address)?.rev > chat.rev) return;
 		this.#known.set(keyOf(chat), chat);
+		this.#place(chat, isOpen);
+		if (this.loading) this.#meanwhile.push([chat, isOpen]);
+		this.onChange();
+	}
+
+	#place(chat, isOpen) {
 		const rest = this.list.filter((one) => one.address !== chat.address || one.session_id !== chat.session_id);
 		const shown = rest.length < this.list.length;
 		if (this.#wants(chat) || (shown && isOpen)) {
@@ -64,7 +73,6 @@ export class Chats {
 			if (at < rest.length || this.cursor === null || shown) rest.splice(at, 0, chat);
 		}
 		this.list = rest;
-		this.onChange();
 	}
 
 	#take(page) {

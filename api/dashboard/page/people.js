@@ -76,3 +76,9 @@ export function accounts(sessions) {
 	const seen = new Map(sessions.map((one) => [one.account ?? one.session_id, one]).reverse());
 	return [...seen.values()].reverse();
 }
+
+// Returns whether the gateway of a session has ever reported delivery, or null if that is not known.
+export function receipts(sessions, id) {
+	const session = sessions.find((one) => one.session_id === id);
+	return session ? !session.never_seen.includes("status.change") || Boolean(session.events["message.status"]) : null;
+}

@@ -17,10 +17,10 @@ export class Stream {
 	#seen = () => {};
 	#ended = new AbortController();
 
-	// change: called with each change. state: called with true when live, or with false and the time since when it is not. gap: called if missed
-	// changes cannot be recovered. listens: true if one page must keep listening while all pages are hidden.
-	constructor({ change, state, gap, listens }) {
-		Object.assign(this, { change, state, gap, listens });
+	// change: called with each change. state: called with true when live, or with false and the time since when it is not. begin: called if the
+	// changes begin now, so that what was loaded before may lack some. listens: true if one page must keep listening while all pages are hidden.
+	constructor({ change, state, begin, listens }) {
+		Object.assign(this, { change, state, begin, listens });
 		const { signal } = this.#ended;
 		document.addEventListener("visibilitychange", () => this.#look(), { signal });
 		addEventListener("online", () => this.#restart(), { signal });
@@ -59,10 +59,13 @@ export class Stream {
 		const source = new EventSource(this.#last ? `/api/stream?since=${encodeURIComponent(this.#last)}` : "/api/stream");
 		this.#source = source;
 		this.#worry ??= setTimeout(() => this.#lost(), PATIENCE * 2);
+		let begins = !this.#last;
 		source.onopen = () => {
 			this.#hear();
 			this.#pause = 500;
 			this.state(true);
+			if (begins) this.begin();
+			begins = false;
 		};
 		source.addEventListener("heartbeat", () => this.#hear());
 		source.onmessage = (event) => {
@@ -86,10 +89,7 @@ export class Stream {
 			await get("/api/changes", { since: this.#last, limit: 1 });
 		} catch ({ status }) {
 			if (status === 401) return this.close();
-			if (status === 410 || status === 400) {
-				this.#last = null;
-				this.gap();
-			}
+			if (status === 410 || status === 400) this.#last = null;
 		}
 		clearTimeout(this.#timer);
 		this.#timer = setTimeout(() => this.#open(), this.#pause);
