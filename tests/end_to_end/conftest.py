@@ -2,13 +2,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from dev.supervisor.stack import LocalStack
-from tests.support.processes.running_system import WEBHOOK_SECRET, RunningSystem
-from tests.support.servers.server_folder import temporary_server_folder
+from tests.support.processes.running_system import RunningSystem, running_system
+
+
+@pytest.fixture(scope="package")
+def system() -> Iterator[RunningSystem]:
+    """A stack for the tests of this folder, each of which writes to chats of its own."""
+    with running_system() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
-def system() -> Iterator[RunningSystem]:
-    """A stack for the module. Each test writes to chats of its own."""
-    with temporary_server_folder() as folder, LocalStack(folder / "data", {"WEBHOOK_SECRETS": WEBHOOK_SECRET}) as stack:
-        yield RunningSystem(stack)
+def new_system() -> Iterator[RunningSystem]:
+    """A stack for the tests of a module that count everything in it."""
+    with running_system() as running:
+        yield running

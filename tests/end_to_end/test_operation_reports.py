@@ -16,8 +16,7 @@ import requests
 
 from dev.checkout import ROOT
 from dev.supervisor.stack import LocalStack
-from tests.support.processes.running_system import WEBHOOK_SECRET, RunningSystem, signed_headers
-from tests.support.servers.server_folder import temporary_server_folder
+from tests.support.processes.running_system import WEBHOOK_SECRET, RunningSystem, running_system, signed_headers
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.long
@@ -31,9 +30,9 @@ DEMO = {"WEBHOOK_SECRETS": WEBHOOK_SECRET, "SAK_BASE_URL": ""}
 @pytest.fixture(scope="module")
 def demo() -> Iterator[RunningSystem]:
     """Return a stack with the pretend gateway."""
-    with temporary_server_folder() as folder, LocalStack(folder / "data", DEMO, ["--demo"]) as stack:
-        stack.wait_for_output("pretend SAK at")
-        yield RunningSystem(stack)
+    with running_system("--demo", **DEMO) as system:
+        system.stack.wait_for_output("pretend SAK at")
+        yield system
 
 
 def run_step(system: RunningSystem, step: dict[str, Any]) -> requests.Response:

@@ -9,8 +9,7 @@ import pytest
 import requests
 
 from dev.supervisor.stack import LocalStack
-from tests.support.processes.running_system import WEBHOOK_SECRET
-from tests.support.servers.server_folder import temporary_server_folder
+from tests.support.processes.running_system import WEBHOOK_SECRET, running_system
 from tests.support.waiting import wait_until
 
 GATEWAY = re.compile(r"pretend SAK at (http://\S+)/api/v1, writing to (\S+)")
@@ -21,10 +20,8 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[LocalStack]:
-    with (
-        temporary_server_folder() as folder,
-        LocalStack(folder / "data", {"WEBHOOK_SECRETS": WEBHOOK_SECRET, "SAK_BASE_URL": ""}, ["--demo"]) as stack,
-    ):
+    with running_system("--demo", SAK_BASE_URL="") as system:
+        stack = system.stack
         stack.wait_for_output("pretend SAK at")
         (stack.data_dir / "api-token").write_text(stack.token)
         yield stack

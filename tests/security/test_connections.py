@@ -5,11 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from dev.supervisor.stack import LocalStack
 from tests.support.attacks.bystanders import Bystanders
 from tests.support.attacks.crowd import Crowd, Payload
-from tests.support.processes.running_system import WEBHOOK_SECRET, RunningSystem, message_webhook
-from tests.support.servers.server_folder import temporary_server_folder
+from tests.support.processes.running_system import RunningSystem, message_webhook, running_system
 
 MAX_CONNECTIONS = 1000
 MAX_GROWTH = 1.3
@@ -79,9 +77,7 @@ ATTACKS = {
 @pytest.fixture(scope="module")
 def system() -> Iterator[RunningSystem]:
     """Start a stack that has already allocated the memory of some traffic."""
-    environment = {"WEBHOOK_SECRETS": WEBHOOK_SECRET, "MAX_CONNECTIONS": str(MAX_CONNECTIONS)}
-    with temporary_server_folder() as folder, LocalStack(folder / "data", environment) as stack:
-        running = RunningSystem(stack)
+    with running_system(MAX_CONNECTIONS=str(MAX_CONNECTIONS)) as running:
         running.send_webhooks([message_webhook("919811000002", number, "warm") for number in range(2000)])
         yield running
 

@@ -4,14 +4,16 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
 import requests
 
 from dev.supervisor.stack import LocalStack
+from tests.support.servers.server_folder import temporary_server_folder
 
 WEBHOOK_SECRET = "5a4b0c0ffee00000000000000000000000000000000000000000000000000001"
 """The secret with which tests/payloads is signed."""
@@ -55,6 +57,14 @@ class RunningSystem:
 
     def message_texts(self, address: str) -> list[str | None]:
         return [m["message_text"] for m in self.get_data(f"/api/chats/{address}?limit=500")["messages"]]
+
+
+@contextmanager
+def running_system(*arguments: str, **variables: str) -> Generator[RunningSystem]:
+    """Run a stack with empty servers of its own until the block ends."""
+    environment = {"WEBHOOK_SECRETS": WEBHOOK_SECRET, **variables}
+    with temporary_server_folder() as folder, LocalStack(folder / "data", environment, arguments) as stack:
+        yield RunningSystem(stack)
 
 
 def signed_headers(body: bytes) -> dict[str, str]:
