@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.attacks.bystanders import Bystanders
-from tests.support.attacks.crowd import Crowd, Payload
+from tests.support.attacks.attacking_clients import Crowd, Payload
+from tests.support.attacks.ordinary_clients import Bystanders
 from tests.support.processes.running_system import RunningSystem, message_webhook, running_system
 
 MAX_CONNECTIONS = 1000

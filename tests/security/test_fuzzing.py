@@ -23,7 +23,7 @@ from store.reading.export import ExportChat, ExportPage, ExportPeriod
 from store.search_index import search_document
 from tests.support import workbook
 from tests.support.attacks.fuzzing import TEXTS, bodies, fuzz
-from tests.support.senders.storable import assert_storable
+from tests.support.senders.outcome_checks import assert_storable
 from worker.senders import dispatch
 
 pytestmark = pytest.mark.long

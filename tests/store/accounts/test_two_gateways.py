@@ -16,10 +16,10 @@ from tests.support.generated_history import batches as generated_history_batches
 from tests.support.generated_history import world
 from tests.support.generated_history.database import HistoryDatabase, apply_step
 from tests.support.history import account_merging
-from tests.support.senders import gateway_dialects, told_conversations
+from tests.support.senders import gateway_dialects, reported_conversations
+from tests.support.senders.chat_actions import OURS
 from tests.support.senders.gateway_dialects import SESSIONS
-from tests.support.senders.said import OURS
-from tests.support.senders.told_conversations import ShownMessage
+from tests.support.senders.reported_conversations import ShownMessage
 
 KINDS: Final = tuple(gateway_dialects.TELLERS)
 PAIRS: Final = tuple(itertools.combinations(KINDS, 2))
@@ -44,7 +44,7 @@ def read(memory: HistoryDatabase) -> dict[str, ShownMessage]:
         message = json.loads(str(row[0]))
         message_id = message["message_id"]
         assert message_id not in shown, f"{message_id} is shown twice"
-        shown[message_id] = told_conversations.as_shown(message)
+        shown[message_id] = reported_conversations.as_shown(message)
     return shown
 
 
@@ -82,10 +82,10 @@ def batch_of(number: int, step: Sequence[tuple[str, bytes]]) -> RawBatch:
 def test_two_gateways_give_the_union(history_database: HistoryDatabase, kinds: tuple[str, str], seed: int) -> None:
     """Meta has ids of its own, so its messages are stored in addition to those of another gateway."""
     chance = random.Random(f"{kinds} {seed}")
-    posts, told = told_conversations.tell(chance, kinds, (world.ASHA, world.GROUP), START)
+    posts, told = reported_conversations.tell(chance, kinds, (world.ASHA, world.GROUP), START)
 
     deliver(history_database, chance, posts, kinds)
 
-    assert read(history_database) == told_conversations.expected(told)
+    assert read(history_database) == reported_conversations.expected(told)
     counted = history_database.connection.execute("SELECT DISTINCT outcome FROM event_digests").fetchall()
     assert counted == [("stored",)]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from tests.support.senders.said import OURS, Said, edit, jid, key, protobuf
+from tests.support.senders.chat_actions import OURS, Said, edit, jid, key, protobuf
 
 BUSINESS: Final = "105000000000072"
 SAK_SESSION: Final = "11111111-2222-4333-8444-555555555555"

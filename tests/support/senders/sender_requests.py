@@ -13,7 +13,7 @@ import jwt
 
 from environment.sender_kinds import KINDS
 from tests.support.senders import sender_payloads
-from tests.support.senders.said import OURS
+from tests.support.senders.chat_actions import OURS
 
 SENDERS: Final = ("meta", "waha", "openwa", "gowa", "evolution", "wuzapi")
 _VERIFY_TOKEN: Final = "made-up-verify-token-7"

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from dev.checkout import ROOT
 from tests.support.attacks import hostile_bodies
 from tests.support.senders import sender_payloads
+from tests.support.senders.outcome_checks import assert_storable
 from tests.support.senders.sender_payloads import SenderPayload
-from tests.support.senders.storable import assert_storable
 from worker.senders.evolution import parser as evolution
 from worker.senders.gowa import parser as gowa
 from worker.senders.meta import parser as meta

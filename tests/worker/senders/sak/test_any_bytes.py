@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.senders.storable import assert_storable
+from tests.support.senders.outcome_checks import assert_storable
 from worker.senders.sak import parser
 
 EVENTS = [

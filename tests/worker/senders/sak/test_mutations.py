@@ -9,7 +9,7 @@ import random
 import pytest
 
 from dev.checkout import ROOT
-from tests.support.senders.storable import assert_storable
+from tests.support.senders.outcome_checks import assert_storable
 from worker.senders.sak import parser
 
 PAYLOADS = ROOT / "tests" / "payloads"

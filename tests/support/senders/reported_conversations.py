@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tests.support.senders import gateway_dialects
-from tests.support.senders.said import OURS, Said, What
+from tests.support.senders.chat_actions import OURS, Said, What
 
 MEMBERS: Final = ("919811000002", "919811000003")
 """The members of a group."""
