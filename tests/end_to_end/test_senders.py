@@ -67,7 +67,7 @@ def test_requests_of_all_senders_shuffled_and_doubled_are_one_exact_history(
     webhooks = [request for request in sender_requests.load_requests() if request.method == "POST"]
     handshakes = [request for request in sender_requests.load_requests() if request.method == "GET"]
     chance = random.Random(17)
-    posts, said = reported_conversations.tell(chance, SENDERS, CHATS, START)
+    posts, actions = reported_conversations.report(chance, SENDERS, CHATS, START)
     told = [sender_requests.signed(sender.partition(":")[0], body) for sender, body in posts]
     deliveries = (webhooks + told) * 2
     chance.shuffle(deliveries)
@@ -95,7 +95,7 @@ def test_requests_of_all_senders_shuffled_and_doubled_are_one_exact_history(
     spoken = {(kind, message_id) for kind, message_id in stored if (kind, message_id) not in messages}
     assert messages < set(stored)
     assert len(stored) == len(messages) + len(spoken)
-    assert {message_id for _, message_id in spoken} == reported_conversations.expected(said).keys()
+    assert {message_id for _, message_id in spoken} == reported_conversations.expected(actions).keys()
     with running_api({"DATABASE_URL": pipeline.database_url, "API_TOKEN": API_TOKEN}) as url:
         facts = [fact for request in webhooks for fact in _facts(request)]
         with requests.Session() as http:
@@ -108,7 +108,7 @@ def test_requests_of_all_senders_shuffled_and_doubled_are_one_exact_history(
                 for message in client.get_data(f"/api/chats/{chat}", limit=200)["messages"]
             ]
             assert len(shown) == len(dict(shown))
-            assert dict(shown) == reported_conversations.expected(said)
+            assert dict(shown) == reported_conversations.expected(actions)
 
 
 def _read_ledger(pipeline: WorkerPipeline) -> Ledger:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.attacks.attacking_clients import Crowd, Payload
-from tests.support.attacks.ordinary_clients import Bystanders
+from tests.support.attacks.attacking_clients import AttackingClients, Payload
+from tests.support.attacks.ordinary_clients import OrdinaryClients
 from tests.support.processes.running_system import RunningSystem, message_webhook, running_system
 
 MAX_CONNECTIONS = 1000
@@ -66,10 +66,10 @@ ATTACKS = {
         Payload(b"GET /healthz HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n", b"x" * 65536, 400)
     ]
     * 4,
-    "a crowd that is silent": [Payload(b"")] * 1300,
-    "a crowd of line breaks": [Payload(b"\r\n")] * 1300,
-    "a crowd that asked once": [Payload(HEALTH)] * 1300,
-    "a crowd in the middle of a head": [Payload(HEAD)] * 1300,
+    "clients that are silent": [Payload(b"")] * 1300,
+    "clients that send line breaks": [Payload(b"\r\n")] * 1300,
+    "clients that asked once": [Payload(HEALTH)] * 1300,
+    "clients in the middle of a head": [Payload(HEAD)] * 1300,
     "every frame on every path": [payload for path in PATHS for payload in frames(path)] * 2,
 }
 
@@ -91,13 +91,13 @@ def test_other_clients_are_served_and_memory_stays(system: RunningSystem, attack
     p99 = reads_p99 = math.inf
     for _ in range(2):  # a machine that runs other tests may stall for other reasons
         if p99 >= MAX_P99_SECONDS or reads_p99 >= MAX_READS_P99_SECONDS:
-            with Bystanders(system) as bystanders, Crowd(url, ATTACKS[attack]) as crowd:
-                taken = crowd.attack(ATTACK_SECONDS)
-            p99 = min(p99, max(bystanders.new.p99, bystanders.kept.p99))
-            print(f"\n{attack} on {target}: {taken / MEBIBYTE:.1f} MB taken; {bystanders}")
-            assert [bystanders.new.failures, bystanders.kept.failures, bystanders.reads.failures] == [[], [], []]
-            assert bystanders.growth[target] < MAX_GROWTH
-            reads_p99 = min(reads_p99, bystanders.reads.p99)
+            with OrdinaryClients(system) as clients, AttackingClients(url, ATTACKS[attack]) as attackers:
+                taken = attackers.attack(ATTACK_SECONDS)
+            p99 = min(p99, max(clients.new.p99, clients.kept.p99))
+            print(f"\n{attack} on {target}: {taken / MEBIBYTE:.1f} MB taken; {clients}")
+            assert [clients.new.failures, clients.kept.failures, clients.reads.failures] == [[], [], []]
+            assert clients.growth[target] < MAX_GROWTH
+            reads_p99 = min(reads_p99, clients.reads.p99)
     assert p99 < MAX_P99_SECONDS
     assert reads_p99 < MAX_READS_P99_SECONDS
 

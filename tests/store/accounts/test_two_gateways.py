@@ -21,7 +21,7 @@ from tests.support.senders.chat_actions import OURS
 from tests.support.senders.gateway_dialects import SESSIONS
 from tests.support.senders.reported_conversations import ShownMessage
 
-KINDS: Final = tuple(gateway_dialects.TELLERS)
+KINDS: Final = tuple(gateway_dialects.ENCODERS)
 PAIRS: Final = tuple(itertools.combinations(KINDS, 2))
 START: Final = world.BASE_TIME // 1000
 RECEIVED: Final = world.BASE_TIME + world.HOUR
@@ -82,10 +82,10 @@ def batch_of(number: int, step: Sequence[tuple[str, bytes]]) -> RawBatch:
 def test_two_gateways_give_the_union(history_database: HistoryDatabase, kinds: tuple[str, str], seed: int) -> None:
     """Meta has ids of its own, so its messages are stored in addition to those of another gateway."""
     chance = random.Random(f"{kinds} {seed}")
-    posts, told = reported_conversations.tell(chance, kinds, (world.ASHA, world.GROUP), START)
+    posts, reported = reported_conversations.report(chance, kinds, (world.ASHA, world.GROUP), START)
 
     deliver(history_database, chance, posts, kinds)
 
-    assert read(history_database) == reported_conversations.expected(told)
+    assert read(history_database) == reported_conversations.expected(reported)
     counted = history_database.connection.execute("SELECT DISTINCT outcome FROM event_digests").fetchall()
     assert counted == [("stored",)]

@@ -39,7 +39,7 @@ class Payload:
             yield self.repeated
 
 
-class Crowd:
+class AttackingClients:
     """Connections to one address, each with a payload. They are closed when the block ends."""
 
     def __init__(self, url: str, payloads: Sequence[Payload]) -> None:
@@ -52,7 +52,7 @@ class Crowd:
 
     def __enter__(self) -> Self:
         self._process.start()
-        assert self._ours.poll(START_SECONDS), "the crowd did not come"
+        assert self._ours.poll(START_SECONDS), "the attacking process did not start"
         self._ours.recv()
         return self
 

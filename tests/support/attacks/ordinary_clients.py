@@ -34,7 +34,7 @@ class Requests:
         return sorted(self.seconds)[math.ceil(0.99 * len(self.seconds)) - 1]
 
 
-class Bystanders:
+class OrdinaryClients:
     """Clients that post webhooks over persistent and new connections, and read chats, until the block ends."""
 
     def __init__(self, system: RunningSystem) -> None:
@@ -69,11 +69,11 @@ class Bystanders:
 
     def __str__(self) -> str:
         names = {"kept": self.kept, "new": self.new, "reads": self.reads}
-        said = [
+        results = [
             f"{name}: {len(each.seconds)} requests, p99 {each.p99 * 1000:.0f} ms, failures {each.failures[:5]}"
             for name, each in names.items()
         ]
-        return "; ".join([*said, f"memory before {self.before}, growth {self.growth}"])
+        return "; ".join([*results, f"memory before {self.before}, growth {self.growth}"])
 
     def _post(self, seen: Requests, *, keep: bool) -> None:
         with requests.Session() as session:

@@ -5,14 +5,14 @@ from datetime import UTC, datetime
 from typing import Final, Literal, TypeAlias
 
 OURS: Final = "919880000001"
-What: TypeAlias = Literal["text", "image", "reaction", "edit", "delete", "ack"]
+ActionKind: TypeAlias = Literal["text", "image", "reaction", "edit", "delete", "ack"]
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """An event in a chat."""
+class ChatAction:
+    """An action in a chat, such as a message or an acknowledgement."""
 
-    what: What
+    kind: ActionKind
     id: str
     chat: str
     """A phone or a group."""
@@ -24,7 +24,7 @@ class Said:
     text: str = ""
     """The text, the caption, the emoji, or the status of an acknowledgement."""
     target: str = ""
-    """The id of the message that the event changes."""
+    """The id of the message that the action changes."""
     is_caption: bool = False
     """Whether the edited text is a caption."""
 
@@ -45,35 +45,35 @@ def jid(address: str, server: str = "s.whatsapp.net") -> str:
     return address if "@" in address else f"{address}@{server}"
 
 
-def key(said: Said, message_id: str, *, spelled_by_go: bool = False) -> dict[str, object]:
+def key(action: ChatAction, message_id: str, *, spelled_by_go: bool = False) -> dict[str, object]:
     """Return the key of a message in Baileys or whatsmeow."""
     names = ("remoteJID", "ID") if spelled_by_go else ("remoteJid", "id")
-    named: dict[str, object] = {names[0]: jid(said.chat), "fromMe": said.ours, names[1]: message_id}
-    return {**named, "participant": jid(said.author)} if said.is_group and not said.ours else named
+    named: dict[str, object] = {names[0]: jid(action.chat), "fromMe": action.ours, names[1]: message_id}
+    return {**named, "participant": jid(action.author)} if action.is_group and not action.ours else named
 
 
-def edit(said: Said, target: dict[str, object]) -> dict[str, object]:
-    edited = file(said) if said.is_caption else {"conversation": said.text}
+def edit(action: ChatAction, target: dict[str, object]) -> dict[str, object]:
+    edited = file(action) if action.is_caption else {"conversation": action.text}
     return {"key": target, "type": 14, "editedMessage": edited}
 
 
-def file(said: Said) -> dict[str, object]:
+def file(action: ChatAction) -> dict[str, object]:
     """Return a picture. It has no caption if the text is empty."""
-    caption = {"caption": said.text} if said.text else {}
+    caption = {"caption": action.text} if action.text else {}
     return {"imageMessage": {"mimetype": "image/jpeg", **caption}}
 
 
-def protobuf(said: Said, *, spelled_by_go: bool = False) -> dict[str, object]:
+def protobuf(action: ChatAction, *, spelled_by_go: bool = False) -> dict[str, object]:
     """Return the message as Baileys or whatsmeow spells it."""
-    target = key(said, said.target, spelled_by_go=spelled_by_go)
-    match said.what:
+    target = key(action, action.target, spelled_by_go=spelled_by_go)
+    match action.kind:
         case "image":
-            return file(said)
+            return file(action)
         case "reaction":
-            return {"reactionMessage": {"key": target, "text": said.text}}
+            return {"reactionMessage": {"key": target, "text": action.text}}
         case "edit":
-            return {"protocolMessage": edit(said, target)}
+            return {"protocolMessage": edit(action, target)}
         case "delete":
             return {"protocolMessage": {"key": target, "type": 0}}
         case _:
-            return {"conversation": said.text}
+            return {"conversation": action.text}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tests.support.senders import gateway_dialects
-from tests.support.senders.chat_actions import OURS, Said, What
+from tests.support.senders.chat_actions import OURS, ActionKind, ChatAction
 
 MEMBERS: Final = ("919811000002", "919811000003")
 """The members of a group."""
@@ -16,51 +16,51 @@ SHARE: Final = 0.7
 """The share of the reportable events that a gateway reports."""
 
 
-def tell(
+def report(
     chance: random.Random, kinds: Sequence[str], chats: Sequence[str], start: int
-) -> tuple[list[tuple[str, bytes]], list[Said]]:
+) -> tuple[list[tuple[str, bytes]], list[ChatAction]]:
     """Return posts of these kinds of gateways with their senders, and their content, from `start` (in seconds) on."""
-    said = [one for chat in chats for one in _conversation(chance, chat, start)]
+    actions = [one for chat in chats for one in _conversation(chance, chat, start)]
     posts: list[tuple[str, bytes]] = []
-    told: list[Said] = []
-    for kind, one in itertools.product(kinds, said):
-        body = gateway_dialects.tell(kind, one)
+    reported: list[ChatAction] = []
+    for kind, one in itertools.product(kinds, actions):
+        body = gateway_dialects.encode(kind, one)
         if body is not None and chance.random() < SHARE:
             posts.append((gateway_dialects.sender(kind), body))
             ids = {"id": gateway_dialects.id_of(kind, one.id), "target": gateway_dialects.id_of(kind, one.target)}
-            told.append(replace(one, **ids))
-    return posts, told
+            reported.append(replace(one, **ids))
+    return posts, reported
 
 
-def _conversation(chance: random.Random, chat: str, start: int) -> list[Said]:
+def _conversation(chance: random.Random, chat: str, start: int) -> list[ChatAction]:
     """Return a few messages of both sides, with reactions, edits, deletions and receipts at different times."""
     is_group = "@" in chat
     members = MEMBERS if is_group else (None,)
-    said: list[Said] = []
+    actions: list[ChatAction] = []
 
-    def add(what: What, **fields: Any) -> Said:  # noqa: ANN401 - fields of Said
-        one = Said(what, f"3A{is_group:d}{len(said):04X}", chat, start + 10 * len(said), **fields)
-        said.append(one)
+    def add(kind: ActionKind, **fields: Any) -> ChatAction:  # noqa: ANN401 - fields of ChatAction
+        one = ChatAction(kind, f"3A{is_group:d}{len(actions):04X}", chat, start + 10 * len(actions), **fields)
+        actions.append(one)
         return one
 
     for number in range(6):
         ours = number % 3 == 2
-        what = "image" if number == 1 else "text"
+        kind = "image" if number == 1 else "text"
         sender = None if ours else chance.choice(members)
-        first = add(what, ours=ours, sender=sender, text=f"text {number}")
+        first = add(kind, ours=ours, sender=sender, text=f"text {number}")
         if chance.random() < 0.6:
             for emoji in chance.sample(["👍", "❤", ""], chance.randint(1, 3)):
                 add("reaction", ours=True, text=emoji, target=first.id)
                 add("reaction", sender=chance.choice(members), text=emoji, target=first.id)
         if chance.random() < 0.4:
-            edited = chance.choice((f"text {number}, edited", "")) if what == "image" else f"text {number}, edited"
-            add("edit", ours=ours, sender=sender, text=edited, target=first.id, is_caption=what == "image")
+            edited = chance.choice((f"text {number}, edited", "")) if kind == "image" else f"text {number}, edited"
+            add("edit", ours=ours, sender=sender, text=edited, target=first.id, is_caption=kind == "image")
         if chance.random() < 0.2:
             add("delete", ours=ours, sender=sender, target=first.id)
         if ours:
             for status in STATUSES[: chance.randint(0, 3)]:
                 add("ack", text=status, target=first.id)
-    return said
+    return actions
 
 
 @dataclass
@@ -74,20 +74,20 @@ class ShownMessage:
     reactions: list[tuple[str, str | None]] = field(default_factory=list[tuple[str, str | None]])
 
 
-def expected(told: Iterable[Said]) -> dict[str, ShownMessage]:
+def expected(reported: Iterable[ChatAction]) -> dict[str, ShownMessage]:
     """Return the conversation that results from these reports."""
-    facts = sorted({replace(one, is_caption=False) for one in told}, key=lambda one: one.at)
+    facts = sorted({replace(one, is_caption=False) for one in reported}, key=lambda one: one.at)
     shown = {
         one.id: ShownMessage(one.text, "outgoing" if one.ours else "incoming", status="sent" if one.ours else None)
         for one in facts
-        if one.what in ("text", "image")
+        if one.kind in ("text", "image")
     }
     reactions: dict[str, dict[str | None, str]] = {message_id: {} for message_id in shown}
     for one in facts:
         message = shown.get(one.target)
         if message is None:
             continue
-        match one.what:
+        match one.kind:
             case "reaction":
                 reactor = OURS if one.ours else one.sender
                 reactions[one.target].pop(reactor, None)
