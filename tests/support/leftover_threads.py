@@ -6,15 +6,18 @@ from collections.abc import Set as AbstractSet
 
 _END_SECONDS = 2.0
 """The time in which the threads of a stopped server must end, in seconds."""
-_PROCESS_WIDE = ("AnyIO worker thread", "asyncio_", "watchdog")
-"""The beginnings of the names of threads that an event loop or the process keeps for later work."""
+_KEPT_THREADS = ("AnyIO worker thread", "asyncio", "watchdog", "_collect_output")
+"""Parts of the names of threads that an event loop, the process or a stack of the module keeps for later work."""
 
 
 def wait_for_end(before: AbstractSet[threading.Thread]) -> list[str]:
     """Return the names of the threads that were started since `before` and do not end."""
     deadline = time.monotonic() + _END_SECONDS
-    started = [thread for thread in threading.enumerate() if thread not in before]
-    started = [thread for thread in started if not thread.name.startswith(_PROCESS_WIDE)]
+    started = [
+        thread
+        for thread in threading.enumerate()
+        if thread not in before and not any(part in thread.name for part in _KEPT_THREADS)
+    ]
     for thread in started:
         thread.join(max(0.0, deadline - time.monotonic()))
     return [thread.name for thread in started if thread.is_alive()]
