@@ -11,17 +11,17 @@ from worker.senders.whatsapp import (
     json_document,
     message_facts,
     message_ids,
-    message_updates,
     parties,
     proto_messages,
     statuses,
     stubs,
     text,
     timestamps,
+    update_content,
 )
 from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.message_content import MessageContent
-from worker.senders.whatsapp.message_updates import MessageUpdate
+from worker.senders.whatsapp.update_content import MessageUpdate
 
 
 def read(event: Event) -> tuple[Fact, ...]:
@@ -46,7 +46,7 @@ def read_edit(event: Event) -> tuple[Fact, ...]:
     The key in it is from the editor's point of view: our own number means that the other side edited its message.
     """
     protocol = event.data
-    update = message_updates.read_protocol(protocol)
+    update = update_content.read_protocol(protocol)
     if update.action != "edit":
         # A delete comes as an event of its own, with the chat.
         raise UnreadableEventError(Reason.PROTOCOL_MESSAGE)
@@ -75,9 +75,9 @@ def _message(item: JsonObject, *, is_history: bool) -> tuple[Fact, ...]:
     time = timestamps.parse(item.get("messageTimestamp"))
     sides = parties.of_key(key, item.get("pushName"), time)
     content = _content(item)
-    message_id = message_updates.key_id(key)
+    message_id = update_content.key_id(key)
     if isinstance(content, MessageContent) and content.raw_type == stubs.REVOKED and message_id is not None:
-        content = message_updates.delete(message_id)
+        content = update_content.delete(message_id)
     # Messages of the past have numbers, which start at 0 as in Baileys.
     status = statuses.parse(item.get("status"), statuses.FIRST_OF_BAILEYS_SCALE)
     return message_facts.of(content, sides, message_id=message_id, time=time, status=status, is_history=is_history)
@@ -96,7 +96,7 @@ def _update(item: JsonObject) -> tuple[Fact, ...]:
     if item.get("pollUpdates"):
         raise UnreadableEventError(Reason.POLL_VOTE)
     key = json_document.as_object(item.get("key")) or item
-    message_id = message_ids.require(text.identifier(item.get("keyId")) or message_updates.key_id(key))
+    message_id = message_ids.require(text.identifier(item.get("keyId")) or update_content.key_id(key))
     status = statuses.require(item.get("status"), first=statuses.FIRST_OF_BAILEYS_SCALE)
     if key.get("fromMe") is False:
         raise UnreadableEventError(Reason.OWN_RECEIPT)
@@ -105,5 +105,5 @@ def _update(item: JsonObject) -> tuple[Fact, ...]:
 
 def _delete(item: JsonObject) -> tuple[Fact, ...]:
     key = json_document.as_object(item.get("key")) or item
-    update = message_updates.delete(message_updates.key_id(key))
+    update = update_content.delete(update_content.key_id(key))
     return message_facts.of_update(update, parties.of_key(key, None, None), None)

@@ -8,7 +8,7 @@ from worker.senders.events import Dialect
 from worker.senders.evolution import contacts, messages, sessions
 from worker.senders.reasons import Reason
 from worker.senders.results import ParseResult
-from worker.senders.whatsapp import json_document, message_updates, text
+from worker.senders.whatsapp import json_document, text, update_content
 from worker.senders.whatsapp.json_document import JsonObject
 
 
@@ -19,7 +19,7 @@ def _session(fields: JsonObject) -> str | None:
 def _is_self_identifying(fields: JsonObject) -> bool:
     """Return whether the body contains the time of its delivery, which all attempts share, or the id of a message."""
     data = json_document.object_at(fields, "data")
-    return bool(fields.get("date_time") or message_updates.key_id(data.get("key")))
+    return bool(fields.get("date_time") or update_content.key_id(data.get("key")))
 
 
 _DIALECT: Final = Dialect(

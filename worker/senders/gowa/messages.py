@@ -16,16 +16,16 @@ from worker.senders.whatsapp import (
     message_content,
     message_facts,
     message_ids,
-    message_updates,
     parties,
     statuses,
     text,
+    update_content,
     words,
 )
 from worker.senders.whatsapp.message_content import MessageContent
 from worker.senders.whatsapp.message_types import MEDIA_TYPES
-from worker.senders.whatsapp.message_updates import MessageUpdate
 from worker.senders.whatsapp.parties import Parties
+from worker.senders.whatsapp.update_content import MessageUpdate
 
 _CONTENT: Final[dict[str, str]] = {
     **{name: name for name in ("image", "video", "document", "audio", "sticker", "location", "live_location", "list")},
@@ -50,7 +50,7 @@ def read(event: Event) -> tuple[Fact, ...]:
 def read_reaction(event: Event) -> tuple[Fact, ...]:
     """Read `message.reaction`. An empty reaction removes the earlier one."""
     target = message_ids.bare(event.data.get("reacted_message_id"))
-    return _update(event, message_updates.react(target, event.data.get("reaction")))
+    return _update(event, update_content.react(target, event.data.get("reaction")))
 
 
 def read_edit(event: Event) -> tuple[Fact, ...]:
@@ -64,7 +64,7 @@ def read_edit(event: Event) -> tuple[Fact, ...]:
 
 def read_delete(event: Event) -> tuple[Fact, ...]:
     """Read `message.revoked`, in which `revoked_chat` and `revoked_from_me` are from the deleter's point of view."""
-    return _update(event, message_updates.delete(message_ids.bare(event.data.get("revoked_message_id"))))
+    return _update(event, update_content.delete(message_ids.bare(event.data.get("revoked_message_id"))))
 
 
 def read_ack(event: Event) -> tuple[Fact, ...]:

@@ -17,14 +17,14 @@ from worker.senders.whatsapp import (
     json_document,
     message_facts,
     message_ids,
-    message_updates,
     statuses,
     text,
     timestamps,
+    update_content,
 )
 from worker.senders.whatsapp.json_document import JsonObject
-from worker.senders.whatsapp.message_updates import MessageUpdate
 from worker.senders.whatsapp.parties import Parties
+from worker.senders.whatsapp.update_content import MessageUpdate
 
 _UPDATES: Final = frozenset({"reaction", "edit", "revoke"})
 """Types of messages that change another message."""
@@ -132,11 +132,11 @@ def _update(raw_type: str | None, item: JsonObject) -> MessageUpdate:
     fields = json_document.object_at(item, raw_type or "")
     if raw_type == "reaction":
         # Without an emoji, the reaction is removed.
-        return message_updates.react(text.identifier(fields.get("message_id")), fields.get("emoji") or "")
+        return update_content.react(text.identifier(fields.get("message_id")), fields.get("emoji") or "")
     target = text.identifier(fields.get("original_message_id"))
     if raw_type == "revoke":
-        return message_updates.delete(target)
-    return message_updates.edit(target, content.edited_text(json_document.object_at(fields, "message")))
+        return update_content.delete(target)
+    return update_content.edit(target, content.edited_text(json_document.object_at(fields, "message")))
 
 
 def _parties(item: JsonObject, contact_names: dict[str, str], time: int | None, *, is_ours: bool) -> Parties:

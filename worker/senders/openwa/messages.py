@@ -13,17 +13,17 @@ from worker.senders.whatsapp import (
     message_content,
     message_facts,
     message_ids,
-    message_updates,
     parties,
     statuses,
     text,
+    update_content,
     words,
 )
 from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.message_content import MessageContent
 from worker.senders.whatsapp.message_types import MEDIA_TYPES
-from worker.senders.whatsapp.message_updates import MessageUpdate
 from worker.senders.whatsapp.parties import Parties
+from worker.senders.whatsapp.update_content import MessageUpdate
 
 _CARD_END: Final = "END:VCARD"
 """Several contacts come as cards behind each other."""
@@ -48,7 +48,7 @@ def read_status(event: Event) -> tuple[Fact, ...]:
 
 def read_reaction(event: Event) -> tuple[Fact, ...]:
     """Read `message.reaction`, which contains the chat and the person but has no time of its own."""
-    update = message_updates.react(message_ids.bare(event.data.get("messageId")), event.data.get("reaction"))
+    update = update_content.react(message_ids.bare(event.data.get("messageId")), event.data.get("reaction"))
     return message_facts.of_update(update, _reactor(event), event.time)
 
 
@@ -58,13 +58,13 @@ def read_edit(event: Event) -> tuple[Fact, ...]:
     if new_text is None and message_content.known_type(text.label(event.data.get("type"))) in MEDIA_TYPES:
         # The caption was removed.
         new_text = ""
-    return _update(event, message_updates.edit(target, new_text))
+    return _update(event, update_content.edit(target, new_text))
 
 
 def read_delete(event: Event) -> tuple[Fact, ...]:
     """Read `message.revoked`. In one of OpenWA's engines, `id` belongs to the notice and `revokedId` to the message."""
     target = message_ids.bare(event.data.get("revokedId") or event.data.get("id"))
-    facts = _update(event, message_updates.delete(target))
+    facts = _update(event, update_content.delete(target))
     if event.data.get("from") or _is_from_me(event.data) is not None:
         return facts
     # Only its author can delete a message for both sides.
@@ -100,7 +100,7 @@ def _read(event: Event, *, is_sent: bool) -> tuple[Fact, ...]:
     content: MessageContent | MessageUpdate = _content(event.data)
     if content.raw_type == "revoked" and message_id is not None:
         # The remains of a message that was deleted.
-        content = message_updates.delete(message_id)
+        content = update_content.delete(message_id)
     return message_facts.of(content, _parties(event.data, time, is_sent=is_sent), message_id=message_id, time=time)
 
 

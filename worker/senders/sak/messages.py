@@ -5,7 +5,7 @@ from store.model.facts import Fact
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.sak import acks, content, parties, updates
 from worker.senders.sak.envelope import Envelope
-from worker.senders.whatsapp import json_document, message_updates, stubs
+from worker.senders.whatsapp import json_document, stubs, update_content
 from worker.senders.whatsapp.message_content import MessageContent
 from worker.senders.whatsapp.message_types import (
     EDITED_TYPES,
@@ -43,7 +43,7 @@ def _read(envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
             raise UnreadableEventError(noise)
     message_id = envelope.message_id
     if raw_type == stubs.REVOKED and message_id is not None:
-        return updates.to_facts(message_updates.delete(message_id), envelope, is_sent=is_sent)
+        return updates.to_facts(update_content.delete(message_id), envelope, is_sent=is_sent)
     if message_id is None and message_content.is_empty and message_content.state == "undecrypted":
         raise UnreadableEventError(Reason.EMPTY_MESSAGE)
     time = envelope.time

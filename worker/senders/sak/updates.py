@@ -6,10 +6,10 @@ from store.model.facts import Delete, Fact
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.sak import acks, parties
 from worker.senders.sak.envelope import Envelope, find_protobuf, first_value
-from worker.senders.whatsapp import json_document, message_facts, message_updates, text, words
+from worker.senders.whatsapp import json_document, message_facts, text, update_content, words
 from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.message_types import EDITED_TYPES, PROTOCOL_TYPES, REACTION_TYPES
-from worker.senders.whatsapp.message_updates import MAX_EMOJI_LENGTH, MessageUpdate
+from worker.senders.whatsapp.update_content import MAX_EMOJI_LENGTH, MessageUpdate
 
 _PROTOCOL_KEYS = ("protocolMessage", "protocol_message", "protocol")
 _REACTION_KEYS = ("reaction", "reactionMessage", "reaction_message")
@@ -37,7 +37,7 @@ def read_embedded(envelope: Envelope, raw_type: str | None) -> MessageUpdate | N
     target = None if protocol is None else _target_id(protocol)
     if protocol is not None and target is not None:
         if _has_type(protocol, _REVOKE_TYPES):
-            return message_updates.delete(target)
+            return update_content.delete(target)
         edited_text = _protocol_text(protocol)
         return None if edited_text is None else MessageUpdate("edit", target, edited_text)
     target, new_text = text.identifier(first_value(envelope.message_objects, _TARGET_ID_KEYS)), _find_new_text(envelope)
@@ -68,7 +68,7 @@ def read_edit(envelope: Envelope) -> tuple[Fact, ...]:
     target = None if protocol is None else _target_id(protocol)
     target = target or text.identifier(first_value(envelope.all_objects, _TARGET_ID_KEYS)) or envelope.message_id
     new_text = (None if protocol is None else _protocol_text(protocol)) or _find_new_text(envelope)
-    return to_facts(message_updates.edit(target, new_text), envelope, is_sent=parties.is_implicitly_sent(envelope))
+    return to_facts(update_content.edit(target, new_text), envelope, is_sent=parties.is_implicitly_sent(envelope))
 
 
 def read_delete(envelope: Envelope) -> tuple[Fact, ...]:

@@ -9,14 +9,14 @@ from worker.senders.whatsapp import (
     message_content,
     message_ids,
     message_types,
-    message_updates,
     proto_messages,
     text,
+    update_content,
     words,
 )
 from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.message_content import MessageContent
-from worker.senders.whatsapp.message_updates import MessageUpdate
+from worker.senders.whatsapp.update_content import MessageUpdate
 
 _MESSAGE_KEYS: Final = ("message", "Message")
 """The keys of the protobuf message in `_data`, in NOWEB and in GOWS."""
@@ -37,7 +37,7 @@ def read(payload: JsonObject) -> MessageContent | MessageUpdate:
         return content
     target = message_ids.bare(payload.get("id"))
     if content.raw_type == _DELETED and target is not None:
-        return message_updates.delete(target)
+        return update_content.delete(target)
     media = json_document.object_at(payload, "media")
     content = proto_messages.with_file(
         content,

@@ -13,15 +13,15 @@ from worker.senders.whatsapp import (
     json_document,
     message_facts,
     message_ids,
-    message_updates,
     parties,
     proto_messages,
     statuses,
     text,
+    update_content,
 )
 from worker.senders.whatsapp.json_document import JsonObject
-from worker.senders.whatsapp.message_updates import MessageUpdate
 from worker.senders.whatsapp.parties import Parties
+from worker.senders.whatsapp.update_content import MessageUpdate
 
 
 def read(event: Event) -> tuple[Fact, ...]:
@@ -66,7 +66,7 @@ def read_reaction(event: Event) -> tuple[Fact, ...]:
     reaction = json_document.object_at(payload, "reaction")
     target = message_ids.bare(reaction.get("messageId"))
     time = event.time_of(payload)
-    update = message_updates.react(target, reaction.get("text"))
+    update = update_content.react(target, reaction.get("text"))
     return message_facts.of_update(update, _parties(payload, time), time)
 
 
@@ -90,7 +90,7 @@ def read_delete(event: Event) -> tuple[Fact, ...]:
     notice = after or before
     target = message_ids.bare(payload.get("revokedMessageId") or before.get("id") or after.get("id"))
     time = event.time_of(notice)
-    return message_facts.of_update(message_updates.delete(target), _parties(notice, time), time)
+    return message_facts.of_update(update_content.delete(target), _parties(notice, time), time)
 
 
 def read_ack(event: Event) -> tuple[Fact, ...]:

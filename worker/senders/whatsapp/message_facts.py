@@ -3,8 +3,8 @@
 from store.model.facts import Delete, Edit, Fact, Reaction, Status
 from worker.senders.whatsapp import message_ids
 from worker.senders.whatsapp.message_content import MessageContent
-from worker.senders.whatsapp.message_updates import MessageUpdate
 from worker.senders.whatsapp.parties import Parties
+from worker.senders.whatsapp.update_content import MessageUpdate
 
 
 def of(  # noqa: PLR0913 - the parts of a message

@@ -11,15 +11,15 @@ from worker.senders.whatsapp import (
     locations,
     message_content,
     message_types,
-    message_updates,
     proto,
     stubs,
     text,
+    update_content,
     words,
 )
 from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.message_content import MessageContent
-from worker.senders.whatsapp.message_updates import MessageUpdate
+from worker.senders.whatsapp.update_content import MessageUpdate
 
 UNDECRYPTED: Final = MessageContent("unknown", None, "undecrypted")
 """The content of a message that could not be decrypted, or is not available yet."""
@@ -32,9 +32,9 @@ def read(message: JsonObject) -> MessageContent | MessageUpdate:
         return UNDECRYPTED
     name, fields = found
     if name in message_types.REACTION_TYPES:
-        return message_updates.read_reaction(fields)
+        return update_content.read_reaction(fields)
     if name in message_types.PROTOCOL_TYPES:
-        return message_updates.read_protocol(fields)
+        return update_content.read_protocol(fields)
     if (noise := message_types.NOISE_REASONS.get(name)) is not None:
         raise UnreadableEventError(noise)
     return _content(name, fields)

@@ -11,12 +11,12 @@ from worker.senders.whatsapp import (
     json_document,
     message_facts,
     message_ids,
-    message_updates,
     parties,
     proto_messages,
     statuses,
     text,
     timestamps,
+    update_content,
 )
 from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.message_content import MessageContent
@@ -88,7 +88,7 @@ def _past_message(item: JsonObject) -> tuple[Fact, ...]:
     return message_facts.of(
         proto_messages.read_record(item),
         sides,
-        message_id=message_updates.key_id(key),
+        message_id=update_content.key_id(key),
         time=time,
         status=statuses.parse(item.get("status"), statuses.FIRST_OF_BAILEYS_SCALE),
         is_history=True,
