@@ -1,6 +1,6 @@
 """Parses bodies that contain the names of event and session: `{"event": …, "session": …, "data": {…}}`.
 
-A kind of sender with such bodies is a `Dialect`: the keys of the parts, and a reader for each name.
+Each kind of sender with such bodies has an `EventFormat`: the keys of the parts, and a reader for each name.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,13 +18,13 @@ BACKFILL: Final = "backfill.message"
 """The name of an event that a backfill makes from a message in the gateway's store (worker/backfill/)."""
 
 
-class Event(NamedTuple):
+class GatewayEvent(NamedTuple):
     """The parts of an event before they are interpreted."""
 
     name: str
     session_id: str
     items: tuple[JsonObject, ...]
-    """The objects that the event is about, at least one. Only dialects with lists have several."""
+    """The objects that the event is about, at least one. Only formats with lists have several."""
     time: int | None
     """The time in the envelope."""
     envelope: JsonObject
@@ -39,13 +39,13 @@ class Event(NamedTuple):
         return timestamps.parse(fields.get("timestamp")) or self.time
 
 
-Reader: TypeAlias = Callable[[Event], tuple[Fact, ...]]
+Reader: TypeAlias = Callable[[GatewayEvent], tuple[Fact, ...]]
 """Returns the facts of an event. Raises UnreadableEventError."""
 
 
 @dataclass(frozen=True, slots=True)
-class Dialect:
-    """Describes the envelope of a kind of sender and the readers of its events."""
+class EventFormat:
+    """The format of a kind of sender: the keys of the envelope, and the readers of its events."""
 
     session: Callable[[JsonObject], str | None]
     """Returns the gateway's own name of the session."""
@@ -63,13 +63,13 @@ class Dialect:
     """Returns the fields of a body. Raises UnreadableEventError."""
 
 
-def parse(body: bytes, dialect: Dialect) -> ParseResult:
+def parse(body: bytes, event_format: EventFormat) -> ParseResult:
     """Parse one event. Never raises. Time and memory are proportional to the length of the body."""
     try:
-        fields = dialect.decode(body)
+        fields = event_format.decode(body)
     except UnreadableEventError as error:
         return results.unreadable(error.reason)
-    return ParseResult(_outcome(fields, dialect), dialect.is_self_identifying(fields))
+    return ParseResult(_outcome(fields, event_format), event_format.is_self_identifying(fields))
 
 
 def read_each(items: Iterable[JsonObject], read: Callable[[JsonObject], tuple[Fact, ...]]) -> tuple[Fact, ...]:
@@ -91,35 +91,35 @@ def most_relevant_reason(reasons: Iterable[Reason]) -> Reason:
     return min(reasons, key=lambda reason: reason.kind != "parked", default=Reason.UNKNOWN_SHAPE)
 
 
-def _outcome(fields: JsonObject, dialect: Dialect) -> Outcome:
-    name = text.label(fields.get(dialect.name_key))
-    session_id = dialect.session(fields)
+def _outcome(fields: JsonObject, event_format: EventFormat) -> Outcome:
+    name = text.label(fields.get(event_format.name_key))
+    session_id = event_format.session(fields)
     time = timestamps.parse(fields.get("timestamp"))
-    if name in dialect.pings:
+    if name in event_format.pings:
         return Outcome("ping", None, session_id, name, time)
     try:
-        facts = _facts(fields, name, session_id, time, dialect)
+        facts = _facts(fields, name, session_id, time, event_format)
     except UnreadableEventError as error:
         return Outcome(error.reason.kind, error.reason.value, session_id, name, time)
     return Outcome("stored", None, session_id, name, time, facts)
 
 
 def _facts(
-    fields: JsonObject, name: str | None, session_id: str | None, time: int | None, dialect: Dialect
+    fields: JsonObject, name: str | None, session_id: str | None, time: int | None, event_format: EventFormat
 ) -> tuple[Fact, ...]:
     if name is None:
         raise UnreadableEventError(Reason.NO_EVENT)
-    reader = dialect.readers.get(name)
+    reader = event_format.readers.get(name)
     if reader is None:
-        raise UnreadableEventError(_noise_reason(name, dialect.noise) or Reason.UNKNOWN_EVENT)
+        raise UnreadableEventError(_noise_reason(name, event_format.noise) or Reason.UNKNOWN_EVENT)
     if session_id is None:
         raise UnreadableEventError(Reason.NO_SESSION)
-    data = fields.get(dialect.data_key)
+    data = fields.get(event_format.data_key)
     one = json_document.as_object(data)
-    items = (one,) if one is not None else json_document.objects(data) if dialect.has_lists else ()
+    items = (one,) if one is not None else json_document.objects(data) if event_format.has_lists else ()
     if not items:
         raise UnreadableEventError(Reason.UNKNOWN_SHAPE)
-    return reader(Event(name, session_id, items, time, fields))
+    return reader(GatewayEvent(name, session_id, items, time, fields))
 
 
 def _noise_reason(name: str, noise: Mapping[str, Reason]) -> Reason | None:

@@ -43,7 +43,7 @@ class Reason(StrEnum):
     EDIT_WITHOUT_TEXT = "edit_without_text", "parked", "The edit has no new text."
     REACTION_UNREADABLE = "reaction_unreadable", "parked", "The reaction has no emoji or no message id."
 
-    # WhatsApp's own protocol; never a row in a chat.
+    # Parts of WhatsApp's protocol that are never a row in a chat.
     KEY_DISTRIBUTION = "key_distribution", "noise", "A key for a group's encryption."
     CONTEXT_ONLY = "context_only", "noise", "Context without a message."
     PROTOCOL_MESSAGE = "protocol_message", "noise", "A delete, an edit or a setting without its details."
@@ -54,7 +54,7 @@ class Reason(StrEnum):
     ALBUM_HEADER = "album_header", "noise", "The header of an album, whose pictures follow as messages."
     DEVICE_HOUSEKEEPING = "device_housekeeping", "noise", "Synchronisation between a person's devices."
 
-    # What gateways tell beside messages.
+    # Reports of gateways about other things than messages.
     CALL = "call", "noise", "A call, which is no message in a chat."
     PRESENCE = "presence", "noise", "Somebody is online or typing."
     GROUP_CHANGE = "group_change", "noise", "The members or the settings of a group changed."

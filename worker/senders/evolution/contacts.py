@@ -2,12 +2,12 @@
 
 from store.model import addresses
 from store.model.facts import DisplayName, Fact
-from worker.senders.events import Event
+from worker.senders.events import GatewayEvent
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.whatsapp import display_names, json_document, text
 
 
-def read(event: Event) -> tuple[Fact, ...]:
+def read(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `contacts.set`, `contacts.upsert` and `contacts.update`: push names.
 
     After a message in a group, the contact is the group but the name is that of the sender, so it names nobody.

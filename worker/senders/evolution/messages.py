@@ -5,7 +5,7 @@ from functools import partial
 from store.model import addresses
 from store.model.facts import Ack, Edit, Fact
 from worker.senders import events
-from worker.senders.events import Event
+from worker.senders.events import GatewayEvent
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.whatsapp import (
     json_document,
@@ -21,26 +21,26 @@ from worker.senders.whatsapp import (
 )
 from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.message_content import MessageContent
-from worker.senders.whatsapp.update_content import MessageUpdate
+from worker.senders.whatsapp.update_content import UpdateContent
 
 
-def read(event: Event) -> tuple[Fact, ...]:
+def read(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `messages.upsert`, from the other side or typed on the phone, and `send.message`, sent by the API."""
     return events.read_each(event.items, partial(_message, is_history=False))
 
 
-def read_history(event: Event) -> tuple[Fact, ...]:
+def read_history(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `messages.set` and messages from a backfill, which are of the past."""
     items = json_document.objects(event.data.get("messages")) or event.items
     return events.read_each(items, partial(_message, is_history=True))
 
 
-def read_update(event: Event) -> tuple[Fact, ...]:
+def read_update(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `messages.update`: an ack, which has no time, or the votes of a poll."""
     return events.read_each(event.items, _update)
 
 
-def read_edit(event: Event) -> tuple[Fact, ...]:
+def read_edit(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `messages.edited`, which comes for every protocol message and contains neither the chat nor the editor.
 
     The key in it is from the editor's point of view: our own number means that the other side edited its message.
@@ -54,15 +54,15 @@ def read_edit(event: Event) -> tuple[Fact, ...]:
     time = timestamps.parse(protocol.get("timestampMs"))
     named, own = addresses.parse(key.get("remoteJid")), addresses.parse(event.envelope.get("sender"))
     if named is not None and named == own:
-        return (Edit(update.target_id, None, "incoming", None, update.content, time),)
+        return (Edit(update.target_id, None, "incoming", None, update.text, time),)
     if named is None or addresses.is_lid(named):
         # A LID may belong to us or to the other side.
-        return (Edit(update.target_id, None, None, None, update.content, time),)
+        return (Edit(update.target_id, None, None, None, update.text, time),)
     is_direct = addresses.is_individual(named)
-    return (Edit(update.target_id, named, "outgoing" if is_direct else None, None, update.content, time),)
+    return (Edit(update.target_id, named, "outgoing" if is_direct else None, None, update.text, time),)
 
 
-def read_delete(event: Event) -> tuple[Fact, ...]:
+def read_delete(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `messages.delete`, which has no time.
 
     If the other side deleted the message, the event is the key itself; if the API did, it contains the key.
@@ -75,7 +75,7 @@ def _message(item: JsonObject, *, is_history: bool) -> tuple[Fact, ...]:
     time = timestamps.parse(item.get("messageTimestamp"))
     sides = parties.of_key(key, item.get("pushName"), time)
     content = _content(item)
-    message_id = update_content.key_id(key)
+    message_id = message_ids.of_key(key)
     if isinstance(content, MessageContent) and content.raw_type == stubs.REVOKED and message_id is not None:
         content = update_content.delete(message_id)
     # Messages of the past have numbers, which start at 0 as in Baileys.
@@ -83,10 +83,10 @@ def _message(item: JsonObject, *, is_history: bool) -> tuple[Fact, ...]:
     return message_facts.of(content, sides, message_id=message_id, time=time, status=status, is_history=is_history)
 
 
-def _content(item: JsonObject) -> MessageContent | MessageUpdate:
+def _content(item: JsonObject) -> MessageContent | UpdateContent:
     content = proto_messages.read_record(item)
     message = json_document.object_at(item, "message")
-    if isinstance(content, MessageUpdate) or not message:
+    if isinstance(content, UpdateContent) or not message:
         return content
     content = proto_messages.with_file(content, link=message.get("mediaUrl"), mime_type=None, name=None)
     return content._replace(reply_to=proto_messages.reply_to(item.get("contextInfo")) or content.reply_to)
@@ -96,7 +96,7 @@ def _update(item: JsonObject) -> tuple[Fact, ...]:
     if item.get("pollUpdates"):
         raise UnreadableEventError(Reason.POLL_VOTE)
     key = json_document.as_object(item.get("key")) or item
-    message_id = message_ids.require(text.identifier(item.get("keyId")) or update_content.key_id(key))
+    message_id = message_ids.require(text.identifier(item.get("keyId")) or message_ids.of_key(key))
     status = statuses.require(item.get("status"), first=statuses.FIRST_OF_BAILEYS_SCALE)
     if key.get("fromMe") is False:
         raise UnreadableEventError(Reason.OWN_RECEIPT)
@@ -105,5 +105,5 @@ def _update(item: JsonObject) -> tuple[Fact, ...]:
 
 def _delete(item: JsonObject) -> tuple[Fact, ...]:
     key = json_document.as_object(item.get("key")) or item
-    update = update_content.delete(update_content.key_id(key))
+    update = update_content.delete(message_ids.of_key(key))
     return message_facts.of_update(update, parties.of_key(key, None, None), None)

@@ -4,11 +4,11 @@ from functools import partial
 from typing import Final
 
 from worker.senders import events
-from worker.senders.events import Dialect
+from worker.senders.events import EventFormat
 from worker.senders.evolution import contacts, messages, sessions
 from worker.senders.reasons import Reason
 from worker.senders.results import ParseResult
-from worker.senders.whatsapp import json_document, text, update_content
+from worker.senders.whatsapp import json_document, message_ids, text
 from worker.senders.whatsapp.json_document import JsonObject
 
 
@@ -19,10 +19,10 @@ def _session(fields: JsonObject) -> str | None:
 def _is_self_identifying(fields: JsonObject) -> bool:
     """Return whether the body contains the time of its delivery, which all attempts share, or the id of a message."""
     data = json_document.object_at(fields, "data")
-    return bool(fields.get("date_time") or update_content.key_id(data.get("key")))
+    return bool(fields.get("date_time") or message_ids.of_key(data.get("key")))
 
 
-_DIALECT: Final = Dialect(
+_FORMAT: Final = EventFormat(
     session=_session,
     data_key="data",
     readers={
@@ -56,4 +56,4 @@ _DIALECT: Final = Dialect(
 
 def parse(body: bytes) -> ParseResult:
     """Parse one event. Never raises. Time and memory are proportional to the length of the body."""
-    return events.parse(body, _DIALECT)
+    return events.parse(body, _FORMAT)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from store.model.facts import Fact, SessionReport, SessionState
-from worker.senders.events import Event
+from worker.senders.events import GatewayEvent
 from worker.senders.whatsapp import parties, statuses, text
 
 _STATES: Final[dict[str, SessionState]] = {
@@ -15,7 +15,7 @@ _LOGGED_OUT: Final = 401
 """The reason of a connection that closed because the phone removed the linked device."""
 
 
-def read(event: Event) -> tuple[Fact, ...]:
+def read(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `connection.update` and `status.instance`."""
     report = event.data
     state = statuses.translate(text.label(report.get("state") or report.get("status")), _STATES)
@@ -24,6 +24,6 @@ def read(event: Event) -> tuple[Fact, ...]:
     return (SessionReport(state, parties.parse_own_phone(report.get("wuid")), None),)
 
 
-def read_as(_: Event, state: SessionState) -> tuple[Fact, ...]:
+def read_as(_: GatewayEvent, state: SessionState) -> tuple[Fact, ...]:
     """Return the report of an event whose name is the state."""
     return (SessionReport(state, None, None),)

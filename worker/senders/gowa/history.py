@@ -1,11 +1,11 @@
 """Parses messages that a backfill read from GOWA's store, which contains less than GOWA's events."""
 
 from store.model.facts import Fact
-from worker.senders.events import Event
+from worker.senders.events import GatewayEvent
 from worker.senders.whatsapp import message_content, message_facts, message_ids, parties, text, timestamps
 
 
-def read(event: Event) -> tuple[Fact, ...]:
+def read(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read a message from `/chat/{jid}/messages`."""
     record = event.data
     time = timestamps.parse(record.get("timestamp"))

@@ -8,7 +8,7 @@ from typing import Final
 
 from store.model import addresses
 from store.model.facts import Ack, Fact, SessionReport
-from worker.senders.events import Event
+from worker.senders.events import GatewayEvent
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.whatsapp import (
     json_document,
@@ -25,7 +25,7 @@ from worker.senders.whatsapp import (
 from worker.senders.whatsapp.message_content import MessageContent
 from worker.senders.whatsapp.message_types import MEDIA_TYPES
 from worker.senders.whatsapp.parties import Parties
-from worker.senders.whatsapp.update_content import MessageUpdate
+from worker.senders.whatsapp.update_content import UpdateContent
 
 _CONTENT: Final[dict[str, str]] = {
     **{name: name for name in ("image", "video", "document", "audio", "sticker", "location", "live_location", "list")},
@@ -39,7 +39,7 @@ _OWN_RECEIPTS: Final = frozenset({"read-self", "played-self", "sender", "retry",
 """Receipts that do not concern the recipient."""
 
 
-def read(event: Event) -> tuple[Fact, ...]:
+def read(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `message`, from the other side or from the owner's other devices."""
     time = event.time_of(event.data)
     message_id = message_ids.bare(event.data.get("id"))
@@ -47,27 +47,27 @@ def read(event: Event) -> tuple[Fact, ...]:
     return message + _own_number(event, time)
 
 
-def read_reaction(event: Event) -> tuple[Fact, ...]:
+def read_reaction(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `message.reaction`. An empty reaction removes the earlier one."""
     target = message_ids.bare(event.data.get("reacted_message_id"))
     return _update(event, update_content.react(target, event.data.get("reaction")))
 
 
-def read_edit(event: Event) -> tuple[Fact, ...]:
+def read_edit(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `message.edited`: the new text. For an edited caption, GOWA reports no text."""
     target = message_ids.bare(event.data.get("original_message_id"))
     new_text = text.message_text(event.data.get("body"))
     if target is None or new_text is None:
         raise UnreadableEventError(Reason.EDIT_UNTOLD)
-    return _update(event, MessageUpdate("edit", target, new_text))
+    return _update(event, UpdateContent("edit", target, new_text))
 
 
-def read_delete(event: Event) -> tuple[Fact, ...]:
+def read_delete(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `message.revoked`, in which `revoked_chat` and `revoked_from_me` are from the deleter's point of view."""
     return _update(event, update_content.delete(message_ids.bare(event.data.get("revoked_message_id"))))
 
 
-def read_ack(event: Event) -> tuple[Fact, ...]:
+def read_ack(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `message.ack` for one or many messages."""
     receipt = text.label(event.data.get("receipt_type"))
     if receipt in _OWN_RECEIPTS:
@@ -81,12 +81,12 @@ def read_ack(event: Event) -> tuple[Fact, ...]:
     return (*(Ack(message_id, status, chat, time) for message_id in ids), *_own_number(event, time))
 
 
-def _update(event: Event, update: MessageUpdate) -> tuple[Fact, ...]:
+def _update(event: GatewayEvent, update: UpdateContent) -> tuple[Fact, ...]:
     time = event.time_of(event.data)
     return (*message_facts.of_update(update, _parties(event, time), time), *_own_number(event, time))
 
 
-def _content(event: Event) -> MessageContent:
+def _content(event: GatewayEvent) -> MessageContent:
     data = event.data
     key = next((key for key in _CONTENT if data.get(key)), None)
     body = text.message_text(data.get("body"))
@@ -122,7 +122,7 @@ def _words(key: str, content: object) -> str | None:
             return words.collect("orderMessage", fields)
 
 
-def _parties(event: Event, time: int | None) -> Parties:
+def _parties(event: GatewayEvent, time: int | None) -> Parties:
     data = event.data
     is_ours = data.get("is_from_me") is True
     sender = data.get("from")
@@ -142,6 +142,6 @@ def _parties(event: Event, time: int | None) -> Parties:
     )
 
 
-def _own_number(event: Event, time: int | None) -> tuple[SessionReport, ...]:
+def _own_number(event: GatewayEvent, time: int | None) -> tuple[SessionReport, ...]:
     """Return the session's own number, which is also its name."""
     return (SessionReport(None, event.session_id, time),) if addresses.parse_phone(event.session_id) else ()

@@ -4,7 +4,7 @@ from typing import Final
 
 from store.model import addresses
 from worker.senders import events
-from worker.senders.events import Dialect
+from worker.senders.events import EventFormat
 from worker.senders.gowa import history, messages
 from worker.senders.reasons import Reason
 from worker.senders.results import ParseResult
@@ -24,7 +24,7 @@ def _is_self_identifying(fields: JsonObject) -> bool:
     return bool(fields.get("timestamp") or payload.get("timestamp") or payload.get("id"))
 
 
-_DIALECT: Final = Dialect(
+_FORMAT: Final = EventFormat(
     session=_session,
     data_key="payload",
     readers={
@@ -50,4 +50,4 @@ _DIALECT: Final = Dialect(
 
 def parse(body: bytes) -> ParseResult:
     """Parse one event. Never raises. Time and memory are proportional to the length of the body."""
-    return events.parse(body, _DIALECT)
+    return events.parse(body, _FORMAT)

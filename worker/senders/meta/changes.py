@@ -24,18 +24,18 @@ from worker.senders.whatsapp import (
 )
 from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.parties import Parties
-from worker.senders.whatsapp.update_content import MessageUpdate
+from worker.senders.whatsapp.update_content import UpdateContent
 
 _UPDATES: Final = frozenset({"reaction", "edit", "revoke"})
 """Types of messages that change another message."""
-Item: TypeAlias = Callable[[], tuple[Fact, ...]]
+ItemReader: TypeAlias = Callable[[], tuple[Fact, ...]]
 """Reads one item. Raises UnreadableEventError."""
 
 _GROUP: Final = re.compile(rb"capi_group:[0-9]+:([0-9]{5,32})")
 """The id of a group in base64: the number of the business, and the digits of the group's JID."""
 
 
-class Change(NamedTuple):
+class MetaChange(NamedTuple):
     """The `value` of a change."""
 
     value: JsonObject
@@ -43,7 +43,7 @@ class Change(NamedTuple):
     """The digits of the session's own number."""
 
 
-def messages(change: Change) -> Iterator[Item]:
+def messages(change: MetaChange) -> Iterator[ItemReader]:
     """Yield the items of the field `messages`: incoming messages, and the statuses of ours."""
     contact_names = _names(change.value)
     for item in json_document.objects(change.value.get("messages")):
@@ -54,13 +54,13 @@ def messages(change: Change) -> Iterator[Item]:
         yield _notice
 
 
-def echoes(change: Change) -> Iterator[Item]:
+def echoes(change: MetaChange) -> Iterator[ItemReader]:
     """Yield the items of the field `smb_message_echoes`: messages that were sent with the Business app."""
     for item in json_document.objects(change.value.get("message_echoes")):
         yield partial(_message, item, {}, is_ours=True)
 
 
-def history(change: Change) -> Iterator[Item]:
+def history(change: MetaChange) -> Iterator[ItemReader]:
     """Yield the items of the field `history`: chats from before the Business app was linked, or the refusal of them.
 
     The files of these messages come later, as `messages` with the same ids.
@@ -75,7 +75,7 @@ def history(change: Change) -> Iterator[Item]:
         yield partial(_history_message, change, {}, item)
 
 
-def contacts(change: Change) -> Iterator[Item]:
+def contacts(change: MetaChange) -> Iterator[ItemReader]:
     """Yield the items of the field `smb_app_state_sync`: the address book of the Business app."""
     for item in json_document.objects(change.value.get("state_sync")):
         yield partial(_contact, item)
@@ -97,7 +97,7 @@ def _names(value: JsonObject) -> dict[str, str]:
     return found
 
 
-def _history_message(change: Change, thread: JsonObject, item: JsonObject) -> tuple[Fact, ...]:
+def _history_message(change: MetaChange, thread: JsonObject, item: JsonObject) -> tuple[Fact, ...]:
     own_phone = change.own_phone
     # Only our own messages contain their recipient.
     is_ours = "to" in item if own_phone is None else addresses.parse_phone(item.get("from")) == own_phone
@@ -128,7 +128,7 @@ def _message(
     )
 
 
-def _update(raw_type: str | None, item: JsonObject) -> MessageUpdate:
+def _update(raw_type: str | None, item: JsonObject) -> UpdateContent:
     fields = json_document.object_at(item, raw_type or "")
     if raw_type == "reaction":
         # Without an emoji, the reaction is removed.
@@ -163,7 +163,7 @@ def _person(item: JsonObject, key: str) -> str | None:
 
 
 def _aliases(item: JsonObject, key: str, time: int | None) -> tuple[LidAlias, ...]:
-    """Evidence that Meta's id and a phone are one person's, where an item names both."""
+    """Return evidence that Meta's id and a phone belong to one person, if the item contains both."""
     phone, hidden = addresses.parse(item.get(key)), addresses.parse_business_scoped(item.get(f"{key}_user_id"))
     if phone is None or hidden is None or not addresses.is_phone(phone):
         return ()

@@ -11,7 +11,7 @@ from store.model import addresses
 from store.model.facts import Fact, Outcome, SessionFacts, SessionReport
 from worker.senders import events, results
 from worker.senders.meta import changes
-from worker.senders.meta.changes import Change, Item
+from worker.senders.meta.changes import ItemReader, MetaChange
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.results import ParseResult
 from worker.senders.whatsapp import json_document, text
@@ -23,7 +23,7 @@ _SAMPLE_ACCOUNT: Final = "0"
 _LISTS: Final = ("messages", "statuses", "message_echoes", "history", "state_sync")
 """The lists whose items have ids and times."""
 
-_READERS: Final[dict[str, Callable[[Change], Iterator[Item]]]] = {
+_READERS: Final[dict[str, Callable[[MetaChange], Iterator[ItemReader]]]] = {
     "messages": changes.messages,
     "smb_message_echoes": changes.echoes,
     "history": changes.history,
@@ -50,9 +50,9 @@ class _Reading:
 
     def __init__(self) -> None:
         self.facts: dict[str, list[Fact]] = {}
-        """Of each session, in the order in which the request names them."""
+        """The facts about each session, in the order in which the request names the sessions."""
         self.reasons: list[Reason] = []
-        """Of the items that are no facts."""
+        """The reasons of the items that contain no facts."""
         self.field: str | None = None
         """The field of the first change."""
         self.session_id: str | None = None
@@ -72,14 +72,14 @@ class _Reading:
             self.reasons.append(reason)
             return
         own_phone = addresses.parse_phone(metadata.get("display_phone_number"))
-        facts = [fact for item in reader(Change(value, own_phone)) for fact in self._facts(item)]
+        facts = [fact for item in reader(MetaChange(value, own_phone)) for fact in self._facts(item)]
         if facts:
             known = self.facts.setdefault(session_id, [])
             known += facts
             if own_phone is not None and not any(isinstance(fact, SessionReport) for fact in known):
                 known.append(SessionReport(None, own_phone, next((fact.time for fact in facts if fact.time), None)))
 
-    def _facts(self, item: Item) -> tuple[Fact, ...]:
+    def _facts(self, item: ItemReader) -> tuple[Fact, ...]:
         try:
             return item()
         except UnreadableEventError as error:

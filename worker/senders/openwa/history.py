@@ -1,7 +1,7 @@
 """Parses messages that a backfill read from OpenWA's database."""
 
 from store.model.facts import Fact
-from worker.senders.events import Event
+from worker.senders.events import GatewayEvent
 from worker.senders.whatsapp import (
     json_document,
     message_content,
@@ -14,7 +14,7 @@ from worker.senders.whatsapp import (
 )
 
 
-def read(event: Event) -> tuple[Fact, ...]:
+def read(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read a message from `/sessions/{id}/messages`. Its `id` is that of the row."""
     record = event.data
     time = timestamps.parse(record.get("timestamp"))

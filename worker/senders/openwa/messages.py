@@ -5,7 +5,7 @@ from typing import Final
 
 from store.model import addresses
 from store.model.facts import Ack, Delete, DisplayName, Fact, Status
-from worker.senders.events import Event
+from worker.senders.events import GatewayEvent
 from worker.senders.whatsapp import (
     display_names,
     json_document,
@@ -23,36 +23,36 @@ from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.message_content import MessageContent
 from worker.senders.whatsapp.message_types import MEDIA_TYPES
 from worker.senders.whatsapp.parties import Parties
-from worker.senders.whatsapp.update_content import MessageUpdate
+from worker.senders.whatsapp.update_content import UpdateContent
 
 _CARD_END: Final = "END:VCARD"
 """Several contacts come as cards behind each other."""
 _STATUS_CHAT: Final = "status@broadcast"
 
 
-def read_received(event: Event) -> tuple[Fact, ...]:
+def read_received(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `message.received`, from the other side or, if flagged, from the owner's other devices."""
     return _read(event, is_sent=False)
 
 
-def read_sent(event: Event) -> tuple[Fact, ...]:
+def read_sent(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `message.sent`: a message from the session's owner."""
     return _read(event, is_sent=True)
 
 
-def read_status(event: Event) -> tuple[Fact, ...]:
+def read_status(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `status.received`, a status update of a contact."""
     data = {**event.data, "chatId": _STATUS_CHAT, "timestamp": event.data.get("postedAt")}
     return _read(event._replace(items=(data,)), is_sent=False)
 
 
-def read_reaction(event: Event) -> tuple[Fact, ...]:
+def read_reaction(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `message.reaction`, which contains the chat and the person but has no time of its own."""
     update = update_content.react(message_ids.bare(event.data.get("messageId")), event.data.get("reaction"))
     return message_facts.of_update(update, _reactor(event), event.time)
 
 
-def read_edit(event: Event) -> tuple[Fact, ...]:
+def read_edit(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `message.edited`: the new text or caption."""
     target, new_text = message_ids.bare(event.data.get("messageId")), text.message_text(event.data.get("body"))
     if new_text is None and message_content.known_type(text.label(event.data.get("type"))) in MEDIA_TYPES:
@@ -61,7 +61,7 @@ def read_edit(event: Event) -> tuple[Fact, ...]:
     return _update(event, update_content.edit(target, new_text))
 
 
-def read_delete(event: Event) -> tuple[Fact, ...]:
+def read_delete(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `message.revoked`. In one of OpenWA's engines, `id` belongs to the notice and `revokedId` to the message."""
     target = message_ids.bare(event.data.get("revokedId") or event.data.get("id"))
     facts = _update(event, update_content.delete(target))
@@ -71,17 +71,17 @@ def read_delete(event: Event) -> tuple[Fact, ...]:
     return tuple(replace(fact, direction=None) if isinstance(fact, Delete) else fact for fact in facts)
 
 
-def read_ack(event: Event) -> tuple[Fact, ...]:
+def read_ack(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `message.ack`, which has no time of its own and may lack the chat."""
     return _acks(event, statuses.require(event.data.get("status"), event.data.get("ack")))
 
 
-def read_failure(event: Event) -> tuple[Fact, ...]:
+def read_failure(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `message.failed`, which comes in addition to the ack and may contain the reason."""
     return _acks(event, "failed", text.reason(event.data.get("reason"), event.data.get("error")))
 
 
-def _acks(event: Event, status: Status, reason: str | None = None) -> tuple[Fact, ...]:
+def _acks(event: GatewayEvent, status: Status, reason: str | None = None) -> tuple[Fact, ...]:
     value = event.data.get("messageId") or event.data.get("id")
     message_id = message_ids.require(message_ids.bare(value))
     serialized = message_ids.parse_serialized(value)
@@ -89,15 +89,15 @@ def _acks(event: Event, status: Status, reason: str | None = None) -> tuple[Fact
     return (Ack(message_id, status, chat, event.time, reason),)
 
 
-def _update(event: Event, update: MessageUpdate) -> tuple[Fact, ...]:
+def _update(event: GatewayEvent, update: UpdateContent) -> tuple[Fact, ...]:
     time = event.time_of(event.data)
     return message_facts.of_update(update, _parties(event.data, time, is_sent=False), time)
 
 
-def _read(event: Event, *, is_sent: bool) -> tuple[Fact, ...]:
+def _read(event: GatewayEvent, *, is_sent: bool) -> tuple[Fact, ...]:
     time = event.time_of(event.data)
     message_id = message_ids.bare(event.data.get("id"))
-    content: MessageContent | MessageUpdate = _content(event.data)
+    content: MessageContent | UpdateContent = _content(event.data)
     if content.raw_type == "revoked" and message_id is not None:
         # The remains of a message that was deleted.
         content = update_content.delete(message_id)
@@ -144,7 +144,7 @@ def _parties(data: JsonObject, time: int | None, *, is_sent: bool) -> Parties:
     return sides if is_ours else sides._replace(evidence=(*sides.evidence, *_saved_names(contact, sides, time)))
 
 
-def _reactor(event: Event) -> Parties:
+def _reactor(event: GatewayEvent) -> Parties:
     """Return the parties of a reaction. It has no flag, so it is ours if its author has our number."""
     chat, author = parties.parse_chat(event.data.get("chatId")), addresses.parse(event.data.get("senderId"))
     if author is None or author == chat or not addresses.is_person(chat):

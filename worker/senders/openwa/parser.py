@@ -4,7 +4,7 @@ from functools import partial
 from typing import Final
 
 from worker.senders import events
-from worker.senders.events import Dialect
+from worker.senders.events import EventFormat
 from worker.senders.openwa import history, messages, sessions
 from worker.senders.reasons import Reason
 from worker.senders.results import ParseResult
@@ -22,7 +22,7 @@ def _is_self_identifying(fields: JsonObject) -> bool:
     return bool(fields.get("timestamp") or fields.get("deliveryId") or data.get("waMessageId"))
 
 
-_DIALECT: Final = Dialect(
+_FORMAT: Final = EventFormat(
     session=_session,
     data_key="data",
     readers={
@@ -56,4 +56,4 @@ _DIALECT: Final = Dialect(
 
 def parse(body: bytes) -> ParseResult:
     """Parse one event. Never raises. Time and memory are proportional to the length of the body."""
-    return events.parse(body, _DIALECT)
+    return events.parse(body, _FORMAT)

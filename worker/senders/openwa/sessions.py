@@ -5,7 +5,7 @@ from typing import Final
 
 from store.model import addresses
 from store.model.facts import Fact, SessionReport, SessionState
-from worker.senders.events import Event
+from worker.senders.events import GatewayEvent
 from worker.senders.whatsapp import statuses, text
 
 _STATES: Final[dict[str, SessionState]] = {
@@ -17,17 +17,17 @@ _LOGGED_OUT: Final = re.compile(r"log(?:ged)?[ _-]?out|unpaired(?:[ _-]idle)?", 
 """The reasons for a disconnection after which the phone must be linked again."""
 
 
-def read_status(event: Event) -> tuple[Fact, ...]:
+def read_status(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `session.status`."""
     return read_as(event, statuses.translate(text.label(event.data.get("status")), _STATES))
 
 
-def read_as(event: Event, state: SessionState) -> tuple[Fact, ...]:
+def read_as(event: GatewayEvent, state: SessionState) -> tuple[Fact, ...]:
     """Return the report of an event whose name is the state."""
     return (SessionReport(state, addresses.parse_phone(event.data.get("phone")), event.time),)
 
 
-def read_disconnected(event: Event) -> tuple[Fact, ...]:
+def read_disconnected(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `session.disconnected`, which has a reason."""
     is_logged_out = _LOGGED_OUT.fullmatch(text.label(event.data.get("reason")) or "")
     return read_as(event, "logged_out" if is_logged_out else "disconnected")

@@ -1,1 +1,1 @@
-"""Parses SAK's events, in every dialect, into the store's facts."""
+"""Parses SAK's events, in every event_format, into the store's facts."""

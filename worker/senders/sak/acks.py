@@ -1,4 +1,4 @@
-"""Parses delivery statuses: words, numbers and WhatsApp's own names."""
+"""Parses SAK's acknowledgements of messages."""
 
 from typing import Final
 

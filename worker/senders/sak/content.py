@@ -30,7 +30,7 @@ _REPLY_ID_KEYS = ("stanzaId", "stanzaID", "messageId", "message_id", "id")
 
 
 def read(envelope: Envelope) -> MessageContent:
-    """Return the content of the message, from the places of every dialect."""
+    """Return the content of the message, from the places of every event_format."""
     places = envelope.message_objects
     raw_type = text.label(envelope.first_value(_TYPE_KEYS))
     # SAK's flat events have no protobuf message. Searching each of them would take a tenth of the time.

@@ -2,12 +2,11 @@
 
 from typing import Final
 
-from store.model import addresses
 from store.model.facts import Fact, SessionReport, SessionState
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.sak import acks
 from worker.senders.sak.envelope import Envelope, first_value
-from worker.senders.whatsapp import json_document, text
+from worker.senders.whatsapp import json_document, parties, text
 
 _STATE_KEYS = ("status", "state", "connection", "connectionStatus", "connection_status")
 _PHONE_KEYS = ("phoneNumber", "phone_number", "phone", "number", "wid", "jid", "me")
@@ -52,7 +51,7 @@ def _find_phone(envelope: Envelope) -> str | None:
     for key in _PHONE_KEYS:
         value = first_value(envelope.all_objects, (key,))
         fields = json_document.as_object(value)
-        phone = addresses.parse(value if fields is None else first_value((fields,), ("id", "jid", "user")))
-        if phone is not None and addresses.is_phone(phone):
+        own_address = value if fields is None else first_value((fields,), ("id", "jid", "user"))
+        if (phone := parties.parse_own_phone(own_address)) is not None:
             return phone
     return None

@@ -9,7 +9,7 @@ from worker.senders.sak.envelope import Envelope, find_protobuf, first_value
 from worker.senders.whatsapp import json_document, message_facts, text, update_content, words
 from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.message_types import EDITED_TYPES, PROTOCOL_TYPES, REACTION_TYPES
-from worker.senders.whatsapp.update_content import MAX_EMOJI_LENGTH, MessageUpdate
+from worker.senders.whatsapp.update_content import MAX_EMOJI_LENGTH, UpdateContent
 
 _PROTOCOL_KEYS = ("protocolMessage", "protocol_message", "protocol")
 _REACTION_KEYS = ("reaction", "reactionMessage", "reaction_message")
@@ -26,11 +26,11 @@ _REVOKE_TYPES: Final[tuple[object, ...]] = (0, "0", "REVOKE", "revoke")
 _EDIT_TYPES: Final[tuple[object, ...]] = (14, "14", "MESSAGE_EDIT", "message_edit")
 
 
-def read_embedded(envelope: Envelope, raw_type: str | None) -> MessageUpdate | None:
+def read_embedded(envelope: Envelope, raw_type: str | None) -> UpdateContent | None:
     """Return the update that a message of this type contains, or None if there is no readable one."""
     if raw_type in REACTION_TYPES:
         target, emoji = _parse_reaction(envelope)
-        return None if target is None or emoji is None else MessageUpdate("react", target, emoji)
+        return None if target is None or emoji is None else UpdateContent("react", target, emoji)
     if raw_type not in PROTOCOL_TYPES and raw_type not in EDITED_TYPES:
         return None
     protocol = _protocol_fields(envelope)
@@ -39,12 +39,12 @@ def read_embedded(envelope: Envelope, raw_type: str | None) -> MessageUpdate | N
         if _has_type(protocol, _REVOKE_TYPES):
             return update_content.delete(target)
         edited_text = _protocol_text(protocol)
-        return None if edited_text is None else MessageUpdate("edit", target, edited_text)
+        return None if edited_text is None else UpdateContent("edit", target, edited_text)
     target, new_text = text.identifier(first_value(envelope.message_objects, _TARGET_ID_KEYS)), _find_new_text(envelope)
-    return None if target is None or new_text is None else MessageUpdate("edit", target, new_text)
+    return None if target is None or new_text is None else UpdateContent("edit", target, new_text)
 
 
-def to_facts(update: MessageUpdate, envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
+def to_facts(update: UpdateContent, envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
     """Return the update as a fact, with the event's evidence about people.
 
     Raises UnreadableEventError without a chat.
@@ -59,7 +59,7 @@ def read_reaction(envelope: Envelope) -> tuple[Fact, ...]:
     target = target or envelope.message_id
     if target is None or emoji is None:
         raise UnreadableEventError(Reason.REACTION_UNREADABLE)
-    return to_facts(MessageUpdate("react", target, emoji), envelope, is_sent=parties.is_implicitly_sent(envelope))
+    return to_facts(UpdateContent("react", target, emoji), envelope, is_sent=parties.is_implicitly_sent(envelope))
 
 
 def read_edit(envelope: Envelope) -> tuple[Fact, ...]:

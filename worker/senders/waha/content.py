@@ -16,7 +16,7 @@ from worker.senders.whatsapp import (
 )
 from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.message_content import MessageContent
-from worker.senders.whatsapp.update_content import MessageUpdate
+from worker.senders.whatsapp.update_content import UpdateContent
 
 _MESSAGE_KEYS: Final = ("message", "Message")
 """The keys of the protobuf message in `_data`, in NOWEB and in GOWS."""
@@ -24,7 +24,7 @@ _DELETED: Final = "revoked"
 """The type in WhatsApp Web of what is left of a deleted message."""
 
 
-def read(payload: JsonObject) -> MessageContent | MessageUpdate:
+def read(payload: JsonObject) -> MessageContent | UpdateContent:
     """Return the content of a message, or the update that it contains.
 
     Raises UnreadableEventError for anything else.
@@ -33,7 +33,7 @@ def read(payload: JsonObject) -> MessageContent | MessageUpdate:
     found = (json_document.as_object(engine.get(key)) for key in _MESSAGE_KEYS)
     message = next((each for each in found if each), None)
     content = _read_flat(payload, engine) if message is None else proto_messages.read(message)
-    if isinstance(content, MessageUpdate):
+    if isinstance(content, UpdateContent):
         return content
     target = message_ids.bare(payload.get("id"))
     if content.raw_type == _DELETED and target is not None:

@@ -6,7 +6,7 @@ does not in our own messages from the engine WEBJS.
 
 from store.model import addresses
 from store.model.facts import Ack, Fact
-from worker.senders.events import Event
+from worker.senders.events import GatewayEvent
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.waha import content
 from worker.senders.whatsapp import (
@@ -21,20 +21,20 @@ from worker.senders.whatsapp import (
 )
 from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.parties import Parties
-from worker.senders.whatsapp.update_content import MessageUpdate
+from worker.senders.whatsapp.update_content import UpdateContent
 
 
-def read(event: Event) -> tuple[Fact, ...]:
+def read(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `message` and `message.any`. The same message comes as both."""
     return _read(event, is_history=False)
 
 
-def read_history(event: Event) -> tuple[Fact, ...]:
+def read_history(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read a message that a backfill read from WAHA's store."""
     return _read(event, is_history=True)
 
 
-def _read(event: Event, *, is_history: bool) -> tuple[Fact, ...]:
+def _read(event: GatewayEvent, *, is_history: bool) -> tuple[Fact, ...]:
     payload = event.data
     time = event.time_of(payload)
     sides = _parties(payload, time)
@@ -48,7 +48,7 @@ def _read(event: Event, *, is_history: bool) -> tuple[Fact, ...]:
     )
 
 
-def read_waiting(event: Event) -> tuple[Fact, ...]:
+def read_waiting(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `message.waiting`: a message that could not be decrypted yet."""
     payload = event.data
     time = event.time_of(payload)
@@ -60,7 +60,7 @@ def read_waiting(event: Event) -> tuple[Fact, ...]:
     )
 
 
-def read_reaction(event: Event) -> tuple[Fact, ...]:
+def read_reaction(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `message.reaction`. An empty reaction removes the earlier one."""
     payload = event.data
     reaction = json_document.object_at(payload, "reaction")
@@ -70,7 +70,7 @@ def read_reaction(event: Event) -> tuple[Fact, ...]:
     return message_facts.of_update(update, _parties(payload, time), time)
 
 
-def read_edit(event: Event) -> tuple[Fact, ...]:
+def read_edit(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `message.edited`. Its `id` belongs to the edit."""
     payload = event.data
     target, new_text = message_ids.bare(payload.get("editedMessageId")), text.message_text(payload.get("body"))
@@ -80,10 +80,10 @@ def read_edit(event: Event) -> tuple[Fact, ...]:
     if target is None or new_text is None:
         raise UnreadableEventError(Reason.EDIT_WITHOUT_TARGET if target is None else Reason.EDIT_WITHOUT_TEXT)
     time = event.time_of(payload)
-    return message_facts.of_update(MessageUpdate("edit", target, new_text), _parties(payload, time), time)
+    return message_facts.of_update(UpdateContent("edit", target, new_text), _parties(payload, time), time)
 
 
-def read_delete(event: Event) -> tuple[Fact, ...]:
+def read_delete(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `message.revoked`. Its `after` is the notice or, in older versions, the message itself."""
     payload = event.data
     after, before = (json_document.object_at(payload, key) for key in ("after", "before"))
@@ -93,7 +93,7 @@ def read_delete(event: Event) -> tuple[Fact, ...]:
     return message_facts.of_update(update_content.delete(target), _parties(notice, time), time)
 
 
-def read_ack(event: Event) -> tuple[Fact, ...]:
+def read_ack(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `message.ack` and `message.ack.group`, which have no time of their own."""
     payload = event.data
     message_id = message_ids.require(message_ids.bare(payload.get("id")))

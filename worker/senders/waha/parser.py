@@ -3,7 +3,7 @@
 from typing import Final
 
 from worker.senders import events
-from worker.senders.events import Dialect
+from worker.senders.events import EventFormat
 from worker.senders.reasons import Reason
 from worker.senders.results import ParseResult
 from worker.senders.waha import messages, sessions
@@ -21,7 +21,7 @@ def _is_self_identifying(fields: JsonObject) -> bool:
     return bool(fields.get("id") or fields.get("timestamp") or payload.get("timestamp"))
 
 
-_DIALECT: Final = Dialect(
+_FORMAT: Final = EventFormat(
     session=_session,
     data_key="payload",
     readers={
@@ -51,4 +51,4 @@ _DIALECT: Final = Dialect(
 
 def parse(body: bytes) -> ParseResult:
     """Parse one event. Never raises. Time and memory are proportional to the length of the body."""
-    return events.parse(body, _DIALECT)
+    return events.parse(body, _FORMAT)

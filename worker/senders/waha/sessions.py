@@ -4,7 +4,7 @@ from typing import Final
 
 from store.model import addresses
 from store.model.facts import Fact, LidAlias, SessionReport, SessionState
-from worker.senders.events import Event
+from worker.senders.events import GatewayEvent
 from worker.senders.whatsapp import json_document, parties, statuses, text
 
 _STATES: Final[dict[str, SessionState]] = {
@@ -14,7 +14,7 @@ _STATES: Final[dict[str, SessionState]] = {
 }
 
 
-def read(event: Event) -> tuple[Fact, ...]:
+def read(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `session.status`, with the session's own number and LID once it is linked."""
     status = text.label(event.data.get("status"))
     is_passkey = status is not None and status.startswith("PASSKEY_")

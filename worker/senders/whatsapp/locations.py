@@ -1,4 +1,4 @@
-"""Describes a place in words."""
+"""Returns the text of a location message: its names, or its coordinates."""
 
 import re
 from typing import Final

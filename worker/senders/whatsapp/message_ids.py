@@ -34,6 +34,12 @@ def bare(value: object) -> str | None:
     return text.identifier(value if serialized is None else serialized.bare)
 
 
+def of_key(key: object) -> str | None:
+    """Return the message id in a protobuf key, or None if it has none."""
+    fields = json_document.as_object(key)
+    return None if fields is None else text.identifier(fields.get("id") or fields.get("ID"))
+
+
 def require(message_id: str | None) -> str:
     """Return the id. Raises UnreadableEventError if there is none."""
     if message_id is None:

@@ -65,7 +65,7 @@ NOTICE_TYPES: Final = frozenset({"statusMentionMessage", "groupStatusMentionMess
 """Notices, whose `message` belongs to WhatsApp's protocol and is not meant for readers."""
 
 KEY_TYPES: Final = frozenset({"senderKeyDistributionMessage", "fastRatchetKeySenderKeyDistributionMessage"})
-"""A key that encrypts a member's messages in a group, often in front of the message itself."""
+"""Fields with a key that encrypts a member's messages in a group. They are often in front of the message itself."""
 LEADING_TYPES: Final = KEY_TYPES | {"messageContextInfo"}
 """Fields that come with the actual message, often in front of it. As a type they do not describe what was sent."""
 

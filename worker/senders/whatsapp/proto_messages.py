@@ -19,13 +19,13 @@ from worker.senders.whatsapp import (
 )
 from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.message_content import MessageContent
-from worker.senders.whatsapp.update_content import MessageUpdate
+from worker.senders.whatsapp.update_content import UpdateContent
 
 UNDECRYPTED: Final = MessageContent("unknown", None, "undecrypted")
 """The content of a message that could not be decrypted, or is not available yet."""
 
 
-def read(message: JsonObject) -> MessageContent | MessageUpdate:
+def read(message: JsonObject) -> MessageContent | UpdateContent:
     """Return the content or the update. Raises UnreadableEventError for anything else, such as keys and settings."""
     found = proto.unwrap(message, is_protobuf=True)
     if found is None:
@@ -40,7 +40,7 @@ def read(message: JsonObject) -> MessageContent | MessageUpdate:
     return _content(name, fields)
 
 
-def read_record(record: JsonObject) -> MessageContent | MessageUpdate:
+def read_record(record: JsonObject) -> MessageContent | UpdateContent:
     """Return the content of a gateway's record: its `message`, or the stub in place of one."""
     message = json_document.object_at(record, "message")
     return read(message) if message else _read_stub(record.get("messageStubType"), record.get("messageStubParameters"))

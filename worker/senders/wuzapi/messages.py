@@ -5,7 +5,7 @@ from typing import Final
 from store.model import addresses
 from store.model.facts import Ack, Fact, Status
 from worker.senders import events
-from worker.senders.events import Event
+from worker.senders.events import GatewayEvent
 from worker.senders.reasons import Reason, UnreadableEventError
 from worker.senders.whatsapp import (
     json_document,
@@ -16,7 +16,6 @@ from worker.senders.whatsapp import (
     statuses,
     text,
     timestamps,
-    update_content,
 )
 from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.message_content import MessageContent
@@ -24,7 +23,7 @@ from worker.senders.whatsapp.message_content import MessageContent
 _STATUS_BY_STATE: Final[dict[str, Status]] = {"Delivered": "delivered", "Read": "read", "Played": "played"}
 
 
-def read(event: Event) -> tuple[Fact, ...]:
+def read(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `Message`, from the other side or typed on the phone. Messages sent by the API cause no event."""
     info, time = _info(event)
     message = json_document.object_at(event.data, "Message")
@@ -40,14 +39,14 @@ def read(event: Event) -> tuple[Fact, ...]:
     return message_facts.of(content, parties.of_info(info, time), message_id=text.identifier(info.get("ID")), time=time)
 
 
-def read_undecrypted(event: Event) -> tuple[Fact, ...]:
+def read_undecrypted(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `UndecryptableMessage`."""
     info, time = _info(event)
     message_id = text.identifier(info.get("ID"))
     return message_facts.of(proto_messages.UNDECRYPTED, parties.of_info(info, time), message_id=message_id, time=time)
 
 
-def read_receipt(event: Event) -> tuple[Fact, ...]:
+def read_receipt(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `ReadReceipt` for one or many messages. `state` is beside the event."""
     state = text.label(event.envelope.get("state"))
     if state == "ReadSelf" or event.data.get("IsFromMe") is True:
@@ -61,7 +60,7 @@ def read_receipt(event: Event) -> tuple[Fact, ...]:
     return found
 
 
-def read_history(event: Event) -> tuple[Fact, ...]:
+def read_history(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `HistorySync`: messages of the past, as the phone sends them when it is linked."""
     data = json_document.object_at(event.data, "Data")
     # A message whose key has no chat belongs to the conversation's chat.
@@ -88,13 +87,13 @@ def _past_message(item: JsonObject) -> tuple[Fact, ...]:
     return message_facts.of(
         proto_messages.read_record(item),
         sides,
-        message_id=update_content.key_id(key),
+        message_id=message_ids.of_key(key),
         time=time,
         status=statuses.parse(item.get("status"), statuses.FIRST_OF_BAILEYS_SCALE),
         is_history=True,
     )
 
 
-def _info(event: Event) -> tuple[JsonObject, int | None]:
+def _info(event: GatewayEvent) -> tuple[JsonObject, int | None]:
     info = json_document.object_at(event.data, "Info")
     return info, timestamps.parse(info.get("Timestamp"))

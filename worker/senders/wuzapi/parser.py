@@ -4,7 +4,7 @@ from functools import partial
 from typing import Final
 
 from worker.senders import events
-from worker.senders.events import Dialect
+from worker.senders.events import EventFormat
 from worker.senders.reasons import Reason
 from worker.senders.results import ParseResult
 from worker.senders.whatsapp import json_document, text
@@ -25,7 +25,7 @@ def _is_self_identifying(fields: JsonObject) -> bool:
 
 _LOGGED_OUT: Final = partial(sessions.read_as, state="logged_out")
 _DISCONNECTED: Final = partial(sessions.read_as, state="disconnected")
-_DIALECT: Final = Dialect(
+_FORMAT: Final = EventFormat(
     session=_session,
     name_key="type",
     data_key="event",
@@ -63,4 +63,4 @@ _DIALECT: Final = Dialect(
 
 def parse(body: bytes) -> ParseResult:
     """Parse one event. Never raises. Time and memory are proportional to the length of the body."""
-    return events.parse(body, _DIALECT)
+    return events.parse(body, _FORMAT)

@@ -5,7 +5,7 @@ import pytest
 from worker.senders.reasons import UnreadableEventError
 from worker.senders.whatsapp import update_content
 from worker.senders.whatsapp.json_document import JsonObject
-from worker.senders.whatsapp.update_content import MessageUpdate
+from worker.senders.whatsapp.update_content import UpdateContent
 
 KEY = {"id": "3A01", "remoteJid": "919811000011@s.whatsapp.net"}
 
@@ -13,7 +13,7 @@ KEY = {"id": "3A01", "remoteJid": "919811000011@s.whatsapp.net"}
 @pytest.mark.parametrize("text", [{"text": ""}, {"text": None}, {}])
 def test_a_reaction_without_an_emoji_is_removed(text: JsonObject) -> None:
     """The protobuf omits an empty text."""
-    assert update_content.read_reaction({"key": KEY, **text}) == MessageUpdate("react", "3A01", "")
+    assert update_content.read_reaction({"key": KEY, **text}) == UpdateContent("react", "3A01", "")
 
 
 @pytest.mark.parametrize(
@@ -27,12 +27,12 @@ def test_an_edit_of_a_file_without_a_caption_removes_the_caption(file: JsonObjec
     """The customer removed the words, so they must not stay."""
     edit = {"key": KEY, "type": 14, "editedMessage": file}
 
-    assert update_content.read_protocol(edit) == MessageUpdate("edit", "3A01", "")
+    assert update_content.read_protocol(edit) == UpdateContent("edit", "3A01", "")
 
 
 def test_a_revocation_may_omit_its_type() -> None:
     """The omitted type is the protobuf's default."""
-    assert update_content.read_protocol({"key": KEY}) == MessageUpdate("delete", "3A01", "")
+    assert update_content.read_protocol({"key": KEY}) == UpdateContent("delete", "3A01", "")
 
 
 @pytest.mark.parametrize(
