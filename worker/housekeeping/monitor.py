@@ -46,18 +46,18 @@ class StreamMonitor:
         self._next_tick_at = 0.0
         self._next_cleaning_at = 0.0
         self.rq_failure: str | None = None
-        """Why workers drain without RQ; None if they do not."""
+        """The reason why workers drain without RQ, or None if they use it."""
         self.stalled_since: float | None = None
-        """Since when the oldest entry has been the same, by the monotonic clock; None if none waits."""
+        """The time since which the oldest waiting entry is the same, by the monotonic clock, or None if none waits."""
         self._oldest_at: int | None = None
         self.unreadable = 0
-        """Entries that are set aside."""
+        """The number of entries that are set aside."""
         self.checked_at = 0.0
-        """Time of the last check, by the monotonic clock."""
+        """The time of the last check, by the monotonic clock."""
         self.not_ready_reason: str | None = "not connected yet"
-        """Why the worker is not ready; None if it is."""
+        """The reason why the worker is not ready, or None if it is."""
         self.is_refused = False
-        """Whether the stream's events are another database's: then this worker takes neither entries nor jobs."""
+        """True if the stream's events belong to another database. This worker then takes neither entries nor jobs."""
 
     def tick(self) -> None:
         """Check the stream if a second has passed. Raises RedisError."""
@@ -99,7 +99,7 @@ class StreamMonitor:
                     if ended:
                         stream.redis.hdel(contract.WRITERS, *ended)
                 self._metrics.feed_lag.set(pruning.horizon_lag(connection))
-                # Without the suppression key nothing may be stored, so the worker is not ready.
+                # Nothing may be stored without the suppression key, so the worker is not ready without it.
                 suppressions.check_key(connection, self._drainer.suppressions)
             self.not_ready_reason, self.is_refused = None, False
         except TransientError as error:
