@@ -1,8 +1,8 @@
 """Runs an RQ worker that can be killed at any moment: one queue, one job, signal handlers that only set a flag.
 
-It replaces four behaviours of RQ's worker. Its signal handler raises at any line, so that a graceful stop can strand a
-job. It runs any function, callback or webhook named in Redis. Its command channel obeys everyone who can write to
-Redis. Its maintenance runs callbacks of abandoned jobs. A drain job carries no data, so an abandoned one is dropped.
+It replaces four behaviours of RQ's worker: the signal handler raises at any line, so a graceful stop can strand a job;
+any function, callback or webhook named in Redis is run; the command channel obeys everyone who can write to Redis; and
+the maintenance runs callbacks of abandoned jobs. A drain job carries no data, so an abandoned one is dropped.
 """
 
 import logging
@@ -62,9 +62,11 @@ class DrainWorker(SimpleWorker):
         self._metrics = metrics
         self._seen_intermediate: set[bytes] = set()
         self.jobs_taken = 0
-        """Jobs taken so far."""
+        """The number of jobs taken so far."""
         self.rq_failure: str | None = None
-        """Why RQ cannot work, such as a key of another type; then `work` ends, and `drain_without_rq` goes on."""
+        """The reason why RQ cannot work, such as a key of another type. `work` then ends, and the worker drains without
+        RQ.
+        """
         self._has_begun_drain = False
         jobs.DRAIN.set(self._drain)
 

@@ -35,7 +35,7 @@ class Settings:
     suppression_key_store: SuppressionKeyStore
     """Finds the suppression key."""
     failpoints: str | None
-    """For tests: the place at which the process dies (ingest/queue/failpoints.py)."""
+    """The failpoints at which the process dies, for tests (ingest/queue/failpoints.py)."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
@@ -49,21 +49,6 @@ class Settings:
         port = environ.get("WORKER_PORT") or None
         if port is not None and not (port.isdecimal() and int(port) <= 65535):
             raise SettingsError(f"WORKER_PORT must be a port number, not {port!r}.")
-        max_jobs = environ.get("WORKER_MAX_JOBS") or "20000"
-        if not max_jobs.isdecimal():
-            raise SettingsError(f"WORKER_MAX_JOBS must be a number, not {max_jobs!r}.")
-        nice = environ.get("WORKER_NICE") or "14"
-        if not nice.isdecimal() or int(nice) > 19:
-            raise SettingsError(f"WORKER_NICE must be a number from 0 to 19, not {nice!r}.")
-        feed_days = environ.get("FEED_DAYS") or "7"
-        if not feed_days.isdecimal() or not 1 <= int(feed_days) <= 36500:
-            raise SettingsError(f"FEED_DAYS must be a number from 1 to 36500, not {feed_days!r}.")
-        keep_seconds = environ.get("STREAM_KEEP_SECONDS") or "120"
-        if not keep_seconds.isdecimal() or int(keep_seconds) > 86400:
-            raise SettingsError(f"STREAM_KEEP_SECONDS must be a number from 0 to 86400, not {keep_seconds!r}.")
-        keep_bytes = environ.get("STREAM_KEEP_BYTES") or None
-        if keep_bytes is not None and not keep_bytes.isdecimal():
-            raise SettingsError(f"STREAM_KEEP_BYTES must be a number, not {keep_bytes!r}.")
         return cls(
             database_url=database_url,
             direct_url=direct_url,
@@ -76,14 +61,22 @@ class Settings:
                 for name, sender in senders_file.read_all(environ).items()
                 if sender.account is not None
             },
-            max_jobs=int(max_jobs),
-            nice=int(nice),
-            feed_days=int(feed_days),
-            keep_seconds=int(keep_seconds),
-            keep_bytes=None if keep_bytes is None else int(keep_bytes),
+            max_jobs=_parse_number(environ, "WORKER_MAX_JOBS", 20_000),
+            nice=_parse_number(environ, "WORKER_NICE", 14, range(20)),
+            feed_days=_parse_number(environ, "FEED_DAYS", 7, range(1, 36_501)),
+            keep_seconds=_parse_number(environ, "STREAM_KEEP_SECONDS", 120, range(86_401)),
+            keep_bytes=_parse_number(environ, "STREAM_KEEP_BYTES", 0) if environ.get("STREAM_KEEP_BYTES") else None,
             suppression_key_store=SuppressionKeyStore.from_environ(environ),
             failpoints=environ.get("SAK_FAILPOINT") or None,
         )
+
+
+def _parse_number(environ: Mapping[str, str], name: str, default: int, allowed: range | None = None) -> int:
+    text = environ.get(name) or str(default)
+    if not text.isdecimal() or (allowed is not None and int(text) not in allowed):
+        bounds = "" if allowed is None else f" from {allowed[0]} to {allowed[-1]}"
+        raise SettingsError(f"{name} must be a number{bounds}, not {text!r}.")
+    return int(text)
 
 
 def own_phone(environ: Mapping[str, str]) -> str | None:

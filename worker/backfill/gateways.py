@@ -12,19 +12,19 @@ from typing import Final
 from urllib.parse import quote
 
 from worker.backfill.errors import BackfillError
-from worker.backfill.http_client import HttpClient
+from worker.backfill.http_client import BackfillClient
 from worker.backfill.pages import WHOLE_SESSION, Gateway, Page, Period
 from worker.senders import events
 from worker.senders.whatsapp import json_document
 from worker.senders.whatsapp.json_document import JsonObject
 
+_PAGE_SIZE: Final = 100
+
 
 class Waha:
     """WAHA: pages of each chat, newest first."""
 
-    PAGE_SIZE: Final = 100
-
-    def __init__(self, http: HttpClient) -> None:
+    def __init__(self, http: BackfillClient) -> None:
         self._http = http
 
     def sessions(self) -> list[str]:
@@ -34,15 +34,15 @@ class Waha:
         path = f"/api/{quote(session, safe='')}/chats"
 
         def page(offset: int) -> object:
-            return self._http.get(path, {"limit": self.PAGE_SIZE, "offset": offset})
+            return self._http.get(path, {"limit": _PAGE_SIZE, "offset": offset})
 
-        chats = _all_pages(page, self.PAGE_SIZE)
+        chats = _all_pages(page)
         return _texts([{"id": _serialized(chat.get("id"))} for chat in chats], "id")
 
     def page(self, session: str, chat: str, position: str | None, period: Period) -> Page:
         offset = int(position or 0)
         parameters: dict[str, str | int] = {
-            "limit": self.PAGE_SIZE,
+            "limit": _PAGE_SIZE,
             "offset": offset,
             "downloadMedia": "false",
             "filter.timestamp.lte": period.until // 1000,
@@ -50,7 +50,7 @@ class Waha:
         if period.since is not None:
             parameters["filter.timestamp.gte"] = period.since // 1000
         path = f"/api/{quote(session, safe='')}/chats/{quote(chat, safe='')}/messages"
-        return _page_by_offset(json_document.objects(self._http.get(path, parameters)), offset, self.PAGE_SIZE)
+        return _page_by_offset(json_document.objects(self._http.get(path, parameters)), offset)
 
     def event(self, session: str, record: JsonObject) -> JsonObject:
         return {"event": events.BACKFILL, "session": session, "payload": record}
@@ -59,9 +59,7 @@ class Waha:
 class Evolution:
     """Evolution: pages of the whole instance, without chats."""
 
-    PAGE_SIZE: Final = 100
-
-    def __init__(self, http: HttpClient) -> None:
+    def __init__(self, http: BackfillClient) -> None:
         self._http = http
 
     def sessions(self) -> list[str]:
@@ -75,7 +73,7 @@ class Evolution:
     def page(self, session: str, chat: str, position: str | None, period: Period) -> Page:  # noqa: ARG002
         number = int(position or 1)
         times = {"gte": _iso(period.since or 0), "lte": _iso(period.until)}
-        body = {"where": {"messageTimestamp": times}, "page": number, "offset": self.PAGE_SIZE}
+        body = {"where": {"messageTimestamp": times}, "page": number, "offset": _PAGE_SIZE}
         answer = _object(self._http.post(f"/chat/findMessages/{quote(session, safe='')}", body), "messages")
         records, pages = json_document.objects(answer.get("records")), answer.get("pages")
         is_last = not records or not isinstance(pages, int) or number >= pages
@@ -88,9 +86,7 @@ class Evolution:
 class OpenWa:
     """OpenWA: pages of the whole session, each starting after the last message of the previous one."""
 
-    PAGE_SIZE: Final = 100
-
-    def __init__(self, http: HttpClient) -> None:
+    def __init__(self, http: BackfillClient) -> None:
         self._http = http
 
     def sessions(self) -> list[str]:
@@ -101,7 +97,7 @@ class OpenWa:
 
     def page(self, session: str, chat: str, position: str | None, period: Period) -> Page:  # noqa: ARG002
         parameters: dict[str, str | int] = {
-            "limit": self.PAGE_SIZE,
+            "limit": _PAGE_SIZE,
             "orderBy": "timestamp",
             "inlineMedia": "false",
             "until": period.until + 1,
@@ -112,7 +108,7 @@ class OpenWa:
             parameters["after"] = position
         answer = self._http.get(f"/api/sessions/{quote(session, safe='')}/messages", parameters)
         records = json_document.objects((json_document.as_object(answer) or {}).get("messages", answer))
-        last = records[-1].get("id") if len(records) >= self.PAGE_SIZE else None
+        last = records[-1].get("id") if len(records) >= _PAGE_SIZE else None
         return Page(records, last if isinstance(last, str) and last != position else None)
 
     def event(self, session: str, record: JsonObject) -> JsonObject:
@@ -122,9 +118,7 @@ class OpenWa:
 class Gowa:
     """GOWA: pages of each chat of each device."""
 
-    PAGE_SIZE: Final = 100
-
-    def __init__(self, http: HttpClient) -> None:
+    def __init__(self, http: BackfillClient) -> None:
         self._http = http
         self._devices: dict[str, str] = {}
         """The id of each device by its own JID, which names the session."""
@@ -141,16 +135,16 @@ class Gowa:
 
     def chats(self, session: str) -> list[str]:
         def page(offset: int) -> object:
-            parameters = {"limit": self.PAGE_SIZE, "offset": offset}
+            parameters = {"limit": _PAGE_SIZE, "offset": offset}
             answer = _object(self._http.get("/chats", parameters, self._headers(session)), "results")
             return answer.get("data")
 
-        return _texts(_all_pages(page, self.PAGE_SIZE), "jid")
+        return _texts(_all_pages(page), "jid")
 
     def page(self, session: str, chat: str, position: str | None, period: Period) -> Page:
         offset = int(position or 0)
         parameters: dict[str, str | int] = {
-            "limit": self.PAGE_SIZE,
+            "limit": _PAGE_SIZE,
             "offset": offset,
             "end_time": _iso(period.until),
         }
@@ -158,7 +152,7 @@ class Gowa:
             parameters["start_time"] = _iso(period.since)
         path = f"/chat/{quote(chat, safe='')}/messages"
         answer = _object(self._http.get(path, parameters, self._headers(session)), "results")
-        return _page_by_offset(json_document.objects(answer.get("data")), offset, self.PAGE_SIZE)
+        return _page_by_offset(json_document.objects(answer.get("data")), offset)
 
     def event(self, session: str, record: JsonObject) -> JsonObject:
         return {"device_id": session, "event": events.BACKFILL, "payload": record}
@@ -169,7 +163,7 @@ class Gowa:
 
 _MAX_CHATS: Final = 200_000
 """The maximum number of chats of a session. A gateway that ignores the offset would list the same ones for ever."""
-_GATEWAYS: Final[Mapping[str, Callable[[HttpClient], Gateway]]] = {
+_GATEWAYS: Final[Mapping[str, Callable[[BackfillClient], Gateway]]] = {
     "waha": Waha,
     "evolution": Evolution,
     "openwa": OpenWa,
@@ -187,7 +181,7 @@ def connect(kind: str, base_url: str, api_key: str, *, pause_seconds: float) -> 
             headers = {"apikey": api_key}
         case _:
             headers = {"X-Api-Key": api_key}
-    return _GATEWAYS[kind](HttpClient(base_url, headers, pause_seconds=pause_seconds))
+    return _GATEWAYS[kind](BackfillClient(base_url, headers, pause_seconds=pause_seconds))
 
 
 def to_body(event: JsonObject) -> bytes:
@@ -198,16 +192,16 @@ def to_body(event: JsonObject) -> bytes:
     return json.dumps(event, ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode("utf-8", "replace")
 
 
-def _page_by_offset(records: Sequence[JsonObject], offset: int, size: int) -> Page:
-    return Page(records, str(offset + len(records)) if len(records) >= size else None)
+def _page_by_offset(records: Sequence[JsonObject], offset: int) -> Page:
+    return Page(records, str(offset + len(records)) if len(records) >= _PAGE_SIZE else None)
 
 
-def _all_pages(page: Callable[[int], object], size: int) -> list[JsonObject]:
+def _all_pages(page: Callable[[int], object]) -> list[JsonObject]:
     found: list[JsonObject] = []
     while len(found) < _MAX_CHATS:
         objects = json_document.objects(page(len(found)))
         found += objects
-        if len(objects) < size:
+        if len(objects) < _PAGE_SIZE:
             return found
     raise BackfillError(f"The gateway lists more than {_MAX_CHATS:,} chats: check its version and the sender's kind.")
 

@@ -27,7 +27,7 @@ class _BusyError(Exception):
         self.retry_after = retry_after
 
 
-class HttpClient:
+class BackfillClient:
     """The API of one gateway, with JSON requests and responses."""
 
     def __init__(self, base_url: str, headers: Mapping[str, str], *, pause_seconds: float) -> None:

@@ -58,7 +58,7 @@ class Drainer:
         self.stream = StreamConsumer(redis, f"worker-{time.time_ns():x}")
         self.stopping = False
         self.failure: str | None = None
-        """Why the last drain failed; None after one that stored something."""
+        """The reason why the last drain failed, or None after one that stored something."""
         self._database = VerifiedDatabase(database_url, DatabaseMarker(self.stream))
         self._metrics = metrics
         self._failpoints = failpoints
@@ -76,7 +76,7 @@ class Drainer:
         self._known_batches = KnownBatches(self.stream)
         self._read_count = 16
         self._is_searching = False
-        """Whether entries of this worker wait for the end of a search for rejected events."""
+        """True if entries of this worker wait for the end of a search for rejected events."""
 
     def connection(self) -> Connection:
         """Return the connection to PostgreSQL, reopened if it broke. Raises TransientError and RedisError."""
@@ -147,8 +147,8 @@ class Drainer:
             try:
                 self._entry_store.store(entries, stored)
             except (TransientError, JobTimeoutException) as error:
-                # The worker survived, so the entries are not suspect. There may have been too many of them.
-                self._database.doubt()
+                # The worker survived, so the entries are not suspect. Fewer of them may succeed.
+                self._database.require_verification()
                 self._read_count = max(1, len(entries) // 2)
                 self._release_unstored(ids, stored)
                 self.failure = str(error)

@@ -32,7 +32,7 @@ TRANSACTION_DEADLINE_SECONDS = 20.0
 """The time in seconds until the connection of a transaction is closed. It is above PostgreSQL's statement timeout and
 below RQ's job timeout.
 """
-Result = TypeVar("Result")
+T = TypeVar("T")
 DecodedEntry: TypeAlias = tuple[StreamEntry, Batch]
 
 
@@ -187,11 +187,11 @@ class EntryStore:
         with connections.deadline(connection, TRANSACTION_DEADLINE_SECONDS):
             apply.dry_run(connection, [batch], own_phone=self._own_phone, suppressions=self._suppressions)
 
-    def _with_retries(self, work: Callable[[], Result]) -> Result:
+    def _with_retries(self, work: Callable[[], T]) -> T:
         return retry.retry_transient(
             work, seconds=RETRY_SECONDS, should_stop=self._should_stop, on_retry=self._prepare_retry
         )
 
     def _prepare_retry(self) -> None:
         self._metrics.retries.inc()
-        self._database.doubt()
+        self._database.require_verification()

@@ -1,7 +1,7 @@
 """Keeps committed entries in the stream for a while, up to a size limit.
 
-If an asynchronous standby of PostgreSQL is promoted or a backup is restored, the newest commits are missing. Kept
-entries contain what they stored, and workers apply them again (worker/drain/database_marker.py).
+If an asynchronous standby of PostgreSQL is promoted or a backup is restored, the newest commits are missing. The
+kept entries contain the same batches, and workers apply them again (worker/drain/database_marker.py).
 """
 
 import time
@@ -57,9 +57,9 @@ class KeptEntries:
         self._checkpoints: deque[_Checkpoint] = deque()
         self._trimmed_before = b"0-0"
         self.size_bytes = 0
-        """Bytes of Redis' memory that the kept entries take, estimated."""
+        """The estimated size of the kept entries in Redis' memory, in bytes."""
         self.limit_bytes: int | None = None
-        """Bytes that they may take now; None where Redis does not tell its memory."""
+        """The size in bytes that they may take now, or None if Redis does not report its memory."""
         self._limited_at = float("-inf")
 
     @property

@@ -10,12 +10,12 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, wait_exp
 
 from store.postgres.errors import TransientError
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 
 def retry_transient(
-    work: Callable[[], Result], *, seconds: float, should_stop: Callable[[], bool], on_retry: Callable[[], None]
-) -> Result:
+    work: Callable[[], T], *, seconds: float, should_stop: Callable[[], bool], on_retry: Callable[[], None]
+) -> T:
     """Return the result of `work`, retried after transient errors for about `seconds`.
 
     Then the last error is raised. `on_retry` runs before each retry; `should_stop` ends the retries early.

@@ -34,7 +34,7 @@ _Reply: TypeAlias = list[tuple[bytes, EntryFields | None]]
 
 
 class StreamEntry(NamedTuple):
-    """An entry as it was read. A tuple for speed, as there is one for every batch."""
+    """An entry as it was read. It is a tuple for speed, because there is one for each batch."""
 
     id: bytes
     fields: EntryFields

@@ -11,7 +11,7 @@ from worker.drain.stream import StreamEntry
 _TTL_SECONDS = 24 * 3600
 _PART_SIZE = b"part_size"
 
-Verdict: TypeAlias = Literal["accepted", "rejected"]
+EventVerdict: TypeAlias = Literal["accepted", "rejected"]
 
 
 class EventVerdicts:
@@ -23,12 +23,12 @@ class EventVerdicts:
         self._verdicts_key = f"{contract.STREAM}:verdicts:{entry_id}"
         self._attempts_key = f"{contract.STREAM}:attempts:{entry_id}"
 
-    def read(self) -> Mapping[int, Verdict]:
+    def read(self) -> Mapping[int, EventVerdict]:
         """Return the events that PostgreSQL accepted or rejected."""
         fields = cast("dict[bytes, bytes]", self._redis.hgetall(self._verdicts_key))
-        return {int(name): cast("Verdict", value.decode()) for name, value in fields.items() if name != _PART_SIZE}
+        return {int(name): cast("EventVerdict", value.decode()) for name, value in fields.items() if name != _PART_SIZE}
 
-    def save(self, indexes: Iterable[int], verdict: Verdict) -> None:
+    def save(self, indexes: Iterable[int], verdict: EventVerdict) -> None:
         self._save(dict.fromkeys(map(str, indexes), verdict))
 
     def read_part_size(self) -> int | None:

@@ -18,7 +18,7 @@ class VerifiedDatabase:
         self._connection: Connection | None = None
         self._is_verified = False
         self._is_new = True
-        """Whether the connection was not verified yet."""
+        """True until the connection is verified for the first time."""
 
     @property
     def generation(self) -> str | None:
@@ -40,7 +40,7 @@ class VerifiedDatabase:
             self._marker.verify(connection, is_new=self._is_new)
         self._is_verified, self._is_new = True, False
 
-    def doubt(self) -> None:
+    def require_verification(self) -> None:
         """Require verification before the next use, because a transaction failed, possibly on another database."""
         self._is_verified = False
 
