@@ -24,7 +24,7 @@ from ingest.batch_store import BatchStore
 from ingest.batcher import Batcher
 from ingest.counters import Counters
 from ingest.health import Health
-from ingest.heartbeat import Heartbeat
+from ingest.heartbeat import HeartbeatSender
 from ingest.http.refusal_report import RefusalReport
 from ingest.http.senders import SendersEndpoint
 from ingest.http.webhook import WebhookEndpoint
@@ -77,7 +77,7 @@ def create_app(environ: Mapping[str, str] = os.environ) -> Starlette:
     batcher = Batcher(batch_store, spool, former_writers, counters, tracer)
     tail_drainer = TailDrainer(appenders[1], tail, orphaned_tails, memory, counters, Pace())
     drainer = SpoolDrainer(client, appenders[1], spool, breaker, memory, counters, failpoints, tail_drainer)
-    heartbeat = Heartbeat(client, batcher, former_writers, spool, tail, orphaned_tails)
+    heartbeat = HeartbeatSender(client, batcher, former_writers, spool, tail, orphaned_tails)
     refusals = RefusalReport(client, counters)
     verifiers = Verifiers(
         WebhookSecrets(config.webhook_secrets, config.secrets_file), config.senders_file, config.sender

@@ -15,12 +15,14 @@ from ingest.stream.stream_appender import StreamAppender
 
 VIA_STREAM = "stream"
 VIA_SPOOL = "spool"
-PATIENCE_SECONDS = 3.0
-"""For how long batches are tried again after both failed, as a restart ends soon; afterwards each is tried once."""
-LAST_ROUND_SECONDS = 3.5
-"""The greatest age of a batch at which both are tried again. That takes up to 4 s, and SAK gives up after 8."""
+RETRY_SECONDS = 3.0
+"""The time in seconds for which batches are retried while both fail, because a restart takes about as long. After that,
+each batch is tried once.
+"""
+MAX_RETRY_AGE_SECONDS = 3.5
+"""The greatest age in seconds at which a batch is retried. An attempt takes up to 4 s, and SAK gives up after 8."""
 PAUSE_SECONDS = 0.1
-"""Between two attempts."""
+"""The pause in seconds between two attempts."""
 
 
 class BatchNotStoredError(NotConfirmedError):
@@ -38,14 +40,14 @@ class BatchStore:
     counters: Counters
     failpoints: Failpoints
     _failing_since: float | None = None
-    """When both failed first, by the monotonic clock; None while the last batch was stored."""
+    """The time since which both fail, by the monotonic clock, or None if the last batch was stored."""
 
     async def store(self, batch: contract.RawBatch, begun_at: float) -> str:
-        """Store the batch, whose first event came then by the monotonic clock. Return VIA_STREAM or VIA_SPOOL.
+        """Store the batch. Return VIA_STREAM or VIA_SPOOL. Raises BatchNotStoredError before SAK gives up.
 
-        Raises BatchNotStoredError, before SAK gives up.
+        `begun_at` is the time of the batch's first event, by the monotonic clock.
         """
-        if self._failing_since is not None and time.monotonic() - begun_at > PATIENCE_SECONDS:
+        if self._failing_since is not None and time.monotonic() - begun_at > RETRY_SECONDS:
             raise BatchNotStoredError("waited too long while others failed", may_be_stored=False)
         fields = contract.to_fields(batch)
         may_be_stored = False
@@ -64,7 +66,7 @@ class BatchStore:
             now = time.monotonic()
             if self._failing_since is None:
                 self._failing_since = now
-            if now - self._failing_since > PATIENCE_SECONDS or now - begun_at > LAST_ROUND_SECONDS:
+            if now - self._failing_since > RETRY_SECONDS or now - begun_at > MAX_RETRY_AGE_SECONDS:
                 raise BatchNotStoredError("not stored", may_be_stored=may_be_stored)
             await asyncio.sleep(PAUSE_SECONDS)
 

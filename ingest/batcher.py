@@ -33,19 +33,19 @@ class PendingBatch:
     acknowledgement: asyncio.Future[BatchAcknowledgement | None]
     """Resolves to the acknowledgement, or to None if the batch could not be stored."""
     begun_at: float = field(default_factory=time.monotonic)
-    """When its first event came, by the monotonic clock."""
+    """The time of its first event, by the monotonic clock."""
     bodies: list[bytes] = field(default_factory=list[bytes])
     received_at: list[int] = field(default_factory=list[int])
     senders: list[str] = field(default_factory=list[str])
     first_order: int = 0
     """The number of events in earlier batches that may have the same receipt as its first event."""
     size_bytes: int = 0
-    takes_more: bool = True
+    is_open: bool = True
     """True if new events may join the batch."""
     request_spans: list[Span] = field(default_factory=list[Span])
     """The spans of its requests, if tracing is on."""
     direct_requests: list[tuple[int, Respond]] = field(default_factory=list[tuple[int, Respond]])
-    """Of the requests that wait without a task: the index of the event, and how to respond."""
+    """The requests that wait without a task: the index of the event, and the function that responds."""
 
 
 class Batcher:
@@ -83,7 +83,7 @@ class Batcher:
         # Receipts and `first_order` decide the order of messages, so a clock that is set back must not change it.
         received_at = max(time.time_ns() // 1_000_000, self._last_receipt)
         pending = self._pending_batches[-1] if self._pending_batches else None
-        if pending is None or not pending.takes_more:
+        if pending is None or not pending.is_open:
             pending = self._begin_batch()
             if self._next_order > contract.ORDERS_PER_MILLISECOND - MAX_EVENTS:
                 received_at = max(received_at, self._last_receipt + 1)
@@ -95,7 +95,7 @@ class Batcher:
         self._add_event(pending, body, received_at, sender)
         if self._tracer is not None:
             pending.request_spans.append(self._tracer.start_span(_span_name(sender), "server"))
-        pending.takes_more = len(pending.bodies) < MAX_EVENTS and pending.size_bytes < MAX_BYTES
+        pending.is_open = len(pending.bodies) < MAX_EVENTS and pending.size_bytes < MAX_BYTES
         return pending
 
     def add_earlier(self, body: bytes, received_at: int, sender: str) -> PendingBatch | None:
@@ -104,7 +104,7 @@ class Batcher:
             return None
         pending = self._begin_batch()
         self._add_event(pending, body, received_at, sender)
-        pending.takes_more = False
+        pending.is_open = False
         return pending
 
     def _begin_batch(self) -> PendingBatch:

@@ -28,7 +28,7 @@ class Counters:
     """Batches that Redis did not confirm, by reason."""
     recovered_webhooks: int = 0
     """Webhooks from the quarantine that matched a new secret."""
-    unquarantined: dict[str, int] = field(default_factory=dict[str, int])
+    dropped_webhooks: dict[str, int] = field(default_factory=dict[str, int])
     """Webhooks whose signature fits no secret and that the quarantine could not keep, by reason."""
     drain_jobs: int = 0
     drained_events: int = 0
@@ -44,8 +44,8 @@ class Counters:
         name = sender.partition(":")[2]
         self.webhooks_by_sender[name] = self.webhooks_by_sender.get(name, 0) + 1
 
-    def count_unquarantined(self, reason: str, count: int = 1) -> None:
-        self.unquarantined[reason] = self.unquarantined.get(reason, 0) + count
+    def count_dropped(self, reason: str, count: int = 1) -> None:
+        self.dropped_webhooks[reason] = self.dropped_webhooks.get(reason, 0) + count
 
     def count_unconfirmed(self, reason: str) -> None:
         self.unconfirmed_batches[reason] = self.unconfirmed_batches.get(reason, 0) + 1

@@ -7,4 +7,4 @@ class NotConfirmedError(Exception):
     def __init__(self, reason: str, *, may_be_stored: bool) -> None:
         super().__init__(reason)
         self.may_be_stored = may_be_stored
-        """Whether the batch may be stored nevertheless, because a confirmation was lost."""
+        """True if the batch may be stored nevertheless, because a confirmation was lost."""

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError, ResponseError
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from ingest.heartbeat import Heartbeat
+from ingest.heartbeat import HeartbeatSender
 from ingest.queue import contract, redis_rules
 from ingest.settings import Settings
 from ingest.spool.spool import Spool
@@ -33,7 +33,7 @@ class Health:
     breaker: CircuitBreaker
     redis_memory: RedisMemory
     tail: Tail
-    heartbeat: Heartbeat
+    heartbeat: HeartbeatSender
 
     async def liveness(self, _: Request) -> JSONResponse:
         """Respond with 200 as long as the event loop runs."""

@@ -1,4 +1,4 @@
-"""Reports every writer of this process in `sak:writers` once a second, and its end once nothing of it is left here."""
+"""Reports every writer of this process in `sak:writers` once a second, and its end once all its batches are sent."""
 
 import asyncio
 import socket
@@ -25,8 +25,8 @@ REPEAT_SECONDS = 15.0
 
 
 @dataclass(slots=True)
-class Heartbeat:
-    """Runs as a task beside the batcher. The replies show whether Redis is still the same server."""
+class HeartbeatSender:
+    """Sends heartbeats from a task beside the batcher. The replies show whether Redis is still the same server."""
 
     client: Redis
     batcher: Batcher
@@ -64,10 +64,10 @@ class Heartbeat:
             )
         except NoPermissionError:
             self.is_forbidden = True
-            self.tail.identity.doubt()
+            self.tail.identity.revoke_proof()
             return
         except (RedisError, OSError):
-            self.tail.identity.doubt()
+            self.tail.identity.revoke_proof()
             return
         self.is_forbidden = False
         if is_empty:
@@ -97,7 +97,7 @@ class Heartbeat:
         run_id = None if isinstance(server, Exception) else str(cast("dict[str, object]", server)["run_id"])
         self.tail.identity.observe(
             run_id,
-            has_forgotten=replies[0] == 1 and own.writer == self._reported_writer,
+            has_lost_report=replies[0] == 1 and own.writer == self._reported_writer,
             asked_at=asked_at,
             committed_before=_committed_before(groups, pending),
             is_synced=redis_durability.is_synced_before_reply(settings, persistence, replication),

@@ -51,7 +51,7 @@ class IngestCollector(Collector):
         yield Gauge("sak_quarantine_bytes", "Bytes of their bodies.", size.size_bytes)
         recovered = counters.recovered_webhooks
         yield Counter("sak_quarantine_recovered_events", "Kept webhooks that a new secret signed.", recovered)
-        dropped = counters.unquarantined
+        dropped = counters.dropped_webhooks
         yield _by_label("sak_quarantine_dropped_events", "Such webhooks that were not kept.", "reason", dropped)
         yield self._batch_sizes()
         yield Counter("sak_ingest_drain_jobs", "Drain jobs enqueued for workers.", counters.drain_jobs)

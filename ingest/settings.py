@@ -27,7 +27,7 @@ class Settings:
     secrets_file: Path
     """A file with further secrets, which is read again when it changes. It need not exist."""
     allow_unsigned: bool
-    """For trials: accept every webhook of SAK, signed or not."""
+    """True to accept every webhook of SAK, signed or not, for a trial."""
     senders_file: Path
     """The file with the senders of /webhooks/NAME, which is read again when it changes. It need not exist."""
     sender: Sender | None

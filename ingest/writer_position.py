@@ -15,7 +15,7 @@ class WriterPosition:
 class FormerWriters:
     """Writers that number no more batches.
 
-    A writer stays until everything that it acknowledged was sent to the stream and its end was reported long enough.
+    A writer is removed after all that it acknowledged was sent to the stream and its end was reported for a while.
     """
 
     def __init__(self) -> None:

@@ -70,7 +70,7 @@ class Quarantine:
         self._waiting_bytes = 0
         self._is_due = asyncio.Event()
         self.size = QuarantineSize()
-        """As of the last tick."""
+        """The size at the last tick."""
 
     def offer(self, sender: str, body: bytes, credentials: Credentials) -> None:
         """Keep the webhook, unless its headers are not credentials or the rate limit is exceeded."""
@@ -82,7 +82,7 @@ class Quarantine:
         self._refilled_at = now
         cost = len(body) + EVENT_OVERHEAD_BYTES
         if cost > min(self._allowance, MAX_WAITING_BYTES - self._waiting_bytes):
-            self._counters.count_unquarantined("rate")
+            self._counters.count_dropped("rate")
             return
         self._allowance -= cost
         self._waiting_bytes += cost
@@ -141,9 +141,9 @@ class Quarantine:
         try:
             dropped = await asyncio.to_thread(self._file.add, waiting, self._max_bytes)
         except (sqlite3.Error, OSError):
-            self._counters.count_unquarantined("disk", len(waiting))
+            self._counters.count_dropped("disk", len(waiting))
             raise
-        self._counters.count_unquarantined("full", dropped)
+        self._counters.count_dropped("full", dropped)
         self.size = QuarantineSize(*await asyncio.to_thread(self._file.size))
 
     async def _verify(self) -> bool:

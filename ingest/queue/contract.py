@@ -51,7 +51,7 @@ class UnreadableEntryError(ValueError):
 
 
 class RawBatch(NamedTuple):
-    """The events that one writer acknowledges together, in order of arrival. A tuple for speed."""
+    """The events that one writer acknowledges together, in order of arrival. It is a tuple for speed."""
 
     writer: str
     """The random id of one run of an ingest process: 32 hexadecimal digits."""

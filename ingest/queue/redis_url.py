@@ -37,7 +37,7 @@ class SentinelUrl:
     password: str | None = field(repr=False)
     ssl: bool
     tls_options: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
-    """For the Sentinels and the primary."""
+    """The options for TLS, which apply to the Sentinels and to the primary."""
     sentinel_ssl: bool | None = None
     """True if the Sentinels use TLS, or None to do as with the primary."""
 
@@ -62,7 +62,7 @@ def parse(url: str) -> SentinelUrl | None:
     """
     if not url:
         raise SettingsError("REDIS_URL is not set: set it to your Redis. The one of ./run is in DATA_DIR/redis-url.")
-    # Never chained, because messages of urllib and redis-py may quote the URL.
+    # The cause is dropped, because messages of urllib and redis-py may quote the URL.
     try:
         parts = urlsplit(url)
         if parts.scheme in {"redis+sentinel", "rediss+sentinel"}:

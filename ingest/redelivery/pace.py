@@ -1,6 +1,6 @@
-"""Decides how many batches to send to Redis at once.
+"""Decides how many batches are sent to Redis at once.
 
-If Redis is slow, because each confirmation syncs a disk, more are sent.
+More are sent while Redis is slow, because each confirmation syncs a disk.
 """
 
 import time
@@ -17,7 +17,7 @@ class Pace:
 
     def __init__(self) -> None:
         self.max_batches = MIN_BATCHES
-        """How many batches to send at once."""
+        """The number of batches to send at once."""
 
     @contextmanager
     def measure(self) -> Generator[None]:

@@ -22,7 +22,10 @@ class TailDrainer:
     pace: Pace
 
     async def send_next(self) -> bool:
-        """Send what is due next. Return whether anything was. Raises AppendError, RedisError and OSError."""
+        """Send the batches that are due next. Return whether any were sent.
+
+        Raises AppendError, RedisError and OSError.
+        """
         await self.appender.verify()
         room = self.redis_memory.available_bytes
         groups = self.tail.first_due(room, self.pace.max_batches)
@@ -37,6 +40,6 @@ class TailDrainer:
             confirmation = await self.appender.append(entries, events, size, is_in_tail=True)
         self.tail.confirm_again(groups, confirmation.generation, confirmation.last_id)
         if not is_own:
-            self.orphaned_tails.settle(groups)
+            self.orphaned_tails.discard_sent(groups)
         self.counters.resent_events += events
         return True

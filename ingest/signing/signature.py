@@ -49,7 +49,7 @@ class Verifier:
     def verify(self, body: bytes, credentials: Credentials, now: float) -> bool:
         """Return whether the headers authenticate the body at this time, in seconds since 1970.
 
-        Malformed ones do not.
+        Malformed headers do not.
         """
         signature = credentials.get(self._header)
         if signature is not None and self._hmacs:

@@ -37,10 +37,10 @@ class Spool:
         # of their numbers.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spool")
         self._overdue: Future[Any] | None = None
-        """The call that the disk did not answer in time."""
+        """The call that the disk did not complete in time."""
         self._folder = SpoolFolder(directory)
         self.unusable_reason: str | None = None
-        """Why the disk does not take everything that is written to it; None while it does."""
+        """The reason why the disk does not accept every write, or None if it does."""
 
     @property
     def has_batches(self) -> bool:

@@ -43,11 +43,11 @@ class SpoolFolder:
         self.unopened: Mapping[str, str] = {}
         """Files of dead processes that cannot be opened, with the reason."""
         self.has_unsaved_file = False
-        """Whether `append` found that a file with batches was removed."""
+        """True if `append` found that a file with batches was removed."""
         self._own_file: SpoolFile | None = None
         self._older_files: list[SpoolFile] = []
         self._finished_files: list[SpoolFile] = []
-        """Files whose batches are all confirmed, and which the disk did not remove yet."""
+        """Files whose batches are all confirmed, but which could not be deleted yet."""
         self._reserve = SpoolReserve()
 
     @property
@@ -65,7 +65,7 @@ class SpoolFolder:
         for attempts_left in reversed(range(APPEND_ATTEMPTS)):
             try:
                 file = self._open_own_file()
-                self._quarantining(file, lambda file: file.append(fields, events))
+                self._set_aside_if_damaged(file, lambda file: file.append(fields, events))
             except (sqlite3.OperationalError, OSError) as error:
                 if is_full(error):
                     self._reserve.release()
@@ -84,7 +84,7 @@ class SpoolFolder:
         """Return the oldest batches, up to about this size and number, or None if there are none."""
         for file in self.files:
             if file.has_batches:
-                batches = self._quarantining(file, lambda file: file.read_oldest(max_bytes, max_batches))
+                batches = self._set_aside_if_damaged(file, lambda file: file.read_oldest(max_bytes, max_batches))
                 return SpoolChunk(file, batches)
         return None
 
@@ -93,7 +93,7 @@ class SpoolFolder:
         chunk.file.confirm(chunk.batches)
         self._finish_if_empty(chunk.file)
         with contextlib.suppress(sqlite3.Error, OSError):  # `append` tries again
-            self._open_own_file()  # now, because a disk may be slow when the next outage begins
+            self._open_own_file()  # not only at the next outage, when the disk may be slow
 
     def check(self) -> None:
         """Restore the intended state of all files. Raises the first error after trying everything."""
@@ -165,7 +165,7 @@ class SpoolFolder:
                 if path.name not in self.unopened:
                     log.error("the spool file %s cannot be opened: %s", path.name, describe(error))  # noqa: TRY400 - no traceback needed
             except sqlite3.DatabaseError:
-                _quarantine(path)
+                _set_aside(path)
             else:
                 if file is not None:
                     self._older_files.append(file)
@@ -197,7 +197,7 @@ class SpoolFolder:
         else:
             self._older_files.remove(file)
 
-    def _quarantining(self, file: SpoolFile, work: Callable[[SpoolFile], T]) -> T:
+    def _set_aside_if_damaged(self, file: SpoolFile, work: Callable[[SpoolFile], T]) -> T:
         """Run `work`. A damaged file is set aside but never deleted, and the next batch gets a new file."""
         try:
             return work(file)
@@ -206,7 +206,7 @@ class SpoolFolder:
         except sqlite3.DatabaseError:
             self._forget(file)
             file.close()
-            _quarantine(file.path)
+            _set_aside(file.path)
             raise
 
 
@@ -223,7 +223,7 @@ def is_full(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
 
 
-def _quarantine(path: Path) -> None:
+def _set_aside(path: Path) -> None:
     log.error("the spool file %s is damaged and was renamed to %s", path.name, path.name + ".damaged")
     for suffix in ("", "-wal"):
         part = path.with_name(path.name + suffix)

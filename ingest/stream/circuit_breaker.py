@@ -14,7 +14,7 @@ class CircuitBreaker:
         self._counters = counters
         self._logged_reason: str | None = None
         self.open_reason: str | None = None
-        """Why it is open; None while it is closed."""
+        """The reason why the circuit is open, or None if it is closed."""
 
     def open(self, reason: str) -> None:
         """Record an append that Redis did not confirm. `reason` is a stable code."""

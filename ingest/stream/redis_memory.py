@@ -19,10 +19,10 @@ class RedisMemory:
     def __init__(self, client: Redis) -> None:
         self._client = client
         self.is_full = False
-        """Whether Redis has too little room for new events."""
+        """True if Redis has too little room for new events."""
         self.used_bytes = 0
         self.limit_bytes = 0
-        """maxmemory; 0: no limit."""
+        """The value of maxmemory, or 0 without a limit."""
 
     @property
     def used_share(self) -> float:

@@ -167,7 +167,7 @@ class StreamAppender:
 
     async def _disconnect_with_error(self, reason: str, *, may_be_stored: bool) -> AppendError:
         await self.close()
-        self.tail.identity.doubt()
+        self.tail.identity.revoke_proof()
         self.breaker.open(reason)
         return AppendError(reason, may_be_stored=may_be_stored)
 

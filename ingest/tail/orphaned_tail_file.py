@@ -11,7 +11,7 @@ from typing import Self
 from ingest.queue import contract
 from ingest.tail import tail_record
 from ingest.tail.tail_group import OVERHEAD_BYTES, TailGroup
-from ingest.tail.tail_record import PREFIX_BYTES, Entry
+from ingest.tail.tail_record import PREFIX_BYTES, EntryFields
 from ingest.writer_position import WriterPosition
 
 EMPTY_AFTER_SECONDS = 60.0
@@ -72,7 +72,7 @@ class OrphanedTailFile:
         os.close(self.fd)
 
 
-def _make_group(positions: dict[str, WriterPosition], entry: Entry, orphan: OrphanedTailFile) -> TailGroup:
+def _make_group(positions: dict[str, WriterPosition], entry: EntryFields, orphan: OrphanedTailFile) -> TailGroup:
     """Return the entry as a group of that file, and advance `positions` to its batch."""
     size = len(entry[b"head"]) + len(entry[b"bodies"]) + OVERHEAD_BYTES
     try:

@@ -33,11 +33,11 @@ class OrphanedTails:
         self._former_writers = former_writers
         self._files: deque[OrphanedTailFile] = deque()
         self._groups: deque[TailGroup] | None = None
-        """What is still to be sent of the first file; None before it was read."""
+        """The groups of the first file that are still to be sent, or None before it was read."""
         self._writers: dict[OrphanedTailFile, set[str]] = {}
         """The writers of each file that was read."""
         self._sent_files: list[OrphanedTailFile] = []
-        """Files that were sent and are not deleted yet."""
+        """Files whose batches were sent, but which are not deleted yet."""
 
     @property
     def are_held(self) -> bool:
@@ -67,8 +67,8 @@ class OrphanedTails:
             self._groups = None
         return []
 
-    def settle(self, groups: Sequence[TailGroup]) -> None:
-        """Continue after batches that were sent."""
+    def discard_sent(self, groups: Sequence[TailGroup]) -> None:
+        """Drop batches that were sent."""
         if self._groups is not None:
             for _ in groups:
                 self._groups.popleft()

@@ -16,17 +16,17 @@ PROOF: Mapping[str, str] = {
     "aof_rewrite_in_progress": "0",
     "aof_rewrite_scheduled": "0",
     "role": "master",
-    # No replica is there, nor was within `repl-backlog-ttl`, that could take its place and lack something.
+    # Now and within `repl-backlog-ttl`, Redis has no replica that could take its place and lack batches.
     "connected_slaves": "0",
     "repl_backlog_active": "0",
 }
-"""What must be known of Redis: settings, and fields of INFO persistence and INFO replication."""
+"""The facts that Redis must report: settings, and fields of INFO persistence and INFO replication."""
 
 
 def is_synced_before_reply(*replies: object) -> bool:
     """Return whether the replies to CONFIG GET, INFO persistence and INFO replication contain all of PROOF.
 
-    An error in place of a reply is a doubt, as is a fact that is absent.
+    An error in place of a reply and an absent fact prove nothing.
     """
     facts: dict[str, object] = {}
     for reply in replies:

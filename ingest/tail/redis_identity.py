@@ -45,18 +45,18 @@ class RedisIdentity:
 
     def __init__(self) -> None:
         self.generation = 1
-        """Counts the Redises that this process has used, one that went back in time counting as another."""
+        """The number of servers that this process has used. A server that went back in time counts as another."""
         self.suspicions = 0
-        """Counts the hints that Redis may be another; after each, connections check before they append."""
+        """The number of hints that Redis may be another server. After each, connections check before they append."""
         self.seen_at = 0.0
-        """When this Redis was last known to be there, by the monotonic clock."""
+        """The time when this Redis was last known to be there, by the monotonic clock."""
         self.committed_before: EntryId = (0, 0)
         """Workers have stored all entries of this Redis with smaller ids."""
         self.proven_until = -math.inf
-        """Until then, by the monotonic clock, a reply of this Redis proves that the batch is on its disk."""
+        """The time, by the monotonic clock, until which a reply of this Redis proves that the batch is on its disk."""
         self._state: RedisState | None = None
         self._confirmed_id: EntryId = (0, 0)
-        self._has_forgotten = False
+        self._has_lost_report = False
 
     def confirm(self, generation: int, entry_id: EntryId) -> None:
         """Record that this Redis has confirmed an entry, on a connection of that generation."""
@@ -64,28 +64,28 @@ class RedisIdentity:
             self._confirmed_id = max(self._confirmed_id, entry_id)
             self.seen_at = time.monotonic()
 
-    def doubt(self) -> None:
-        """Trust no reply until the next heartbeat has found that replies are a proof."""
+    def revoke_proof(self) -> None:
+        """Require a file for each batch until the next heartbeat finds that replies prove a sync."""
         self.proven_until = -math.inf
 
     def observe(
         self,
         run_id: str | None,
         *,
-        has_forgotten: bool,
+        has_lost_report: bool,
         asked_at: float,
         committed_before: EntryId = (0, 0),
         is_synced: bool = False,
     ) -> None:
-        """Record what the heartbeat, sent at `asked_at`, found.
+        """Record the findings of the heartbeat that was sent at `asked_at`.
 
-        `has_forgotten` is set if Redis has lost the previous report, `is_synced` if it replies only after its sync.
+        `has_lost_report` is set if Redis has lost the previous report, `is_synced` if it replies only after its sync.
         """
-        self.doubt()
+        self.revoke_proof()
         if self._state is None:
             return
-        if has_forgotten or run_id != self._state.run_id:
-            self._has_forgotten = self._has_forgotten or has_forgotten
+        if has_lost_report or run_id != self._state.run_id:
+            self._has_lost_report = self._has_lost_report or has_lost_report
             self.suspicions += 1
         else:
             self.seen_at = max(self.seen_at, asked_at)
@@ -98,7 +98,7 @@ class RedisIdentity:
 
         `generation` is the one that the caller knew before it connected. Raises RedisError.
         """
-        self.doubt()
+        self.revoke_proof()
         before, confirmed_id = self.generation, self._confirmed_id
         state = await _read_state(connection)
         went_back = before == self.generation and state.last_id is not None and state.last_id < confirmed_id
@@ -106,14 +106,14 @@ class RedisIdentity:
         # connection has already counted this.
         is_counted = state.run_id is None and generation != self.generation
         is_same = is_counted or (state.continues(self._state) if self._state else True)
-        if is_same and not went_back and not self._has_forgotten:
+        if is_same and not went_back and not self._has_lost_report:
             self.seen_at = time.monotonic()
         else:
             self.generation += 1
             self._confirmed_id = state.last_id or (0, 0)
             self.committed_before = (0, 0)
             log.warning("Redis is another server than before, or has lost data: resending the newest events")
-        self._state, self._has_forgotten = state, False
+        self._state, self._has_lost_report = state, False
         return self.generation
 
 

@@ -1,7 +1,7 @@
 """Remembers the newest batches that Redis confirmed until Redis is known to have kept them.
 
-They are in files. They are in memory if a file was not written in time, and instead of files while each reply of Redis
-proves that it has them on its disk.
+Batches are in files. They are in memory if a file was not written in time, or if no file is needed, because each reply
+of Redis proves that the batch is on its disk.
 """
 
 import errno
@@ -20,7 +20,7 @@ from ingest.tail.redis_identity import RedisIdentity
 from ingest.tail.tail_file import Written
 from ingest.tail.tail_files import TailFiles
 from ingest.tail.tail_group import OVERHEAD_BYTES, TailGroup
-from ingest.tail.tail_record import Entry
+from ingest.tail.tail_record import EntryFields
 from ingest.writer_position import WriterPosition
 
 UNWRITTEN = Written(0)
@@ -49,10 +49,10 @@ class Tail:
         self._resent_groups: deque[TailGroup] = deque()
         """The others, in the order in which they were sent last."""
         self._cut_at = -math.inf
-        """When the newest group was sent that the limit has pushed out or that could not be read."""
+        """The time of the newest group that was dropped, because of the limit or because it could not be read."""
         self._files: TailFiles | None = None
         self._has_unwritten = False
-        """Whether a group may be in no file, because Redis had proved that it has it."""
+        """True if a group may be in no file, because Redis had proved that the group is on its disk."""
 
     @property
     def has_due(self) -> bool:
@@ -67,7 +67,7 @@ class Tail:
 
     @property
     def covered_seconds(self) -> float:
-        """How far back events are remembered: TAIL_SECONDS, or less if they exceed TAIL_MAX_BYTES."""
+        """The time in seconds for which events are remembered: TAIL_SECONDS, or less if they exceed TAIL_MAX_BYTES."""
         cut_at = max(self._cut_at, self._files.cut_at) if self._files else self._cut_at
         return min(self.seconds, time.monotonic() - cut_at)
 
@@ -86,7 +86,7 @@ class Tail:
         if self.seconds:
             self._files = TailFiles(self._directory, self.seconds, self.max_bytes, position)
 
-    def write(self, entries: Sequence[Entry], size_bytes: int) -> Written | None:
+    def write(self, entries: Sequence[EntryFields], size_bytes: int) -> Written | None:
         """Start to write batches that are being sent. The result is for `add`."""
         if self._files is None:
             return None
@@ -94,7 +94,7 @@ class Tail:
         return UNWRITTEN if now < self.identity.proven_until else self._files.write(entries, size_bytes, now)
 
     async def add(
-        self, written: Written | None, entries: Sequence[Entry], events: int, size_bytes: int, generation: int
+        self, written: Written | None, entries: Sequence[EntryFields], events: int, size_bytes: int, generation: int
     ) -> None:
         """Remember batches that Redis confirmed. Return when they are in a file, or when the disk is too slow."""
         if self._files is None or written is None:
@@ -117,7 +117,7 @@ class Tail:
         """Return the oldest groups that are due, as many as can be sent again at once."""
         return tail_group.first(self._due(), max_bytes, max_entries)
 
-    async def read(self, groups: Sequence[TailGroup]) -> list[Entry]:
+    async def read(self, groups: Sequence[TailGroup]) -> list[EntryFields]:
         """Return the batches of groups. Raises OSError.
 
         Groups that can no longer be read are forgotten first, so that the others can be read next time.
@@ -165,7 +165,7 @@ class Tail:
             await self._files.close()
 
     def _write_unwritten(self, files: TailFiles) -> None:
-        """Start to write what is only in memory because Redis had proved that it has it."""
+        """Start to write the groups that are only in memory because Redis had proved that they are on its disk."""
         if self._has_unwritten:
             self._has_unwritten = False
             for group in self._resent_groups + self._groups:
@@ -175,7 +175,7 @@ class Tail:
 
     @property
     def _expired_at(self) -> float:
-        # Not only by the clock, because while Redis is unavailable, nobody knows what it has kept.
+        # Nothing expires while Redis is unavailable, because it is not known yet which batches Redis has kept.
         return -math.inf if self.has_due else self.identity.seen_at - self.seconds
 
     def _due(self) -> Iterator[TailGroup]:
@@ -186,7 +186,7 @@ class Tail:
         return group.generation != self.identity.generation
 
     def _remove(self, group: TailGroup) -> None:
-        """Remove the group if it is remembered; the limit may have pushed it out."""
+        """Remove the group if it is still remembered. The limit may have removed it."""
         known = self._resent_groups if group.last_id > (0, 0) else self._groups
         if group.generation and group in known:
             known.remove(group)

@@ -18,7 +18,7 @@ from typing import NamedTuple, Self
 
 from environment import private_file
 from ingest.tail import tail_record
-from ingest.tail.tail_record import Entry
+from ingest.tail.tail_record import EntryFields
 from ingest.writer_position import WriterPosition
 
 SUFFIX = ".tail"
@@ -38,12 +38,12 @@ class TailFile:
         self.size_bytes = 0
         self.begun_at = time.monotonic()
         self.is_torn = False
-        """Whether a part of a record may be in it, after a failed write or a change by another program: nothing after
-        that can be read.
+        """True if the file may contain a part of a record, after a failed write or a change by another program. Nothing
+        after that part can be read.
         """
         self.is_deleted = False
         self.newest_at: float | None = None
-        """When the newest batch was sent or confirmed, by the monotonic clock; None without batches."""
+        """The time when the newest batch was sent or confirmed, by the monotonic clock, or None without batches."""
         self._fd = fd
         self._write([_to_entry(position)])
 
@@ -98,7 +98,7 @@ class TailFile:
             self.size_bytes = os.lseek(self._fd, 0, os.SEEK_SET)
             self._write([_to_entry(position)])  # never shorter than before
 
-    def append(self, entries: Sequence[Entry], at: float) -> "FilePart":
+    def append(self, entries: Sequence[EntryFields], at: float) -> "FilePart":
         """Write the batches, which were sent to the stream at this time by the monotonic clock."""
         self.newest_at = at
         return FilePart(self, *self._write(entries), len(entries))
@@ -117,7 +117,7 @@ class TailFile:
         self.path.unlink(missing_ok=True)
         os.close(self._fd)
 
-    def _write(self, entries: Sequence[Entry]) -> tuple[int, int]:
+    def _write(self, entries: Sequence[EntryFields]) -> tuple[int, int]:
         """Write the entries. Return the positions before and after them."""
         parts = tail_record.pack(entries)
         if len(parts) > MAX_PARTS:
@@ -131,7 +131,7 @@ class TailFile:
         return start, self.size_bytes
 
 
-def _to_entry(position: WriterPosition) -> Entry:
+def _to_entry(position: WriterPosition) -> EntryFields:
     return {b"head": json.dumps(asdict(position)).encode(), b"bodies": b""}
 
 
@@ -143,7 +143,7 @@ class FilePart(NamedTuple):
     end: int
     batches: int
 
-    def try_read(self) -> list[Entry] | None:
+    def try_read(self) -> list[EntryFields] | None:
         """Return the batches, or None if the file no longer contains them or the disk fails."""
         if self.file.is_deleted:
             return None
@@ -160,4 +160,4 @@ class Written(NamedTuple):
     ticket: int
     """The work of the thread after which they are written."""
     part: FilePart | None = None
-    """Where they are, if they are written already."""
+    """The part that contains them, if they are written already."""

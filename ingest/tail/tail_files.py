@@ -15,19 +15,19 @@ from queue import SimpleQueue
 from typing import TypeVar
 
 from ingest.tail.tail_file import FilePart, TailFile, Written
-from ingest.tail.tail_record import Entry
+from ingest.tail.tail_record import EntryFields
 from ingest.writer_position import WriterPosition
 
-PATIENCE_SECONDS = 0.05
-"""The longest time in seconds that an acknowledgement waits for the disk. After that, none waits until the disk has
-caught up.
+MAX_WAIT_SECONDS = 0.05
+"""The longest time in seconds that an acknowledgement waits for the disk. After that, no acknowledgement waits until
+the disk has caught up.
 """
 FAST_SECONDS = 0.01
 """In seconds. A write that takes longer was slow and delayed all requests, so the thread does the next ones."""
 SLOW_SECONDS = 10.0
 """The time in seconds for which the thread writes after that."""
 PROVEN_SECONDS = 0.2
-"""The time in seconds since the last write after which the disk may hang, so that the thread does the next write."""
+"""The time in seconds after a write for which the disk is known not to hang. Later, the thread does the next write."""
 RETRY_SECONDS = 1.0
 """The pause in seconds after an error of the disk."""
 FILES = 8
@@ -60,10 +60,10 @@ class TailFiles:
         self._is_lagging = False
         self._slow_until = 0.0
         self._written_at = -math.inf
-        """When the last write was begun."""
+        """The time when the last write began."""
         self._logged_reason: str | None = None
         self.cut_at = -math.inf
-        """When another program was last found to have changed a file, whose batches may be gone."""
+        """The time when another program was last found to have changed a file, whose batches may be gone."""
         # The following is written by the thread, and by others only while the thread has nothing to do.
         self.finished, self._finished_bytes = 0, 0
         """The newest ticket that is done."""
@@ -80,7 +80,7 @@ class TailFiles:
         """The reason why batches are kept only in memory, or None if the files contain all of them."""
         return self._error or (TOO_SLOW if self._is_lagging and self.finished < self.submitted else None)
 
-    def write(self, entries: Sequence[Entry], size_bytes: int, at: float) -> Written:
+    def write(self, entries: Sequence[EntryFields], size_bytes: int, at: float) -> Written:
         """Start to write the batches. `at` is the present time, by the monotonic clock."""
         if self.finished == self.submitted:
             self._is_lagging = False
@@ -93,11 +93,11 @@ class TailFiles:
             return Written(self.finished)
         return Written(self.write_later(entries, at, size_bytes))
 
-    def write_later(self, entries: Sequence[Entry], at: float, size_bytes: int = 0) -> int:
+    def write_later(self, entries: Sequence[EntryFields], at: float, size_bytes: int = 0) -> int:
         """Submit batches that were sent at this time to the thread. Return its ticket."""
         return self.submit(partial(self._append, entries, at), size_bytes)
 
-    def _write_at_once(self, entries: Sequence[Entry], at: float) -> FilePart | None:
+    def _write_at_once(self, entries: Sequence[EntryFields], at: float) -> FilePart | None:
         """Write without the thread, which costs more than the write itself. Return None if the thread must do it."""
         waits = _count_waits()
         try:
@@ -117,7 +117,7 @@ class TailFiles:
         if self.finished >= ticket or self._is_lagging:
             return
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(MAX_WAIT_SECONDS):
                 while True:
                     self._wakeup.clear()
                     self._is_waited_for = True
@@ -127,9 +127,9 @@ class TailFiles:
         except TimeoutError:
             self._is_lagging = True
 
-    async def read(self, parts: Sequence[FilePart]) -> dict[FilePart, list[Entry]]:
+    async def read(self, parts: Sequence[FilePart]) -> dict[FilePart, list[EntryFields]]:
         """Return the batches of each part that can be read. Raises TimeoutError if the disk does not respond."""
-        found = Future[dict[FilePart, list[Entry]]]()
+        found = Future[dict[FilePart, list[EntryFields]]]()
         self._put(partial(_read, parts, found))
         async with asyncio.timeout(READ_SECONDS):
             return await asyncio.wrap_future(found)
@@ -194,7 +194,7 @@ class TailFiles:
         self._error = f"{type(error).__name__}: {os.strerror(error.errno) if error.errno else error}"
         self._retry_at = time.monotonic() + RETRY_SECONDS
 
-    def _append(self, entries: Sequence[Entry], at: float) -> None:
+    def _append(self, entries: Sequence[EntryFields], at: float) -> None:
         newest = self._files[-1] if self._files else self._begin_file()
         if self._is_used_up(newest, at):
             newest = self._begin_file()
@@ -240,6 +240,6 @@ def _count_waits() -> int:
     return resource.getrusage(_THIS_THREAD).ru_nvcsw
 
 
-def _read(parts: Iterable[FilePart], found: Future[dict[FilePart, list[Entry]]]) -> None:
+def _read(parts: Iterable[FilePart], found: Future[dict[FilePart, list[EntryFields]]]) -> None:
     if found.set_running_or_notify_cancel():
         found.set_result({part: entries for part in parts if (entries := part.try_read()) is not None})

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ingest.queue.entry_ids import EntryId
 from ingest.tail.tail_file import FilePart
-from ingest.tail.tail_record import Entry
+from ingest.tail.tail_record import EntryFields
 
 MAX_BYTES = 4 << 20
 """The size limit for sending again at once."""
@@ -16,9 +16,9 @@ OVERHEAD_BYTES = 512
 
 @dataclass(slots=True, eq=False)
 class TailGroup:
-    """Is not frozen, because one is made for each batch and that would take longer."""
+    """Batches that were sent together. Not frozen, because there is one for each batch and freezing takes time."""
 
-    entries: Sequence[Entry]
+    entries: Sequence[EntryFields]
     """The batches, or nothing if they are in `part`."""
     events: int
     size_bytes: int
@@ -35,7 +35,7 @@ class TailGroup:
     orphan: object = None
     """The dead process's file that it comes from, or None if it belongs to this process."""
     is_unwritten: bool = False
-    """Whether the batches were not given to a file, because Redis had proved that it has them."""
+    """True if the batches are in no file, because Redis had proved that they are on its disk."""
 
     @property
     def batches(self) -> int:

@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
-Entry: TypeAlias = Mapping[bytes, bytes]
+EntryFields: TypeAlias = Mapping[bytes, bytes]
 """The fields of a stream entry: `head` and `bodies`."""
 
 _PREFIX = struct.Struct("<III")
@@ -13,7 +13,7 @@ _PREFIX = struct.Struct("<III")
 PREFIX_BYTES = _PREFIX.size
 
 
-def pack(entries: Sequence[Entry]) -> list[bytes]:
+def pack(entries: Sequence[EntryFields]) -> list[bytes]:
     """Return the records of the entries, in parts."""
     parts: list[bytes] = []
     for entry in entries:
@@ -22,7 +22,7 @@ def pack(entries: Sequence[Entry]) -> list[bytes]:
     return parts
 
 
-def unpack(content: bytes) -> Iterator[Entry]:
+def unpack(content: bytes) -> Iterator[EntryFields]:
     """Yield the entries up to the first damaged record."""
     data = memoryview(content)
     start = 0

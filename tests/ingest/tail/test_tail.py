@@ -9,7 +9,7 @@ import pytest
 from ingest.tail.tail import Tail
 from ingest.tail.tail_file import FilePart
 from ingest.tail.tail_group import TailGroup
-from ingest.tail.tail_record import Entry
+from ingest.tail.tail_record import EntryFields
 from ingest.writer_position import WriterPosition
 from tests.support.stream.tail_files import WRITER, entry
 
@@ -28,7 +28,7 @@ def run(
     asyncio.run(tell())
 
 
-async def confirm(tail: Tail, number: int, body: bytes = b"body") -> Entry:
+async def confirm(tail: Tail, number: int, body: bytes = b"body") -> EntryFields:
     batch = entry(number, body=body)
     await tail.add(tail.write([batch], len(body)), [batch], 1, len(body), tail.identity.generation)
     return batch
@@ -42,12 +42,12 @@ def remembered(tail: Tail) -> list[TailGroup]:
     return groups
 
 
-async def confirm_until_in_file(tail: Tail, parts: int) -> list[Entry]:
+async def confirm_until_in_file(tail: Tail, parts: int) -> list[EntryFields]:
     """Confirm batches until this many of them are in a file only. Return all of them.
 
     The first ones are written by the thread and stay in memory, and so do more of them while the disk is slow.
     """
-    batches: list[Entry] = []
+    batches: list[EntryFields] = []
     while sum(group.part is not None for group in remembered(tail)) < parts:
         batches.append(await confirm(tail, len(batches) + 1))
         await asyncio.sleep(0.01)

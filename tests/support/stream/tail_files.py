@@ -4,12 +4,12 @@ from pathlib import Path
 
 from ingest.queue import contract
 from ingest.tail.orphaned_tail_file import OrphanedTailFile
-from ingest.tail.tail_record import Entry
+from ingest.tail.tail_record import EntryFields
 
 WRITER, OTHER = "0123456789abcdef" * 2, "fedcba9876543210" * 2
 
 
-def entry(number: int, writer: str = WRITER, body: bytes = b"body") -> Entry:
+def entry(number: int, writer: str = WRITER, body: bytes = b"body") -> EntryFields:
     return contract.to_fields(contract.RawBatch(writer, number, number, (1,), (body,)))
 
 
