@@ -7,7 +7,7 @@ class WatchedFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.exists = False
-        """As of the last call of `has_changed`."""
+        """True if the file existed at the last call of `has_changed`."""
         self._stamp: tuple[int, int, int] | None = None
 
     def has_changed(self) -> bool:
