@@ -18,17 +18,19 @@ PYTHON = VENV / "bin" / "python"
 
 def main(lock_file_name: str, stamp: str) -> int:
     lock = ROOT / lock_file_name
-    mark = VENV / f"{lock_file_name}.stamp"
-    if mark.exists() and mark.read_text().strip() == stamp and _environment_is_usable():
+    stamp_file = VENV / f"{lock_file_name}.stamp"
+    if stamp_file.exists() and stamp_file.read_text().strip() == stamp and _environment_is_usable():
         return 0
     if not os.access(ROOT, os.W_OK) or (VENV.exists() and not os.access(VENV, os.W_OK)):
         print(f"{ROOT} belongs to another user, so nothing can be installed there: use a copy.", file=sys.stderr)
         return 1
     # Private, because everybody who can open a file can lock it.
-    turn = os.open(ROOT / ".venv.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(turn, "r+b"):
-        fcntl.flock(turn, fcntl.LOCK_EX)  # two concurrent first starts: the second waits and finds everything done
-        if mark.exists() and mark.read_text().strip() == stamp and _environment_is_usable():
+    lock_descriptor = os.open(ROOT / ".venv.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(lock_descriptor, "r+b"):
+        fcntl.flock(
+            lock_descriptor, fcntl.LOCK_EX
+        )  # two concurrent first starts: the second waits and finds everything done
+        if stamp_file.exists() and stamp_file.read_text().strip() == stamp and _environment_is_usable():
             return 0
         start = time.monotonic()
         if not _environment_is_usable():
@@ -37,7 +39,7 @@ def main(lock_file_name: str, stamp: str) -> int:
         print(f"Installing {lock_file_name} into .venv, once: up to {count} packages", flush=True)
         if code := _pip_install(lock):
             return code
-        mark.write_text(stamp + "\n")
+        stamp_file.write_text(stamp + "\n")
         print(f"Installed in {time.monotonic() - start:.0f} s", flush=True)
     return 0
 

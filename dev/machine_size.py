@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 CGROUPS = Path("/sys/fs/cgroup")
-"""Where the limits of containers are, by version 2 of Linux' control groups."""
+"""The folder with the limits of containers, in version 2 of Linux' control groups."""
 MEMBERSHIP = Path("/proc/self/cgroup")
 
 
@@ -20,7 +20,7 @@ class MachineSize:
 
     @classmethod
     def read(cls, cgroups: Path = CGROUPS, membership: Path = MEMBERSHIP) -> Self:
-        """Return what this process may use. A share of a core counts as a core."""
+        """Return the cores and the memory that this process may use. A share of a core counts as a core."""
         cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
         memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         for folder in _limiting_folders(cgroups, membership):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeAlias, cast
 
 from dev.bench import machine
-from dev.bench.errors import BrokenPromiseError
+from dev.bench.errors import WrongResultError
 from dev.bench.results import comparison, report
 from dev.bench.results.results import ResultTable
 from dev.bench.scale import BenchmarkScale
@@ -23,7 +23,7 @@ DEFAULT_PARTS = ("ingest", "drain", "freshness", "api", "memory")
 FULL_PARTS = ("connections", "workers", "overload", "stored", "flame_graphs")
 """Parts that run only with --full or by name, so that each stays below ten minutes."""
 COMPARED_MESSAGES, COMPARED_ROUNDS = 20_000, 5
-"""The size of a backlog, and how often both alternate, when two revisions are compared."""
+"""The size of a backlog and the number of alternating rounds when two revisions are compared."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -37,24 +37,24 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--full", action="store_true", help="everything, for most of an hour; parts one by one are shorter"
     )
-    parser.add_argument("--quick", action="store_true", help="only see that it works")
+    parser.add_argument("--quick", action="store_true", help="only check that everything works")
     parser.add_argument("--messages", type=int, help="the size of a backlog")
-    parser.add_argument("--rounds", type=int, help="how often runs alternate")
+    parser.add_argument("--rounds", type=int, help="the number of alternating runs")
     parser.add_argument(
         "--compare",
         metavar="BASE",
         help="run the parts of this checkout and of that git revision alternately; exit with 1 if this one is slower",
     )
     chosen = parser.parse_args(arguments)
-    plan = (
+    scale = (
         BenchmarkScale.quick()
         if chosen.quick
         else BenchmarkScale.complete()
         if chosen.full
         else BenchmarkScale.default()
     )
-    plan = BenchmarkScale(
-        chosen.messages or plan.message_count, chosen.rounds or plan.round_count, plan.run_seconds, plan.full
+    scale = BenchmarkScale(
+        chosen.messages or scale.message_count, chosen.rounds or scale.round_count, scale.run_seconds, scale.full
     )
     names = cast("list[str]", chosen.parts) or [*DEFAULT_PARTS, *(FULL_PARTS if chosen.full else ())]
     if unknown := [name for name in names if name not in (*DEFAULT_PARTS, *FULL_PARTS)]:
@@ -64,13 +64,13 @@ def main(arguments: Sequence[str]) -> int:
     if chosen.compare:
         messages = ["--messages", str(chosen.messages or COMPARED_MESSAGES)]
         return _compare(chosen.compare, [*names, *messages, *(["--quick"] if chosen.quick else [])], chosen.rounds)
-    return _run(names, plan, as_json=chosen.json)
+    return _run(names, scale, as_json=chosen.json)
 
 
 def _compare(base: str, arguments: Sequence[str], rounds: int | None) -> int:
     try:
         table = comparison.run(base, arguments, rounds or COMPARED_ROUNDS, _data_dir())
-    except (BrokenPromiseError, StartError) as error:
+    except (WrongResultError, StartError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
     print(report.format_table(table))
@@ -87,17 +87,17 @@ def _run(names: Sequence[str], scale: BenchmarkScale, *, as_json: bool) -> int:
     if not as_json:
         print(machine.summarize(facts))
     try:
-        with BenchServers.create(_data_dir() / "bench") as lab:
+        with BenchServers.create(_data_dir() / "bench") as servers:
             for name in names:
                 measure = cast("Benchmark", importlib.import_module(f"dev.bench.parts.{name}").run)
                 begun = time.perf_counter()
-                tables = measure(lab, scale)
+                tables = measure(servers, scale)
                 seconds = time.perf_counter() - begun
                 results[name] = {"seconds": seconds, "tables": [report.table_to_json(table) for table in tables]}
                 if not as_json:
                     print("\n".join(report.format_table(table) for table in tables), flush=True)
                     print(f"  ({name} took {seconds:.0f} s)", flush=True)
-    except (BrokenPromiseError, StartError) as error:
+    except (WrongResultError, StartError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     if as_json:

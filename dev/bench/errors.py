@@ -1,5 +1,5 @@
 """Defines the error of a measured run with a wrong result."""
 
 
-class BrokenPromiseError(Exception):
+class WrongResultError(Exception):
     """A measured run gave a wrong result, so its figures are worthless."""

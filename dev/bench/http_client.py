@@ -3,7 +3,7 @@
 import socket
 import time
 
-from dev.bench.errors import BrokenPromiseError
+from dev.bench.errors import WrongResultError
 from dev.bench.testbed import API_TOKEN, HOST
 
 
@@ -15,7 +15,7 @@ class HttpConnection:
     def get(self, path: str) -> tuple[float, bytes]:
         """Return the duration in seconds and the body of the response.
 
-        Raises BrokenPromiseError unless the status is 200.
+        Raises WrongResultError unless the status is 200.
         """
         head = f"GET {path} HTTP/1.1\r\nHost: {HOST}\r\nAuthorization: Bearer {API_TOKEN}\r\n\r\n".encode()
         begun = time.perf_counter()
@@ -32,7 +32,7 @@ class HttpConnection:
         taken = time.perf_counter() - begun
         body = b"".join(parts)
         if answer[9:12] != b"200":
-            raise BrokenPromiseError(f"{path} was answered with {answer[9:12].decode()}: {body[:200]!r}")
+            raise WrongResultError(f"{path} was answered with {answer[9:12].decode()}: {body[:200]!r}")
         return taken, body
 
     def close(self) -> None:

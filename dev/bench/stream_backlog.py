@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import redis
 
-from dev.bench.errors import BrokenPromiseError
-from dev.bench.load.sample_webhooks import Senders
+from dev.bench.errors import WrongResultError
+from dev.bench.load.sample_webhooks import SampleSenders
 from ingest.queue import consumer_group, contract
 from worker.drain.stream import StreamConsumer
 
@@ -23,7 +23,7 @@ class Backlog:
     """The size of the raw bodies."""
 
 
-def fill(client: "redis.Redis", senders: Senders, count: int, *, events_per_entry: int = 1) -> None:
+def fill(client: "redis.Redis", senders: SampleSenders, count: int, *, events_per_entry: int = 1) -> None:
     """Put this many events into the stream, in entries of this size; 1 for events that arrive singly."""
     writer = senders.id_prefix.lower().rjust(32, "0")
     now = int(time.time() * 1000)
@@ -66,6 +66,6 @@ def wait_until_empty(client: "redis.Redis", timeout_seconds: float) -> float:
     deadline = time.perf_counter() + timeout_seconds
     while entry_count(client):
         if time.perf_counter() > deadline:
-            raise BrokenPromiseError(f"{entry_count(client)} entries were still waiting after {timeout_seconds:g} s.")
+            raise WrongResultError(f"{entry_count(client)} entries were still waiting after {timeout_seconds:g} s.")
         time.sleep(POLL_SECONDS)
     return time.time()

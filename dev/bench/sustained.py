@@ -4,11 +4,11 @@ import time
 from dataclasses import dataclass
 
 from dev.bench import stream_backlog, verification
-from dev.bench.errors import BrokenPromiseError
+from dev.bench.errors import WrongResultError
 from dev.bench.load.load import LoadSpec
 from dev.bench.load.sample_webhooks import PATH
 from dev.bench.references import guide
-from dev.bench.results.results import ResultRow, ResultTable, Samples, Target
+from dev.bench.results.results import Limit, ResultRow, ResultTable, Samples
 from dev.bench.scale import BenchmarkScale
 from dev.bench.testbed import HOST, BenchServers
 
@@ -35,23 +35,25 @@ class SustainedRate:
     notes: tuple[str, ...]
 
 
-def measure(lab: BenchServers, plan: BenchmarkScale) -> ResultTable:
+def measure(servers: BenchServers, scale: BenchmarkScale) -> ResultTable:
     """Measure the rates in alternating runs. The time of a run ends when all of its acknowledged events are stored."""
     ours, flask, jobs = list[SustainedRate](), list[SustainedRate](), list[SustainedRate]()
-    for turn in range(max(1, plan.round_count - 1)):
+    for turn in range(max(1, scale.round_count - 1)):
         ours.append(
-            find_rate(lab, plan, LONG_RUN_SECONDS if turn == 0 and plan.round_count > 1 else plan.run_seconds * 2)
+            find_rate(
+                servers, scale, LONG_RUN_SECONDS if turn == 0 and scale.round_count > 1 else scale.run_seconds * 2
+            )
         )
-        flask.append(_measure_flask(lab, plan))
-        jobs.append(_measure_job_per_event(lab, plan))
+        flask.append(_measure_flask(servers, scale))
+        jobs.append(_measure_job_per_event(servers, scale))
     mine = _rates(ours)
     return ResultTable(
-        f"acknowledged and stored, {CONNECTIONS} connections, {lab.worker_count} workers, appendfsync always",
+        f"acknowledged and stored, {CONNECTIONS} connections, {servers.worker_count} workers, appendfsync always",
         (
             ResultRow(
-                "sustained", "/s", mine, "guide's Flask receiver", _rates(flask), Target("at least", 35), MISS_REASON
+                "sustained", "/s", mine, "guide's Flask receiver", _rates(flask), Limit("at least", 35), MISS_REASON
             ),
-            ResultRow("sustained", "/s", mine, "a job per event", _rates(jobs), Target("at least", 60), MISS_REASON),
+            ResultRow("sustained", "/s", mine, "a job per event", _rates(jobs), Limit("at least", 60), MISS_REASON),
             ResultRow("processor time of an event", "µs", _costs(ours), "guide's Flask receiver", _costs(flask)),
         ),
         (*ours[0].notes, *flask[0].notes, *jobs[0].notes),
@@ -66,46 +68,46 @@ def _costs(runs: list[SustainedRate]) -> Samples:
     return Samples(tuple(run.cpu_microseconds for run in runs))
 
 
-def find_rate(lab: BenchServers, plan: BenchmarkScale, seconds: float) -> SustainedRate:
+def find_rate(servers: BenchServers, scale: BenchmarkScale, seconds: float) -> SustainedRate:
     """Start at the rate of a burst, and lower it until the backlog grows neither in a short nor in a long run."""
-    burst = _burst_rate(lab, plan)
+    burst = _burst_rate(servers, scale)
     rate = burst * INITIAL_RATE_FACTOR
     cost, note = 0.0, ""
-    for length in (plan.run_seconds * 1.5, seconds):
+    for length in (scale.run_seconds * 1.5, seconds):
         for _ in range(MAX_ATTEMPTS):
-            grown, cost, note = _run_at_rate(lab, rate, length)
+            grown, cost, note = _run_at_rate(servers, rate, length)
             if not grown:
                 break
             rate *= RATE_REDUCTION
         else:
-            raise BrokenPromiseError(f"The backlog grew even at {rate:,.0f}/s.")
+            raise WrongResultError(f"The backlog grew even at {rate:,.0f}/s.")
     return SustainedRate(rate, cost, (f"A burst was stored at {burst:,.0f}/s.", note))
 
 
-def _burst_rate(lab: BenchServers, plan: BenchmarkScale) -> float:
+def _burst_rate(servers: BenchServers, scale: BenchmarkScale) -> float:
     with (
-        lab.redis() as client,
-        lab.database() as database_url,
-        lab.start_module("ingest") as ingest,
-        lab.start_workers(database_url),
+        servers.redis() as client,
+        servers.database() as database_url,
+        servers.start_module("ingest") as ingest,
+        servers.start_workers(database_url),
     ):
         outcome = (
-            LoadSpec(ingest.port, CONNECTIONS, count=int(2000 * plan.run_seconds)).run().require_all_acknowledged()
+            LoadSpec(ingest.port, CONNECTIONS, count=int(2000 * scale.run_seconds)).run().require_all_acknowledged()
         )
         ended = stream_backlog.wait_until_empty(client, 120)
         verification.verify_all_stored(database_url, outcome.acknowledged)
     return outcome.acknowledged / (ended - outcome.started_at)
 
 
-def _run_at_rate(lab: BenchServers, rate: float, seconds: float) -> tuple[bool, float, str]:
+def _run_at_rate(servers: BenchServers, rate: float, seconds: float) -> tuple[bool, float, str]:
     """Return whether the backlog grew at this rate, the CPU time of an event in µs, and a sentence about the run."""
     with (
-        lab.redis() as client,
-        lab.database() as database_url,
-        lab.start_module("ingest") as ingest,
-        lab.start_workers(database_url) as workers,
+        servers.redis() as client,
+        servers.database() as database_url,
+        servers.start_module("ingest") as ingest,
+        servers.start_workers(database_url) as workers,
     ):
-        usage = lab.measure_usage(ingest=[ingest], workers=workers)
+        usage = servers.measure_usage(ingest=[ingest], workers=workers)
         running = LoadSpec(ingest.port, CONNECTIONS, rate=rate, seconds=seconds).start()
         behind: list[int] = []
         while running.is_running:
@@ -127,15 +129,17 @@ def _run_at_rate(lab: BenchServers, rate: float, seconds: float) -> tuple[bool, 
     return end > middle + rate * BACKLOG_GROWTH_SECONDS, 1e6 * sum(spent.values()) / outcome.acknowledged, note
 
 
-def _measure_flask(lab: BenchServers, plan: BenchmarkScale) -> SustainedRate:
-    with lab.database("guide", migrated=False) as database_url:
+def _measure_flask(servers: BenchServers, scale: BenchmarkScale) -> SustainedRate:
+    with servers.database("guide", migrated=False) as database_url:
         guide.create_tables(database_url)
-        port = lab.free_port()
+        port = servers.free_port()
         arguments = ["-m", "gunicorn", "--workers", "2", "--threads", "8", "--bind", f"{HOST}:{port}"]
         arguments += ["--log-level", "error", "dev.bench.references.flask_receiver:create_app()"]
-        with lab.start_python(arguments, port, {"DATABASE_URL": database_url}, f"http://{HOST}:{port}{PATH}") as server:
-            usage = lab.measure_usage(flask=[server])
-            outcome = LoadSpec(port, CONNECTIONS, seconds=plan.run_seconds * 2).run().require_all_acknowledged()
+        with servers.start_python(
+            arguments, port, {"DATABASE_URL": database_url}, f"http://{HOST}:{port}{PATH}"
+        ) as server:
+            usage = servers.measure_usage(flask=[server])
+            outcome = LoadSpec(port, CONNECTIONS, seconds=scale.run_seconds * 2).run().require_all_acknowledged()
             spent = usage.cpu_seconds()
         stored = guide.count_messages(database_url)
     note = (
@@ -146,19 +150,19 @@ def _measure_flask(lab: BenchServers, plan: BenchmarkScale) -> SustainedRate:
     return SustainedRate(stored / outcome.seconds, 1e6 * sum(spent.values()) / stored, (note,))
 
 
-def _measure_job_per_event(lab: BenchServers, plan: BenchmarkScale) -> SustainedRate:
+def _measure_job_per_event(servers: BenchServers, scale: BenchmarkScale) -> SustainedRate:
     """Measure from the first request until the last of some hundreds of jobs is done."""
-    with lab.redis(), lab.database("guide", migrated=False) as database_url:
+    with servers.redis(), servers.database("guide", migrated=False) as database_url:
         guide.create_tables(database_url)
-        port = lab.free_port()
-        environment = {"PORT": str(port), "REDIS_URL": lab.valkey.url, "DATABASE_URL": database_url}
+        port = servers.free_port()
+        environment = {"PORT": str(port), "REDIS_URL": servers.valkey.url, "DATABASE_URL": database_url}
         url = f"http://{HOST}:{port}{PATH}"
         with (
-            lab.start_python(["-m", "dev.bench.references.rq_endpoint"], port, environment, url) as endpoint,
-            lab.start_python(["-m", "dev.bench.references.rq_worker"], port, environment, None) as worker,
+            servers.start_python(["-m", "dev.bench.references.rq_endpoint"], port, environment, url) as endpoint,
+            servers.start_python(["-m", "dev.bench.references.rq_worker"], port, environment, None) as worker,
         ):
-            usage = lab.measure_usage(endpoint=[endpoint], worker=[worker])
-            outcome = LoadSpec(port, CONNECTIONS, count=int(50 * plan.run_seconds)).run().require_all_acknowledged()
+            usage = servers.measure_usage(endpoint=[endpoint], worker=[worker])
+            outcome = LoadSpec(port, CONNECTIONS, count=int(50 * scale.run_seconds)).run().require_all_acknowledged()
             while (
                 stored := guide.count_messages(database_url)
             ) < outcome.acknowledged and time.time() < outcome.started_at + 120:

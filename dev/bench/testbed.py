@@ -19,7 +19,7 @@ import psycopg
 import redis
 from psycopg import sql
 
-from dev.bench.errors import BrokenPromiseError
+from dev.bench.errors import WrongResultError
 from dev.bench.load import sample_webhooks
 from dev.bench.process_usage import UsageMeter
 from dev.checkout import ROOT
@@ -60,17 +60,17 @@ class BenchServers:
     def create(cls, parent: Path) -> Generator[Self]:
         """Provide servers in a temporary folder below `parent`, on whose disk they sync."""
         parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix="lab-", dir=parent))
+        folder = Path(tempfile.mkdtemp(prefix="servers-", dir=parent))
         folder.chmod(0o711)
-        lab = cls(folder, EmbeddedPostgres(folder / "postgres"), EmbeddedValkey(folder / "valkey"))
+        servers = cls(folder, EmbeddedPostgres(folder / "postgres"), EmbeddedValkey(folder / "valkey"))
         try:
-            lab.valkey.start()
-            lab.postgres.start()
-            yield lab
+            servers.valkey.start()
+            servers.postgres.start()
+            yield servers
         finally:
-            lab.postgres.stop()
-            lab.valkey.stop()
-            shutil.rmtree(lab.postgres.folder, ignore_errors=True)
+            servers.postgres.stop()
+            servers.valkey.stop()
+            shutil.rmtree(servers.postgres.folder, ignore_errors=True)
             shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
@@ -174,7 +174,7 @@ class BenchServers:
         ended = child_process.wait_until(lambda: started.process.poll() is not None or answers(), START_SECONDS)
         if not ended or started.process.poll() is not None:
             output = (self.folder / "processes.log").read_text(errors="replace")[-2000:]
-            raise BrokenPromiseError(f"A process was never ready at {url}: {output}")
+            raise WrongResultError(f"A process was never ready at {url}: {output}")
 
     def _run_admin(self, statement: str, name: str) -> None:
         with psycopg.connect(self.postgres.url_of("postgres"), autocommit=True) as connection:

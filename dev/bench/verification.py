@@ -3,7 +3,7 @@
 import time
 from typing import cast
 
-from dev.bench.errors import BrokenPromiseError
+from dev.bench.errors import WrongResultError
 from store.ledger import ledger
 from store.postgres import connections
 
@@ -14,7 +14,7 @@ LEDGER_TIMEOUT_SECONDS = 10.0
 def verify_all_stored(database_url: str, acknowledged: int, *, timeout_seconds: float = LEDGER_TIMEOUT_SECONDS) -> str:
     """Check that every acknowledged event is stored once and the ledger is exact. Return a sentence that says so.
 
-    Raises BrokenPromiseError.
+    Raises WrongResultError.
     """
     deadline = time.monotonic() + timeout_seconds
     with connections.open(database_url, "bench") as connection:
@@ -23,7 +23,7 @@ def verify_all_stored(database_url: str, acknowledged: int, *, timeout_seconds: 
             if read.stored == acknowledged == read.received and read.exact and not read.waiting:
                 break
             if time.monotonic() > deadline:
-                raise BrokenPromiseError(
+                raise WrongResultError(
                     f"{acknowledged} events were acknowledged, and the ledger says {read.document()}."
                 )
             time.sleep(0.1)
@@ -35,7 +35,7 @@ def verify_all_stored(database_url: str, acknowledged: int, *, timeout_seconds: 
         ).fetchone()
     found = tuple(int(cast("int", value)) for value in row or ())
     if set(found) != {acknowledged}:
-        raise BrokenPromiseError(
+        raise WrongResultError(
             f"{acknowledged} events were acknowledged; messages, keys, bodies and unread are {found}."
         )
     return f"{acknowledged:,} acknowledged = stored, each once, raw bodies and unread counts included; ledger exact"

@@ -14,10 +14,10 @@ def main(arguments: list[str]) -> int:
     Return the exit code: 1 if anything is missing, duplicated, wrong or refused, or the ledger is not exact.
     """
     parser = argparse.ArgumentParser(prog="./run chaos", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=5.0, help="how long to go on (5)")
-    parser.add_argument("--seed", type=int, help="which faults and events, and when (any)")
+    parser.add_argument("--minutes", type=float, default=5.0, help="the duration in minutes (5)")
+    parser.add_argument("--seed", type=int, help="determines the faults and the events (random)")
     parser.add_argument("--rate", type=float, default=500.0, help="events a second (500)")
-    parser.add_argument("--workers", type=int, default=2, help="how many workers (2)")
+    parser.add_argument("--workers", type=int, default=2, help="the number of workers (2)")
     chosen = parser.parse_args(arguments)
     seed = random.randrange(1 << 24) if chosen.seed is None else chosen.seed
     started = time.monotonic()

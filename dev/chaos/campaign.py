@@ -22,13 +22,13 @@ from dev.chaos.verdict import Verdict
 from dev.chaos.webhook_sender import DeliveryLog, WebhookSender
 
 MIN_PAUSE, MAX_PAUSE = 1.0, 4.0
-"""The seconds between two faults."""
+"""The shortest and the longest time in seconds between two faults."""
 RECOVERY_SECONDS = 90.0
 """The time in seconds that the system has at the end to store everything."""
 RECOVERY_CHECK_SECONDS = 0.25
 RECOVERY_SAMPLE = 50
 MAX_REFUSALS = 20
-"""How many refusals the report shows."""
+"""The number of refusals that the report shows."""
 
 
 @dataclass(slots=True)
@@ -65,12 +65,12 @@ class Campaign:
         self._seed = seed
         self._rate = rate
         self._workers = workers
-        self._dice = random.Random(seed)
+        self._random = random.Random(seed)
         self._injected: Counter[str] = Counter()
         self._undos: list[tuple[float, str, Undo]] = []
         self._open: list[_PendingRecovery] = []
         self._recoveries: dict[str, float] = {}
-        self._next_look = 0.0
+        self._next_check_at = 0.0
 
     def run(self, print_line: Callable[[str], None]) -> CampaignResult:
         """Start the system, inject faults, let it recover, and compare the result."""
@@ -82,7 +82,7 @@ class Campaign:
                 self._inject_faults(system, sender.deliveries, started + self._minutes * 60, print_line)
                 self._undo_all(system)
                 system.wait(2.0)
-            print_line("no more faults, no more events: waiting until everything is home")
+            print_line("no more faults, no more events: waiting until everything is stored")
             self._wait_for_recovery(system, sender.deliveries)
             seconds = time.monotonic() - started
             doubtful = [*sender.deliveries.unanswered, *sender.deliveries.refused]
@@ -111,10 +111,10 @@ class Campaign:
         due = time.monotonic() + MIN_PAUSE
         while (now := time.monotonic()) < end:
             if now >= due:
-                [name] = self._dice.choices(names, weights)
+                [name] = self._random.choices(names, weights)
                 if self._may_happen(name, system):
                     self._inject(name, system, record, print_line)
-                due = now + self._dice.uniform(MIN_PAUSE, MAX_PAUSE)
+                due = now + self._random.uniform(MIN_PAUSE, MAX_PAUSE)
             self._undo_due(system, record)
 
     def _may_happen(self, name: str, system: SystemUnderTest) -> bool:
@@ -128,7 +128,7 @@ class Campaign:
     def _inject(
         self, name: str, system: SystemUnderTest, record: DeliveryLog, print_line: Callable[[str], None]
     ) -> None:
-        after, undo = ALL_FAULTS[name](system, self._dice)
+        after, undo = ALL_FAULTS[name](system, self._random)
         self._injected[name] += 1
         print_line(f"{name}{f', for {after:.1f} s' if after else ''}; {len(record.acknowledged):,} acknowledged so far")
         self._undos.append((time.monotonic() + after, name, undo))
@@ -143,8 +143,8 @@ class Campaign:
             digests = [hashlib.sha256(body).digest() for body in recent]
             self._open.append(_PendingRecovery(name, time.monotonic(), digests))
         system.wait(0.05)
-        if now >= self._next_look:
-            self._next_look = now + RECOVERY_CHECK_SECONDS
+        if now >= self._next_check_at:
+            self._next_check_at = now + RECOVERY_CHECK_SECONDS
             self._check_recoveries(system)
 
     def _check_recoveries(self, system: SystemUnderTest) -> None:

@@ -35,9 +35,9 @@ class EventGenerator:
         self._random = random.Random(seed)
         self._prefix = f"{seed & 0xFFFFFF:06X}"
         self._numbers = itertools.count(1)
-        self._told = [b""] * 500
-        self._answers: list[str] = []
-        self._later: list[bytes] = []
+        self._recent_bodies = [b""] * 500
+        self._sent_ids: list[str] = []
+        self._late_contents: list[bytes] = []
         self._kinds: Mapping[Callable[[int], bytes], int] = {
             self._text_event: 67,
             self._image_event: 8,
@@ -55,12 +55,12 @@ class EventGenerator:
 
     def __next__(self) -> bytes:
         number = next(self._numbers)
-        if self._later and self._random.random() < RESEND_PROBABILITY:
-            body = self._later.pop(0)
+        if self._late_contents and self._random.random() < RESEND_PROBABILITY:
+            body = self._late_contents.pop(0)
         else:
             [kind] = self._random.choices(list(self._kinds), weights=list(self._kinds.values()))
             body = kind(number)
-        self._told[number % len(self._told)] = body
+        self._recent_bodies[number % len(self._recent_bodies)] = body
         return body
 
     def take(self, count: int) -> list[bytes]:
@@ -81,7 +81,7 @@ class EventGenerator:
 
     def _repeated_event(self, number: int) -> bytes:
         """Return an exact copy of an earlier event."""
-        return self._random.choice(self._told) or self._text_event(number)
+        return self._random.choice(self._recent_bodies) or self._text_event(number)
 
     def _received_event(self, number: int, **fields: str) -> bytes:
         digits = self._random_phone()
@@ -101,12 +101,12 @@ class EventGenerator:
     def _undecrypted_event(self, number: int) -> bytes:
         """Return a message that arrives empty at first. Its content follows later with the same id."""
         empty = json.loads(self._received_event(number, text=""))
-        self._later.append(_encode(**(empty | {"type": "conversation", "text": self._random_text(number)})))
+        self._late_contents.append(_encode(**(empty | {"type": "conversation", "text": self._random_text(number)})))
         return _encode(**empty)
 
     def _sent_event(self, number: int) -> bytes:
         message_id = self._message_id(number)
-        self._answers.append(message_id)
+        self._sent_ids.append(message_id)
         message = {
             "id": message_id,
             "text": self._random_text(number),
@@ -116,12 +116,12 @@ class EventGenerator:
         return _encode(event="message.sent", sessionId=SESSION, data=data)
 
     def _ack_event(self, number: int) -> bytes:
-        if not self._answers:
+        if not self._sent_ids:
             return self._sent_event(number)
         return _encode(
             event="message.status",
             sessionId=SESSION,
-            messageId=self._random.choice(self._answers[-200:]),
+            messageId=self._random.choice(self._sent_ids[-200:]),
             status=self._random.choice(STATUSES),
             timestamp=START_SECONDS + number,
         )

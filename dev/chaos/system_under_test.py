@@ -178,8 +178,8 @@ class SystemUnderTest:
         lost.stop()
         replication.promote(self.postgres)
         socket = self.postgres.socket_folder / postgres.SOCKET_NAME
-        self.worker_postgres.lead_to(socket)
-        self.postgres_link.lead_to(socket)
+        self.worker_postgres.connect_to(socket)
+        self.postgres_link.connect_to(socket)
         self.postgres_link.heal()
         shutil.rmtree(lost.folder, ignore_errors=True)
         self._add_postgres_replica()
@@ -193,7 +193,7 @@ class SystemUnderTest:
         replication.take_over(self.valkey)
         socket = socket_path(self.valkey)
         for proxy in (self.ingest_redis, self.worker_redis, self.redis_link):
-            proxy.lead_to(socket)
+            proxy.connect_to(socket)
         self.redis_link.heal()
         shutil.rmtree(lost.folder, ignore_errors=True)
         self._add_valkey_replica()

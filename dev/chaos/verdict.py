@@ -103,7 +103,7 @@ def _check_ledger(
     if received != size:
         sentences.append(f"{received} received, and {size} in batches")
     if size != stored + duplicate + noise + ping + parked + forgotten:
-        sentences.append(f"{size} in batches are not the sum of what became of them")
+        sentences.append(f"{size} in batches are not the sum of their outcomes")
     if not acknowledged.total() <= received <= acknowledged.total() + doubtful.total():
         sentences.append(
             f"{acknowledged.total()} acknowledged and {doubtful.total()} doubtful, but {received} received"

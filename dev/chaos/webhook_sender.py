@@ -26,9 +26,9 @@ class DeliveryLog:
     refused: list[bytes] = field(default_factory=list[bytes])
     """Events that were answered with another status than 2xx."""
     refusals: list[str] = field(default_factory=list[str])
-    """The answers to them, each with the time of day."""
+    """The answers to these events, each with the time of day."""
     latencies: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
-    """For each acknowledgement, when the event was due by the monotonic clock, and the latency in seconds."""
+    """The due time of each acknowledged event by the monotonic clock, and its latency in seconds."""
 
     def p99_latency(self, since: float, until: float) -> float:
         """Return the latency in seconds that 99 % of the events due in a period did not exceed."""

@@ -41,9 +41,9 @@ class ChatGenerator:
         """
         moments = sorted(until - self._random.randrange(60, HISTORY_SECONDS) for _ in range(HISTORY_EVENTS))
         everybody = [*personas.PERSONAS, personas.PRIVATE_SENDER]
-        crowd = everybody + [self._random_persona() for _ in moments[len(everybody) :]]
-        self._random.shuffle(crowd)
-        events = [self._message_event(person, moment) for person, moment in zip(crowd, moments, strict=True)]
+        people = everybody + [self._random_persona() for _ in moments[len(everybody) :]]
+        self._random.shuffle(people)
+        events = [self._message_event(person, moment) for person, moment in zip(people, moments, strict=True)]
         again = self._random.sample(events, 4)
         undecrypted, resent = self._undecrypted_then_resent(until - 3600)
         events += [*again, undecrypted, resent]
@@ -100,8 +100,8 @@ class ChatGenerator:
                 return [self._message_event(self._random_persona(), now)]
 
     def _random_persona(self) -> personas.Persona:
-        crowd = (*personas.PERSONAS, personas.REVEALED_SENDER if self._phone_known else personas.PRIVATE_SENDER)
-        return self._random.choices(crowd, [person.weight for person in crowd])[0]
+        people = (*personas.PERSONAS, personas.REVEALED_SENDER if self._phone_known else personas.PRIVATE_SENDER)
+        return self._random.choices(people, [person.weight for person in people])[0]
 
     def _message_event(self, person: personas.Persona, moment: int) -> WebhookEvent:
         if person.media_types and self._random.random() < 0.25:

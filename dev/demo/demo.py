@@ -13,7 +13,7 @@ from dev.demo.chat_generator import ChatGenerator, WebhookEvent
 from dev.demo.second_gateway import NAME, SecondGateway
 from dev.gateway import message_reports
 from dev.gateway.server import PretendGateway
-from dev.gateway.state import SentMessage
+from dev.gateway.state import RequestedSend
 
 HISTORY_INTERVAL = 0.02
 RETRY_SECONDS = 0.5
@@ -66,7 +66,7 @@ class DemoConversation:
         self._gateway = gateway
         self._second = second
         self._stop = threading.Event()
-        self._sent: queue.SimpleQueue[SentMessage] = queue.SimpleQueue()
+        self._sent: queue.SimpleQueue[RequestedSend] = queue.SimpleQueue()
         gateway.state.listeners.append(self._sent.put)
         session_id = gateway.account.session_id
         day = int(time.time()) // 86400 * 86400

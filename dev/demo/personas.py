@@ -15,7 +15,7 @@ class Persona:
     media_types: tuple[str, ...] = ()
     """The kinds of files this person sends."""
     weight: int = 2
-    """How often this person writes, relative to others."""
+    """The frequency of the person's messages, relative to others."""
 
 
 ASHA = Persona(

@@ -17,18 +17,18 @@ class OpenConnections:
 
     def protocol_class(self) -> type[H11Protocol]:
         """Return uvicorn's protocol class, extended to report its connections."""
-        wires = self._open
+        connections = self._open
 
         class Protocol(H11Protocol):
             def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] -- uvicorn's own signature
                 super().connection_made(transport)
                 if self.client is not None:
-                    wires[self.client] = transport
+                    connections[self.client] = transport
 
             def connection_lost(self, exc: Exception | None) -> None:
                 super().connection_lost(exc)
                 if self.client is not None:
-                    wires.pop(self.client, None)
+                    connections.pop(self.client, None)
 
         return Protocol
 

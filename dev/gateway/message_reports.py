@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from dev.gateway import delivery
-from dev.gateway.state import GatewayState, SentMessage
+from dev.gateway.state import GatewayState, RequestedSend
 
 ACK_DELAYS = (("delivered", 0.4), ("read", 1.2))
 """Each ack with the seconds after the message."""
@@ -19,11 +19,11 @@ class MessageReports:
         self._memory = memory
         memory.listeners.append(self.report)
 
-    def report(self, sent: SentMessage) -> None:
+    def report(self, sent: RequestedSend) -> None:
         if self.enabled:
             threading.Thread(target=self._send_reports, args=(sent,), daemon=True).start()
 
-    def _send_reports(self, sent: SentMessage) -> None:
+    def _send_reports(self, sent: RequestedSend) -> None:
         deliver_to_subscribers(self._memory, sent_event(self._memory, sent))
         waited = 0.0
         for status, after in ACK_DELAYS:
@@ -32,7 +32,7 @@ class MessageReports:
             deliver_to_subscribers(self._memory, status_event(self._memory, sent, status))
 
 
-def sent_event(memory: GatewayState, sent: SentMessage) -> dict[str, Any]:
+def sent_event(memory: GatewayState, sent: RequestedSend) -> dict[str, Any]:
     """Return an event in the nested shape of the guide."""
     message = {"id": sent.message_id, "text": sent.text, "timestamp": int(time.time() * 1000)}
     if sent.type != "text":
@@ -44,7 +44,7 @@ def sent_event(memory: GatewayState, sent: SentMessage) -> dict[str, Any]:
     }
 
 
-def status_event(memory: GatewayState, sent: SentMessage, status: str) -> dict[str, Any]:
+def status_event(memory: GatewayState, sent: RequestedSend, status: str) -> dict[str, Any]:
     return {
         "event": "status.change",
         "sessionId": memory.account.session_id,

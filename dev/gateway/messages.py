@@ -65,7 +65,7 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
         yield chunk
 
 
-def _send_response(sent: gateway_state.SentMessage) -> JSONResponse:
+def _send_response(sent: gateway_state.RequestedSend) -> JSONResponse:
     """Return a success response even if the message failed. A failed message has no id and no reason."""
     ids = {} if sent.message_id is None else {"messageId": sent.message_id}
     return responses.success(ids | {"status": sent.status})

@@ -34,7 +34,7 @@ class Misbehaviour:
 
     kind: MisbehaviourKind
     call: str = "*"
-    """For example `POST /messages/send`, or `*` for every call."""
+    """The call, such as `POST /messages/send`, or `*` for every call."""
     times: int | None = 1
     """The number of calls, or None for all until changed."""
     status: int = 500
@@ -55,7 +55,7 @@ def parse(body: Mapping[str, Any]) -> Misbehaviour:
 
 
 class MisbehaviourQueue:
-    """The pending misbehaviours. The first that matches a call is used up by it."""
+    """The pending misbehaviours. A call uses up the first one that matches it."""
 
     def __init__(self) -> None:
         self.stopping = asyncio.Event()
@@ -99,13 +99,13 @@ class MisbehaviourMiddleware:
     """Counts each call and applies a pending misbehaviour."""
 
     def __init__(
-        self, app: ASGIApp, call: str, memory: GatewayState, plan: MisbehaviourQueue, wires: OpenConnections
+        self, app: ASGIApp, call: str, memory: GatewayState, plan: MisbehaviourQueue, connections: OpenConnections
     ) -> None:
         self.app = app
         self.call = call
         self.memory = memory
         self.plan = plan
-        self.wires = wires
+        self.connections = connections
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.memory.count_call(self.call)
@@ -128,7 +128,7 @@ class MisbehaviourMiddleware:
         await self._reset(scope, receive)
 
     async def _reset(self, scope: Scope, receive: Receive) -> None:
-        self.wires.reset(scope)
+        self.connections.reset(scope)
         while (await receive())["type"] != "http.disconnect":
             pass
 
@@ -153,7 +153,7 @@ class MisbehaviourMiddleware:
             await self._reset(scope, receive)
         else:
             for byte in _encode_response(answered):
-                self.wires.write_raw(scope, bytes([byte]))
+                self.connections.write_raw(scope, bytes([byte]))
                 await self.plan.sleep(0.2 if wanted.seconds is None else wanted.seconds)
             await self._reset(scope, receive)
 

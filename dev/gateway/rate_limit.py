@@ -51,9 +51,9 @@ class RateLimitMiddleware:
             await refusal(scope, receive, send)
             return
 
-        async def tell(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 MutableHeaders(scope=message).update(headers)
             await send(message)
 
-        await self.app(scope, receive, tell)
+        await self.app(scope, receive, send_with_headers)

@@ -75,7 +75,7 @@ class PretendGateway:
         deadline = time.monotonic() + START_SECONDS
         while not self._server.started:
             if not self._thread.is_alive() or time.monotonic() > deadline:
-                raise RuntimeError("the pretend gateway did not start")
+                raise RuntimeError("the simulated gateway did not start")
             time.sleep(0.005)
         return self
 

@@ -27,7 +27,7 @@ class RegisteredWebhook:
 
 
 @dataclass(frozen=True, slots=True)
-class Attachment:
+class ReceivedFile:
     """A file of a message, with enough data to check that it arrived completely."""
 
     name: str
@@ -37,7 +37,7 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
-class SentMessage:
+class RequestedSend:
     """A message that a client requested, and its outcome."""
 
     message_id: str | None
@@ -52,7 +52,7 @@ class SentMessage:
     text: str
     status: SendStatus
     created_at: str
-    attachment: Attachment | None = None
+    attachment: ReceivedFile | None = None
 
 
 def normalize_phone(to: str) -> str | None:
@@ -71,14 +71,14 @@ class GatewayState:
         self.auto_reply_enabled = False
         self.last_connected_at: str | None = responses.iso_now()
         self._connected = True
-        self.listeners: list[Callable[[SentMessage], None]] = []
+        self.listeners: list[Callable[[RequestedSend], None]] = []
         """Functions that are called with each message that reached WhatsApp."""
         self._lock = threading.Lock()
         self._seen: Counter[str] = Counter()
         self._webhooks: dict[str, RegisteredWebhook] = {}
-        self._history: list[SentMessage] = []
-        self._queue: list[SentMessage] = []
-        self._reached: list[SentMessage] = []
+        self._history: list[RequestedSend] = []
+        self._queue: list[RequestedSend] = []
+        self._reached: list[RequestedSend] = []
 
     @property
     def connected(self) -> bool:
@@ -132,13 +132,13 @@ class GatewayState:
             return dict(self._seen)
 
     def send(
-        self, to: str, kind: str, text: str, attachment: Attachment | None, outcome: SendStatus | None
-    ) -> SentMessage:
+        self, to: str, kind: str, text: str, attachment: ReceivedFile | None, outcome: SendStatus | None
+    ) -> RequestedSend:
         """Accept a message. `outcome` overrides its normal outcome."""
         phone = normalize_phone(to)
         status: SendStatus = outcome or ("queued" if not self.connected else "sent" if phone else "failed")
         message_id = {"sent": _new_message_id(), "queued": str(uuid.uuid4()), "failed": None}[status]
-        sent = SentMessage(
+        sent = RequestedSend(
             message_id=message_id,
             history_id=message_id or str(uuid.uuid4()),
             to=to,
@@ -157,7 +157,7 @@ class GatewayState:
             self._deliver(sent)
         return sent
 
-    def send_queued(self) -> list[SentMessage]:
+    def send_queued(self) -> list[RequestedSend]:
         """Send the queue under new ids. As with SAK, the history keeps the old ids."""
         with self._lock:
             queued, self._queue = self._queue, []
@@ -166,17 +166,17 @@ class GatewayState:
             self._deliver(sent)
         return arrived
 
-    def sent_messages(self) -> list[SentMessage]:
+    def sent_messages(self) -> list[RequestedSend]:
         """Return all messages as SAK reported them, oldest first."""
         with self._lock:
             return list(self._history)
 
-    def delivered_messages(self) -> list[SentMessage]:
+    def delivered_messages(self) -> list[RequestedSend]:
         """Return the messages that went to WhatsApp, oldest first, whatever the response was."""
         with self._lock:
             return list(self._reached)
 
-    def _deliver(self, sent: SentMessage) -> None:
+    def _deliver(self, sent: RequestedSend) -> None:
         with self._lock:
             self._reached.append(sent)
         for listener in self.listeners:
@@ -187,9 +187,9 @@ def _new_message_id() -> str:
     return f"3EB0{secrets.token_hex(9).upper()}"
 
 
-def read_attachment(name: str, mime_type: str, content: Iterable[bytes]) -> Attachment:
+def read_attachment(name: str, mime_type: str, content: Iterable[bytes]) -> ReceivedFile:
     digest, size = hashlib.sha256(), 0
     for chunk in content:
         digest.update(chunk)
         size += len(chunk)
-    return Attachment(name, mime_type, size, digest.hexdigest())
+    return ReceivedFile(name, mime_type, size, digest.hexdigest())

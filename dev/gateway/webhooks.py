@@ -109,12 +109,12 @@ async def send_test_ping(request: Request) -> JSONResponse:
     memory = _state(request)
     body = await json_body(request)
     responses.require_key(request, memory.account, body.get("sessionId"))
-    meant = [
+    matching = [
         webhook
         for webhook in memory.webhooks()
         if webhook.active and body.get("webhookId") in (None, webhook.id) and body.get("url") in (None, webhook.url)
     ]
-    if not meant:
+    if not matching:
         raise responses.PretendGatewayError(404, "WEBHOOK_NOT_FOUND", "No active webhook found for this session")
     event = {
         "event": body.get("event") or "message.received",
@@ -123,7 +123,7 @@ async def send_test_ping(request: Request) -> JSONResponse:
         "test": True,
         "text": body.get("message") or "SAK webhook live test",
     }
-    results = await run_in_threadpool(_deliver_to_all, meant, event)
+    results = await run_in_threadpool(_deliver_to_all, matching, event)
     return responses.success(
         {
             "sessionId": memory.account.session_id,

@@ -26,21 +26,21 @@ class HistoryGenerator:
 
     def __init__(self, database_url: str, size: HistorySize, *, verbose: bool) -> None:
         self._url = database_url
-        self._plan = size
-        self._said = verbose
+        self._size = size
+        self._verbose = verbose
         self._begun = time.monotonic()
 
     def run(self, connections: int) -> None:
         """Write everything that is not done yet, with this many connections."""
         with self._connect() as connection:
-            steps.set_up(connection, self._plan, BATCH_MESSAGES)
-            self._print_progress(f"{self._plan.chats:,} chats")
+            steps.set_up(connection, self._size, BATCH_MESSAGES)
+            self._print_progress(f"{self._size.chats:,} chats")
             self._run_parallel(self._write_batches, connections)
             waiting = steps.missing_indexes(connection)
         self._run_parallel(lambda: self._build_indexes(waiting), connections)
         with self._connect() as connection:
             connection.execute("ANALYZE")
-            steps.finish(connection, self._plan)
+            steps.finish(connection, self._size)
             self._print_progress("chats and feed")
             # So that a table is read from its index alone, as after a night of autovacuum.
             connection.execute("VACUUM ANALYZE")
@@ -49,7 +49,7 @@ class HistoryGenerator:
 
     def _write_batches(self) -> None:
         with self._connect() as connection:
-            while (last_message := steps.write_batch(connection, self._plan)) is not None:
+            while (last_message := steps.write_batch(connection, self._size)) is not None:
                 self._print_progress(f"part up to message {last_message:,}")
 
     def _build_indexes(self, missing: list[tuple[str, str]]) -> None:
@@ -70,9 +70,9 @@ class HistoryGenerator:
             connection.execute(setting)
         return connection
 
-    def _print_progress(self, what: str) -> None:
-        if self._said:
-            print(f"{time.monotonic() - self._begun:7.1f} s  {what}", flush=True)
+    def _print_progress(self, step: str) -> None:
+        if self._verbose:
+            print(f"{time.monotonic() - self._begun:7.1f} s  {step}", flush=True)
 
 
 def generate(
@@ -80,5 +80,5 @@ def generate(
 ) -> None:
     """Fill the database. Raises StartError if it contains other data."""
     with psycopg.connect(database_url, autocommit=True) as connection:
-        plan = steps.start_or_resume(connection, messages, chats)
-    HistoryGenerator(database_url, plan, verbose=verbose).run(connections)
+        size = steps.start_or_resume(connection, messages, chats)
+    HistoryGenerator(database_url, size, verbose=verbose).run(connections)

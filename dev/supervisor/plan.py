@@ -76,13 +76,13 @@ def build(  # noqa: PLR0913 - all that is known by then
     if demo and not environ.get("SENDER_NAME"):
         shared |= _second_sender(settings)
     ingest_url = {"INGEST_URL": urls.ingest + WEBHOOK_PATH}
-    talk = {**ingest_url, "GATEWAY_PORT": urls.gateway.rpartition(":")[2]}
+    demo_addresses = {**ingest_url, "GATEWAY_PORT": urls.gateway.rpartition(":")[2]}
     test_events = {**ingest_url, "TEST_EVENT_SECRET": secret_list.split(secrets)[0]}
     return ProcessPlan(
         ingest=_server_program("ingest", shared, ingest_listener, urls.ingest),
         workers=tuple(_worker_program(number, settings, shared) for number in range(1, settings.worker_count + 1)),
         api=_server_program("api", shared | test_events, api_listener, urls.api),
-        demo=ProcessSpec("demo", "dev.demo", shared | talk) if demo else None,
+        demo=ProcessSpec("demo", "dev.demo", shared | demo_addresses) if demo else None,
         webhook_url=urls.ingest + WEBHOOK_PATH,
         api_url=urls.api,
         dashboard_url=f"{urls.api}/#token={token}",

@@ -1,4 +1,4 @@
-"""Keeps one program running: whatever its exit code, it is restarted until it is stopped."""
+"""Keeps one program running: restarts it after any exit code until it is stopped."""
 
 import asyncio
 import signal
@@ -38,8 +38,8 @@ class SupervisedProcess:
     ) -> None:
         """Create a process. `print_output` receives each line of the program, `print_notice` each line about it."""
         self.spec = spec
-        self._say = print_notice
-        self._pass_on = print_output
+        self._print_notice = print_notice
+        self._print_program_output = print_output
         self._popen: subprocess.Popen[bytes] | None = None
         self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -58,11 +58,11 @@ class SupervisedProcess:
             return
         if self._popen and self._popen.poll() is None:
             self._popen.send_signal(signal.SIGTERM)
-        rush = asyncio.create_task(kill_now.wait())
-        await asyncio.wait({self._task, rush}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        rush.cancel()
+        killing = asyncio.create_task(kill_now.wait())
+        await asyncio.wait({self._task, killing}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        killing.cancel()
         if self._popen and self._popen.poll() is None:
-            self._say(self.spec.name, "did not stop in time: killing it")
+            self._print_notice(self.spec.name, "did not stop in time: killing it")
             self._popen.kill()
         await self._task
 
@@ -75,7 +75,7 @@ class SupervisedProcess:
                 return
             if time.monotonic() - start > BACKOFF_RESET_SECONDS:
                 pause = MIN_RESTART_DELAY
-            self._say(self.spec.name, f"{ending}; restarting in {pause:g} s")
+            self._print_notice(self.spec.name, f"{ending}; restarting in {pause:g} s")
             try:
                 await asyncio.wait_for(self._stopping.wait(), pause)
             except TimeoutError:
@@ -119,4 +119,4 @@ class SupervisedProcess:
             transport.close()
 
     def _print_output(self, line: bytes) -> None:
-        self._pass_on(self.spec.name, line.decode(errors="replace").rstrip())
+        self._print_program_output(self.spec.name, line.decode(errors="replace").rstrip())

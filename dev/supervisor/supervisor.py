@@ -108,11 +108,11 @@ async def _supervise(
     console: Console,
 ) -> None:
     """Run until a signal. A second signal kills the processes."""
-    stop, hurry = asyncio.Event(), asyncio.Event()
+    stop, kill_now = asyncio.Event(), asyncio.Event()
 
     def on_signal() -> None:
         if stop.is_set():
-            hurry.set()
+            kill_now.set()
         stop.set()
 
     for number in STOP_SIGNALS:
@@ -134,7 +134,7 @@ async def _supervise(
         for listener in listeners:  # so that no client waits for a response
             listener.close()
         for process in ([demo] if demo else []) + processes:
-            await process.stop(STOP_SECONDS, hurry)
+            await process.stop(STOP_SECONDS, kill_now)
 
 
 async def _restart_server(name: str, server: EmbeddedServer, console: Console) -> None:
@@ -155,13 +155,13 @@ async def _restart_server(name: str, server: EmbeddedServer, console: Console) -
 async def _announce_ready(plan: ProcessPlan, demo: SupervisedProcess | None, console: Console) -> None:
     """Wait until every process is ready, and print the URLs."""
     waiting: dict[str, str] = {program.name: program.ready_url for program in plan.programs if program.ready_url}
-    patience = time.monotonic() + SLOW_START_SECONDS
+    report_at = time.monotonic() + SLOW_START_SECONDS
     while waiting:
         answers = await asyncio.gather(*map(readiness.check, waiting.values()))
         unready = {name: answer for name, answer in zip(waiting, answers, strict=True) if not answer.ready}
         waiting = {name: waiting[name] for name in unready}
-        if unready and time.monotonic() > patience:
-            patience = time.monotonic() + SLOW_START_SECONDS
+        if unready and time.monotonic() > report_at:
+            report_at = time.monotonic() + SLOW_START_SECONDS
             for name, answer in unready.items():
                 console.notice("dev", f"waiting for {name}: {'; '.join(answer.reasons)}")
         await asyncio.sleep(READINESS_POLL_SECONDS if unready else 0)

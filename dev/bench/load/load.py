@@ -5,7 +5,7 @@ import subprocess
 import sys
 from dataclasses import asdict, dataclass, field
 
-from dev.bench.errors import BrokenPromiseError
+from dev.bench.errors import WrongResultError
 from dev.bench.load import sample_webhooks
 from dev.checkout import ROOT
 
@@ -33,9 +33,9 @@ class LoadResult:
         return asdict(self)
 
     def require_all_acknowledged(self) -> "LoadResult":
-        """Return the result. Raises BrokenPromiseError unless every response was 200."""
+        """Return the result. Raises WrongResultError unless every response was 200."""
         if self.other_statuses or self.acknowledged != self.sent:
-            raise BrokenPromiseError(
+            raise WrongResultError(
                 f"{self.sent} asked, {self.acknowledged} acknowledged, and {self.other_statuses or 'no answer'}."
             )
         return self
@@ -51,7 +51,7 @@ class LoadSpec:
     count: int | None = None
     rate: float | None = None
     path: str = sample_webhooks.PATH
-    senders: str = field(default_factory=lambda: sample_webhooks.Senders().id_prefix)
+    senders: str = field(default_factory=lambda: sample_webhooks.SampleSenders().id_prefix)
     chats: int = sample_webhooks.CHAT_COUNT
 
     def run(self) -> LoadResult:
@@ -80,5 +80,5 @@ class RunningLoad:
     def wait(self) -> LoadResult:
         output, _ = self.process.communicate()
         if self.process.returncode:
-            raise BrokenPromiseError(f"The generator ended with exit code {self.process.returncode}.")
+            raise WrongResultError(f"The generator ended with exit code {self.process.returncode}.")
         return LoadResult(**json.loads(output))

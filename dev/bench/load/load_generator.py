@@ -26,7 +26,7 @@ from dev.bench.results.results import quantile
 PREPARED_REQUESTS = 1_000_000
 """The number of requests that are built in advance, in some 600 MB. Longer runs build the others while running."""
 LEAST_SLEEP_SECONDS = 0.001
-"""In seconds. uvloop counts in milliseconds: half of one is none, and the generator would take a whole core."""
+"""In seconds. uvloop rounds to milliseconds, so with a shorter sleep the generator would occupy a whole core."""
 DRAIN_SECONDS = 15.0
 
 
@@ -35,12 +35,12 @@ class LoadRun:
 
     def __init__(self, load: LoadSpec) -> None:
         self.load = load
-        self.senders = sample_webhooks.Senders(load.senders, load.chats)
+        self.senders = sample_webhooks.SampleSenders(load.senders, load.chats)
         self.sent_count = 0
         self.statuses: Counter[str] = Counter()
         self.latencies = array("d")
         self.second_ends: list[int] = []
-        """For each second, the number of latencies until its end."""
+        """The number of latencies until the end of each second."""
         self._second_ends_at = time.perf_counter() + 1.0
         self.idle_connections: deque[LoadConnection] = deque()
         self.due_times: deque[float] = deque()

@@ -23,7 +23,7 @@ _REQUEST = (
 
 
 @dataclass(frozen=True, slots=True)
-class Senders:
+class SampleSenders:
     """Senders who write in turn. Two objects produce different events."""
 
     id_prefix: str = field(default_factory=lambda: secrets.token_hex(4).upper())
@@ -35,7 +35,7 @@ class Senders:
         return b"9198%08d" % (number % self.chat_count)
 
     def body(self, number: int, text: bytes | None = None) -> bytes:
-        """Return the body of the event with this number. The default text is padded to SIZE."""
+        """Return the body of the event with this number. The default text is padded to BODY_BYTES."""
         phone = self.phone(number)
         words = b"No %d " % number if text is None else text
         seconds = _START_SECONDS + number // 20

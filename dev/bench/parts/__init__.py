@@ -1,1 +1,1 @@
-"""Implements the parts of a benchmark: each module has `run(lab, plan)`, which returns the tables that it measured."""
+"""Implements the parts of a benchmark: `run(servers, scale)` of each module returns the measured tables."""

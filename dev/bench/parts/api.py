@@ -14,7 +14,7 @@ import psycopg
 from dev.bench import api_calls, process_usage
 from dev.bench.api_calls import ApiCall, CallFactory
 from dev.bench.http_client import HttpConnection
-from dev.bench.results.results import ResultRow, ResultTable, Samples, Target, quantile
+from dev.bench.results.results import Limit, ResultRow, ResultTable, Samples, quantile
 from dev.bench.scale import BenchmarkScale
 from dev.bench.testbed import API_TOKEN, HOST, BenchServers, StartedProcess
 from dev.generator import generate
@@ -59,25 +59,25 @@ class Timings:
     sql_seconds: Sequence[list[float]]
 
 
-def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
+def run(servers: BenchServers, scale: BenchmarkScale) -> list[ResultTable]:
     """Measure on a small history and on a large one, which has at least three times as many messages."""
     size = (
         10_000_000
-        if plan.full
-        else max(plan.message_count, 3 * SMALL_HISTORY_MESSAGES)
-        if plan.message_count >= SMALL_HISTORY_MESSAGES
-        else plan.message_count
+        if scale.full
+        else max(scale.message_count, 3 * SMALL_HISTORY_MESSAGES)
+        if scale.message_count >= SMALL_HISTORY_MESSAGES
+        else scale.message_count
     )
     small = min(SMALL_HISTORY_MESSAGES, max(1_000, size // 3))
     with (
-        _generated_history(lab, "bench_small", small) as small_url,
-        _generated_history(lab, "bench_large", size) as large_url,
-        lab.start_module("api", small_url) as small_api,
-        lab.start_module("api", large_url) as large_api,
+        _generated_history(servers, "bench_small", small) as small_url,
+        _generated_history(servers, "bench_large", size) as large_url,
+        servers.start_module("api", small_url) as small_api,
+        servers.start_module("api", large_url) as large_api,
     ):
-        calls = MEASURED_CALLS if plan.message_count >= SMALL_HISTORY_MESSAGES else 20
+        calls = MEASURED_CALLS if scale.message_count >= SMALL_HISTORY_MESSAGES else 20
         compared = compare((small_url, small_api.port, small), (large_url, large_api.port, size), calls)
-        return [compared, measure_export(large_url, large_api, plan.round_count)]
+        return [compared, measure_export(large_url, large_api, scale.round_count)]
 
 
 def measure_export(database_url: str, api: StartedProcess, round_count: int) -> ResultTable:
@@ -104,8 +104,8 @@ def measure_export(database_url: str, api: StartedProcess, round_count: int) -> 
         rates.append(count / seconds)
         megabytes.append((most - before) / 1e6)
     rows = (
-        ResultRow("rows", "/s", Samples.of(*rates), target=Target("at least", 40_000)),
-        ResultRow("memory of the api, at most", "MB more", Samples.of(*megabytes), target=Target("at most", 40)),
+        ResultRow("rows", "/s", Samples.of(*rates), target=Limit("at least", 40_000)),
+        ResultRow("memory of the api, at most", "MB more", Samples.of(*megabytes), target=Limit("at most", 40)),
     )
     return ResultTable(f"an export of {count:,} messages", rows)
 
@@ -135,11 +135,11 @@ def compare(small: tuple[str, int, int], large: tuple[str, int, int], call_count
         is_frequent = name in FREQUENT_CALLS
         medians, sql_medians = _samples(on_large.api_seconds, 0.5), _samples(on_large.sql_seconds, 0.5)
         rows += [
-            ResultRow(name, "ms", medians, "bare SQL", sql_medians, Target("at most", 1.5) if is_frequent else None),
+            ResultRow(name, "ms", medians, "bare SQL", sql_medians, Limit("at most", 1.5) if is_frequent else None),
             ResultRow("  p99", "ms", _samples(on_large.api_seconds, 0.99), target=_target(name)),
             ResultRow(
                 f"  of {large[2]:,}", "ms", medians, f"of {small[2]:,}", _samples(on_small.api_seconds, 0.5),
-                Target("at most", 1.5) if is_frequent else None,
+                Limit("at most", 1.5) if is_frequent else None,
             ),
         ]  # fmt: skip
     turns = (
@@ -172,13 +172,13 @@ def _measure_both(name: str, small: _MeasuredHistory, large: _MeasuredHistory, c
     return found[0], found[1]
 
 
-def _target(name: str) -> Target | None:
+def _target(name: str) -> Limit | None:
     """Return the target of the p99 in ms."""
     if name in FREQUENT_CALLS:
-        return Target("at most", 15)
+        return Limit("at most", 15)
     if name.startswith("chats, a misspelt"):
-        return Target("at most", 50)
-    return Target("at most", 60) if name.startswith("search") else None
+        return Limit("at most", 50)
+    return Limit("at most", 60) if name.startswith("search") else None
 
 
 def _samples(rounds: Sequence[list[float]], share: float) -> Samples:
@@ -186,8 +186,8 @@ def _samples(rounds: Sequence[list[float]], share: float) -> Samples:
 
 
 @contextlib.contextmanager
-def _generated_history(lab: BenchServers, name: str, messages: int) -> Generator[str]:
-    with lab.database(name) as url:
+def _generated_history(servers: BenchServers, name: str, messages: int) -> Generator[str]:
+    with servers.database(name) as url:
         generate.generate(url, messages, max(20, messages // MESSAGES_PER_CHAT))
         yield url
 

@@ -8,16 +8,16 @@ from dev.bench.testbed import BenchServers
 CONNECTIONS = (1, 8, 64, 256)
 
 
-def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
+def run(servers: BenchServers, scale: BenchmarkScale) -> list[ResultTable]:
     rates: list[ResultRow] = []
     late: list[ResultRow] = []
     for connections in CONNECTIONS:
         runs = [
             (
-                ingest.measure_ingest(lab, connections, plan.run_seconds, "always"),
-                ingest.measure_bare_starlette(lab, connections, plan.run_seconds),
+                ingest.measure_ingest(servers, connections, scale.run_seconds, "always"),
+                ingest.measure_bare_starlette(servers, connections, scale.run_seconds),
             )
-            for _ in range(plan.round_count)
+            for _ in range(scale.round_count)
         ]
         ours, bare = [mine for mine, _ in runs], [theirs for _, theirs in runs]
         name = f"{connections} connection{'s' if connections > 1 else ''}"

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import psycopg
 
 from dev.bench import stream_backlog, verification
-from dev.bench.load.sample_webhooks import Senders
+from dev.bench.load.sample_webhooks import SampleSenders
 from dev.bench.references import copy_rows, guide
-from dev.bench.results.results import ResultRow, ResultTable, Samples, Target
+from dev.bench.results.results import Limit, ResultRow, ResultTable, Samples
 from dev.bench.scale import BenchmarkScale
 from dev.bench.testbed import BenchServers
 
@@ -36,31 +36,31 @@ class DrainResult:
     note: str
 
 
-def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
+def run(servers: BenchServers, scale: BenchmarkScale) -> list[ResultTable]:
     one, two = list[DrainResult](), list[DrainResult]()
     copied, everything, guides = list[float](), list[float](), list[float]()
-    crowd = Senders()
-    parsed, parsed_for_guide = copy_rows.build_rows(crowd, plan.message_count)
-    bodies = [crowd.body(number) for number in range(plan.message_count)]
-    for turn in range(plan.round_count):
+    senders = SampleSenders()
+    parsed, parsed_for_guide = copy_rows.build_rows(senders, scale.message_count)
+    bodies = [senders.body(number) for number in range(scale.message_count)]
+    for turn in range(scale.round_count):
         steps = [
-            lambda: one.append(measure(lab, plan.message_count, workers=1)),
-            lambda: copied.append(_copy_messages_rate(lab, parsed)),
-            lambda: everything.append(_copy_all_rows_rate(lab, parsed, bodies)),
-            lambda: guides.append(_copy_guide_rate(lab, parsed_for_guide)),
-            lambda: two.append(measure(lab, plan.message_count, workers=2)),
+            lambda: one.append(measure(servers, scale.message_count, workers=1)),
+            lambda: copied.append(_copy_messages_rate(servers, parsed)),
+            lambda: everything.append(_copy_all_rows_rate(servers, parsed, bodies)),
+            lambda: guides.append(_copy_guide_rate(servers, parsed_for_guide)),
+            lambda: two.append(measure(servers, scale.message_count, workers=2)),
         ]
         for place in range(len(steps)):
             steps[(turn + place) % len(steps)]()
     single, double = (Samples(tuple(run.events_per_second for run in runs)) for runs in (one, two))
-    together = Samples.of(measure(lab, plan.message_count, workers=1, events_per_entry=16).bytes_per_message)
+    together = Samples.of(measure(servers, scale.message_count, workers=1, events_per_entry=16).bytes_per_message)
     stored, all_rows = Samples(tuple(run.bytes_per_message for run in one)), Samples(tuple(everything))
     return [
         ResultTable(
-            f"a backlog of {plan.message_count:,} events that came one by one",
+            f"a backlog of {scale.message_count:,} events that came one by one",
             (
                 ResultRow(
-                    "one worker", "/s", single, "COPY of all their rows", all_rows, Target("at least", 0.3), MISS_REASON
+                    "one worker", "/s", single, "COPY of all their rows", all_rows, Limit("at least", 0.3), MISS_REASON
                 ),
                 ResultRow(
                     "two workers",
@@ -68,27 +68,27 @@ def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
                     double,
                     "COPY of all their rows",
                     all_rows,
-                    Target("at least", 0.45),
+                    Limit("at least", 0.45),
                     MISS_REASON,
                 ),
-                ResultRow("two workers", "/s", double, "one worker", single, Target("at least", 1.0)),
+                ResultRow("two workers", "/s", double, "one worker", single, Limit("at least", 1.0)),
                 ResultRow("one worker", "/s", single, "COPY of messages", Samples(tuple(copied))),
                 ResultRow("one worker", "/s", single, "COPY into the guide's table", Samples(tuple(guides))),
-                ResultRow("processor time of the worker", "µs", _costs(one, "workers"), target=Target("at most", 35)),
-                ResultRow("processor time of PostgreSQL", "µs", _costs(one, "postgres"), target=Target("at most", 35)),
+                ResultRow("processor time of the worker", "µs", _costs(one, "workers"), target=Limit("at most", 35)),
+                ResultRow("processor time of PostgreSQL", "µs", _costs(one, "postgres"), target=Limit("at most", 35)),
                 ResultRow(
                     "stored, per message of 350 bytes",
                     "bytes",
                     stored,
-                    target=Target("at most", 1300),
+                    target=Limit("at most", 1300),
                     miss_reason="150 of them are the ledger's row of an entry that holds one event alone.",
                 ),
-                ResultRow("the same, from entries of 16", "bytes", together, target=Target("at most", 1300)),
+                ResultRow("the same, from entries of 16", "bytes", together, target=Limit("at most", 1300)),
                 ResultRow(
                     "write-ahead log, per message",
                     "bytes",
                     Samples(tuple(run.wal_bytes_per_message for run in one)),
-                    target=Target("at most", 2000),
+                    target=Limit("at most", 2000),
                 ),
             ),
             (one[0].note, two[0].note),
@@ -101,16 +101,16 @@ def _costs(runs: Sequence[DrainResult], group: str) -> Samples:
 
 
 def measure(
-    lab: BenchServers, count: int, *, workers: int, database_url: str | None = None, events_per_entry: int = 1
+    servers: BenchServers, count: int, *, workers: int, database_url: str | None = None, events_per_entry: int = 1
 ) -> DrainResult:
     """Fill the stream, start the workers, and return the result once the last entry is stored."""
     with contextlib.ExitStack() as stack:
-        client = stack.enter_context(lab.redis())
-        url = database_url or stack.enter_context(lab.database())
+        client = stack.enter_context(servers.redis())
+        url = database_url or stack.enter_context(servers.database())
         before, log_before = _database_bytes(url), _wal_bytes(url)
-        stream_backlog.fill(client, Senders(), count, events_per_entry=events_per_entry)
-        started = [stack.enter_context(lab.start_module("worker", url)) for _ in range(workers)]
-        usage = lab.measure_usage(workers=started)
+        stream_backlog.fill(client, SampleSenders(), count, events_per_entry=events_per_entry)
+        started = [stack.enter_context(servers.start_module("worker", url)) for _ in range(workers)]
+        usage = servers.measure_usage(workers=started)
         left = max(1, stream_backlog.entry_count(client) * events_per_entry)  # small ones may be stored by now
         begun = time.time()
         ended = stream_backlog.wait_until_empty(client, 60 + count / 500)
@@ -127,19 +127,19 @@ def measure(
     )
 
 
-def _copy_messages_rate(lab: BenchServers, parsed: list[copy_rows.ParsedRow]) -> float:
+def _copy_messages_rate(servers: BenchServers, parsed: list[copy_rows.ParsedRow]) -> float:
     """Return the rate of copying only the rows of messages, without raw bodies, digests, chats and feed."""
-    with lab.database() as database_url:
+    with servers.database() as database_url:
         return len(parsed) / copy_rows.copy_seconds(database_url, copy_rows.COPY_OUR_MESSAGES, parsed)
 
 
-def _copy_all_rows_rate(lab: BenchServers, parsed: list[copy_rows.ParsedRow], bodies: list[bytes]) -> float:
-    with lab.database() as database_url:
+def _copy_all_rows_rate(servers: BenchServers, parsed: list[copy_rows.ParsedRow], bodies: list[bytes]) -> float:
+    with servers.database() as database_url:
         return len(parsed) / copy_rows.copy_all_seconds(database_url, parsed, bodies)
 
 
-def _copy_guide_rate(lab: BenchServers, parsed: list[copy_rows.ParsedRow]) -> float:
-    with lab.database("guide", migrated=False) as database_url:
+def _copy_guide_rate(servers: BenchServers, parsed: list[copy_rows.ParsedRow]) -> float:
+    with servers.database("guide", migrated=False) as database_url:
         guide.create_tables(database_url)
         return len(parsed) / copy_rows.copy_seconds(database_url, copy_rows.COPY_GUIDE_MESSAGES, parsed)
 

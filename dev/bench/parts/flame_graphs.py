@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 
 from dev.bench import stream_backlog
-from dev.bench.errors import BrokenPromiseError
+from dev.bench.errors import WrongResultError
 from dev.bench.load.load import LoadSpec
-from dev.bench.load.sample_webhooks import Senders
+from dev.bench.load.sample_webhooks import SampleSenders
 from dev.bench.parts.memory import poll_api
 from dev.bench.results.results import ResultTable
 from dev.bench.scale import BenchmarkScale
@@ -24,7 +24,7 @@ OUTPUT_FOLDER = ROOT / "docs" / "performance"
 WARMUP_SECONDS = 1.5
 """The time in seconds before recording starts, so that imports and first query plans are not recorded."""
 SAMPLES_PER_SECOND = 200
-"""Per second."""
+"""The number of samples of the stack per second."""
 INTERACTIVE_MARKUP = re.compile(
     r"<script.*?</script>|<text id=\"(?:unzoom|search|matched)\".*?</text>| onload=\"[^\"]*\"", re.DOTALL
 )
@@ -34,13 +34,13 @@ BACKLOG_EVENTS_PER_SECOND = 15_000
 """More events per second of recording than a worker can drain."""
 
 
-def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
-    seconds = max(2, round(plan.run_seconds * 2))
-    with lab.redis() as client, lab.database() as database_url:
-        stream_backlog.fill(client, Senders(), round(BACKLOG_EVENTS_PER_SECOND * (seconds + WARMUP_SECONDS)))
-        with lab.start_module("worker", database_url) as worker:
+def run(servers: BenchServers, scale: BenchmarkScale) -> list[ResultTable]:
+    seconds = max(2, round(scale.run_seconds * 2))
+    with servers.redis() as client, servers.database() as database_url:
+        stream_backlog.fill(client, SampleSenders(), round(BACKLOG_EVENTS_PER_SECOND * (seconds + WARMUP_SECONDS)))
+        with servers.start_module("worker", database_url) as worker:
             _record_flame_graph(worker, "worker", seconds)
-        with lab.start_module("api", database_url) as api:
+        with servers.start_module("api", database_url) as api:
             over = threading.Event()
             readers = [threading.Thread(target=poll_api, args=[api, over]) for _ in range(4)]
             for reader in readers:
@@ -49,7 +49,7 @@ def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
             over.set()
             for reader in readers:
                 reader.join()
-    with lab.redis(), lab.start_module("ingest") as ingest:
+    with servers.redis(), servers.start_module("ingest") as ingest:
         running = LoadSpec(ingest.port, 64, seconds=seconds + 2 * WARMUP_SECONDS).start()
         _record_flame_graph(ingest, "ingest", seconds)
         running.wait().require_all_acknowledged()
@@ -75,7 +75,7 @@ def _record_flame_graph(process: StartedProcess, name: str, seconds: int) -> Non
     command += ["--gil", "--function", "--format", "flamegraph", "--output", str(OUTPUT_FOLDER / f"{name}.svg")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise BrokenPromiseError(f"py-spy could not look at {name}: {done.stderr.strip()[-300:]}")
+        raise WrongResultError(f"py-spy could not record {name}: {done.stderr.strip()[-300:]}")
     _clean_svg(OUTPUT_FOLDER / f"{name}.svg", name)
 
 

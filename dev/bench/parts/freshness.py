@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 from dev.bench import verification
-from dev.bench.errors import BrokenPromiseError
+from dev.bench.errors import WrongResultError
 from dev.bench.load import sample_webhooks
 from dev.bench.load.load import LoadSpec
-from dev.bench.load.sample_webhooks import Senders
-from dev.bench.results.results import ResultRow, ResultTable, Samples, Target, quantile
+from dev.bench.load.sample_webhooks import SampleSenders
+from dev.bench.results.results import Limit, ResultRow, ResultTable, Samples, quantile
 from dev.bench.scale import BenchmarkScale
 from dev.bench.testbed import API_TOKEN, HOST, BenchServers
 from dev.supervisor.stack import LocalStack
@@ -20,44 +20,46 @@ EVENTS_PER_SECOND = 100
 TIMEOUT_SECONDS = 10.0
 
 
-def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
-    rounds = [_measure_delays(lab, plan.run_seconds * 2) for _ in range(plan.round_count)]
+def run(servers: BenchServers, scale: BenchmarkScale) -> list[ResultTable]:
+    rounds = [_measure_delays(servers, scale.run_seconds * 2) for _ in range(scale.round_count)]
     halves, late = (
         Samples(tuple(1000 * quantile(sorted(found), share) for found, _ in rounds)) for share in (0.5, 0.99)
     )
-    starts = Samples(tuple(_warm_starts(lab.folder / "warm", plan.round_count)))
+    starts = Samples(tuple(_warm_starts(servers.folder / "warm", scale.round_count)))
     return [
         ResultTable(
             f"from acknowledgement to readable over the API, at {EVENTS_PER_SECOND} events/s",
             (
-                ResultRow("p50", "ms", halves, target=Target("at most", 15)),
-                ResultRow("p99", "ms", late, target=Target("at most", 60)),
+                ResultRow("p50", "ms", halves, target=Limit("at most", 15)),
+                ResultRow("p99", "ms", late, target=Limit("at most", 60)),
             ),
             (f"{sum(len(found) for found, _ in rounds)} messages were looked for, beside the load.", rounds[0][1]),
         ),
-        ResultTable("warm ./run to ready", (ResultRow("seconds", "s", starts, target=Target("at most", 3)),)),
+        ResultTable("warm ./run to ready", (ResultRow("seconds", "s", starts, target=Limit("at most", 3)),)),
     ]
 
 
-def _measure_delays(lab: BenchServers, seconds: float) -> tuple[list[float], str]:
+def _measure_delays(servers: BenchServers, seconds: float) -> tuple[list[float], str]:
     """Post single messages repeatedly and poll their chats until they are visible."""
     with (
-        lab.redis(),
-        lab.database() as database_url,
-        lab.start_module("ingest") as ingest,
-        lab.start_workers(database_url),
-        lab.start_module("api", database_url) as api,
+        servers.redis(),
+        servers.database() as database_url,
+        servers.start_module("ingest") as ingest,
+        servers.start_workers(database_url),
+        servers.start_module("api", database_url) as api,
     ):
         running = LoadSpec(ingest.port, 16, rate=EVENTS_PER_SECOND, seconds=seconds).start()
         time.sleep(min(1.0, seconds / 4))
-        crowd = Senders(chat_count=50)
+        senders = SampleSenders(chat_count=50)
         asking = http.client.HTTPConnection(HOST, api.port, timeout=10)
         posting = http.client.HTTPConnection(HOST, ingest.port, timeout=10)
         found: list[float] = []
         while running.is_running:
             number = len(found)
-            text = f"look {crowd.id_prefix} {number}".encode()
-            found.append(_readable_after(posting, asking, crowd.body(number, text), crowd.phone(number).decode(), text))
+            text = f"look {senders.id_prefix} {number}".encode()
+            found.append(
+                _readable_after(posting, asking, senders.body(number, text), senders.phone(number).decode(), text)
+            )
             time.sleep(random.uniform(0.005, 0.05))
         outcome = running.wait().require_all_acknowledged()
         checked = verification.verify_all_stored(database_url, outcome.acknowledged + len(found))
@@ -76,14 +78,14 @@ def _readable_after(
     answer.read()
     acknowledged = time.perf_counter()
     if answer.status != 200:
-        raise BrokenPromiseError(f"A message was answered with {answer.status}.")
+        raise WrongResultError(f"A message was answered with {answer.status}.")
     while time.perf_counter() < acknowledged + TIMEOUT_SECONDS:
         api.request("GET", f"/api/chats/{phone}?limit=5", headers={"Authorization": f"Bearer {API_TOKEN}"})
         page = api.getresponse().read()
         if text in page:
             json.loads(page)
             return time.perf_counter() - acknowledged
-    raise BrokenPromiseError(f"An acknowledged message could not be read after {TIMEOUT_SECONDS:g} s.")
+    raise WrongResultError(f"An acknowledged message could not be read after {TIMEOUT_SECONDS:g} s.")
 
 
 def _warm_starts(folder: Path, count: int) -> list[float]:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dev.bench import process_usage, stream_backlog, sustained
-from dev.bench.errors import BrokenPromiseError
+from dev.bench.errors import WrongResultError
 from dev.bench.load.load import LoadResult, LoadSpec
-from dev.bench.results.results import ResultRow, ResultTable, Samples, Target
+from dev.bench.results.results import Limit, ResultRow, ResultTable, Samples
 from dev.bench.scale import BenchmarkScale
 from dev.bench.testbed import HOST, BenchServers, StartedProcess
 
@@ -27,27 +27,27 @@ class EndpointRun:
         return 1e6 * self.cpu_seconds / self.load.acknowledged
 
 
-def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
-    return [*_measure_alone(lab, plan), sustained.measure(lab, plan)]
+def run(servers: BenchServers, scale: BenchmarkScale) -> list[ResultTable]:
+    return [*_measure_alone(servers, scale), sustained.measure(servers, scale)]
 
 
-def measure_ingest(lab: BenchServers, connections: int, seconds: float, fsync: str) -> EndpointRun:
-    """Measure ingest without a worker. Raises BrokenPromiseError unless all acknowledged events are in the stream."""
-    with lab.redis(appendfsync=fsync) as client, lab.start_module("ingest") as ingest:
+def measure_ingest(servers: BenchServers, connections: int, seconds: float, fsync: str) -> EndpointRun:
+    """Measure ingest without a worker. Raises WrongResultError unless all acknowledged events are in the stream."""
+    with servers.redis(appendfsync=fsync) as client, servers.start_module("ingest") as ingest:
         measured = _measure_endpoint(ingest, connections, seconds)
         waiting = stream_backlog.measure(client)
     if waiting.events != measured.load.acknowledged:
-        raise BrokenPromiseError(
+        raise WrongResultError(
             f"{measured.load.acknowledged} events were acknowledged, and {waiting.events} are in the stream."
         )
     return measured
 
 
-def measure_bare_starlette(lab: BenchServers, connections: int, seconds: float) -> EndpointRun:
+def measure_bare_starlette(servers: BenchServers, connections: int, seconds: float) -> EndpointRun:
     """Measure the upper limit of the framework."""
-    port = lab.free_port()
+    port = servers.free_port()
     url = f"http://{HOST}:{port}/whatsapp-webhook"
-    with lab.start_python(["-m", "dev.bench.references.bare_starlette"], port, {"PORT": str(port)}, url) as server:
+    with servers.start_python(["-m", "dev.bench.references.bare_starlette"], port, {"PORT": str(port)}, url) as server:
         return _measure_endpoint(server, connections, seconds)
 
 
@@ -57,17 +57,17 @@ def _measure_endpoint(server: StartedProcess, connections: int, seconds: float) 
     return EndpointRun(load, process_usage.cpu_seconds(server.pid) - before)
 
 
-def _measure_alone(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
+def _measure_alone(servers: BenchServers, scale: BenchmarkScale) -> list[ResultTable]:
     def ours(connections: int, fsync: str) -> Callable[[], EndpointRun]:
-        return lambda: measure_ingest(lab, connections, plan.run_seconds, fsync)
+        return lambda: measure_ingest(servers, connections, scale.run_seconds, fsync)
 
     def ceiling(connections: int) -> Callable[[], EndpointRun]:
-        return lambda: measure_bare_starlette(lab, connections, plan.run_seconds)
+        return lambda: measure_bare_starlette(servers, connections, scale.run_seconds)
 
     everysec, always, most = run_alternating(
-        plan, [ours(MANY_CONNECTIONS, "everysec"), ours(MANY_CONNECTIONS, "always"), ceiling(MANY_CONNECTIONS)]
+        scale, [ours(MANY_CONNECTIONS, "everysec"), ours(MANY_CONNECTIONS, "always"), ceiling(MANY_CONNECTIONS)]
     )
-    few, few_bare = run_alternating(plan, [ours(FEW_CONNECTIONS, "everysec"), ceiling(FEW_CONNECTIONS)])
+    few, few_bare = run_alternating(scale, [ours(FEW_CONNECTIONS, "everysec"), ceiling(FEW_CONNECTIONS)])
     share = max(run.load.cpu_seconds / run.load.seconds for run in (*everysec, *most))
     kept = sum(run.load.acknowledged for run in (*everysec, *always, *few))
     notes = (
@@ -83,7 +83,7 @@ def _measure_alone(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]
                 rate_samples(everysec),
                 "bare Starlette",
                 rate_samples(most),
-                Target("at least", 1.0),
+                Limit("at least", 1.0),
             ),
             ResultRow(
                 "with appendfsync always",
@@ -91,7 +91,7 @@ def _measure_alone(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]
                 rate_samples(always),
                 "everysec",
                 rate_samples(everysec),
-                Target("at least", 0.7),
+                Limit("at least", 0.7),
             ),
             ResultRow("processor time of an event", "µs", _costs(everysec), "bare Starlette", _costs(most)),
         ),
@@ -106,7 +106,7 @@ def _measure_alone(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]
                 latency_samples(few, name),
                 "bare Starlette",
                 latency_samples(few_bare, name),
-                Target("at most", limit),
+                Limit("at most", limit),
             )
             for name, limit in (("p50", 2.5), ("p99", 2.0))
         ),
@@ -114,10 +114,10 @@ def _measure_alone(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]
     return [throughput, latency]
 
 
-def run_alternating(plan: BenchmarkScale, runs: Sequence[Callable[[], EndpointRun]]) -> list[list[EndpointRun]]:
+def run_alternating(scale: BenchmarkScale, runs: Sequence[Callable[[], EndpointRun]]) -> list[list[EndpointRun]]:
     """Return the results of each run. The runs alternate, so that all have the same conditions."""
     outcomes: list[list[EndpointRun]] = [[] for _ in runs]
-    for turn in range(plan.round_count):
+    for turn in range(scale.round_count):
         for place in range(len(runs)):
             chosen = (turn + place) % len(runs)
             outcomes[chosen].append(runs[chosen]())

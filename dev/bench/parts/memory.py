@@ -11,7 +11,7 @@ import redis
 
 from dev.bench import process_usage, stream_backlog, verification
 from dev.bench.load.load import LoadSpec
-from dev.bench.results.results import ResultRow, ResultTable, Samples, Target
+from dev.bench.results.results import Limit, ResultRow, ResultTable, Samples
 from dev.bench.scale import BenchmarkScale
 from dev.bench.testbed import API_TOKEN, HOST, BenchServers, StartedProcess
 from ingest.queue import contract
@@ -22,19 +22,19 @@ MIB = 1 << 20
 LIMITS_MIB = {"ingest": 80, "worker": 100, "api": 120}
 
 
-def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
-    return [_measure_resident(lab, plan), _measure_redis(lab, plan)]
+def run(servers: BenchServers, scale: BenchmarkScale) -> list[ResultTable]:
+    return [_measure_resident(servers, scale), _measure_redis(servers, scale)]
 
 
-def _measure_resident(lab: BenchServers, plan: BenchmarkScale) -> ResultTable:
-    seconds = 590.0 if plan.full else plan.run_seconds * 10
-    first = 60.0 if plan.full else plan.run_seconds * 2
+def _measure_resident(servers: BenchServers, scale: BenchmarkScale) -> ResultTable:
+    seconds = 590.0 if scale.full else scale.run_seconds * 10
+    first = 60.0 if scale.full else scale.run_seconds * 2
     with (
-        lab.redis() as client,
-        lab.database() as database_url,
-        lab.start_module("ingest") as ingest,
-        lab.start_workers(database_url) as workers,
-        lab.start_module("api", database_url) as api,
+        servers.redis() as client,
+        servers.database() as database_url,
+        servers.start_module("ingest") as ingest,
+        servers.start_workers(database_url) as workers,
+        servers.start_module("api", database_url) as api,
     ):
         processes = {"ingest": [ingest], "worker": workers, "api": [api]}
         running = LoadSpec(ingest.port, 16, rate=EVENTS_PER_SECOND, seconds=seconds).start()
@@ -62,14 +62,14 @@ def _measure_resident(lab: BenchServers, plan: BenchmarkScale) -> ResultTable:
         row
         for name, limit in LIMITS_MIB.items()
         for row in (
-            ResultRow(f"{name}, most", "MiB", Samples.of(most[name] / MIB), target=Target("at most", limit)),
+            ResultRow(f"{name}, most", "MiB", Samples.of(most[name] / MIB), target=Limit("at most", limit)),
             ResultRow(
                 f"{name}, at the end",
                 "MiB",
                 Samples.of(late[name] / MIB),
                 f"after {first:.0f} s",
                 Samples.of(early.get(name, late[name]) / MIB),
-                Target("at most", 1.1),
+                Limit("at most", 1.1),
             ),
         )
     ]
@@ -80,7 +80,7 @@ def _measure_resident(lab: BenchServers, plan: BenchmarkScale) -> ResultTable:
             Samples.of(stream / MIB),
             "the limit of what it keeps",
             Samples.of(memory["maxmemory"] * DEFAULT_SHARE / MIB),
-            Target("at most", 1.0),
+            Limit("at most", 1.0),
         )
     )
     return ResultTable(
@@ -116,11 +116,11 @@ def _stream_bytes(client: "redis.Redis") -> int:
     return size or 0
 
 
-def _measure_redis(lab: BenchServers, plan: BenchmarkScale) -> ResultTable:
+def _measure_redis(servers: BenchServers, scale: BenchmarkScale) -> ResultTable:
     rows: list[ResultRow] = []
     for connections in (64, 8, 1):
-        with lab.redis() as client, lab.start_module("ingest") as ingest:
-            LoadSpec(ingest.port, connections, seconds=plan.run_seconds).run().require_all_acknowledged()
+        with servers.redis() as client, servers.start_module("ingest") as ingest:
+            LoadSpec(ingest.port, connections, seconds=scale.run_seconds).run().require_all_acknowledged()
             waiting = stream_backlog.measure(client)
             taken = _stream_bytes(client)
         rows.append(
@@ -130,7 +130,7 @@ def _measure_redis(lab: BenchServers, plan: BenchmarkScale) -> ResultTable:
                 Samples.of(taken / waiting.events),
                 "raw body",
                 Samples.of(waiting.body_bytes / waiting.events),
-                Target("at most", 1.5),
+                Limit("at most", 1.5),
             )
         )
     return ResultTable("memory of Redis per waiting event", tuple(rows))

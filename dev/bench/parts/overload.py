@@ -8,10 +8,10 @@ from typing import cast
 import redis
 
 from dev.bench import process_usage, sustained, verification
-from dev.bench.errors import BrokenPromiseError
+from dev.bench.errors import WrongResultError
 from dev.bench.load.load import LoadResult, LoadSpec
 from dev.bench.parts.memory import LIMITS_MIB, MIB
-from dev.bench.results.results import ResultRow, ResultTable, Samples, Target
+from dev.bench.results.results import Limit, ResultRow, ResultTable, Samples
 from dev.bench.scale import BenchmarkScale
 from dev.bench.testbed import HOST, BenchServers, StartedProcess
 from ingest.queue.redis_rules import MEMORY_HIGH_WATER
@@ -52,22 +52,24 @@ class _Peaks:
         self.spooled_events = max(self.spooled_events, _spooled_events(ingest))
 
 
-def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
-    seconds = LOAD_SECONDS if plan.round_count > 1 else plan.run_seconds * 4
-    stored = sustained.find_rate(lab, plan, plan.run_seconds * 2)
-    return [measure(lab, stored.events_per_second, seconds, stored.notes)]
+def run(servers: BenchServers, scale: BenchmarkScale) -> list[ResultTable]:
+    seconds = LOAD_SECONDS if scale.round_count > 1 else scale.run_seconds * 4
+    stored = sustained.find_rate(servers, scale, scale.run_seconds * 2)
+    return [measure(servers, stored.events_per_second, seconds, stored.notes)]
 
 
-def measure(lab: BenchServers, stored_per_second: float, seconds: float, notes: tuple[str, ...] = ()) -> ResultTable:
+def measure(
+    servers: BenchServers, stored_per_second: float, seconds: float, notes: tuple[str, ...] = ()
+) -> ResultTable:
     """Apply more load than the rate at which events are stored, and wait until all are stored."""
     offered = stored_per_second * OVERLOAD
     with (
-        lab.redis() as client,
-        lab.database() as database_url,
-        lab.start_module("ingest") as ingest,
-        lab.start_workers(database_url) as workers,
+        servers.redis() as client,
+        servers.database() as database_url,
+        servers.start_module("ingest") as ingest,
+        servers.start_workers(database_url) as workers,
     ):
-        usage, peaks = lab.measure_usage(ingest=[ingest], workers=workers), _Peaks()
+        usage, peaks = servers.measure_usage(ingest=[ingest], workers=workers), _Peaks()
         running = LoadSpec(ingest.port, CONNECTIONS, rate=offered, seconds=seconds).start()
         while running.is_running:
             peaks.sample(client, ingest, workers)
@@ -102,29 +104,29 @@ def _rows(  # noqa: PLR0913 - what was measured
     refused = sum(outcome.other_statuses.values())
     unanswered = outcome.sent - outcome.acknowledged - refused
     p99 = outcome.latency_ms["worst_p99"]
-    limit, share = peaks.redis_limit / MIB, Target("at most", MEMORY_HIGH_WATER)
+    limit, share = peaks.redis_limit / MIB, Limit("at most", MEMORY_HIGH_WATER)
     # With appendfsync always, the tail is in memory.
     ingest_limit = LIMITS_MIB["ingest"] + DEFAULT_TAIL_MAX_BYTES / MIB
     return (
         ResultRow("offered", "/s", Samples.of(offered), "stored before", Samples.of(stored)),
         ResultRow("acknowledged", "/s", Samples.of(outcome.rate), "offered", Samples.of(offered)),
-        ResultRow("refused", "events", Samples.of(refused), target=Target("at most", 0)),
-        ResultRow("without an answer", "events", Samples.of(unanswered), target=Target("at most", 0)),
+        ResultRow("refused", "events", Samples.of(refused), target=Limit("at most", 0)),
+        ResultRow("without an answer", "events", Samples.of(unanswered), target=Limit("at most", 0)),
         ResultRow(
             "acknowledged, p99 of the worst second",
             "ms",
             Samples.of(p99),
-            target=Target("at most", MAX_ACKNOWLEDGEMENT_MS),
+            target=Limit("at most", MAX_ACKNOWLEDGEMENT_MS),
         ),
         ResultRow("waiting at the end", "events", Samples.of(waiting)),
         ResultRow(
-            "until they were stored", "s", Samples.of(catch_up_seconds), target=Target("at most", MAX_CATCH_UP_SECONDS)
+            "until they were stored", "s", Samples.of(catch_up_seconds), target=Limit("at most", MAX_CATCH_UP_SECONDS)
         ),
         ResultRow("Redis, most", "MiB", Samples.of(peaks.redis_bytes / MIB), "maxmemory", Samples.of(limit), share),
         ResultRow("in the spool, most", "events", Samples.of(peaks.spooled_events)),
-        ResultRow("ingest, most", "MiB", Samples.of(peaks.ingest_bytes / MIB), target=Target("at most", ingest_limit)),
+        ResultRow("ingest, most", "MiB", Samples.of(peaks.ingest_bytes / MIB), target=Limit("at most", ingest_limit)),
         ResultRow(
-            "worker, most", "MiB", Samples.of(peaks.worker_bytes / MIB), target=Target("at most", LIMITS_MIB["worker"])
+            "worker, most", "MiB", Samples.of(peaks.worker_bytes / MIB), target=Limit("at most", LIMITS_MIB["worker"])
         ),
     )
 
@@ -133,7 +135,7 @@ def _catch_up(database_url: str, outcome: LoadResult) -> tuple[int, float, int]:
     """Wait until everything that ingest took is stored.
 
     Return how many events waited at first, after how many seconds none did, and how many are stored. Raises
-    BrokenPromiseError if an acknowledged event is missing, or there are more than were sent.
+    WrongResultError if an acknowledged event is missing, or there are more than were sent.
     """
     begun = time.monotonic()
     waiting: int | None = None
@@ -145,10 +147,10 @@ def _catch_up(database_url: str, outcome: LoadResult) -> tuple[int, float, int]:
             if read.exact and not read.waiting and read.stored >= outcome.acknowledged:
                 break
             if seconds > TIMEOUT_SECONDS:
-                raise BrokenPromiseError(f"{outcome.acknowledged} were acknowledged, but {read.document()}.")
+                raise WrongResultError(f"{outcome.acknowledged} were acknowledged, but {read.document()}.")
             time.sleep(SAMPLE_SECONDS / 5)
     if read.stored > outcome.sent:
-        raise BrokenPromiseError(f"{outcome.sent} events were sent, and {read.stored} are stored.")
+        raise WrongResultError(f"{outcome.sent} events were sent, and {read.stored} are stored.")
     return max(0, waiting), seconds, read.stored
 
 

@@ -8,12 +8,12 @@ from dev.bench.testbed import BenchServers
 WORKERS = (1, 2, 4)
 
 
-def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
+def run(servers: BenchServers, scale: BenchmarkScale) -> list[ResultTable]:
     found: dict[int, list[drain.DrainResult]] = {workers: [] for workers in WORKERS}
-    for turn in range(plan.round_count):
+    for turn in range(scale.round_count):
         for place in range(len(WORKERS)):
             workers = WORKERS[(turn + place) % len(WORKERS)]
-            found[workers].append(drain.measure(lab, plan.message_count, workers=workers))
+            found[workers].append(drain.measure(servers, scale.message_count, workers=workers))
     single = Samples(tuple(run.events_per_second for run in found[1]))
     rows = tuple(
         ResultRow(
@@ -27,6 +27,6 @@ def run(lab: BenchServers, plan: BenchmarkScale) -> list[ResultTable]:
     )
     return [
         ResultTable(
-            f"a backlog of {plan.message_count:,} events, by workers", rows, tuple(r[0].note for r in found.values())
+            f"a backlog of {scale.message_count:,} events, by workers", rows, tuple(r[0].note for r in found.values())
         )
     ]

@@ -12,7 +12,7 @@ from typing import LiteralString, TypeAlias
 
 import psycopg
 
-from dev.bench.load.sample_webhooks import Senders
+from dev.bench.load.sample_webhooks import SampleSenders
 from store.model.facts import Message
 from worker.senders.sak import parser
 
@@ -32,7 +32,7 @@ FROM STDIN
 """
 
 
-def build_rows(senders: Senders, count: int) -> tuple[list[ParsedRow], list[ParsedRow]]:
+def build_rows(senders: SampleSenders, count: int) -> tuple[list[ParsedRow], list[ParsedRow]]:
     """Return the parsed rows of the senders' webhooks, for our table and for the guide's."""
     ours: list[ParsedRow] = []
     guides: list[ParsedRow] = []

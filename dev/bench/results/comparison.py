@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from dev.bench.errors import BrokenPromiseError
-from dev.bench.results.results import ResultRow, ResultTable, Samples, Target
+from dev.bench.errors import WrongResultError
+from dev.bench.results.results import Limit, ResultRow, ResultTable, Samples
 from dev.checkout import ROOT
 from dev.errors import StartError
 
@@ -25,7 +25,7 @@ STEADY_UNITS = frozenset({"µs", "bytes", "MiB"})
 LOCK = "requirements-bench.lock"
 
 FigureKey: TypeAlias = tuple[str, str]
-"""What is measured, and its unit."""
+"""The name of a figure, and its unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +37,17 @@ class Side:
     python: Path
 
     def measure(self, arguments: Sequence[str], data_dir: Path) -> dict[FigureKey, float]:
-        """Run the benchmark once and return its figures. Raises BrokenPromiseError."""
+        """Run the benchmark once and return its figures. Raises WrongResultError."""
         command = [str(self.python), "-m", "dev.bench", *arguments, "--rounds", "1", "--json"]
         environment = {**os.environ, "DATA_DIR": str(data_dir)}
         done = subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise BrokenPromiseError(f"The benchmark of {self.name} failed: {done.stderr.strip()[-2000:]}")
+            raise WrongResultError(f"The benchmark of {self.name} failed: {done.stderr.strip()[-2000:]}")
         return figures(json.loads(done.stdout))
 
 
 def run(base: str, arguments: Sequence[str], rounds: int, data_dir: Path) -> ResultTable:
-    """Measure both in alternating rounds. Raises StartError and BrokenPromiseError."""
+    """Measure both in alternating rounds. Raises StartError and WrongResultError."""
     found: dict[str, list[dict[FigureKey, float]]] = {"base": [], "ours": []}
     with _checkout(base) as folder:
         sides = [Side("base", folder, _python_for(folder)), Side("ours", ROOT, Path(sys.executable))]
@@ -97,7 +97,7 @@ def _row(key: FigureKey, base: str, before: Samples, after: Samples) -> ResultRo
     """
     name, unit = key
     decides = unit in STEADY_UNITS or before.maximum < after.minimum or after.maximum < before.minimum
-    target = Target("at least", 1 / TOLERANCE) if unit == "/s" else Target("at most", TOLERANCE)
+    target = Limit("at least", 1 / TOLERANCE) if unit == "/s" else Limit("at most", TOLERANCE)
     return ResultRow(name, unit, after, base, before, target if decides else None)
 
 

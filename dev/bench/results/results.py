@@ -32,7 +32,7 @@ class Samples:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Limit:
     """The limit of a figure or, if there is a reference, of its ratio."""
 
     comparison: Comparison
@@ -51,7 +51,7 @@ class ResultRow:
     ours: Samples
     reference_name: str | None = None
     reference_samples: Samples | None = None
-    target: Target | None = None
+    target: Limit | None = None
     miss_reason: str | None = None
     """The reason for a missed target, from a profile."""
 

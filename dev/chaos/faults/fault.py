@@ -1,4 +1,4 @@
-"""Defines a fault: a function that harms a running system, and says when and how to undo it."""
+"""Defines a fault: a function that harms a running system and returns the time and the way to undo the harm."""
 
 import random
 from collections.abc import Callable

@@ -20,7 +20,7 @@ class _ProxiedConnection:
         self.client = client
         self.server: asyncio.StreamWriter | None = None
         self.is_blackholed = False
-        """Something on it vanished, so nothing on it can ever arrive any more."""
+        """True if data on the connection was discarded. Nothing can arrive on it any more."""
         self.cut_at_reply = False
 
     def abort(self) -> None:
@@ -46,7 +46,7 @@ class FaultProxy:
         self.blackhole = False
         """Data is discarded; an affected connection stays dead, as behind a router that lost its state."""
         self.dropped_replies = 0
-        """How often a reply was dropped as `drop_reply_after` asked."""
+        """The number of replies that were dropped because of `drop_reply_after`."""
         self._upstream = upstream
         self._marker: bytes | None = None
         self._links: set[_ProxiedConnection] = set()
@@ -65,7 +65,7 @@ class FaultProxy:
         """Pass on the next request that contains the marker, drop its reply and reset the connection."""
         self._marker = marker
 
-    def lead_to(self, upstream: Path) -> None:
+    def connect_to(self, upstream: Path) -> None:
         """Connect new clients to another server's socket, and reset existing connections."""
         self._upstream = upstream
         self.reset_connections()

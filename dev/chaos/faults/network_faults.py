@@ -13,28 +13,28 @@ def _random_proxy(system: SystemUnderTest, rng: random.Random) -> FaultProxy:
     return rng.choice(system.proxies)
 
 
-def reset_connections(system: SystemUnderTest, dice: random.Random) -> tuple[float, Undo]:
-    _random_proxy(system, dice).reset_connections()
+def reset_connections(system: SystemUnderTest, rng: random.Random) -> tuple[float, Undo]:
+    _random_proxy(system, rng).reset_connections()
     return 0.0, no_undo
 
 
-def refuse_connections(system: SystemUnderTest, dice: random.Random) -> tuple[float, Undo]:
-    proxy = _random_proxy(system, dice)
+def refuse_connections(system: SystemUnderTest, rng: random.Random) -> tuple[float, Undo]:
+    proxy = _random_proxy(system, rng)
     proxy.refuse_connections = True
     proxy.reset_connections()
-    return dice.uniform(0.5, 3.0), proxy.heal
+    return rng.uniform(0.5, 3.0), proxy.heal
 
 
-def blackhole(system: SystemUnderTest, dice: random.Random) -> tuple[float, Undo]:
-    proxy = _random_proxy(system, dice)
+def blackhole(system: SystemUnderTest, rng: random.Random) -> tuple[float, Undo]:
+    proxy = _random_proxy(system, rng)
     proxy.blackhole = True
-    return dice.uniform(0.5, 3.0), proxy.heal
+    return rng.uniform(0.5, 3.0), proxy.heal
 
 
-def add_latency(system: SystemUnderTest, dice: random.Random) -> tuple[float, Undo]:
-    proxy = _random_proxy(system, dice)
-    proxy.delay_seconds = dice.uniform(0.01, 0.2)
-    return dice.uniform(1.0, 3.0), proxy.heal
+def add_latency(system: SystemUnderTest, rng: random.Random) -> tuple[float, Undo]:
+    proxy = _random_proxy(system, rng)
+    proxy.delay_seconds = rng.uniform(0.01, 0.2)
+    return rng.uniform(1.0, 3.0), proxy.heal
 
 
 def drop_xadd_reply(system: SystemUnderTest, _: random.Random) -> tuple[float, Undo]:

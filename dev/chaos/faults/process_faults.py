@@ -26,36 +26,36 @@ def _random_worker(system: SystemUnderTest, rng: random.Random) -> ManagedProces
     return rng.choice(system.workers)
 
 
-def kill_worker(system: SystemUnderTest, dice: random.Random) -> tuple[float, Undo]:
-    _random_worker(system, dice).kill()
+def kill_worker(system: SystemUnderTest, rng: random.Random) -> tuple[float, Undo]:
+    _random_worker(system, rng).kill()
     return 0.0, no_undo
 
 
-def stop_worker(system: SystemUnderTest, dice: random.Random) -> tuple[float, Undo]:
-    _random_worker(system, dice).send_signal(signal.SIGTERM)
+def stop_worker(system: SystemUnderTest, rng: random.Random) -> tuple[float, Undo]:
+    _random_worker(system, rng).send_signal(signal.SIGTERM)
     return 0.0, no_undo
 
 
-def freeze_worker(system: SystemUnderTest, dice: random.Random) -> tuple[float, Undo]:
+def freeze_worker(system: SystemUnderTest, rng: random.Random) -> tuple[float, Undo]:
     """Freeze a worker for longer than the others need to consider it dead."""
-    worker = _random_worker(system, dice)
+    worker = _random_worker(system, rng)
     worker.send_signal(signal.SIGSTOP)
     return 7.0, lambda: worker.send_signal(signal.SIGCONT)
 
 
-def freeze_ingest(system: SystemUnderTest, dice: random.Random) -> tuple[float, Undo]:
+def freeze_ingest(system: SystemUnderTest, rng: random.Random) -> tuple[float, Undo]:
     system.ingest.send_signal(signal.SIGSTOP)
-    return dice.uniform(1.0, 4.0), lambda: system.ingest.send_signal(signal.SIGCONT)
+    return rng.uniform(1.0, 4.0), lambda: system.ingest.send_signal(signal.SIGCONT)
 
 
-def kill_redis(system: SystemUnderTest, dice: random.Random) -> tuple[float, Undo]:
+def kill_redis(system: SystemUnderTest, rng: random.Random) -> tuple[float, Undo]:
     system.valkey.kill()
-    return dice.uniform(0.0, 3.0), system.start_servers
+    return rng.uniform(0.0, 3.0), system.start_servers
 
 
-def kill_postgres(system: SystemUnderTest, dice: random.Random) -> tuple[float, Undo]:
+def kill_postgres(system: SystemUnderTest, rng: random.Random) -> tuple[float, Undo]:
     system.postgres.kill()
-    return dice.uniform(0.0, 3.0), system.start_servers
+    return rng.uniform(0.0, 3.0), system.start_servers
 
 
 def _freeze(server: EmbeddedServer, seconds: float) -> tuple[float, Undo]:
@@ -70,24 +70,24 @@ def _signal_all(pids: Iterable[int], number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
-def freeze_redis(system: SystemUnderTest, dice: random.Random) -> tuple[float, Undo]:
-    return _freeze(system.valkey, dice.uniform(1.0, 6.0))
+def freeze_redis(system: SystemUnderTest, rng: random.Random) -> tuple[float, Undo]:
+    return _freeze(system.valkey, rng.uniform(1.0, 6.0))
 
 
-def freeze_postgres(system: SystemUnderTest, dice: random.Random) -> tuple[float, Undo]:
-    return _freeze(system.postgres, dice.uniform(1.0, 6.0))
+def freeze_postgres(system: SystemUnderTest, rng: random.Random) -> tuple[float, Undo]:
+    return _freeze(system.postgres, rng.uniform(1.0, 6.0))
 
 
-def kill_ingest_and_redis(system: SystemUnderTest, dice: random.Random) -> tuple[float, Undo]:
+def kill_ingest_and_redis(system: SystemUnderTest, rng: random.Random) -> tuple[float, Undo]:
     system.valkey.kill()
     system.ingest.kill()
-    return dice.uniform(0.0, 1.0), system.start_servers
+    return rng.uniform(0.0, 1.0), system.start_servers
 
 
-def kill_worker_and_postgres(system: SystemUnderTest, dice: random.Random) -> tuple[float, Undo]:
+def kill_worker_and_postgres(system: SystemUnderTest, rng: random.Random) -> tuple[float, Undo]:
     system.postgres.kill()
-    _random_worker(system, dice).kill()
-    return dice.uniform(0.0, 1.0), system.start_servers
+    _random_worker(system, rng).kill()
+    return rng.uniform(0.0, 1.0), system.start_servers
 
 
 def kill_everything(system: SystemUnderTest, _: random.Random) -> tuple[float, Undo]:

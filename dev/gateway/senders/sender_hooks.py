@@ -30,7 +30,7 @@ Answer: TypeAlias = tuple[int, Any]
 
 
 @dataclass(slots=True)
-class Hook:
+class PretendHook:
     """A webhook, with our own field names."""
 
     url: str = ""
@@ -42,11 +42,11 @@ class Hook:
 
 
 @dataclass(slots=True)
-class Hooks:
+class PretendHooks:
     """The webhooks of one gateway."""
 
     kind: str
-    registered: list[Hook] = field(default_factory=list[Hook])
+    registered: list[PretendHook] = field(default_factory=list[PretendHook])
 
     def answer(self, method: str, path: str, body: Mapping[str, Any]) -> Answer | None:
         """Return the answer to a request about webhooks, or None for any other request."""
@@ -57,24 +57,24 @@ class Hooks:
                 return handle(self, body)
         return None
 
-    def only(self) -> Hook:
+    def only(self) -> PretendHook:
         """Return the webhook of a session that has only one."""
         if not self.registered:
-            self.registered.append(Hook())
+            self.registered.append(PretendHook())
         return self.registered[0]
 
     def post(self, body: bytes) -> list[int]:
         """Post an event to every webhook. Return the statuses of the responses."""
         return [self._post(hook, body) for hook in self.registered if hook.url]
 
-    def _post(self, hook: Hook, body: bytes) -> int:
+    def _post(self, hook: PretendHook, body: bytes) -> int:
         content_type = "application/json" if body[:1] == b"{" else "application/x-www-form-urlencoded"
         headers = {"Content-Type": content_type, **self._proof(hook, body)}
         with requests.Session() as session:
             session.trust_env = False  # a webhook to this machine never goes through a proxy
             return session.post(hook.url, data=body, headers=headers, timeout=TIMEOUT_SECONDS).status_code
 
-    def _proof(self, hook: Hook, body: bytes) -> dict[str, str]:
+    def _proof(self, hook: PretendHook, body: bytes) -> dict[str, str]:
         """Return the headers that authenticate the gateway."""
         scheme = KINDS[self.kind]
         if scheme.algorithm == "jwt" and hook.header is not None and hook.header[0] == "jwt_key":
@@ -88,28 +88,28 @@ class Hooks:
         return {scheme.header: f"{scheme.prefix}{signature}"}
 
 
-def _waha_session(hooks: Hooks, _: Mapping[str, Any]) -> Answer:
+def _waha_session(hooks: PretendHooks, _: Mapping[str, Any]) -> Answer:
     webhooks = [hook.fields for hook in hooks.registered]
     return 200, {"name": "default", "status": "WORKING", "config": {"debug": False, "webhooks": webhooks}}
 
 
-def _set_waha(hooks: Hooks, body: Mapping[str, Any]) -> Answer:
+def _set_waha(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
     listed: list[dict[str, Any]] = body["config"]["webhooks"]
     hooks.registered = [_of_waha(fields) for fields in listed]
     return _waha_session(hooks, body)
 
 
-def _of_waha(fields: dict[str, Any]) -> Hook:
+def _of_waha(fields: dict[str, Any]) -> PretendHook:
     [header] = [(each["name"], each["value"]) for each in fields.get("customHeaders", [])] or [None]
-    return Hook(fields["url"], fields.get("hmac", {}).get("key", ""), header, fields)
+    return PretendHook(fields["url"], fields.get("hmac", {}).get("key", ""), header, fields)
 
 
-def _add_openwa(hooks: Hooks, body: Mapping[str, Any]) -> Answer:
-    hooks.registered.append(Hook())
+def _add_openwa(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
+    hooks.registered.append(PretendHook())
     return 201, _change_openwa(hooks, body)[1]
 
 
-def _change_openwa(hooks: Hooks, body: Mapping[str, Any]) -> Answer:
+def _change_openwa(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
     # Secrets are never listed.
     hook = hooks.registered[-1]
     header = next(iter(body.get("headers", {}).items()), None)
@@ -118,7 +118,7 @@ def _change_openwa(hooks: Hooks, body: Mapping[str, Any]) -> Answer:
     return 200, fields
 
 
-def _test_openwa(hooks: Hooks, __: Mapping[str, Any]) -> Answer:
+def _test_openwa(hooks: PretendHooks, __: Mapping[str, Any]) -> Answer:
     body = (
         f'{{"event":"test","timestamp":"2026-09-10T00:26:50.250Z","sessionId":"{SESSIONS["openwa"]}",'
         '"deliveryId":"dlv_test","data":{}}'
@@ -127,47 +127,47 @@ def _test_openwa(hooks: Hooks, __: Mapping[str, Any]) -> Answer:
     return 200, {"success": status < 300, "statusCode": status, "error": None if status < 300 else f"HTTP {status}"}
 
 
-def _find_evolution(hooks: Hooks, _: Mapping[str, Any]) -> Answer:
+def _find_evolution(hooks: PretendHooks, _: Mapping[str, Any]) -> Answer:
     return 200, hooks.registered[0].fields if hooks.registered else None
 
 
-def _set_evolution(hooks: Hooks, body: Mapping[str, Any]) -> Answer:
+def _set_evolution(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
     fields: dict[str, Any] = body["webhook"]
-    hooks.registered = [Hook(fields["url"], "", next(iter(fields["headers"].items())), fields)]
+    hooks.registered = [PretendHook(fields["url"], "", next(iter(fields["headers"].items())), fields)]
     return 201, fields
 
 
-def _find_gowa(hooks: Hooks, _: Mapping[str, Any]) -> Answer:
+def _find_gowa(hooks: PretendHooks, _: Mapping[str, Any]) -> Answer:
     url = hooks.registered[0].url if hooks.registered else ""
     return 200, {"code": "SUCCESS", "results": {"device_id": "till", "webhook_url": url}}
 
 
-def _set_gowa(hooks: Hooks, body: Mapping[str, Any]) -> Answer:
-    hooks.registered = [Hook(body["webhook_url"], body["webhook_secret"])]
+def _set_gowa(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
+    hooks.registered = [PretendHook(body["webhook_url"], body["webhook_secret"])]
     return _find_gowa(hooks, body)
 
 
-def _find_wuzapi(hooks: Hooks, _: Mapping[str, Any]) -> Answer:
+def _find_wuzapi(hooks: PretendHooks, _: Mapping[str, Any]) -> Answer:
     return 200, {"code": 200, "data": {"subscribe": ["Message"], "webhook": hooks.only().url}, "success": True}
 
 
-def _set_wuzapi(hooks: Hooks, body: Mapping[str, Any]) -> Answer:
+def _set_wuzapi(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
     hooks.only().url = body["webhookURL"]
     return _find_wuzapi(hooks, body)
 
 
-def _sign_wuzapi(hooks: Hooks, body: Mapping[str, Any]) -> Answer:
+def _sign_wuzapi(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
     if len(body["hmac_key"]) < 32:
         return 400, {"code": 400, "error": "HMAC key must be at least 32 characters long", "success": False}
     hooks.only().key = body["hmac_key"]
     return 200, {"code": 200, "data": {"Details": "HMAC configuration saved successfully"}, "success": True}
 
 
-def _find_meta(hooks: Hooks, _: Mapping[str, Any]) -> Answer:
+def _find_meta(hooks: PretendHooks, _: Mapping[str, Any]) -> Answer:
     return 200, {"data": [{"override_callback_uri": hook.url} for hook in hooks.registered]}
 
 
-def _set_meta(hooks: Hooks, body: Mapping[str, Any]) -> Answer:
+def _set_meta(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
     """Verify the address first. The key is the app's, which no call sets."""
     query = {"hub.mode": "subscribe", "hub.verify_token": body["verify_token"], "hub.challenge": "1158201444"}
     with requests.Session() as session:
@@ -179,7 +179,7 @@ def _set_meta(hooks: Hooks, body: Mapping[str, Any]) -> Answer:
     return 200, {"success": True}
 
 
-_Handle: TypeAlias = Callable[[Hooks, Mapping[str, Any]], Answer]
+_Handle: TypeAlias = Callable[[PretendHooks, Mapping[str, Any]], Answer]
 _ROUTES: Final[list[tuple[str, str, str, _Handle]]] = [
     ("waha", "GET", "/api/sessions", lambda hooks, body: (200, [_waha_session(hooks, body)[1]])),
     ("waha", "GET", "/api/sessions/([^/]+)", _waha_session),

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from dev.gateway.senders import sender_lists
-from dev.gateway.senders.sender_hooks import SESSIONS, Hooks
+from dev.gateway.senders.sender_hooks import SESSIONS, PretendHooks
 
 KEY = "made-up-user:made-up-key"
 OWN_NUMBER = "919880000001"
@@ -38,7 +38,7 @@ class PretendSenders:
     """The response to every request, in place of the documented one."""
     loses_answers: bool = False
     """True to respond as if something failed after the message was sent."""
-    hooks: dict[str, Hooks] = field(default_factory=lambda: {kind: Hooks(kind) for kind in SESSIONS})
+    hooks: dict[str, PretendHooks] = field(default_factory=lambda: {kind: PretendHooks(kind) for kind in SESSIONS})
     """The webhooks of each kind."""
     listed: list[str] = field(default_factory=list[str])
     """The texts of our messages in the lists of chats, newest first."""

@@ -9,7 +9,7 @@ import pytest
 
 from api.commands import senders
 from dev.gateway.senders import senders as pretend_senders
-from dev.gateway.senders.sender_hooks import SESSIONS, Hook
+from dev.gateway.senders.sender_hooks import SESSIONS, PretendHook
 from dev.gateway.senders.senders import KEY, PretendSenders
 from environment import senders_file
 from environment.sender_kinds import KINDS, Scheme
@@ -140,13 +140,13 @@ def test_a_webhook_that_posts_elsewhere_is_not_taken_by_itself(gateways: Pretend
     """It may belong to another program. WAHA and OpenWA support several webhooks."""
     written(gateways, tmp_path, "gowa", "waha")
     other = "https://other.example/hook"
-    gateways.hooks["waha"].registered = [Hook(other, fields={"url": other})]
+    gateways.hooks["waha"].registered = [PretendHook(other, fields={"url": other})]
 
     for elsewhere in (other, "https://staging.example/webhooks/gowa-one"):
-        gateways.hooks["gowa"].registered = [Hook(elsewhere)]
+        gateways.hooks["gowa"].registered = [PretendHook(elsewhere)]
         with pytest.raises(SystemExit, match=f"FAILED: till: till posts to {elsewhere}.* --replace"):
             run(tmp_path, "register", "gowa-one")
-    gateways.hooks["gowa"].registered = [Hook("https://x.example/\x1b[2J\u202e\x9b2J/webhooks/gowa-one")]
+    gateways.hooks["gowa"].registered = [PretendHook("https://x.example/\x1b[2J\u202e\x9b2J/webhooks/gowa-one")]
     with pytest.raises(SystemExit) as escaped:
         run(tmp_path, "check", "gowa-one")
     assert "\\x1b[2J\\u202e\\x9b2J" in str(escaped.value)

@@ -10,7 +10,7 @@ import requests
 
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
-from dev.gateway.state import SentMessage
+from dev.gateway.state import RequestedSend
 from tests.support.history.history_writer import ApiClient, HistoryWriter
 from tests.support.processes.sending_api import FAST_TIMEOUTS, RECIPIENT_PHONE, SHORT_TIMEOUTS, ApiStarter
 
@@ -151,7 +151,7 @@ def test_a_database_that_restarts_between_call_and_answer_loses_nothing(
     sender = start_api(replace(FAST_TIMEOUTS, total=10.0))
     kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'sends %%'"
 
-    def restart(_: SentMessage) -> None:
+    def restart(_: RequestedSend) -> None:
         history.rows(kill)
 
     gateway.state.listeners.append(restart)

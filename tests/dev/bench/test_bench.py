@@ -13,13 +13,13 @@ import pytest
 
 from dev.bench import parts, stream_backlog, verification
 from dev.bench.__main__ import DEFAULT_PARTS, FULL_PARTS
-from dev.bench.errors import BrokenPromiseError
+from dev.bench.errors import WrongResultError
 from dev.bench.load import load_generator
 from dev.bench.load.load import LoadSpec
-from dev.bench.load.sample_webhooks import BODY_BYTES, Senders
+from dev.bench.load.sample_webhooks import BODY_BYTES, SampleSenders
 from dev.bench.parts import overload
 from dev.bench.results import report
-from dev.bench.results.results import ResultRow, ResultTable, Samples, Target
+from dev.bench.results.results import Limit, ResultRow, ResultTable, Samples
 from dev.bench.testbed import BenchServers
 from dev.checkout import ROOT
 from dev.embedded.servers import EmbeddedServers
@@ -35,12 +35,12 @@ def test_the_parts_of_the_command_are_the_modules_of_parts() -> None:
 
 def test_webhooks_are_as_large_as_said_and_no_two_are_alike() -> None:
     """Equal bodies would be a single event, so the figure would be meaningless."""
-    senders = Senders()
+    senders = SampleSenders()
 
     bodies = [senders.body(number) for number in range(20_000)]
 
     assert {len(body) for body in bodies} == {BODY_BYTES}
-    assert len({*bodies, *(Senders().body(number) for number in range(100))}) == 20_100
+    assert len({*bodies, *(SampleSenders().body(number) for number in range(100))}) == 20_100
     assert json.loads(bodies[7])["messageId"] != json.loads(bodies[8])["messageId"]
 
 
@@ -55,15 +55,15 @@ def test_a_stall_counts_for_all_that_would_have_been_asked_meanwhile() -> None:
 
 
 def test_a_ratio_is_between_medians_and_knows_whether_it_is_enough() -> None:
-    row = ResultRow("x", "/s", Samples.of(90, 100, 500), "y", Samples.of(10, 200, 200), Target("at least", 0.5))
+    row = ResultRow("x", "/s", Samples.of(90, 100, 500), "y", Samples.of(10, 200, 200), Limit("at least", 0.5))
 
     assert (row.ratio, row.target_met) == (0.5, True)
-    assert ResultRow("x", "ms", Samples.of(16), target=Target("at most", 15)).target_met is False
+    assert ResultRow("x", "ms", Samples.of(16), target=Limit("at most", 15)).target_met is False
 
 
 def test_a_missed_target_is_said_in_words() -> None:
     """A figure that misses its target must be recognisable."""
-    row = ResultRow("p50", "ms", Samples.of(16), target=Target("at most", 15), miss_reason="The disk is slow.")
+    row = ResultRow("p50", "ms", Samples.of(16), target=Limit("at most", 15), miss_reason="The disk is slow.")
 
     text = report.format_table(ResultTable("freshness", (row,)))
 
@@ -99,7 +99,7 @@ def test_a_refusal_is_no_acknowledgement(refusing: int, pace: dict[str, float]) 
 
     assert outcome.sent == 100
     assert (outcome.acknowledged, outcome.other_statuses) == (50, {"503": 50})
-    with pytest.raises(BrokenPromiseError):
+    with pytest.raises(WrongResultError):
         outcome.require_all_acknowledged()
 
 
@@ -115,13 +115,13 @@ def test_events_acknowledged_under_load_are_in_the_stream(servers: EmbeddedServe
 
 def test_a_lost_event_stops_the_figure(database_url: str) -> None:
     """The figures of a run that lost a message are not printed."""
-    senders = Senders()
+    senders = SampleSenders()
     with connections.open(database_url, "test") as connection:
         bodies = tuple(senders.body(number) for number in range(10))
         batch = contract.RawBatch("f" * 32, 1, 10, (1_734_700_000_000,) * 10, bodies)
         apply.batches(connection, [decoding.batch(contract.to_fields(batch))])
 
-    with pytest.raises(BrokenPromiseError, match="11 events were acknowledged"):
+    with pytest.raises(WrongResultError, match="11 events were acknowledged"):
         verification.verify_all_stored(database_url, 11, timeout_seconds=0.3)
 
 

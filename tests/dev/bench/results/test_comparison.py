@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dev.bench.results import comparison, report
-from dev.bench.results.results import ResultRow, ResultTable, Samples, Target
+from dev.bench.results.results import Limit, ResultRow, ResultTable, Samples
 from dev.checkout import ROOT
 from tests.support.project.repository import FOLDERS
 
@@ -64,7 +64,7 @@ def test_figures_that_only_one_of_the_two_has_are_left_out() -> None:
 def test_rows_that_continue_another_are_told_apart() -> None:
     """The table of the API has a row `p99` for each call."""
     rows = tuple(
-        ResultRow(name, "ms", Samples.of(value), target=Target("at most", 1))
+        ResultRow(name, "ms", Samples.of(value), target=Limit("at most", 1))
         for name, value in (("chats", 1.0), ("  p99", 2.0), ("messages", 3.0), ("  p99", 4.0))
     )
     document = {"machine": {}, "api": {"tables": [report.table_to_json(ResultTable("calls", rows))]}}
