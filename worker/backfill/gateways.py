@@ -18,7 +18,7 @@ from worker.senders import events
 from worker.senders.whatsapp import json_document
 from worker.senders.whatsapp.json_document import JsonObject
 
-_PAGE_SIZE: Final = 100
+PAGE_SIZE: Final = 100
 
 
 class Waha:
@@ -34,7 +34,7 @@ class Waha:
         path = f"/api/{quote(session, safe='')}/chats"
 
         def page(offset: int) -> object:
-            return self._http.get(path, {"limit": _PAGE_SIZE, "offset": offset})
+            return self._http.get(path, {"limit": PAGE_SIZE, "offset": offset})
 
         chats = _all_pages(page)
         return _texts([{"id": _serialized(chat.get("id"))} for chat in chats], "id")
@@ -42,7 +42,7 @@ class Waha:
     def page(self, session: str, chat: str, position: str | None, period: Period) -> Page:
         offset = int(position or 0)
         parameters: dict[str, str | int] = {
-            "limit": _PAGE_SIZE,
+            "limit": PAGE_SIZE,
             "offset": offset,
             "downloadMedia": "false",
             "filter.timestamp.lte": period.until // 1000,
@@ -73,7 +73,7 @@ class Evolution:
     def page(self, session: str, chat: str, position: str | None, period: Period) -> Page:  # noqa: ARG002
         number = int(position or 1)
         times = {"gte": _iso(period.since or 0), "lte": _iso(period.until)}
-        body = {"where": {"messageTimestamp": times}, "page": number, "offset": _PAGE_SIZE}
+        body = {"where": {"messageTimestamp": times}, "page": number, "offset": PAGE_SIZE}
         answer = _object(self._http.post(f"/chat/findMessages/{quote(session, safe='')}", body), "messages")
         records, pages = json_document.objects(answer.get("records")), answer.get("pages")
         is_last = not records or not isinstance(pages, int) or number >= pages
@@ -97,7 +97,7 @@ class OpenWa:
 
     def page(self, session: str, chat: str, position: str | None, period: Period) -> Page:  # noqa: ARG002
         parameters: dict[str, str | int] = {
-            "limit": _PAGE_SIZE,
+            "limit": PAGE_SIZE,
             "orderBy": "timestamp",
             "inlineMedia": "false",
             "until": period.until + 1,
@@ -108,7 +108,7 @@ class OpenWa:
             parameters["after"] = position
         answer = self._http.get(f"/api/sessions/{quote(session, safe='')}/messages", parameters)
         records = json_document.objects((json_document.as_object(answer) or {}).get("messages", answer))
-        last = records[-1].get("id") if len(records) >= _PAGE_SIZE else None
+        last = records[-1].get("id") if len(records) >= PAGE_SIZE else None
         return Page(records, last if isinstance(last, str) and last != position else None)
 
     def event(self, session: str, record: JsonObject) -> JsonObject:
@@ -135,7 +135,7 @@ class Gowa:
 
     def chats(self, session: str) -> list[str]:
         def page(offset: int) -> object:
-            parameters = {"limit": _PAGE_SIZE, "offset": offset}
+            parameters = {"limit": PAGE_SIZE, "offset": offset}
             answer = _object(self._http.get("/chats", parameters, self._headers(session)), "results")
             return answer.get("data")
 
@@ -144,7 +144,7 @@ class Gowa:
     def page(self, session: str, chat: str, position: str | None, period: Period) -> Page:
         offset = int(position or 0)
         parameters: dict[str, str | int] = {
-            "limit": _PAGE_SIZE,
+            "limit": PAGE_SIZE,
             "offset": offset,
             "end_time": _iso(period.until),
         }
@@ -193,7 +193,7 @@ def to_body(event: JsonObject) -> bytes:
 
 
 def _page_by_offset(records: Sequence[JsonObject], offset: int) -> Page:
-    return Page(records, str(offset + len(records)) if len(records) >= _PAGE_SIZE else None)
+    return Page(records, str(offset + len(records)) if len(records) >= PAGE_SIZE else None)
 
 
 def _all_pages(page: Callable[[int], object]) -> list[JsonObject]:
@@ -201,7 +201,7 @@ def _all_pages(page: Callable[[int], object]) -> list[JsonObject]:
     while len(found) < _MAX_CHATS:
         objects = json_document.objects(page(len(found)))
         found += objects
-        if len(objects) < _PAGE_SIZE:
+        if len(objects) < PAGE_SIZE:
             return found
     raise BackfillError(f"The gateway lists more than {_MAX_CHATS:,} chats: check its version and the sender's kind.")
 

@@ -64,8 +64,7 @@ class Scene:
 
 @pytest.fixture(params=gateways.KINDS)
 def scene(request: pytest.FixtureRequest, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    for gateway_class in (gateways.Waha, gateways.Evolution, gateways.OpenWa, gateways.Gowa):
-        monkeypatch.setattr(gateway_class, "PAGE_SIZE", PAGE_SIZE)
+    monkeypatch.setattr(gateways, "PAGE_SIZE", PAGE_SIZE)
     with ExitStack() as stack:
         gateway = PretendGateway(request.param, MESSAGES, page_size=PAGE_SIZE)
         stack.callback(gateway.close)
