@@ -166,7 +166,7 @@ def test_a_gateway_that_answers_without_end_is_given_up(scene: Scene, monkeypatc
         scene.run()
 
     monkeypatch.setattr("worker.backfill.gateways._MAX_CHATS", 2)
-    monkeypatch.setattr(gateways.Waha, "PAGE_SIZE", 1)
+    monkeypatch.setattr(gateways, "PAGE_SIZE", 1)
     scene.gateway.page_size = 1
     with pytest.raises(BackfillError, match="more than 2 chats"):
         scene.run()

@@ -14,9 +14,9 @@ from tests.support.project.repository import FOLDERS
 
 LOOP = """
 import time
-from dev.bench.results import ResultRow, ResultTable, Samples
+from dev.bench.results.results import ResultRow, ResultTable, Samples
 
-def run(lab, plan):
+def run(servers, scale):
     begun = time.process_time()
     for _ in range({length}):
         pass
