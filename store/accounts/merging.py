@@ -1,9 +1,8 @@
 """Merges the earlier history of a session into its account, in short steps, while workers continue to write.
 
-First the people whom other sessions of the account forgot are erased from its history, so that they do not reappear.
-Then its message keys are replaced by those of the account, which changes little. Then its chats are merged into those
-of the primary session, page by page, as LIDs are merged into phones. If a worker is killed, the next one continues its
-merge.
+First, people who were erased from other sessions of the account are erased from this session, so that they do not
+reappear. Second, the message keys of the session are replaced by those of the account. Third, its chats are merged into
+those of the primary session, page by page, as LIDs are merged into phones. If a worker dies, another one continues.
 """
 
 from collections.abc import Iterable
@@ -40,16 +39,15 @@ class JoinedSession:
 
 
 def run_step(connection: Connection, suppressions: SuppressionCache) -> bool:
-    """Run one step in one transaction. Return whether there was one.
+    """Run the next step in one transaction. Return False if there is none, or if an erasure must end first.
 
-    Merging waits for pending erasures. Raises SuppressionKeyError, and TransientError, after which the call can be
-    repeated.
+    Raises SuppressionKeyError, and TransientError, after which the call can be repeated.
     """
     if connection.execute(_FIND_DUE, _DONE).fetchone() is None:
         return False
     with connection.transaction():
-        # Taken before the locks of the history, as all writers do, because an erasure must not miss rows that are being
-        # written.
+        # Like all writers, take the lock of the suppressions before those of the history: an erasure must not miss rows
+        # that are being written.
         suppression_set = suppressions.current(connection)
         session = _claim(connection)
         if session is None:

@@ -1,4 +1,4 @@
-"""Writes the change feed. A change names what changed; readers load its state when they deliver it."""
+"""Writes the change feed. A change consists of ids only; readers load the current state when they deliver it."""
 
 from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple, TypeAlias

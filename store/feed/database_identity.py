@@ -9,8 +9,7 @@ from store.postgres import errors
 from store.postgres.connections import Connection
 
 ID_MARGIN = 1_000_000
-"""The number of ids to skip beyond the highest known one. It is greater than the number assigned between two reports.
-"""
+"""The number of ids to skip after the highest known one. Fewer ids are assigned between two reports."""
 SMALL_ID_MARGIN = 1_000
 """The same number for 32-bit sequences."""
 _UNREPORTED = frozenset({"0A000", "42501", "42883"})
@@ -79,11 +78,11 @@ def _read_position(connection: Connection) -> tuple[str, int, int]:
 
 
 def continue_after(connection: Connection, generations: Sequence[str], last_ids: Mapping[str, int]) -> None:
-    """Continue after a state with these last ids, some commits of which may be missing.
+    """Continue after a state that had these last ids, although the database may lack some of its commits.
 
-    Starts another generation and another epoch of the feed if the database still has one of these generations;
-    otherwise a restore or another worker has already started them. Ids up to the last ones are not assigned again.
-    Raises StoreError.
+    If the database still has one of these generations, start another generation and another epoch of the feed.
+    Otherwise, a restore or another worker has already done so. Ids up to the last ones are not assigned again. Raises
+    StoreError.
     """
     with errors.translated(), connection.transaction():
         replaced = connection.execute(

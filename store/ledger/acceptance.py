@@ -9,7 +9,7 @@ from store.postgres.errors import StoreError
 
 
 class NotAcceptableError(StoreError):
-    """The batches are not lost, or the writer is not unknown, or this cannot be decided now."""
+    """The ledger does not list the batches as lost or the writer as unknown, or no worker runs that can tell."""
 
 
 def accept_loss(connection: Connection, batches: BatchRange, *, reason: str, accepted_by: str) -> None:

@@ -1,4 +1,4 @@
-"""Reads the ledger: how many events were received, what became of them, and which batches are lost.
+"""Reads the ledger: the number of received events, the number of each outcome, and the lost batches.
 
 In every snapshot, received = stored + duplicate + noise + ping + parked + forgotten + waiting + written_off.
 """

@@ -1,4 +1,4 @@
-"""Decides which chat an address means, in every spelling of the address.
+"""Normalises addresses, so that all spellings of an address mean one chat.
 
 A normalised address is the digits of a phone (`919811000001`) or, for a chat without a phone, its JID without agent and
 device: `120363041234567890@g.us`, `200000000000011@lid`. The parser, the API and the erasure all normalise addresses

@@ -130,7 +130,7 @@ class Reaction:
     """The address of the person who reacted in a group, if the event contains it.
 
     A gateway that does not compare it with the session's number reports our own reactions as incoming, also in direct
-    chats. Readers recognize them by this address.
+    chats. Readers recognise them by this address.
     """
     emoji: str
     """Empty if the reaction is removed."""
@@ -139,7 +139,7 @@ class Reaction:
 
 @record
 class LidAlias:
-    """Evidence that a LID, Meta's id or another national spelling of a phone is of the person with this phone."""
+    """Evidence that a LID, an id from Meta or another national spelling belongs to the person with this phone."""
 
     lid: str
     """`…@lid`, `…@bsuid`, or digits for which `national_spellings.standard` is the phone."""

@@ -77,7 +77,7 @@ def normalize(text: str) -> str:
 def normalize_start(text: str, max_length: int) -> str:
     """Return up to `max_length` characters of the normalised text, from at most that many characters of the text.
 
-    A ligature becomes up to 18 characters, so no more of the text is normalised than is kept.
+    A ligature becomes up to 18 characters, so normalising stops as soon as the result is long enough.
     """
     composed = compose(text[:max_length])
     parts: list[str] = []

@@ -15,8 +15,8 @@ from telemetry.errors import SettingsError
 
 Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
 
-# Every limit is shorter than the 30 s of a worker's job: for statements, locks, idle transactions, lost clients and
-# networks that drop packets.
+# Limits for statements, locks, idle transactions, lost clients and networks that drop packets. Each of them is shorter
+# than the 30 s of a worker's job.
 _SESSION_SETTINGS = {
     "statement_timeout": "15s",
     "lock_timeout": "10s",

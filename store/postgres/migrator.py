@@ -11,8 +11,8 @@ MIGRATIONS_FOLDER = Path(__file__).parent.parent / "migrations"
 LOCK_WAIT = 300.0
 """The time in seconds to wait for the locks of a migration, and for another migrator."""
 _SET_LOCK_TIMEOUT = "SET LOCAL lock_timeout = '2s'"
-"""Short, because other processes queue behind a migration that waits for the strongest lock of a table. It then
-retries.
+"""Short, because other processes queue behind a migration that waits for the strongest lock of a table. The migration
+is tried again.
 """
 _FIRST_RETRY_DELAY, _MAX_RETRY_DELAY = 0.1, 5.0
 _NON_TRANSACTIONAL = b"-- outside a transaction"
@@ -56,7 +56,7 @@ def apply_pending(
     folder: Path = MIGRATIONS_FOLDER,
     lock_wait: float = LOCK_WAIT,
 ) -> list[str]:
-    """Apply pending migrations under the lock of `migrate`.
+    """Apply pending migrations and return their names. The caller holds the lock of `acquire_lock`.
 
     `unrecorded` migrations are applied, but not in the table yet.
     """
@@ -77,7 +77,7 @@ def apply_pending(
 def acquire_lock(connection: connections.Connection, lock_wait: float = LOCK_WAIT) -> None:
     """Become the only migrator until the connection ends. Raises TransientError.
 
-    It polls instead of waiting in PostgreSQL: a waiting connection holds a snapshot, and the CREATE INDEX CONCURRENTLY
+    Polls instead of waiting in PostgreSQL: a waiting connection holds a snapshot, and the CREATE INDEX CONCURRENTLY
     of the other migrator would wait for that snapshot.
     """
 

@@ -30,7 +30,7 @@ class ConnectionProfile:
     url_options: str
     """The options of libpq in the URL, which override ours."""
     behind_pooler: bool = False
-    """True if a pooler answered, which shows because its process ids differ from those of PostgreSQL's backends."""
+    """True if a pooler answered. Its process ids differ from those of PostgreSQL's backends."""
     last_failure: str | None = None
     """The reason why the last attempt failed, as a sentence without names, or None if it succeeded."""
 
@@ -108,7 +108,7 @@ class PoolerSafeConnection(psycopg.Connection[tuple[object, ...]]):
 
     @contextmanager
     def settings_applied(self) -> Generator[None]:
-        """Let our settings apply to one statement. Behind a pooler, outside a transaction, it gets its own one."""
+        """Apply our settings to one statement. Behind a pooler, a statement outside a transaction gets its own one."""
         if not self.profile.behind_pooler or self.info.transaction_status != pq.TransactionStatus.IDLE:
             yield
         else:

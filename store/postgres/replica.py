@@ -37,7 +37,7 @@ class ReplicaUnavailableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class WalSample:
-    """A WAL position of the primary, and when it was read on the monotonic clock."""
+    """A WAL position of the primary, and the time on the monotonic clock at which it was read."""
 
     observed_at: float
     epoch: str

@@ -1,4 +1,4 @@
-"""Finds the phone to which messages to a chat can be sent, from what any session of the account knows."""
+"""Finds the phone to which messages for a chat can be sent. Any session of the account may know it."""
 
 from typing import cast
 

@@ -17,7 +17,7 @@ from store.postgres.connections import Connection
 
 
 def merge_unmerged(connection: Connection, known_accounts: Accounts, keys: Collection[MessageKey]) -> None:
-    """Replace the keys that sessions which are not merged yet have for the same messages."""
+    """Replace the keys of these messages in the sessions that are not merged yet."""
     for session_id in known_accounts.unmerged:
         primary_id = known_accounts.primary_of(session_id)
         if message_ids := [message_id for primary, message_id in keys if primary == primary_id]:

@@ -26,7 +26,7 @@ class RecomputedMessage:
     copies_changed: bool
     """True if another copy is shown or its flags changed, so that the chat's unread messages must be recounted."""
     failure_changed: bool
-    """True if it failed or was sent after all, which decides whether it answers the chat."""
+    """True if the message failed, or was sent after all. A failed message does not answer the chat."""
 
 
 def add(connection: Connection, updates: Iterable[MessageUpdate]) -> None:

@@ -1,16 +1,14 @@
 """Reads accounts: sessions of several gateways that share one phone number and one history.
 
 Each session keeps its own rows: a chat per address, and a message per chat. The rows show which session reported a
-message; a session that missed it has no row. What the account shares belongs to its *primary* session, which is the one
-that this database saw first. Message keys are shared, so that copies and updates of a message meet whichever session
-reports them; evidence on aliases is shared as well. The chats of the other sessions are merged into those of the
-primary one, as LIDs are merged into phones. Reading, summaries and hidden copies therefore work by the same rules, and
-ids do not change.
+message; a session that missed it has no row. Shared data belongs to the *primary* session of the account, the one that
+this database saw first. Message keys are shared, so that all copies and updates of a message have one key; evidence on
+aliases is shared, too. The chats of the other sessions are merged into those of the primary one, as LIDs are merged
+into phones. The rules of reading, of summaries and of hidden copies are therefore the same, and ids do not change.
 
-If sessions turn out later to be one account, new events are joined at once, and stored ones are merged in steps
-(store/accounts/). A session never leaves its account, even if it is linked to another number, because its keys could
-not be divided (session_phones.py). While every number has one session, the table of accounts is empty and has no
-effect.
+If sessions turn out later to be one account, new events use its keys at once, and stored ones are merged in steps
+(store/accounts/). A session never leaves its account, even if it is linked to another number, because its keys cannot
+be divided (session_phones.py). While every number has one session, the table of accounts is empty and has no effect.
 """
 
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Records whether a gateway replies automatically. It reports none of these replies, so they are not in the history."""
+"""Records whether a gateway replies automatically. These replies are not reported, so the history lacks them."""
 
 from store.postgres import errors
 from store.postgres.connections import Connection
