@@ -67,7 +67,7 @@ def test_a_joined_session_that_is_linked_to_another_number_stays_and_is_reported
     assert relinked(history_database) == set()
 
 
-def test_what_a_session_reports_goes_before_the_configuration(history_database: HistoryDatabase) -> None:
+def test_a_reported_phone_takes_precedence_over_a_configured_one(history_database: HistoryDatabase) -> None:
     """One gateway may serve several numbers, but the configuration names only one."""
     store(history_database, report(SAK, ONE, 0), report("shop:sales", OTHER, 0), told(message_fact("A"), session=WAHA))
 

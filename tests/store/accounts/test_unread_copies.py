@@ -48,7 +48,9 @@ def test_a_copy_from_the_past_does_not_mark_the_other_as_read(account_database: 
     assert folding.visible_chats(account_database)[GROUP]["unread"] == 1
 
 
-def test_a_message_that_was_read_stays_read_when_the_other_gateway_tells_it(account_database: AccountDatabase) -> None:
+def test_a_message_that_was_read_stays_read_when_the_other_gateway_reports_it(
+    account_database: AccountDatabase,
+) -> None:
     """This also applies if the other gateway takes the message for a notice at first."""
     account_database.clear()
     numbers = iter(range(1, 9))

@@ -81,7 +81,7 @@ def _check(
 
 @pytest.mark.long
 @pytest.mark.timeout(600)
-def test_four_writers_at_once_find_what_one_alone_finds(
+def test_four_concurrent_workers_store_the_same_rows_as_one(
     history_database: HistoryDatabase, database_url: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Users add workers for throughput, so the result must not depend on which one waits for which."""
@@ -99,7 +99,7 @@ def test_four_writers_at_once_find_what_one_alone_finds(
 
 @pytest.mark.long
 @pytest.mark.timeout(1500)
-def test_four_writers_find_what_one_finds_in_many_histories(
+def test_four_concurrent_workers_store_the_same_rows_as_one_in_many_histories(
     history_database: HistoryDatabase, database_url: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """This runs the previous test on 400 histories, because some interleavings of threads are rare."""

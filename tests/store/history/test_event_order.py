@@ -50,7 +50,7 @@ def _written(history: DrawnHistory) -> str:
 
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("examples", [10, pytest.param(275, marks=pytest.mark.long)])
-def test_a_history_is_the_same_however_it_is_told(
+def test_a_history_has_the_same_rows_in_any_order_batches_and_copies(
     history_database: HistoryDatabase, capfd: pytest.CaptureFixture[str], examples: int
 ) -> None:
     """Events arrive late, twice, out of order and from several workers, and readers must always see the same."""
@@ -66,7 +66,7 @@ def test_a_history_is_the_same_however_it_is_told(
 @pytest.mark.long
 @pytest.mark.timeout(1500)
 @pytest.mark.parametrize("quarter", [1, *(pytest.param(quarter, marks=pytest.mark.long) for quarter in (2, 3, 4))])
-def test_thousands_of_histories_are_the_same_however_they_are_told(
+def test_thousands_of_histories_have_the_same_rows_in_any_order_batches_and_copies(
     history_database: HistoryDatabase, capfd: pytest.CaptureFixture[str], quarter: int
 ) -> None:
     """This runs the previous test on 2,000 histories."""

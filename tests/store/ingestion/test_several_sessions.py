@@ -43,7 +43,7 @@ def test_a_replay_finds_a_session_that_an_older_parser_missed(erasure_scenario: 
     assert told(erasure_scenario) == [(FIRST, world.ASHA, "to one", 1)]
 
 
-def test_an_erased_person_of_one_session_takes_nothing_from_the_other(erasure_scenario: ErasureScenario) -> None:
+def test_an_erasure_in_one_session_deletes_nothing_from_the_other(erasure_scenario: ErasureScenario) -> None:
     """The message of the other session is stored without the raw body, which also contains the erased person's."""
     waiting = erasure_scenario.acknowledge([BODY])
     erasure_scenario.erase_person(world.RAVI, SECOND)

@@ -60,7 +60,7 @@ def test_the_next_loss_behind_an_accepted_one_is_named_alone(scene: LedgerScene)
     assert scene.read().written_off == 50
 
 
-def test_an_accepted_batch_that_comes_after_all_counts_as_what_it_is(scene: LedgerScene) -> None:
+def test_an_accepted_batch_that_arrives_later_counts_as_stored(scene: LedgerScene) -> None:
     """A disk may be found years later. Nothing is counted twice, and the decision stays recorded."""
     lose_two_of_five(scene)
     accept(scene, 3, 4)
@@ -71,7 +71,7 @@ def test_an_accepted_batch_that_comes_after_all_counts_as_what_it_is(scene: Ledg
     assert [(loss.first, loss.last, loss.events) for loss in told.accepted_losses] == [(3, 4, 20)]
 
 
-def test_what_is_not_lost_cannot_be_accepted(scene: LedgerScene) -> None:
+def test_only_lost_batches_can_be_accepted(scene: LedgerScene) -> None:
     """This includes half of a loss, a stored or waiting batch, and anything while no worker observes the stream."""
     lose_two_of_five(scene)
     for first, last in ((3, 3), (2, 4), (1, 1), (6, 6)):
@@ -111,7 +111,7 @@ def run(database_url: str, capsys: pytest.CaptureFixture[str], *arguments: str) 
     return code, printed.out + printed.err
 
 
-def test_the_command_names_the_loss_accepts_it_and_is_green_again(
+def test_the_command_names_the_loss_accepts_it_and_exits_with_0(
     scene: LedgerScene, database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The printed loss is a valid argument, and a monitor that checks the exit code is green afterwards."""
@@ -134,7 +134,7 @@ def test_the_command_names_the_loss_accepts_it_and_is_green_again(
     assert (document["written_off"], document["exact"], len(document["accepted_losses"])) == (20, True, 1)
 
 
-def test_the_command_says_what_it_could_not_ask(
+def test_the_command_names_places_that_could_not_be_checked(
     scene: LedgerScene, database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     scene.store(1)

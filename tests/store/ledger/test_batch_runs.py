@@ -110,7 +110,7 @@ def test_every_snapshot_adds_up_while_workers_write_and_sums_are_taken(database_
         agree(reader)
 
 
-def test_the_ledger_reads_no_batch_that_was_added_up(database_url: str) -> None:
+def test_the_ledger_reads_no_batch_that_is_in_a_run(database_url: str) -> None:
     """A year of a busy gateway has millions of batches, and the dashboard polls every few seconds."""
     with connections.open(database_url, "test", overrides={"enable_seqscan": "off"}) as connection:
         connection.execute(
@@ -142,7 +142,7 @@ def reads_batches(node: Any) -> bool:  # noqa: ANN401 - JSON
     return node.get("Relation Name") == "batches"
 
 
-def test_emptying_the_ledger_empties_its_sums(database_url: str) -> None:
+def test_emptying_the_ledger_empties_its_runs(database_url: str) -> None:
     """Otherwise an emptied ledger would begin with old sums."""
     with connections.open(database_url, "test") as connection:
         keep(connection, uuid.uuid4(), 1)

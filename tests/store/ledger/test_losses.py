@@ -21,7 +21,7 @@ def test_a_loss_is_named_while_load_goes_on(scene: LedgerScene) -> None:
 
 
 @pytest.mark.parametrize("oldest_ago", [LOST_AFTER + 1.0, 60.0])
-def test_what_may_wait_in_the_stream_is_not_lost(scene: LedgerScene, oldest_ago: float) -> None:
+def test_batches_that_may_wait_in_the_stream_are_not_lost(scene: LedgerScene, oldest_ago: float) -> None:
     """The oldest waiting entry is older than the evidence, so the missing batch may be behind it."""
     for number in (1, 3):
         scene.store(number)
@@ -41,7 +41,7 @@ def test_a_successor_that_was_stored_just_now_proves_nothing(scene: LedgerScene)
     assert scene.lost() == []
 
 
-def test_the_last_batches_of_a_writer_are_lost_a_while_after_it_named_them(scene: LedgerScene) -> None:
+def test_the_last_batches_of_a_writer_are_lost_a_while_after_it_reported_them(scene: LedgerScene) -> None:
     """Redis lost the end of the stream, and no later batch shows the gap."""
     scene.store(1)
     scene.observe(scene.heartbeat(4))
@@ -53,7 +53,7 @@ def test_the_last_batches_of_a_writer_are_lost_a_while_after_it_named_them(scene
     assert scene.lost() == [(2, 4, 30)]
 
 
-def test_what_a_spool_may_hold_is_not_lost_until_the_spool_was_empty_for_a_while(scene: LedgerScene) -> None:
+def test_batches_that_a_spool_may_hold_are_not_lost_until_it_was_empty_for_a_while(scene: LedgerScene) -> None:
     """Spooled batches enter the stream later than their successors, some at the last moment."""
     scene.store(1)
     scene.store(3)
@@ -69,7 +69,7 @@ def test_what_a_spool_may_hold_is_not_lost_until_the_spool_was_empty_for_a_while
     assert scene.lost() == [(2, 2, 10)]
 
 
-def test_what_is_missing_of_a_silent_writer_is_unknown_until_it_ended(scene: LedgerScene) -> None:
+def test_missing_batches_of_a_silent_writer_are_unknown_until_it_ended(scene: LedgerScene) -> None:
     """Its files may contain the batches. A process that adopts the files, or a person, decides."""
     scene.store(1)
     scene.store(3)
@@ -86,7 +86,7 @@ def test_what_is_missing_of_a_silent_writer_is_unknown_until_it_ended(scene: Led
     assert scene.lost() == [(2, 2, 10)]
 
 
-def test_while_entries_are_set_aside_what_is_missing_may_be_one_of_them(scene: LedgerScene) -> None:
+def test_missing_batches_are_not_lost_while_entries_are_set_aside(scene: LedgerScene) -> None:
     scene.store(1)
     scene.store(3)
     scene.age(LOST_AFTER + 2)
@@ -97,7 +97,7 @@ def test_while_entries_are_set_aside_what_is_missing_may_be_one_of_them(scene: L
     assert [(question.kind, question.count) for question in told.unknown] == [("unreadable_entries", 1)]
 
 
-def test_a_batch_that_comes_after_all_is_no_longer_lost(scene: LedgerScene) -> None:
+def test_a_batch_that_arrives_later_is_no_longer_lost(scene: LedgerScene) -> None:
     scene.store(1)
     scene.store(4)
     scene.age(LOST_AFTER + 2)

@@ -6,7 +6,7 @@ from store.ledger.writers import StreamPosition
 from tests.support.history.ledger_scene import LedgerScene
 
 
-def test_a_writer_that_reports_needs_no_question_even_with_a_spool(scene: LedgerScene) -> None:
+def test_a_writer_that_reports_raises_no_question_even_with_a_spool(scene: LedgerScene) -> None:
     """It reports its spooled events every second, so they count as waiting."""
     scene.observe(scene.heartbeat(4, spooled=40))
     told = scene.read()
@@ -34,7 +34,7 @@ def test_a_silent_writer_makes_the_ledger_inexact_and_is_named(scene: LedgerScen
     assert "SPOOL_DIR" in question.remedy
 
 
-def test_a_writer_that_ended_needs_no_question(scene: LedgerScene) -> None:
+def test_a_writer_that_ended_raises_no_question(scene: LedgerScene) -> None:
     scene.store(1)
     scene.observe(scene.heartbeat(1, ended=True))
     scene.age(3600)
@@ -78,7 +78,7 @@ def test_a_paused_writer_that_reports_again_is_known_again(scene: LedgerScene) -
     assert scene.unknown() == []
 
 
-def test_an_older_ingest_is_asked_by_its_last_entry(scene: LedgerScene) -> None:
+def test_an_ingest_without_heartbeats_is_judged_by_its_last_entry(scene: LedgerScene) -> None:
     """It sends no heartbeats, so its silence means nothing, but its last entry shows whether the spool was empty."""
     for spooled, expected in ((3, ["spooled_events"]), (0, [])):
         stream_status.record(

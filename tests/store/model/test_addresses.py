@@ -93,7 +93,7 @@ def test_an_invalid_address_is_none(written: object) -> None:
 
 
 @given(st.text(max_size=200) | st.from_regex(r"[0-9+@.:_a-z]{1,30}", fullmatch=True))
-def test_a_normalised_address_means_itself(text: str) -> None:
+def test_a_normalised_address_is_its_own_normalised_form(text: str) -> None:
     """Otherwise a chat from the list could not be opened by its address."""
     address = addresses.parse(text)
 
@@ -183,7 +183,7 @@ def test_a_number_that_sak_cannot_dial_is_refused_with_the_reason(to: str, says:
 
 
 @given(st.text(alphabet=st.sampled_from("0123456789+ ()-.:xé१"), max_size=24).filter(lambda text: "@" not in text))
-def test_what_is_dialled_is_the_chat_that_the_reply_comes_to(to: str) -> None:
+def test_the_dialled_digits_are_the_address_of_the_chat_with_the_reply(to: str) -> None:
     """SAK dials our digits unchanged, the gateway reports the reply under them, and a reader finds both by them."""
     try:
         digits = addresses.dialled(to)

@@ -18,7 +18,7 @@ def test_json_is_one_line_for_every_reader(text: str) -> None:
     assert json.loads(escaped) == {text: text}
 
 
-def test_no_character_that_is_not_seen_is_left() -> None:
+def test_escaped_text_contains_no_invisible_character() -> None:
     """Examples of hypothesis rarely contain one."""
     characters = map(chr, range(sys.maxunicode + 1))
     unseen = [c for c in characters if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}]
@@ -27,7 +27,7 @@ def test_no_character_that_is_not_seen_is_left() -> None:
 
 
 @given(st.text())
-def test_every_invisible_character_is_shown(text: str) -> None:
+def test_every_invisible_character_is_escaped(text: str) -> None:
     shown = lines.escape_invisible(text, keep="\n")
 
     assert not [c for c in shown if c != "\n" and unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}]

@@ -18,7 +18,7 @@ def test_a_parameter_used_twice_is_sent_once_and_percent_signs_are_kept(database
     assert rows == [(1, True, 2)]
 
 
-def test_behind_a_pooler_it_runs_with_our_settings(database_url: str) -> None:
+def test_a_query_runs_with_our_settings_behind_a_pooler(database_url: str) -> None:
     """The server's connection may be another one than that on which they were made."""
     with connections.open(database_url, "test", overrides={"work_mem": "4321kB"}) as connection:
         assert isinstance(connection, PoolerSafeConnection)

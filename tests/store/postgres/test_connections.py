@@ -35,7 +35,7 @@ from store.postgres.connections import DatabaseUrlError
         ("READ_DATABASE_URL", connections.replica_url),
     ],
 )
-def test_a_url_that_is_none_is_named_and_not_quoted(
+def test_an_invalid_url_is_named_and_not_quoted(
     url: str, variable: str, read: Callable[[Mapping[str, str]], str | None]
 ) -> None:
     """With an unescaped @, half of the password becomes the host, which a connection error would log."""

@@ -18,7 +18,7 @@ from store.postgres import errors
         (None, False),
     ],
 )
-def test_only_what_the_data_causes_is_permanent(sqlstate: str | None, *, permanent: bool) -> None:
+def test_only_errors_caused_by_the_data_are_permanent(sqlstate: str | None, *, permanent: bool) -> None:
     """Any other error is retried, because parking an event on account of an outage would be a loss."""
     assert errors.is_permanent(sqlstate) is permanent
 

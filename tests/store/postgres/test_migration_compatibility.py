@@ -104,7 +104,7 @@ def test_a_migration_against_the_rules_is_found(url: str, folder: Path, script: 
         "-- outside a transaction\nCREATE INDEX CONCURRENTLY IF NOT EXISTS good ON whatsapp_messages (status);",
     ],
 )
-def test_a_migration_by_the_rules_is_let_be(url: str, folder: Path, script: str) -> None:
+def test_a_migration_by_the_rules_is_accepted(url: str, folder: Path, script: str) -> None:
     migrator.migrate(url, folder=folder)
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT count(*) FROM migrations").fetchone() != (0,)

@@ -117,7 +117,7 @@ def test_a_second_migrator_waits_for_an_index_that_is_built_beside_writers(empty
     assert indexes(empty_url) == [("things_by_size", True)]
 
 
-def test_an_index_whose_building_was_interrupted_is_built_anew(empty_url: str, folder: Path) -> None:
+def test_an_index_whose_build_was_interrupted_is_built_again(empty_url: str, folder: Path) -> None:
     """Every writer updates an invalid index, but no query uses it."""
     (folder / "0001_index.sql").write_text(INDEX)
     with psycopg.connect(empty_url) as writer:

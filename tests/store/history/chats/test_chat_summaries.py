@@ -1,4 +1,4 @@
-"""The summary of a chat is the same whether it is updated step by step or recomputed."""
+"""Tests that a summary updated step by step equals a recomputed one."""
 
 import hashlib
 import itertools
@@ -72,9 +72,7 @@ def digest() -> bytes:
 
 
 @pytest.mark.parametrize("answered", [False, True])
-def test_growing_asks_for_a_look_where_since_when_somebody_waits_is_not_known(
-    database_url: str, *, answered: bool
-) -> None:
+def test_an_increment_that_cannot_know_the_waiting_time_is_not_applied(database_url: str, *, answered: bool) -> None:
     """A message that arrives late may be before or after the answer, so the time must be recomputed."""
     with connections.open(database_url, "test") as connection:
         messages = [message(PHONE, "incoming", 1, T0 + 5000)]
@@ -104,7 +102,9 @@ def test_growing_asks_for_a_look_where_since_when_somebody_waits_is_not_known(
         ("0@s.whatsapp.net", False),
     ],
 )
-def test_nobody_who_addresses_everybody_waits_for_an_answer(database_url: str, address: str, *, waits: bool) -> None:
+def test_a_chat_that_addresses_everybody_does_not_wait_for_an_answer(
+    database_url: str, address: str, *, waits: bool
+) -> None:
     """Otherwise a channel would always be at the top of the waiting chats, above every customer."""
     with connections.open(database_url, "test") as connection:
         events = (Event(0, T0, b"", digest(), outcome(message(address, "incoming", 1, T0))),)

@@ -30,7 +30,7 @@ def test_members_wait_from_their_own_messages_on(history_database: HistoryDataba
     assert (chat["unread"], chat["waiting_since"]) == (1, BASE_TIME + 1)
 
 
-def test_what_was_taken_for_a_notice_is_unread_once_it_is_known(history_database: HistoryDatabase) -> None:
+def test_a_message_that_looked_like_a_notice_becomes_unread(history_database: HistoryDatabase) -> None:
     """The gateway names neither. Only the form of the time distinguishes a notice from an undecrypted message."""
     undecrypted = message_fact("A", GROUP, text=None, message_type="unknown", state="undecrypted")
 
@@ -41,7 +41,7 @@ def test_what_was_taken_for_a_notice_is_unread_once_it_is_known(history_database
     assert folding.visible_chats(history_database)[GROUP]["unread"] == 1
 
 
-def test_what_seemed_undecrypted_and_is_a_notice_is_not_unread(history_database: HistoryDatabase) -> None:
+def test_a_notice_that_looked_like_a_message_is_not_unread(history_database: HistoryDatabase) -> None:
     undecrypted = message_fact("A", GROUP, text=None, message_type="unknown", state="undecrypted")
 
     folding.assert_order_independent(history_database, told(undecrypted), told(notice("A")))

@@ -15,7 +15,7 @@ UNDER_LID = told(message_fact("B", address=LID))
 EVIDENCE = told(LidAlias(LID, ASHA, BASE_TIME))
 
 
-def test_evidence_brings_together_what_came_before_it(history_database: HistoryDatabase) -> None:
+def test_evidence_merges_chats_that_already_exist(history_database: HistoryDatabase) -> None:
     """Months of messages under the LID move into the phone's chat when an event shows that they belong together."""
     folding.assert_order_independent(history_database, UNDER_PHONE, UNDER_LID, EVIDENCE)
 
@@ -88,7 +88,7 @@ def test_groups_newsletters_and_broadcasts_are_kinds_of_their_own(
     ]
 
 
-def test_one_message_under_both_addresses_is_shown_once_and_two_again_when_they_part(
+def test_a_message_under_both_addresses_is_shown_once_until_they_are_separated(
     history_database: HistoryDatabase,
 ) -> None:
     """If the LID turns out to belong to another person, each chat keeps its message."""

@@ -38,7 +38,7 @@ def test_a_message_that_comes_under_both_addresses_of_one_person_at_once_is_show
     assert folding.visible_chats(memory)[world.ASHA]["unread"] == 1
 
 
-def test_a_group_messages_number_is_known_whichever_copy_tells_it(memory: HistoryDatabase) -> None:
+def test_the_number_of_a_sender_in_a_group_comes_from_any_copy(memory: HistoryDatabase) -> None:
     """SAK does not name the sender, but another dialect does. `from_number` stayed empty if SAK's copy came first."""
     silent = told(message_fact(address=world.GROUP))
     telling = told(message_fact(address=world.GROUP, sender=world.RAVI, sender_name="Ravi"))

@@ -122,7 +122,7 @@ def test_only_the_author_edits(history_database: HistoryDatabase) -> None:
     assert folding.visible_message(history_database)["message_text"] == "Hello"
 
 
-def test_a_delete_leaves_a_tombstone_and_what_was_said(history_database: HistoryDatabase) -> None:
+def test_a_delete_marks_the_message_and_keeps_its_content(history_database: HistoryDatabase) -> None:
     """The store keeps the content of a deleted message, because readers decide whether to show it."""
     delete = told(Delete("A", ASHA, "incoming", None, BASE_TIME + 5))
 
@@ -142,7 +142,7 @@ def test_only_the_author_deletes(history_database: HistoryDatabase) -> None:
     assert folding.visible_message(history_database)["deleted_at"] is None
 
 
-def test_every_reaction_is_kept_for_whoever_looks_for_the_newest(history_database: HistoryDatabase) -> None:
+def test_every_reaction_is_stored_so_that_readers_find_the_newest(history_database: HistoryDatabase) -> None:
     """Reactions are added, changed and removed in any order, and stored as a set that only grows."""
     reactions = [
         told(Reaction("A", ASHA, "incoming", None, emoji, BASE_TIME + i)) for i, emoji in enumerate(("👍", "😂", ""), 1)
@@ -156,7 +156,7 @@ def test_every_reaction_is_kept_for_whoever_looks_for_the_newest(history_databas
     ]
 
 
-def test_messages_without_id_are_one_if_they_say_the_same_and_two_if_not(history_database: HistoryDatabase) -> None:
+def test_messages_without_an_id_are_one_if_their_contents_are_equal(history_database: HistoryDatabase) -> None:
     """The guide's own sample has no id. Then the content is the identity, whatever dialects report it."""
     same = [told(message_fact(None), seed=str(i)) for i in range(2)]
     other = told(message_fact(None, text="Something else"))

@@ -32,7 +32,7 @@ def test_a_reaction_of_our_number_is_ours_and_counts_once(history_database: Hist
 
 
 @pytest.mark.parametrize(("reactor", "direction"), [(OURS, "outgoing"), (ASHA, "incoming")])
-def test_an_author_beside_a_chat_with_one_person_is_we_or_that_person(
+def test_the_author_in_a_chat_with_one_person_is_ours_or_that_person(
     history_database: HistoryDatabase, reactor: str, direction: str
 ) -> None:
     """A LID and a phone may be one person, and only our number excludes that."""

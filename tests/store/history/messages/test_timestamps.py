@@ -46,7 +46,7 @@ def test_over_copies_the_least_time_counts(history_database: HistoryDatabase) ->
     assert folding.visible_message(history_database)["timestamp"] == BASE_TIME
 
 
-def test_a_time_that_only_a_later_copy_makes_believable_is_not_believed(history_database: HistoryDatabase) -> None:
+def test_a_time_that_is_credible_only_for_a_later_copy_does_not_count(history_database: HistoryDatabase) -> None:
     """The message is received twice, three days apart. According to the first receipt, its clock was wrong."""
     copies = [told(message_fact(time=BASE_TIME + 2 * world.DAY), received_at=BASE_TIME + i * world.DAY) for i in (0, 3)]
 
@@ -55,7 +55,7 @@ def test_a_time_that_only_a_later_copy_makes_believable_is_not_believed(history_
     assert (row["timestamp"], row["time_source"]) == (BASE_TIME, "receipt")
 
 
-def test_marks_are_dated_like_messages(history_database: HistoryDatabase) -> None:
+def test_updates_are_dated_like_messages(history_database: HistoryDatabase) -> None:
     """An edit from the year 3000 must not win over every later one."""
     broken = told(Edit("A", ASHA, "incoming", None, "From 3000", YEAR_3000), received_at=BASE_TIME + 1)
     sound = told(Edit("A", ASHA, "incoming", None, "Sound", BASE_TIME + 2), received_at=BASE_TIME + 2)
@@ -64,7 +64,7 @@ def test_marks_are_dated_like_messages(history_database: HistoryDatabase) -> Non
     assert folding.visible_message(history_database)["message_text"] == "Sound"
 
 
-def test_a_mark_without_a_time_is_as_old_as_its_first_receipt(history_database: HistoryDatabase) -> None:
+def test_an_update_without_a_time_is_as_old_as_its_first_receipt(history_database: HistoryDatabase) -> None:
     """A copy that arrives late does not make an old edit the newest."""
     undated = [
         told(Edit("A", ASHA, "incoming", None, "Undated", None), received_at=BASE_TIME + i * world.HOUR) for i in (0, 2)
@@ -105,7 +105,7 @@ def test_the_last_message_is_the_last_by_time_and_not_by_arrival(history_databas
     )
 
 
-def test_in_one_second_the_receipt_decides_whatever_was_stored_first(history_database: HistoryDatabase) -> None:
+def test_messages_of_one_second_are_ordered_by_receipt(history_database: HistoryDatabase) -> None:
     """SAK's seconds have ties, and a later transaction may have the earlier receipt."""
     first, second = (
         told(message_fact("Z"), received_at=BASE_TIME + 1),
@@ -118,7 +118,7 @@ def test_in_one_second_the_receipt_decides_whatever_was_stored_first(history_dat
     )
 
 
-def test_somebody_waits_since_the_first_message_after_the_last_answer(history_database: HistoryDatabase) -> None:
+def test_a_chat_waits_since_the_first_message_after_the_last_answer(history_database: HistoryDatabase) -> None:
     """The chat waits neither since the last message nor since a time before the answer."""
     before, answer = told(message_fact("A")), told(message_fact("B", direction="outgoing", time=BASE_TIME + 1_000))
     after = [told(message_fact(f"C{i}", time=BASE_TIME + i * 2_000)) for i in (1, 2)]

@@ -18,7 +18,7 @@ def away(at: int) -> ConnectionCheck:
     return ConnectionCheck(at, "disconnected", "SAK says that it is not connected")
 
 
-def test_an_outage_lies_between_the_last_good_look_and_the_next(database_url: str) -> None:
+def test_an_outage_lies_between_two_checks_that_found_the_session_connected(database_url: str) -> None:
     """It began after a check that saw the session connected. As the exact time is unknown, both ends are stored."""
     (found,) = looked(
         database_url,
@@ -42,14 +42,14 @@ def test_a_gateway_that_does_not_answer_is_another_kind_of_outage(database_url: 
     ]
 
 
-def test_an_outage_ends_when_the_gateway_says_that_the_session_connected(database_url: str) -> None:
+def test_an_outage_ends_when_the_session_connected_according_to_the_gateway(database_url: str) -> None:
     """A check notices it up to 15 minutes later, but messages of those minutes are not missing."""
     (found,) = looked(database_url, away(300), away(500), ConnectionCheck(900, None, last_connected_at=510))
 
     assert (found.last_at, found.ended_at) == (500, 510)
 
 
-def test_a_session_that_never_left_whatsapp_is_no_proof_of_when_the_gateway_answered_again(database_url: str) -> None:
+def test_an_unreachable_gateway_was_reachable_again_at_the_check_and_not_before(database_url: str) -> None:
     """The gateway was unreachable while its session stayed connected, so only the check itself ends that outage."""
     (found,) = looked(
         database_url,
@@ -60,7 +60,7 @@ def test_a_session_that_never_left_whatsapp_is_no_proof_of_when_the_gateway_answ
     assert (found.connected_at, found.ended_at) == (None, 900)
 
 
-def test_a_session_that_connected_between_two_checks_and_left_again_had_two_outages(database_url: str) -> None:
+def test_a_session_that_connected_only_between_two_checks_had_two_outages(database_url: str) -> None:
     """Both checks find it disconnected, but the messages of the time between have arrived."""
     first, second = looked(database_url, away(300), ConnectionCheck(900, "disconnected", "away", last_connected_at=400))
 
@@ -68,7 +68,7 @@ def test_a_session_that_connected_between_two_checks_and_left_again_had_two_outa
     assert (second.connected_at, second.first_at, second.ended_at) == (400, 900, None)
 
 
-def test_a_first_check_that_finds_it_away_knows_when_it_last_connected(database_url: str) -> None:
+def test_a_first_check_that_finds_a_disconnected_session_knows_its_last_connect(database_url: str) -> None:
     """A process that starts during an outage has no earlier checks of its own."""
     (found,) = looked(database_url, ConnectionCheck(900, "disconnected", "away", last_connected_at=400))
 
@@ -88,7 +88,7 @@ def test_exactly_the_outages_that_overlap_a_period_are_found(database_url: str) 
     assert other == []
 
 
-def test_one_process_looks_for_all(database_url: str) -> None:
+def test_one_process_checks_a_session_for_all(database_url: str) -> None:
     """SAK limits requests by IP address, so one process is enough."""
     with connections.open(database_url, "test") as connection:
         claims = [outages.claim_check(connection, S, 60) for _ in range(3)]

@@ -21,7 +21,7 @@ def test_the_newest_report_of_a_session_wins(history_database: HistoryDatabase) 
     assert _session(history_database) == ("connected", None)
 
 
-def test_a_report_that_names_no_phone_does_not_take_it_away(history_database: HistoryDatabase) -> None:
+def test_a_report_without_a_phone_keeps_the_known_phone(history_database: HistoryDatabase) -> None:
     """Most dialects report only the state, so state and phone are separate."""
     folding.assert_order_independent(
         history_database,
