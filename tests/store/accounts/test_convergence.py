@@ -12,7 +12,7 @@ from tests.support.generated_history.histories import Delivery, DrawnHistory
 from tests.support.history import account_merging
 
 
-def tell(memory: HistoryDatabase, delivery: Delivery, joins_after: float) -> snapshot.Snapshot:
+def store_with_join(memory: HistoryDatabase, delivery: Delivery, joins_after: float) -> snapshot.Snapshot:
     """Return the history after this delivery. The sessions join after the share `joins_after` of the transactions."""
     memory.clear()
     connection = memory.connection
@@ -47,7 +47,7 @@ def test_one_account_is_the_same_whenever_its_sessions_join(history_database: Hi
         history: DrawnHistory = data.draw(histories.draw_histories(sessions=2, max_events=100))
         shares = data.draw(st.tuples(st.floats(0, 1), st.floats(0, 1)))
         truths = [
-            tell(history_database, delivery, share)
+            store_with_join(history_database, delivery, share)
             for delivery, share in zip(history.two_deliveries(), shares, strict=True)
         ]
         assert snapshot.differences(*truths) == []

@@ -9,14 +9,14 @@ from store.history.sessions import session_phones
 from store.model.facts import SessionReport
 from tests.support.generated_history.database import HistoryDatabase
 from tests.support.history import account_merging, folding
-from tests.support.history.folding import BASE_TIME, DeliveredEvent, message_fact, told
+from tests.support.history.folding import BASE_TIME, DeliveredEvent, event_of, message_fact
 
 SAK, WAHA = "sak-1", "shop:default"
 ONE, OTHER = "919800000001", "919800000002"
 
 
 def report(session: str, phone: str, minute: int) -> DeliveredEvent:
-    return told(SessionReport("connected", phone, BASE_TIME + minute * 60_000), session=session)
+    return event_of(SessionReport("connected", phone, BASE_TIME + minute * 60_000), session=session)
 
 
 def store(memory: HistoryDatabase, *events: DeliveredEvent) -> None:
@@ -40,7 +40,7 @@ def test_a_session_that_is_linked_to_another_number_does_not_bring_its_history(
     history_database: HistoryDatabase,
 ) -> None:
     """The customers of one number must not appear among those of another, because nobody could undo it."""
-    store(history_database, report(SAK, ONE, 0), report(WAHA, OTHER, 0), told(message_fact("A"), session=WAHA))
+    store(history_database, report(SAK, ONE, 0), report(WAHA, OTHER, 0), event_of(message_fact("A"), session=WAHA))
     assert accounts(history_database) == {SAK: None, WAHA: None}
 
     store(history_database, report(WAHA, ONE, 1))
@@ -69,7 +69,9 @@ def test_a_joined_session_that_is_linked_to_another_number_stays_and_is_reported
 
 def test_a_reported_phone_takes_precedence_over_a_configured_one(history_database: HistoryDatabase) -> None:
     """One gateway may serve several numbers, but the configuration names only one."""
-    store(history_database, report(SAK, ONE, 0), report("shop:sales", OTHER, 0), told(message_fact("A"), session=WAHA))
+    store(
+        history_database, report(SAK, ONE, 0), report("shop:sales", OTHER, 0), event_of(message_fact("A"), session=WAHA)
+    )
 
     assert accounts(history_database, {"shop": ONE}) == {SAK: ONE, "shop:sales": None, WAHA: ONE}
 

@@ -16,7 +16,7 @@ from tests.support.history.replaying import comparable_snapshot, run_replay
 EVERYDAY = "of another session"
 
 
-def tell(
+def store_with_join(
     database_url: str, batches: Sequence[RawBatch], parse: FaultyParser, joins_after: float, *, merges: bool = True
 ) -> None:
     """Store the batches. The sessions join after the share `joins_after` of them."""
@@ -37,7 +37,7 @@ def tell(
 )
 def test_a_replay_of_an_account_changes_nothing(database_url: str, joins_after: float) -> None:
     """Every row keeps its version, because what the sessions share is neither divided nor written again."""
-    tell(database_url, list(generated_history_batches.generate_batches(150)), parse_correctly, joins_after)
+    store_with_join(database_url, list(generated_history_batches.generate_batches(150)), parse_correctly, joins_after)
     with connections.open(database_url, "test") as connection:
         before = generated_history_batches.table_versions(connection)
 
@@ -53,8 +53,8 @@ def test_a_replay_of_an_account_changes_nothing(database_url: str, joins_after: 
 def test_a_fix_of_the_parser_reaches_both_sessions(mistake: str, database_url: str, second_database_url: str) -> None:
     """The account becomes what it would be if the parser had been correct from the first event."""
     batches = list(generated_history_batches.generate_batches(150))
-    tell(database_url, batches, FAULTY_PARSERS[mistake], 0.5)
-    tell(second_database_url, batches, parse_correctly, 0.5)
+    store_with_join(database_url, batches, FAULTY_PARSERS[mistake], 0.5)
+    store_with_join(second_database_url, batches, parse_correctly, 0.5)
 
     assert run_replay(database_url, parse_correctly).difference_counts
     assert snapshot.differences(comparable_snapshot(database_url), comparable_snapshot(second_database_url)) == []
@@ -65,8 +65,8 @@ def test_a_fix_of_the_parser_reaches_both_sessions(mistake: str, database_url: s
 def test_a_replay_before_the_histories_are_merged_does_no_harm(database_url: str, second_database_url: str) -> None:
     """The replay replaces keys as the merge would, and the merge finishes afterwards."""
     batches = list(generated_history_batches.generate_batches(150))
-    tell(database_url, batches, parse_correctly, 0.7, merges=False)
-    tell(second_database_url, batches, parse_correctly, 0.7)
+    store_with_join(database_url, batches, parse_correctly, 0.7, merges=False)
+    store_with_join(second_database_url, batches, parse_correctly, 0.7)
 
     run_replay(database_url, parse_correctly)
     with connections.open(database_url, "merge") as connection:

@@ -17,81 +17,85 @@ from store.postgres.connections import Connection
 from tests.support.generated_history import snapshot, world
 from tests.support.generated_history.database import HistoryDatabase
 from tests.support.history import folding
-from tests.support.history.folding import BASE_TIME, DeliveredEvent, message_fact, told
+from tests.support.history.folding import BASE_TIME, DeliveredEvent, event_of, message_fact
 
 ASHA, LID = world.ASHA, world.LID_OF_ASHA
 LATER = BASE_TIME + world.SECOND
 
-MESSAGE = told(message_fact())
-OURS = told(message_fact(direction="outgoing"))
-UNDER_LID = told(message_fact(address=LID))
-OURS_UNDER_LID = told(message_fact(address=LID, direction="outgoing"))
-EVIDENCE = told(LidAlias(LID, ASHA, BASE_TIME))
-OTHER_EVIDENCE = told(LidAlias(LID, world.RAVI, LATER))
+MESSAGE = event_of(message_fact())
+OURS = event_of(message_fact(direction="outgoing"))
+UNDER_LID = event_of(message_fact(address=LID))
+OURS_UNDER_LID = event_of(message_fact(address=LID, direction="outgoing"))
+EVIDENCE = event_of(LidAlias(LID, ASHA, BASE_TIME))
+OTHER_EVIDENCE = event_of(LidAlias(LID, world.RAVI, LATER))
 
 PAIRS: dict[str, tuple[Sequence[DeliveredEvent], DeliveredEvent, DeliveredEvent]] = {
-    "an ack and its message": ((), told(Ack("A", "read", ASHA, LATER)), OURS),
-    "an ack without a chat and its message": ((), told(Ack("A", "read", None, LATER)), OURS),
+    "an ack and its message": ((), event_of(Ack("A", "read", ASHA, LATER)), OURS),
+    "an ack without a chat and its message": ((), event_of(Ack("A", "read", None, LATER)), OURS),
     "a second ack without a chat and its message": (
         # The two have only the key in common, and it exists already.
-        (told(Ack("A", "delivered", None, LATER)),),
-        told(Ack("A", "read", None, LATER)),
+        (event_of(Ack("A", "delivered", None, LATER)),),
+        event_of(Ack("A", "read", None, LATER)),
         OURS,
     ),
-    "an ack and a copy of its message": ((OURS,), told(Ack("A", "read", ASHA, LATER)), told(OURS.facts[0], seed="2")),
-    "two acks": ((OURS,), told(Ack("A", "read", ASHA, LATER)), told(Ack("A", "delivered", ASHA, LATER))),
-    "an edit and its message": ((), told(Edit("A", ASHA, "incoming", None, "Edited", LATER)), MESSAGE),
+    "an ack and a copy of its message": (
+        (OURS,),
+        event_of(Ack("A", "read", ASHA, LATER)),
+        event_of(OURS.facts[0], seed="2"),
+    ),
+    "two acks": ((OURS,), event_of(Ack("A", "read", ASHA, LATER)), event_of(Ack("A", "delivered", ASHA, LATER))),
+    "an edit and its message": ((), event_of(Edit("A", ASHA, "incoming", None, "Edited", LATER)), MESSAGE),
     "two edits": (
         (MESSAGE,),
-        told(Edit("A", ASHA, "incoming", None, "First", LATER)),
-        told(Edit("A", ASHA, "incoming", None, "Second", LATER + 1)),
+        event_of(Edit("A", ASHA, "incoming", None, "First", LATER)),
+        event_of(Edit("A", ASHA, "incoming", None, "Second", LATER + 1)),
     ),
     "an edit and better content": (
-        (told(message_fact(text=None, state="undecrypted")),),
-        told(Edit("A", ASHA, "incoming", None, "Edited", LATER)),
+        (event_of(message_fact(text=None, state="undecrypted")),),
+        event_of(Edit("A", ASHA, "incoming", None, "Edited", LATER)),
         MESSAGE,
     ),
-    "a delete and its message": ((), told(Delete("A", ASHA, "incoming", None, LATER)), MESSAGE),
-    "a reaction and its message": ((), told(Reaction("A", ASHA, "incoming", None, "👍", LATER)), MESSAGE),
-    "two copies of a message": ((), MESSAGE, told(message_fact(text="Other", time=BASE_TIME - 1))),
-    "the same event twice": ((), MESSAGE, told(*MESSAGE.facts, received_at=BASE_TIME + 1)),
+    "a delete and its message": ((), event_of(Delete("A", ASHA, "incoming", None, LATER)), MESSAGE),
+    "a reaction and its message": ((), event_of(Reaction("A", ASHA, "incoming", None, "👍", LATER)), MESSAGE),
+    "two copies of a message": ((), MESSAGE, event_of(message_fact(text="Other", time=BASE_TIME - 1))),
+    "the same event twice": ((), MESSAGE, event_of(*MESSAGE.facts, received_at=BASE_TIME + 1)),
     "evidence and a message under the LID": ((), EVIDENCE, UNDER_LID),
     "evidence and another message of the chat": (
         (UNDER_LID,),
         EVIDENCE,
-        told(message_fact("B", address=LID, time=LATER)),
+        event_of(message_fact("B", address=LID, time=LATER)),
     ),
     "evidence and a message under the phone": ((UNDER_LID,), EVIDENCE, MESSAGE),
-    "evidence and an ack under the phone": ((OURS_UNDER_LID,), EVIDENCE, told(Ack("A", "read", ASHA, LATER))),
-    "evidence and an ack without a chat": ((OURS, OURS_UNDER_LID), EVIDENCE, told(Ack("A", "read", None, LATER))),
+    "evidence and an ack under the phone": ((OURS_UNDER_LID,), EVIDENCE, event_of(Ack("A", "read", ASHA, LATER))),
+    "evidence and an ack without a chat": ((OURS, OURS_UNDER_LID), EVIDENCE, event_of(Ack("A", "read", None, LATER))),
     "evidence and an edit under the phone": (
         (UNDER_LID,),
         EVIDENCE,
-        told(Edit("A", ASHA, "incoming", None, "Edited", LATER)),
+        event_of(Edit("A", ASHA, "incoming", None, "Edited", LATER)),
     ),
     "evidence and a reaction under the phone": (
         (UNDER_LID,),
         EVIDENCE,
-        told(Reaction("A", ASHA, "incoming", None, "👍", LATER)),
+        event_of(Reaction("A", ASHA, "incoming", None, "👍", LATER)),
     ),
     "evidence of two phones": ((UNDER_LID,), EVIDENCE, OTHER_EVIDENCE),
     "newer evidence and a message under the LID": (
         (EVIDENCE, UNDER_LID),
         OTHER_EVIDENCE,
-        told(message_fact("B", address=LID, time=LATER)),
+        event_of(message_fact("B", address=LID, time=LATER)),
     ),
     "newer evidence and a message under the old phone": ((EVIDENCE, UNDER_LID), OTHER_EVIDENCE, MESSAGE),
-    "two messages of one chat": ((), MESSAGE, told(message_fact("B", time=LATER))),
+    "two messages of one chat": ((), MESSAGE, event_of(message_fact("B", time=LATER))),
     "an answer and a question": (
         (MESSAGE,),
-        told(message_fact("B", direction="outgoing")),
-        told(message_fact("C", time=LATER)),
+        event_of(message_fact("B", direction="outgoing")),
+        event_of(message_fact("C", time=LATER)),
     ),
-    "a name and a message": ((), told(DisplayName(ASHA, "Asha", 1, BASE_TIME)), MESSAGE),
+    "a name and a message": ((), event_of(DisplayName(ASHA, "Asha", 1, BASE_TIME)), MESSAGE),
     "two names": (
         (MESSAGE,),
-        told(DisplayName(ASHA, "Asha", 1, BASE_TIME)),
-        told(DisplayName(ASHA, "Asha Rao", 2, BASE_TIME)),
+        event_of(DisplayName(ASHA, "Asha", 1, BASE_TIME)),
+        event_of(DisplayName(ASHA, "Asha Rao", 2, BASE_TIME)),
     ),
 }
 

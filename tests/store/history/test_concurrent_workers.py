@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from ingest.queue.contract import RawBatch
 from store.postgres import connections as postgres_connections
 from store.postgres.connections import Connection
-from tests.support.generated_history import database as told
+from tests.support.generated_history import database as generated_database
 from tests.support.generated_history import histories, snapshot
 from tests.support.generated_history.database import HistoryDatabase
 from tests.support.generated_history.histories import Delivery, DrawnHistory
@@ -35,7 +35,10 @@ def _write(connection: Connection, steps: "queue.SimpleQueue[Sequence[RawBatch]]
         except queue.Empty:
             return
         retry.retry_transient(
-            lambda step=step: told.apply_step(connection, step), seconds=60, should_stop=lambda: False, on_retry=again
+            lambda step=step: generated_database.apply_step(connection, step),
+            seconds=60,
+            should_stop=lambda: False,
+            on_retry=again,
         )
 
 
@@ -91,7 +94,7 @@ def test_four_concurrent_workers_store_the_same_rows_as_one(
         _check(database_url, history_database, 40, shares, retries)
     finally:
         shares.print_summary(
-            capfd, f"Told by one writer and by four at once, {retries.total()} transactions tried again"
+            capfd, f"Stored by one worker and by four at once, {retries.total()} transactions tried again"
         )
 
     assert shares.histories >= 40
@@ -109,7 +112,7 @@ def test_four_concurrent_workers_store_the_same_rows_as_one_in_many_histories(
         _check(database_url, history_database, 400, shares, retries)
     finally:
         shares.print_summary(
-            capfd, f"Told by one writer and by four at once, {retries.total()} transactions tried again"
+            capfd, f"Stored by one worker and by four at once, {retries.total()} transactions tried again"
         )
 
     assert shares.histories >= 400

@@ -41,9 +41,9 @@ def _written(history: DrawnHistory) -> str:
     lines = [f"{number} {copy.received_at} {copy.body!r}" for copy, number in numbers.items()]
     of_content = {(copy.body, copy.received_at): number for copy, number in numbers.items()}
     for delivery in history.two_deliveries():
-        lines.append("told as:")
+        lines.append("delivered as:")
         for step in delivery:
-            batches = [[of_content[told] for told in zip(b.bodies, b.received_at, strict=True)] for b in step]
+            batches = [[of_content[copy] for copy in zip(b.bodies, b.received_at, strict=True)] for b in step]
             lines.append(f"  {batches}")
     return "\n".join(lines)
 

@@ -17,7 +17,7 @@ RECEIVED = 1_790_000_000_000
 POSTS = [(f"{kind}:{kind}-shop", payload.body) for kind in SENDERS for payload in sender_payloads.load(kind)]
 
 
-def told(memory: HistoryDatabase, seed: int) -> Snapshot:
+def history_after_requests(memory: HistoryDatabase, seed: int) -> Snapshot:
     """Return the history after each request has arrived twice in a random order."""
     posts = [(RECEIVED + number, *post) for number, post in enumerate(POSTS)] * 2
     random.Random(seed).shuffle(posts)
@@ -26,12 +26,12 @@ def told(memory: HistoryDatabase, seed: int) -> Snapshot:
         step = posts[start : start + PER_BATCH]
         batch = generated_history_batches.make_batch([(body, at) for at, _, body in step], number=number)
         apply_step(memory.connection, [batch._replace(senders=tuple(sender for _, sender, _ in step))])
-    said = snapshot.read(memory.connection)
-    return {name: said[name] for name in SHOWN}
+    rows = snapshot.read(memory.connection)
+    return {name: rows[name] for name in SHOWN}
 
 
 def test_recorded_requests_give_one_history_in_any_order(history_database: HistoryDatabase) -> None:
     """Acknowledgements, edits, deletions and reactions may come before or after their messages."""
-    first, *others = (told(history_database, seed) for seed in range(3))
+    first, *others = (history_after_requests(history_database, seed) for seed in range(3))
 
     assert [snapshot.differences(first, other) for other in others] == [[], []]

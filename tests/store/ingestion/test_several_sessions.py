@@ -25,7 +25,10 @@ def test_each_session_gets_its_facts_and_the_event_counts_once(erasure_scenario:
     counts = erasure_scenario.receive(BODY, BODY, parse=parse_both)
 
     assert counts == {"stored": 1, "duplicate": 1}
-    assert told(erasure_scenario) == [(FIRST, world.ASHA, "to one", 1), (SECOND, world.RAVI, "to the other", 1)]
+    assert stored_messages(erasure_scenario) == [
+        (FIRST, world.ASHA, "to one", 1),
+        (SECOND, world.RAVI, "to the other", 1),
+    ]
     assert erasure_scenario.fetch_rows(
         "SELECT s.session_id, e.event FROM session_events AS e JOIN sessions AS s USING (session_number) ORDER BY 1"
     ) == [(FIRST, "messages"), (SECOND, "messages")]
@@ -36,11 +39,14 @@ def test_a_replay_finds_a_session_that_an_older_parser_missed(erasure_scenario: 
     erasure_scenario.receive(BODY, parse=parse_first)
 
     erasure_scenario.replay(parse_both)
-    assert told(erasure_scenario) == [(FIRST, world.ASHA, "to one", 1), (SECOND, world.RAVI, "to the other", 1)]
+    assert stored_messages(erasure_scenario) == [
+        (FIRST, world.ASHA, "to one", 1),
+        (SECOND, world.RAVI, "to the other", 1),
+    ]
     assert not erasure_scenario.replay(parse_both)
 
     erasure_scenario.replay(parse_first)
-    assert told(erasure_scenario) == [(FIRST, world.ASHA, "to one", 1)]
+    assert stored_messages(erasure_scenario) == [(FIRST, world.ASHA, "to one", 1)]
 
 
 def test_an_erasure_in_one_session_deletes_nothing_from_the_other(erasure_scenario: ErasureScenario) -> None:
@@ -49,10 +55,10 @@ def test_an_erasure_in_one_session_deletes_nothing_from_the_other(erasure_scenar
     erasure_scenario.erase_person(world.RAVI, SECOND)
 
     assert erasure_scenario.drain([waiting], parse=parse_both) == {"stored": 1}
-    assert told(erasure_scenario) == [(FIRST, world.ASHA, "to one", 0)]
+    assert stored_messages(erasure_scenario) == [(FIRST, world.ASHA, "to one", 0)]
 
 
-def told(scenario: ErasureScenario) -> list[tuple[object, ...]]:
+def stored_messages(scenario: ErasureScenario) -> list[tuple[object, ...]]:
     """Return (session, chat, text, linked events) of each message."""
     return scenario.fetch_rows(
         """

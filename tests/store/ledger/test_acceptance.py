@@ -65,10 +65,10 @@ def test_an_accepted_batch_that_arrives_later_counts_as_stored(scene: LedgerScen
     lose_two_of_five(scene)
     accept(scene, 3, 4)
     scene.store(3)
-    told = scene.read()
+    totals = scene.read()
 
-    assert (told.stored, told.written_off, told.waiting, told.exact) == (40, 10, 0, True)
-    assert [(loss.first, loss.last, loss.events) for loss in told.accepted_losses] == [(3, 4, 20)]
+    assert (totals.stored, totals.written_off, totals.waiting, totals.exact) == (40, 10, 0, True)
+    assert [(loss.first, loss.last, loss.events) for loss in totals.accepted_losses] == [(3, 4, 20)]
 
 
 def test_only_lost_batches_can_be_accepted(scene: LedgerScene) -> None:

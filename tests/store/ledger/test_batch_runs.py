@@ -44,10 +44,10 @@ def keep(connection: Connection, writer: uuid.UUID, number: int) -> None:
 
 def agree(connection: Connection) -> None:
     """Assert that in this snapshot the ledger equals the sum of its batches."""
-    told = ledger.read_in_transaction(connection)
+    totals = ledger.read_in_transaction(connection)
     size, stored, duplicate, parked = connection.execute(ALL).fetchall()[0]
-    assert (told.stored, told.duplicate, told.parked) == (stored, duplicate, parked)
-    assert told.stored + told.duplicate + told.parked == size
+    assert (totals.stored, totals.duplicate, totals.parked) == (stored, duplicate, parked)
+    assert totals.stored + totals.duplicate + totals.parked == size
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -68,10 +68,10 @@ def test_the_ledger_is_the_same_with_and_without_runs(database_url: str, seed: i
         connection.execute(IDLE)  # losses require a recent observation of the stream
         lost = ledger.read(connection).lost
         batch_runs.extend(connection, 1)
-        told = connection.execute("SELECT sum(last - first + 1)::bigint FROM batch_runs").fetchone()
+        in_runs = connection.execute("SELECT sum(last - first + 1)::bigint FROM batch_runs").fetchone()
 
         assert [(uuid.UUID(gap.writer), number) for gap in lost for number in range(gap.first, gap.last + 1)] == missing
-        assert told == (len(coming),)
+        assert in_runs == (len(coming),)
         assert batch_runs.extend(connection, 1) == 0
 
 

@@ -14,10 +14,10 @@ def test_a_loss_is_named_while_load_goes_on(scene: LedgerScene) -> None:
     scene.age(LOST_AFTER + 2)
     scene.store(6)
     scene.observe(scene.heartbeat(9), waiting=40, oldest_ago=1.0)
-    told = scene.read()
+    totals = scene.read()
 
     assert scene.lost() == [(3, 4, 20)], "and 7 to 9 are on their way"
-    assert (told.waiting, told.exact, told.unknown) == (50, False, ())
+    assert (totals.waiting, totals.exact, totals.unknown) == (50, False, ())
 
 
 @pytest.mark.parametrize("oldest_ago", [LOST_AFTER + 1.0, 60.0])
@@ -91,10 +91,10 @@ def test_missing_batches_are_not_lost_while_entries_are_set_aside(scene: LedgerS
     scene.store(3)
     scene.age(LOST_AFTER + 2)
     scene.observe(scene.heartbeat(3), unreadable=1)
-    told = scene.read()
+    totals = scene.read()
 
-    assert (told.lost, told.exact) == ((), False)
-    assert [(question.kind, question.count) for question in told.unknown] == [("unreadable_entries", 1)]
+    assert (totals.lost, totals.exact) == ((), False)
+    assert [(question.kind, question.count) for question in totals.unknown] == [("unreadable_entries", 1)]
 
 
 def test_a_batch_that_arrives_later_is_no_longer_lost(scene: LedgerScene) -> None:

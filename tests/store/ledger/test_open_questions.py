@@ -9,9 +9,9 @@ from tests.support.history.ledger_scene import LedgerScene
 def test_a_writer_that_reports_raises_no_question_even_with_a_spool(scene: LedgerScene) -> None:
     """It reports its spooled events every second, so they count as waiting."""
     scene.observe(scene.heartbeat(4, spooled=40))
-    told = scene.read()
+    totals = scene.read()
 
-    assert (told.exact, told.received, told.waiting) == (True, 40, 40)
+    assert (totals.exact, totals.received, totals.waiting) == (True, 40, 40)
 
 
 def test_a_silent_writer_makes_the_ledger_inexact_and_is_named(scene: LedgerScene) -> None:
@@ -20,10 +20,10 @@ def test_a_silent_writer_makes_the_ledger_inexact_and_is_named(scene: LedgerScen
     scene.observe(scene.heartbeat(1, spooled=7))
     scene.age(SILENT_AFTER + 1)
     scene.observe()
-    told = scene.read()
-    [question] = told.unknown
+    totals = scene.read()
+    [question] = totals.unknown
 
-    assert not told.exact
+    assert not totals.exact
     assert (question.kind, question.writer, question.host, question.count) == (
         "silent_writer",
         scene.writer,

@@ -8,7 +8,7 @@ import pytest
 
 from store.postgres import connections, copying
 from tests.support.history import folding
-from tests.support.history.folding import message_fact, told
+from tests.support.history.folding import event_of, message_fact
 from tests.support.waiting import wait_until
 
 COPY = "COPY event_digests (digest, received_at, outcome) FROM STDIN (FORMAT binary)"
@@ -65,9 +65,9 @@ def test_a_batch_that_two_workers_store_at_once_counts_once(rivals: Rivals, monk
     """Entries that ingest sends again reach a second worker while the first one still stores them."""
     monkeypatch.setattr(copying, "MIN_ROWS", 1)
     with rivals.first.transaction():
-        folding.store_transactions(rivals.first, [1], [told(message_fact())])
+        folding.store_transactions(rivals.first, [1], [event_of(message_fact())])
         repeated = rivals.thread.submit(
-            folding.store_transactions, rivals.second, [1, 2], [told(message_fact())], [told(message_fact("B"))]
+            folding.store_transactions, rivals.second, [1, 2], [event_of(message_fact())], [event_of(message_fact("B"))]
         )
         rivals.wait_until_blocked()
     repeated.result()

@@ -40,7 +40,7 @@ class DeliveredEvent:
         return Event(index, self.received_at, self.body, hashlib.sha256(self.body).digest(), outcome)
 
 
-def told(*facts: Fact, received_at: int = BASE_TIME, session: str = SESSION, seed: str = "") -> DeliveredEvent:
+def event_of(*facts: Fact, received_at: int = BASE_TIME, session: str = SESSION, seed: str = "") -> DeliveredEvent:
     return DeliveredEvent(facts, received_at, session, seed)
 
 

@@ -6,7 +6,7 @@ from store.model.facts import Ack, Delete, Edit, Fact, Reaction
 from tests.support.generated_history import world
 from tests.support.generated_history.database import HistoryDatabase
 from tests.support.history import folding
-from tests.support.history.folding import BASE_TIME, message_fact, told
+from tests.support.history.folding import BASE_TIME, event_of, message_fact
 
 ASHA, RAVI = world.ASHA, world.RAVI
 
@@ -24,10 +24,10 @@ def test_updates_of_another_chat_with_the_same_id_change_nothing(
     history_database: HistoryDatabase, writing: str
 ) -> None:
     """Every member of a group knows its message ids, and could otherwise change a private chat."""
-    folding.assert_order_independent(history_database, told(message_fact()))
+    folding.assert_order_independent(history_database, event_of(message_fact()))
     alone = _shown_to_asha(history_database)
 
-    folding.assert_order_independent(history_database, told(message_fact()), told(WRITINGS[writing]))
+    folding.assert_order_independent(history_database, event_of(message_fact()), event_of(WRITINGS[writing]))
     assert _shown_to_asha(history_database) == alone
 
 
@@ -38,7 +38,7 @@ def test_the_same_id_in_both_directions_is_two_messages(history_database: Histor
         message_fact(text="Theirs", time=BASE_TIME - 1),
     )
 
-    folding.assert_order_independent(history_database, told(ours), told(theirs))
+    folding.assert_order_independent(history_database, event_of(ours), event_of(theirs))
     assert {row["direction"]: row["message_text"] for row in folding.visible_messages(history_database)} == {
         "outgoing": "Ours",
         "incoming": "Theirs",
@@ -47,9 +47,9 @@ def test_the_same_id_in_both_directions_is_two_messages(history_database: Histor
 
 def test_the_same_id_in_another_session_is_another_message(history_database: HistoryDatabase) -> None:
     """Sessions are the phones of different people."""
-    elsewhere = told(message_fact(text="Elsewhere"), session=world.SESSIONS[1])
+    elsewhere = event_of(message_fact(text="Elsewhere"), session=world.SESSIONS[1])
 
-    folding.assert_order_independent(history_database, told(message_fact()), elsewhere)
+    folding.assert_order_independent(history_database, event_of(message_fact()), elsewhere)
     assert [row["message_text"] for row in folding.visible_messages(history_database)] == ["Hello", "Elsewhere"]
 
 

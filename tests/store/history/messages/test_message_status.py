@@ -9,7 +9,7 @@ from store.model.facts import Ack, LidAlias, Status
 from tests.support.generated_history import world
 from tests.support.generated_history.database import HistoryDatabase
 from tests.support.history import folding
-from tests.support.history.folding import BASE_TIME, message_fact, told
+from tests.support.history.folding import BASE_TIME, event_of, message_fact
 
 ORDER = ("pending", "sent", "failed", "delivered", "read", "played")
 OURS = message_fact(direction="outgoing", status="pending")
@@ -25,9 +25,9 @@ def test_of_two_acks_the_higher_stays(history_database: HistoryDatabase, lower: 
     """Acks may arrive in any order, and a message that was read stays read."""
     folding.assert_order_independent(
         history_database,
-        told(OURS),
-        told(Ack("A", higher, world.ASHA, BASE_TIME)),
-        told(Ack("A", lower, world.ASHA, BASE_TIME + 1)),
+        event_of(OURS),
+        event_of(Ack("A", higher, world.ASHA, BASE_TIME)),
+        event_of(Ack("A", lower, world.ASHA, BASE_TIME + 1)),
     )
 
     assert folding.visible_message(history_database)["status"] == higher
@@ -35,7 +35,7 @@ def test_of_two_acks_the_higher_stays(history_database: HistoryDatabase, lower: 
 
 def test_an_ack_without_a_chat_counts_where_one_message_has_the_id(history_database: HistoryDatabase) -> None:
     """WhatsApp's own acks contain only the id."""
-    folding.assert_order_independent(history_database, told(OURS), told(Ack("A", "read", None, BASE_TIME)))
+    folding.assert_order_independent(history_database, event_of(OURS), event_of(Ack("A", "read", None, BASE_TIME)))
 
     assert folding.visible_message(history_database)["status"] == "read"
 
@@ -45,16 +45,18 @@ def test_an_ack_without_a_chat_counts_nowhere_when_two_messages_have_the_id(hist
     elsewhere = message_fact(address=world.RAVI, direction="outgoing", status="pending")
 
     folding.assert_order_independent(
-        history_database, told(OURS), told(elsewhere), told(Ack("A", "read", None, BASE_TIME))
+        history_database, event_of(OURS), event_of(elsewhere), event_of(Ack("A", "read", None, BASE_TIME))
     )
     assert [row["status"] for row in folding.visible_messages(history_database)] == ["pending", "pending"]
 
 
 def test_an_ack_without_a_chat_never_leaves_its_session(history_database: HistoryDatabase) -> None:
     """The same id in two sessions is unique in each of them."""
-    other = told(OURS, session=world.SESSIONS[1])
+    other = event_of(OURS, session=world.SESSIONS[1])
 
-    folding.assert_order_independent(history_database, told(OURS), other, told(Ack("A", "read", None, BASE_TIME)))
+    folding.assert_order_independent(
+        history_database, event_of(OURS), other, event_of(Ack("A", "read", None, BASE_TIME))
+    )
     assert [row["status"] for row in folding.visible_messages(history_database)] == ["read", "pending"]
 
 
@@ -63,10 +65,10 @@ def test_an_ack_without_a_chat_counts_once_two_addresses_prove_to_be_one_chat(
 ) -> None:
     """Then the two messages become one."""
     under_lid = message_fact(address=world.LID_OF_ASHA, direction="outgoing", status="pending")
-    evidence = told(LidAlias(world.LID_OF_ASHA, world.ASHA, BASE_TIME))
+    evidence = event_of(LidAlias(world.LID_OF_ASHA, world.ASHA, BASE_TIME))
 
     folding.assert_order_independent(
-        history_database, told(OURS), told(under_lid), told(Ack("A", "read", None, BASE_TIME)), evidence
+        history_database, event_of(OURS), event_of(under_lid), event_of(Ack("A", "read", None, BASE_TIME)), evidence
     )
     assert folding.visible_message(history_database)["status"] == "read"
 
@@ -76,7 +78,7 @@ def test_an_ack_reaches_only_the_chat_that_it_names(history_database: HistoryDat
     elsewhere = message_fact(address=world.RAVI, direction="outgoing", status="pending")
 
     folding.assert_order_independent(
-        history_database, told(OURS), told(elsewhere), told(Ack("A", "read", world.ASHA, BASE_TIME))
+        history_database, event_of(OURS), event_of(elsewhere), event_of(Ack("A", "read", world.ASHA, BASE_TIME))
     )
     assert {row["shown_in"]: row["status"] for row in folding.visible_messages(history_database)} == {
         world.ASHA: "read",
@@ -86,17 +88,17 @@ def test_an_ack_reaches_only_the_chat_that_it_names(history_database: HistoryDat
 
 def test_an_ack_under_the_lid_reaches_the_message_under_the_phone(history_database: HistoryDatabase) -> None:
     """This applies as soon as both are known to be one person, however late that is."""
-    ack = told(Ack("A", "read", world.LID_OF_ASHA, BASE_TIME))
-    evidence = told(LidAlias(world.LID_OF_ASHA, world.ASHA, BASE_TIME))
+    ack = event_of(Ack("A", "read", world.LID_OF_ASHA, BASE_TIME))
+    evidence = event_of(LidAlias(world.LID_OF_ASHA, world.ASHA, BASE_TIME))
 
-    folding.assert_order_independent(history_database, told(OURS), ack, evidence)
+    folding.assert_order_independent(history_database, event_of(OURS), ack, evidence)
     assert folding.visible_message(history_database)["status"] == "read"
 
 
 def test_our_own_copy_of_a_sent_message_is_the_same_row(history_database: HistoryDatabase) -> None:
     """The answer to a send and its `message.sent` event result in one message with the greater status."""
     folding.assert_order_independent(
-        history_database, told(OURS), told(message_fact(direction="outgoing", status="delivered"))
+        history_database, event_of(OURS), event_of(message_fact(direction="outgoing", status="delivered"))
     )
 
     assert folding.visible_message(history_database)["status"] == "delivered"
@@ -106,10 +108,10 @@ def test_an_ack_changes_no_index_of_messages(history_database: HistoryDatabase) 
     """Otherwise each of two or three acks per message writes an entry into every index (HOT updates write none)."""
     history_database.clear()
     connection, numbers = history_database.connection, count(1)
-    folding.store_transactions(connection, numbers, [told(OURS)])
+    folding.store_transactions(connection, numbers, [event_of(OURS)])
 
     with connection.transaction():
-        folding.store_transactions(connection, numbers, [told(Ack("A", "read", None, BASE_TIME))])
+        folding.store_transactions(connection, numbers, [event_of(Ack("A", "read", None, BASE_TIME))])
         updated = connection.execute(
             """
             SELECT pg_stat_get_xact_tuples_updated(t.oid), pg_stat_get_xact_tuples_hot_updated(t.oid)
@@ -128,8 +130,8 @@ def test_an_answer_that_failed_leaves_the_chat_waiting(
     """An ack after the failure proves that the answer was sent after all."""
     question = message_fact("Q", time=BASE_TIME)
     answer = message_fact(direction="outgoing", status="pending", time=BASE_TIME + 5_000)
-    acks = [told(Ack("A", status, world.ASHA, BASE_TIME + 6_000 + n)) for n, status in enumerate(statuses)]
+    acks = [event_of(Ack("A", status, world.ASHA, BASE_TIME + 6_000 + n)) for n, status in enumerate(statuses)]
 
-    folding.assert_order_independent(history_database, told(question), told(answer), *acks)
+    folding.assert_order_independent(history_database, event_of(question), event_of(answer), *acks)
 
     assert folding.visible_chats(history_database)[world.ASHA]["waiting_since"] == waiting_since

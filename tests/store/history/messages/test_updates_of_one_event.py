@@ -6,7 +6,7 @@ from store.model.facts import Ack, Delete, Direction, Edit, Fact, Reaction, Stat
 from tests.support.generated_history import world
 from tests.support.generated_history.database import HistoryDatabase
 from tests.support.history import folding
-from tests.support.history.folding import BASE_TIME, message_fact, told
+from tests.support.history.folding import BASE_TIME, event_of, message_fact
 
 ASHA, RAVI, GROUP = world.ASHA, world.RAVI, world.GROUP
 
@@ -17,9 +17,9 @@ def statuses(*words: Status) -> list[Fact]:
 
 @pytest.mark.parametrize("words", [("delivered", "read"), ("read", "delivered"), ("sent", "read", "delivered")])
 def test_the_greatest_of_its_statuses_counts(history_database: HistoryDatabase, words: tuple[Status, ...]) -> None:
-    sent = told(message_fact(direction="outgoing", status="sent"))
+    sent = event_of(message_fact(direction="outgoing", status="sent"))
 
-    folding.assert_order_independent(history_database, sent, told(*statuses(*words)))
+    folding.assert_order_independent(history_database, sent, event_of(*statuses(*words)))
     assert folding.visible_message(history_database)["status"] == "read"
 
 
@@ -30,9 +30,9 @@ def test_the_newest_of_its_edits_and_reactions_counts(history_database: HistoryD
     reactions: list[Fact] = [
         Reaction("A", ASHA, "incoming", None, emoji, BASE_TIME + i) for i, emoji in enumerate("👍👎")
     ]
-    batch = told(edits[first], edits[1 - first], reactions[first], reactions[1 - first])
+    batch = event_of(edits[first], edits[1 - first], reactions[first], reactions[1 - first])
 
-    folding.assert_order_independent(history_database, told(message_fact()), batch)
+    folding.assert_order_independent(history_database, event_of(message_fact()), batch)
     assert folding.visible_message(history_database)["message_text"] == "edit 1"
     assert [reaction["emoji"] for reaction in folding.shown_reactions(history_database)] == ["👎"]
 
@@ -44,7 +44,7 @@ def test_the_reactions_of_all_its_people_count(history_database: HistoryDatabase
     ours = Reaction("A", GROUP, "outgoing", None, "🙏", BASE_TIME)
 
     folding.assert_order_independent(
-        history_database, told(message_fact(address=GROUP, sender=ASHA)), told(*reactions, ours)
+        history_database, event_of(message_fact(address=GROUP, sender=ASHA)), event_of(*reactions, ours)
     )
     assert [reaction["emoji"] for reaction in folding.shown_reactions(history_database)] == ["🙏", "👎", "❤", "🎉"]
 
@@ -55,11 +55,11 @@ def test_a_deletion_and_an_edit_of_several_people_reach_each_message(history_dat
     edits: list[Fact] = [Edit("A", who, "incoming", None, f"edited by {who}", BASE_TIME) for who in (ASHA, RAVI)]
     deletions: list[Fact] = [Delete("A", who, "incoming", None, BASE_TIME) for who in (ASHA, RAVI)]
 
-    folding.assert_order_independent(history_database, told(*messages), told(*edits))
+    folding.assert_order_independent(history_database, event_of(*messages), event_of(*edits))
     assert [row["message_text"] for row in folding.visible_messages(history_database)] == [
         f"edited by {who}" for who in (ASHA, RAVI)
     ]
-    folding.assert_order_independent(history_database, told(*messages), told(*deletions))
+    folding.assert_order_independent(history_database, event_of(*messages), event_of(*deletions))
     assert all(row["deleted_at"] for row in folding.visible_messages(history_database))
 
 
@@ -68,7 +68,7 @@ def test_a_deletion_that_does_not_name_its_author_is_that_of_the_message(
     history_database: HistoryDatabase, direction: Direction
 ) -> None:
     """In a chat with one person, WhatsApp lets nobody else delete it for both."""
-    deletion = told(Delete("A", ASHA, None, None, BASE_TIME))
+    deletion = event_of(Delete("A", ASHA, None, None, BASE_TIME))
 
-    folding.assert_order_independent(history_database, told(message_fact(direction=direction)), deletion)
+    folding.assert_order_independent(history_database, event_of(message_fact(direction=direction)), deletion)
     assert folding.visible_message(history_database)["deleted_at"]

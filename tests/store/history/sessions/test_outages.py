@@ -7,25 +7,25 @@ from store.postgres import connections
 S = "s1"
 
 
-def looked(url: str, *looks: ConnectionCheck) -> list[Outage]:
+def outages_after(url: str, *checks: ConnectionCheck) -> list[Outage]:
     with connections.open(url, "test") as connection:
-        for look in looks:
-            outages.record_check(connection, S, look)
+        for check in checks:
+            outages.record_check(connection, S, check)
         return outages.between(connection, [S], 0, 10_000)
 
 
-def away(at: int) -> ConnectionCheck:
+def disconnected(at: int) -> ConnectionCheck:
     return ConnectionCheck(at, "disconnected", "SAK says that it is not connected")
 
 
 def test_an_outage_lies_between_two_checks_that_found_the_session_connected(database_url: str) -> None:
     """It began after a check that saw the session connected. As the exact time is unknown, both ends are stored."""
-    (found,) = looked(
+    (found,) = outages_after(
         database_url,
         ConnectionCheck(100, None),
         ConnectionCheck(200, None),
-        away(300),
-        away(500),
+        disconnected(300),
+        disconnected(500),
         ConnectionCheck(900, None),
     )
 
@@ -34,7 +34,7 @@ def test_an_outage_lies_between_two_checks_that_found_the_session_connected(data
 
 def test_a_gateway_that_does_not_answer_is_another_kind_of_outage(database_url: str) -> None:
     """The session may work although the gateway is unreachable."""
-    found = looked(database_url, ConnectionCheck(100, "unreachable", "no answer"), away(200))
+    found = outages_after(database_url, ConnectionCheck(100, "unreachable", "no answer"), disconnected(200))
 
     assert [(one.kind, one.connected_at, one.ended_at) for one in found] == [
         ("unreachable", None, 200),
@@ -44,14 +44,16 @@ def test_a_gateway_that_does_not_answer_is_another_kind_of_outage(database_url: 
 
 def test_an_outage_ends_when_the_session_connected_according_to_the_gateway(database_url: str) -> None:
     """A check notices it up to 15 minutes later, but messages of those minutes are not missing."""
-    (found,) = looked(database_url, away(300), away(500), ConnectionCheck(900, None, last_connected_at=510))
+    (found,) = outages_after(
+        database_url, disconnected(300), disconnected(500), ConnectionCheck(900, None, last_connected_at=510)
+    )
 
     assert (found.last_at, found.ended_at) == (500, 510)
 
 
 def test_an_unreachable_gateway_was_reachable_again_at_the_check_and_not_before(database_url: str) -> None:
     """The gateway was unreachable while its session stayed connected, so only the check itself ends that outage."""
-    (found,) = looked(
+    (found,) = outages_after(
         database_url,
         ConnectionCheck(300, "unreachable", "no answer"),
         ConnectionCheck(900, None, last_connected_at=100),
@@ -62,7 +64,9 @@ def test_an_unreachable_gateway_was_reachable_again_at_the_check_and_not_before(
 
 def test_a_session_that_connected_only_between_two_checks_had_two_outages(database_url: str) -> None:
     """Both checks find it disconnected, but the messages of the time between have arrived."""
-    first, second = looked(database_url, away(300), ConnectionCheck(900, "disconnected", "away", last_connected_at=400))
+    first, second = outages_after(
+        database_url, disconnected(300), ConnectionCheck(900, "disconnected", "away", last_connected_at=400)
+    )
 
     assert (first.first_at, first.ended_at) == (300, 400)
     assert (second.connected_at, second.first_at, second.ended_at) == (400, 900, None)
@@ -70,14 +74,16 @@ def test_a_session_that_connected_only_between_two_checks_had_two_outages(databa
 
 def test_a_first_check_that_finds_a_disconnected_session_knows_its_last_connect(database_url: str) -> None:
     """A process that starts during an outage has no earlier checks of its own."""
-    (found,) = looked(database_url, ConnectionCheck(900, "disconnected", "away", last_connected_at=400))
+    (found,) = outages_after(database_url, ConnectionCheck(900, "disconnected", "away", last_connected_at=400))
 
     assert (found.connected_at, found.first_at) == (400, 900)
 
 
 def test_exactly_the_outages_that_overlap_a_period_are_found(database_url: str) -> None:
     """A page of a conversation requests its own period."""
-    looked(database_url, ConnectionCheck(100, None), away(200), ConnectionCheck(300, None), away(5000))
+    outages_after(
+        database_url, ConnectionCheck(100, None), disconnected(200), ConnectionCheck(300, None), disconnected(5000)
+    )
     with connections.open(database_url, "test") as connection:
         found = [len(outages.between(connection, None, *span)) for span in ((0, 99), (0, 100), (300, 400), (301, 400))]
         still = outages.between(connection, [S], 9000, 9999)
@@ -100,16 +106,16 @@ def test_one_process_checks_a_session_for_all(database_url: str) -> None:
 
 def test_readers_are_told_when_an_outage_begins_and_ends(database_url: str) -> None:
     """A change is recorded when the first check finds it, but not again at later checks."""
-    looked(
+    outages_after(
         database_url,
         ConnectionCheck(1, None),
-        away(2),
-        away(3),
-        away(4),
+        disconnected(2),
+        disconnected(3),
+        disconnected(4),
         ConnectionCheck(5, None),
         ConnectionCheck(6, None),
     )
     with connections.open(database_url, "test") as connection:
-        told = connection.execute("SELECT kind, session_id FROM changes").fetchall()
+        published = connection.execute("SELECT kind, session_id FROM changes").fetchall()
 
-    assert told == [("session", S)] * 3
+    assert published == [("session", S)] * 3

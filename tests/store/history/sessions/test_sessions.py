@@ -3,7 +3,7 @@
 from store.model.facts import SessionReport
 from tests.support.generated_history.database import HistoryDatabase
 from tests.support.history import folding
-from tests.support.history.folding import BASE_TIME, told
+from tests.support.history.folding import BASE_TIME, event_of
 
 
 def _session(memory: HistoryDatabase) -> object:
@@ -13,7 +13,7 @@ def _session(memory: HistoryDatabase) -> object:
 def test_the_newest_report_of_a_session_wins(history_database: HistoryDatabase) -> None:
     """A disconnection that arrives late must not hide that the session is connected again."""
     reports = [
-        told(SessionReport(state, None, BASE_TIME + i))
+        event_of(SessionReport(state, None, BASE_TIME + i))
         for i, state in enumerate(("connected", "disconnected", "connected"))
     ]
 
@@ -25,8 +25,8 @@ def test_a_report_without_a_phone_keeps_the_known_phone(history_database: Histor
     """Most dialects report only the state, so state and phone are separate."""
     folding.assert_order_independent(
         history_database,
-        told(SessionReport("connected", "919811000090", BASE_TIME)),
-        told(SessionReport("disconnected", None, BASE_TIME + 1)),
+        event_of(SessionReport("connected", "919811000090", BASE_TIME)),
+        event_of(SessionReport("disconnected", None, BASE_TIME + 1)),
     )
 
     assert _session(history_database) == ("disconnected", "919811000090")
@@ -34,7 +34,7 @@ def test_a_report_without_a_phone_keeps_the_known_phone(history_database: Histor
 
 def test_a_phone_that_is_reported_with_every_event_changes_the_session_once(history_database: HistoryDatabase) -> None:
     """Readers fetch a session again whenever it changes."""
-    reports = [[told(SessionReport(None, "919811000090", BASE_TIME + i))] for i in range(3)]
+    reports = [[event_of(SessionReport(None, "919811000090", BASE_TIME + i))] for i in range(3)]
 
     folding.store_transactions(history_database.connection, range(1, 4), *reports)
 
@@ -45,9 +45,9 @@ def test_a_phone_that_is_reported_with_every_event_changes_the_session_once(hist
 def test_reports_of_the_same_second_are_told_apart_by_their_digest(history_database: HistoryDatabase) -> None:
     """Gateways report a reconnect within one second. Either report may be right, but the order must not matter."""
     reports = [
-        told(SessionReport("connected", "919811000090", BASE_TIME)),
-        told(SessionReport("disconnected", "919811000091", BASE_TIME)),
-        told(SessionReport("connecting", "919811000092", BASE_TIME)),
+        event_of(SessionReport("connected", "919811000090", BASE_TIME)),
+        event_of(SessionReport("disconnected", "919811000091", BASE_TIME)),
+        event_of(SessionReport("connecting", "919811000092", BASE_TIME)),
     ]
 
     folding.assert_order_independent(history_database, *reports)
