@@ -1,27 +1,28 @@
--- Losses: what each writer last reported, and losses that a person accepted.
+-- Losses: the last report of each writer, and the losses that a person accepted.
 
--- The writer's clock in its newest heartbeat, in ms, and when a worker saw it; null for an ingest without heartbeats.
+-- The time of the newest heartbeat by the writer's clock, in ms, and the time at which a worker read it; null if the
+-- ingest sends no heartbeats.
 ALTER TABLE writers ADD COLUMN heartbeat_ms bigint;
 ALTER TABLE writers ADD COLUMN heartbeat_at timestamptz;
--- When its number last grew.
+-- The last time at which `number` increased.
 ALTER TABLE writers ADD COLUMN advanced_at timestamptz;
--- When it last reported events in its spool.
+-- The time of the last report with events in the spool.
 ALTER TABLE writers ADD COLUMN spooled_at timestamptz;
--- Since when nothing is left to come from it: it ended with an empty spool, another process adopted what it left, or a
--- person accepted that it is gone.
+-- The time after which nothing more can come from the writer: it ended with an empty spool, another process adopted its
+-- files, or a person accepted its end.
 ALTER TABLE writers ADD COLUMN ended_at timestamptz;
 ALTER TABLE writers ADD COLUMN host text;
 
 -- Entries that no worker could read.
 ALTER TABLE stream_status ADD COLUMN unreadable bigint NOT NULL DEFAULT 0;
--- Why the last drain of a worker failed; null if it did not.
+-- The reason why the last drain of a worker failed; null if it succeeded.
 ALTER TABLE stream_status ADD COLUMN drain_failure text;
 
 -- Decisions of operators; never deleted.
 CREATE TABLE accepted_losses (
     loss_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     writer uuid NOT NULL,
-    -- The lost batches; null where the end of the writer was accepted instead.
+    -- The lost batches; null if the end of the writer was accepted instead.
     first bigint,
     last bigint,
     -- The writer's count of events before the first batch, and up to and including the last.

@@ -1,13 +1,13 @@
--- Documents of the search index are spelled by store/search_index/search_document.py; the worker spells those again that another
--- version of the program wrote. search_normalized() and search_document() remain for workers of 1.0.
+-- store/search_index/search_document.py builds the documents of the search index. The worker builds those again that
+-- another version of the program built. search_normalized() and search_document() remain for workers of 1.0.
 
 ALTER TABLE search_index
     ADD COLUMN spelling smallint NOT NULL DEFAULT 1;
--- Up to this spelling all documents were brought.
+-- All documents have this spelling or a later one.
 ALTER TABLE search_index_position
     ADD COLUMN spelling smallint NOT NULL DEFAULT 1;
 
--- Only workers of 1.0 update documents; later ones delete and insert.
+-- Only workers of 1.0 update documents; later workers delete and insert them.
 CREATE FUNCTION reset_search_spelling() RETURNS trigger
     LANGUAGE plpgsql
 AS $$

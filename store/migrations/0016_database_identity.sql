@@ -1,16 +1,16 @@
--- One row: which database this is. Redis keeps a copy, by which workers notice that they write the events of a stream
--- into another database, or into one that lost commits.
+-- One row: the identity of this database. Redis has a copy. By comparing both, workers notice that they would write the
+-- events of a stream into another database, or into one that lost commits.
 CREATE TABLE database_identity (
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
-    -- A backup keeps it.
+    -- Unchanged in a backup.
     database_id uuid NOT NULL DEFAULT gen_random_uuid(),
     -- Replaced when commits may be missing: by a restore, and by a worker that finds another timeline or an older log.
     generation uuid NOT NULL DEFAULT gen_random_uuid()
 );
 INSERT INTO database_identity DEFAULT VALUES;
 
--- True if the database is complete and has this generation; else an error, so that a transaction that was meant for
--- another state stores nothing. A restore records the first migration last.
+-- Returns true if the database is complete and has this generation. Otherwise it raises an error, so that a transaction
+-- for another state stores nothing. A restore records the first migration last.
 CREATE FUNCTION require_generation(expected uuid) RETURNS boolean
     LANGUAGE plpgsql STABLE
 AS $$

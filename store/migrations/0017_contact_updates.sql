@@ -1,5 +1,5 @@
--- The guide's readers write `UPDATE whatsapp_contacts SET unread_count = 0 …`. Through the view alone that would change
--- the chat's number and leave its messages unread, so that the next message brings the old number back.
+-- The guide's readers write `UPDATE whatsapp_contacts SET unread_count = 0 …`. Without this trigger, the view would
+-- change the count of the chat but not its messages, and the next message would restore the old count.
 
 CREATE FUNCTION write_contact() RETURNS trigger
     LANGUAGE plpgsql

@@ -5,8 +5,8 @@ ALTER TABLE chats DROP CONSTRAINT chats_check;
 ALTER TABLE chats ADD CONSTRAINT chats_merged_kind CHECK (merged_into IS NULL OR kind IN ('lid', 'phone')) NOT VALID;
 COMMENT ON COLUMN lid_aliases.lid IS 'A LID, or the phone in another national spelling.';
 
--- The address that stands for a person in a session; the address itself if it has no chat. Chats are those of the
--- history, also where a replay compares with a copy of some of them.
+-- The canonical address of a person in a session; the address itself if it has no chat. `public` is named because a
+-- replay compares with a copy of some chats in another schema.
 CREATE FUNCTION canonical_address(session_id text, address text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
 AS $$

@@ -1,7 +1,7 @@
--- Whether the gateway answers by itself, which it reports apart from a session's status.
+-- True if the gateway replies automatically. The gateway reports it apart from a session's status.
 ALTER TABLE session_checks
     ADD COLUMN auto_reply boolean,
-    -- When auto_reply was reported, in ms.
+    -- The time of that report, in ms.
     ADD COLUMN auto_reply_at bigint,
-    -- When it was last asked for, answered or not.
+    -- The time of the last query, answered or not.
     ADD COLUMN auto_reply_asked_at timestamptz;

@@ -1,5 +1,5 @@
--- Events that the parser understands and that contain nothing for the history, each with the reason. Noise that an
--- older worker counted has no row here until a replay adds it.
+-- Noise: events that the parser understands and that contain nothing for the history, each with the reason. Noise that
+-- an older worker counted has no row here until a replay adds it.
 CREATE TABLE noise_events (
     digest bytea PRIMARY KEY,
     -- Null: the body was pruned.

@@ -1,3 +1,3 @@
--- Whether only the gateway's account of the past has the message. Such a message is not unread; once it is reported as
--- new, it is.
+-- True if the gateway reported the message only as one of the past. Such a message is not unread until it is also
+-- reported as new.
 ALTER TABLE whatsapp_messages ADD COLUMN is_history boolean NOT NULL DEFAULT false;

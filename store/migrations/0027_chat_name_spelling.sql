@@ -1,7 +1,7 @@
--- Names of chats are spelled by store/search_index/chat_names.py for the search; the worker spells those that are new, or that
--- another version of the program spelled.
+-- store/search_index/chat_names.py normalises the names of chats for searching. The worker normalises new names, and
+-- again those that another version of the program normalised.
 ALTER TABLE chat_names
-    -- The document of the name; null: not spelled yet.
+    -- The document of the name; null: not built yet.
     ADD COLUMN text text,
     ADD COLUMN spelling smallint NOT NULL DEFAULT 0;
 

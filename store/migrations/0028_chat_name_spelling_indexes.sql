@@ -1,5 +1,5 @@
 -- outside a transaction
--- The names in an old spelling, for the worker that spells them again.
+-- The names with an outdated spelling, which the worker normalises again.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS chat_names_by_spelling ON chat_names (spelling, chat_id);
--- The spelled names, for the search among chats.
+-- The normalised names, for searching chats.
 CREATE INDEX CONCURRENTLY IF NOT EXISTS chat_names_by_text ON chat_names USING gin (text gin_trgm_ops);

@@ -1,20 +1,20 @@
 -- Accounts: sessions of several gateways for one phone number (store/history/sessions/accounts.py).
 
--- The sessions of each account that has several; empty while every number has one session.
+-- The sessions of accounts that have several; empty while every number has one session.
 CREATE TABLE account_sessions (
     session_number integer PRIMARY KEY REFERENCES sessions,
-    -- The account's first session. Message keys and evidence on aliases are its own; its chats are canonical.
+    -- The primary session, to which the account's message keys, evidence on aliases and canonical chats belong.
     primary_number integer NOT NULL REFERENCES sessions,
     -- The account's phone.
     account text NOT NULL,
-    -- From when on the session is expected to report every message, in ms: about when it joined.
+    -- The time from which the session is expected to report every message, in ms: about the time when it joined.
     first_at bigint NOT NULL,
-    -- Its keys and chats from before it joined are merged into the account's.
+    -- True if its earlier keys and chats are merged into those of the account.
     is_merged boolean NOT NULL
 );
 
--- The sessions of accounts, which stay as they are until the caller's transaction ends: whoever writes the history
--- shares the lock, and a session joins under the exclusive one.
+-- Returns the sessions of accounts and locks them until the caller's transaction ends. Writers of the history share the
+-- lock; a session that joins takes it exclusively.
 CREATE FUNCTION lock_accounts() RETURNS TABLE (session_id text, primary_id text, is_merged boolean)
     LANGUAGE plpgsql VOLATILE ROWS 1
 AS $$
@@ -29,7 +29,7 @@ BEGIN
 END
 $$;
 
--- The first session of this session's account; the session itself if it has none.
+-- Returns the primary session of this session's account, or the session itself if it has no account.
 CREATE FUNCTION primary_session(session_id text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
 AS $$
@@ -45,10 +45,10 @@ AS $$
     )
 $$;
 
--- A chat of any kind is merged into that of the account's first session.
+-- A chat of any kind is merged into the chat of the primary session.
 ALTER TABLE chats DROP CONSTRAINT chats_merged_kind;
 
--- As in 0018_identities.sql; for a session that has no chat of this address, as the account's first session knows it.
+-- As in 0018_identities.sql. For a session that has no chat with this address, the primary session's chat counts.
 CREATE OR REPLACE FUNCTION canonical_address(session_id text, address text) RETURNS text
     LANGUAGE sql STABLE PARALLEL SAFE
 AS $$

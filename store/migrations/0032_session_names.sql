@@ -1,6 +1,6 @@
--- Names and colours that people give to sessions, by which they tell them apart.
+-- Names and colours that users give to sessions, to distinguish them.
 CREATE TABLE session_names (
-    -- Of an account, its first session.
+    -- For an account, its primary session.
     session_number integer PRIMARY KEY REFERENCES sessions ON DELETE CASCADE,
     name text,
     colour text,

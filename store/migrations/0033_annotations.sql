@@ -1,11 +1,11 @@
--- Annotations: what users of the dashboard add to the history. No event tells of them.
+-- Annotations, which users of the dashboard add to the history. No event contains them.
 
--- Like `unread`, a flag that only the row knows; copies of a message share it.
+-- Like `unread`, the flag is only in this row; copies of a message share it.
 ALTER TABLE whatsapp_messages
     ADD COLUMN starred boolean NOT NULL DEFAULT false;
 
--- Labels and notes stay with the address that stood for the chat when they were written; they are shown with whichever
--- chat that address is merged into now. An erased chat takes its own along, also where an older worker erases it.
+-- Labels and notes belong to the chat that was canonical when they were written, and are shown with the chat into which
+-- that one is merged now. If a chat is erased, they are deleted with it, even by an older worker.
 CREATE TABLE chat_labels (
     chat_id bigint NOT NULL REFERENCES chats ON DELETE CASCADE,
     label text NOT NULL,
@@ -26,5 +26,5 @@ CREATE TABLE chat_notes (
     changed_at timestamptz
 );
 CREATE INDEX chat_notes_by_chat ON chat_notes (chat_id);
--- The search among chats.
+-- For searching chats.
 CREATE INDEX chat_notes_by_text ON chat_notes USING gin (text gin_trgm_ops);

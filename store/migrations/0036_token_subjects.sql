@@ -1,4 +1,4 @@
--- People who sign in at a provider of OpenID Connect have a token each, whose hash is of no secret.
+-- Each person who signs in at a provider of OpenID Connect has a token. Its hash is not that of a secret.
 ALTER TABLE api_tokens
-    -- The provider and its permanent name of the person; null: a token with a secret.
+    -- The provider and its permanent id of the person; null: a token with a secret.
     ADD COLUMN subject text;

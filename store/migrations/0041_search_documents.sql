@@ -1,9 +1,9 @@
--- The document of a deleted message is deleted by a trigger. A foreign key looked up the message of every document, and
--- wrote a lock into its row.
+-- A trigger deletes the document of a deleted message. A foreign key would look up the message of every document and
+-- write a lock into its row.
 
 ALTER TABLE search_index DROP CONSTRAINT search_index_id_fkey;
 
--- The lock holds up whoever indexes until the transaction ends, because it would index deleted messages
+-- The lock makes indexing wait until the transaction ends, because deleted messages would be indexed otherwise
 -- (store/postgres/advisory_locks.py).
 CREATE FUNCTION delete_search_documents() RETURNS trigger
     LANGUAGE plpgsql
