@@ -35,9 +35,7 @@ class LostBatches:
     last: int
     events: int
     spooled: int
-    """The number of events in the writer's spool as last reported. It is 0 for lost batches, because a spool may still
-    contain them.
-    """
+    """Always 0, because no batch counts as lost while its writer has events in its spool."""
 
 
 @dataclass(frozen=True, slots=True)

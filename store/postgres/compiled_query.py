@@ -35,7 +35,7 @@ class CompiledQuery:
 
 @functools.lru_cache(_MAX_COMPILED)
 def compile_query(query: LiteralString) -> CompiledQuery:
-    """Return the query, in which parameters are written as for psycopg: `%(name)s`, and `%%` for a percent sign."""
+    """Compile a query with psycopg's placeholders: `%(name)s`, and `%%` for a percent sign."""
     numbers: dict[str, int] = {}
 
     def placeholder(found: re.Match[str]) -> str:

@@ -39,7 +39,7 @@ READ_SETTINGS = {
 }
 """The settings of read-only connections."""
 PLAN_FOR_VALUES: LiteralString = "set_config('plan_cache_mode', 'auto', true)"
-"""Selected at the start of a transaction whose plans depend on the values, such as how frequent a searched word is."""
+"""Selected at the start of a transaction whose plans depend on the values, such as the frequency of a searched word."""
 SORT: LiteralString = "set_config('enable_sort', 'on', true)"
 """Selected at the start of a transaction whose rows come in no order."""
 SORT_AND_SCAN: LiteralString = f"{SORT}, set_config('enable_seqscan', 'on', true)"

@@ -147,7 +147,7 @@ def _delete_batch(connection: Connection, policy: RetentionPolicy, event_ids: Co
         events = connection.execute(
             "SELECT e.event_id, e.key_id FROM raw_events AS e WHERE e.event_id = ANY(%s)", [list(event_ids)]
         ).fetchall()
-        locked = message_keys.lock_of_events(connection, cast("Sequence[tuple[int, int | None]]", events))
+        locked = message_keys.lock_for_events(connection, cast("Sequence[tuple[int, int | None]]", events))
         message_keys.mark_pruned(connection, locked)
         deleted = connection.execute(
             """

@@ -54,7 +54,7 @@ def _mark_next_page(connection: Connection, partition: Partition, after: int) ->
             {"start": partition.start_ms, "end": partition.end_ms, "after": after, "limit": PAGE_SIZE},
         ).fetchall()
         events = cast("Sequence[tuple[int, int | None]]", page)
-        message_keys.mark_pruned(connection, message_keys.lock_of_events(connection, events, only_unpruned=True))
+        message_keys.mark_pruned(connection, message_keys.lock_for_events(connection, events, only_unpruned=True))
     return events[-1][0] if events else None
 
 

@@ -100,7 +100,10 @@ def _respell(connection: Connection, limit: int, skip_reason: str | None) -> boo
     )
     found = cast("list[tuple[int, int]]", cursor.fetchall())
     row_ids = sorted(row_id for row_id, _ in found[: _count_within_bytes([size for _, size in found])])
-    _index_or_skip(connection, row_ids, skip_reason)
+    if skip_reason is not None:
+        _skip(connection, row_ids, skip_reason)
+    elif row_ids:
+        _index(connection, row_ids)
     if len(found) == limit or len(row_ids) < len(found):
         return True
     connection.execute(
@@ -140,13 +143,6 @@ def _retry_skipped(connection: Connection) -> bool:
 def describe_reason(error: StoreError) -> str:
     """Return the `skip_reason` of an error."""
     return error.sqlstate or "unknown"
-
-
-def _index_or_skip(connection: Connection, row_ids: Sequence[int], skip_reason: str | None) -> None:
-    if skip_reason is not None:
-        _skip(connection, row_ids, skip_reason)
-    elif row_ids:
-        _index(connection, row_ids)
 
 
 def _skip(connection: Connection, row_ids: Sequence[int], reason: str) -> None:

@@ -108,7 +108,7 @@ def lock_ids(connection: Connection, key_ids: Collection[int]) -> None:
     )
 
 
-def lock_of_events(
+def lock_for_events(
     connection: Connection, events: Collection[tuple[int, int | None]], *, only_unpruned: bool = False
 ) -> list[int]:
     """Lock and return the keys of these events, given as (event_id, key_id), and their keys in event_keys.

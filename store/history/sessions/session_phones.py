@@ -31,7 +31,7 @@ class SessionPhones:
 
     @property
     def is_relinked(self) -> bool:
-        """True if it was linked to another number than its account's or than before."""
+        """True if it was linked to a number other than that of its account, or to several numbers."""
         if self.account is not None:
             return self.latest not in (None, self.account)
         return len(self.reported) > 1
