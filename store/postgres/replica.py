@@ -72,7 +72,7 @@ class Replica:
         self._pool.close()
 
     def require_lsn(self, lsn: str) -> None:
-        """Require the replica to replay up to this position before it answers from now on."""
+        """From now on, let the replica answer only after it has replayed up to this position."""
         position = lsn_to_int(lsn)
         with self._lock:
             self._required_lsn = max(self._required_lsn, position)

@@ -16,7 +16,7 @@ from store.postgres.connections import Connection
 
 @dataclass(frozen=True, slots=True)
 class RecomputedMessage:
-    """A row of a message that changed, and what changed in it."""
+    """A changed row of a message, and the kinds of its changes."""
 
     row_id: int
     chat_id: int

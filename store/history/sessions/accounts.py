@@ -26,7 +26,7 @@ class Accounts:
     primary_by_session: Mapping[str, str]
     sessions_by_primary: Mapping[str, Collection[str]]
     unmerged: Collection[str]
-    """The sessions that still have keys and chats of their own from before they joined."""
+    """The sessions whose keys and chats from before they joined are not merged yet."""
 
     def primary_of(self, session_id: str) -> str:
         """Return the primary session of this session's account, or the session itself if it has no account."""
