@@ -7,7 +7,8 @@ from typing import LiteralString
 import psycopg
 
 from dev.generator import steps
-from dev.generator.steps import Connection, HistorySize
+from dev.generator.steps import HistorySize
+from store.postgres.connections import Connection
 
 BATCH_MESSAGES = 200_000
 """The number of messages in one transaction. An interruption loses at most one per job."""

@@ -4,15 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import LiteralString, TypeAlias, cast
 
-import psycopg
 from psycopg import sql
 
 from dev.errors import StartError
 from dev.generator import statements
 from store.model import spelling
+from store.postgres.connections import Connection
 from store.search_index import chat_names, search_document
 
-Connection: TypeAlias = psycopg.Connection[tuple[object, ...]]
 ParallelTask: TypeAlias = Callable[[], None]
 
 HISTORY_END = 1_764_000_000_000

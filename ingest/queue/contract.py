@@ -7,7 +7,7 @@ first attempt to store it. The RQ job carries no data; it only makes a worker dr
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import orjson
 
@@ -44,6 +44,10 @@ SENDER_PATTERN = re.compile("[a-z0-9]{1,16}:[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 ORDERS_PER_MILLISECOND = 65_536
 """The number of events that can have the same receipt and still be ordered."""
+
+
+EntryFields: TypeAlias = Mapping[bytes, bytes]
+"""The fields of a stream entry: `head` and `bodies`."""
 
 
 class UnreadableEntryError(ValueError):
@@ -102,7 +106,7 @@ def to_fields(batch: RawBatch) -> dict[bytes, bytes]:
     return {b"head": json.dumps(head, separators=(",", ":")).encode(), b"bodies": b"".join(batch.bodies)}
 
 
-def from_fields(fields: Mapping[bytes, bytes]) -> RawBatch:
+def from_fields(fields: EntryFields) -> RawBatch:
     """Return the batch in a stream entry. Raises UnreadableEntryError for any other entry.
 
     Only the parts that identify and delimit the events are required. Any other part of the head may be absent or wrong.
@@ -144,7 +148,7 @@ def from_fields(fields: Mapping[bytes, bytes]) -> RawBatch:
     return batch
 
 
-def traceparents(fields: Mapping[bytes, bytes]) -> tuple[str, ...]:
+def traceparents(fields: EntryFields) -> tuple[str, ...]:
     """Return the entry's traceparents. A malformed `trace` counts as none and never makes the entry unreadable."""
     try:
         trace = json.loads(fields[b"head"])["trace"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ingest.errors import NotConfirmedError
+from ingest.queue.contract import EntryFields
 from ingest.spool import spool_folder
 from ingest.spool.spool_file import accounted_bytes
 from ingest.spool.spool_folder import SpoolChunk, SpoolFolder
@@ -67,7 +68,7 @@ class Spool:
         with contextlib.suppress(SpoolError):
             await self.check()
 
-    async def append(self, fields: Mapping[bytes, bytes], events: int) -> None:
+    async def append(self, fields: EntryFields, events: int) -> None:
         """Write the batch and return once it is on the disk. Raises SpoolError."""
         if self.size_bytes + accounted_bytes(fields) > self.max_bytes:
             raise SpoolError("full", may_be_stored=False)

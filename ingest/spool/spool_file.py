@@ -8,12 +8,12 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from environment import private_file
+from ingest.queue.contract import EntryFields
 
 SUFFIX = ".spool"
 _OPEN_FLAGS = os.O_RDWR | os.O_CREAT
@@ -36,14 +36,14 @@ class SpooledBatch:
 
     position: int
     events: int
-    fields: Mapping[bytes, bytes]
+    fields: EntryFields
 
     @property
     def size_bytes(self) -> int:
         return accounted_bytes(self.fields)
 
 
-def accounted_bytes(fields: Mapping[bytes, bytes]) -> int:
+def accounted_bytes(fields: EntryFields) -> int:
     """Return the size of the batch in bytes, as counted against the spool's limit."""
     return sum(map(len, fields.values())) + BATCH_OVERHEAD_BYTES
 
@@ -120,7 +120,7 @@ class SpoolFile:
         """
         return self._inodes[0] is not None and self._find_inodes() == self._inodes
 
-    def append(self, fields: Mapping[bytes, bytes], events: int) -> None:
+    def append(self, fields: EntryFields, events: int) -> None:
         """Write the batch and wait until it is on the disk."""
         inserted = self._connection.execute(
             "INSERT INTO batches (events, head, bodies) VALUES (?, ?, ?)", (events, fields[b"head"], fields[b"bodies"])

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from ingest.queue.contract import EntryFields
 from ingest.spool.spool_file import SUFFIX, SpooledBatch, SpoolFile
 from ingest.spool.spool_reserve import SpoolReserve
 
@@ -60,7 +61,7 @@ class SpoolFolder:
         """True if room is reserved on the disk."""
         return self._reserve.is_held
 
-    def append(self, fields: Mapping[bytes, bytes], events: int) -> None:
+    def append(self, fields: EntryFields, events: int) -> None:
         """Write the batch to a file that is in the folder, and return once it is on the disk."""
         for attempts_left in reversed(range(APPEND_ATTEMPTS)):
             try:

@@ -1,7 +1,7 @@
 """Appends batches to the stream: all or none, within a deadline, and never twice because of a client's resend."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -12,6 +12,7 @@ from redis.exceptions import AuthenticationError, BusyLoadingError, RedisError, 
 
 from ingest.errors import NotConfirmedError
 from ingest.queue import contract, entry_ids
+from ingest.queue.contract import EntryFields
 from ingest.queue.entry_ids import EntryId
 from ingest.queue.failpoints import Failpoints
 from ingest.stream.circuit_breaker import CircuitBreaker
@@ -69,7 +70,7 @@ class StreamAppender:
     _suspicions: int = 0
 
     async def append(
-        self, entries: Sequence[Mapping[bytes, bytes]], events: int, size_bytes: int, *, is_in_tail: bool = False
+        self, entries: Sequence[EntryFields], events: int, size_bytes: int, *, is_in_tail: bool = False
     ) -> Confirmation:
         """Add each batch's fields as an entry, and enqueue a drain job if none is queued.
 
@@ -172,7 +173,7 @@ class StreamAppender:
         return AppendError(reason, may_be_stored=may_be_stored)
 
 
-def _append_commands(entries: Sequence[Mapping[bytes, bytes]]) -> list[tuple[str | bytes, ...]]:
+def _append_commands(entries: Sequence[EntryFields]) -> list[tuple[str | bytes, ...]]:
     appends = [("XADD", contract.STREAM, "*", *(part for pair in entry.items() for part in pair)) for entry in entries]
     return [("MULTI",), *appends, ("LLEN", contract.RQ_QUEUE_KEY), ("EXEC",)]
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Self
 
 from ingest.queue import contract
+from ingest.queue.contract import EntryFields
 from ingest.tail import tail_record
 from ingest.tail.tail_group import OVERHEAD_BYTES, TailGroup
-from ingest.tail.tail_record import PREFIX_BYTES, EntryFields
+from ingest.tail.tail_record import PREFIX_BYTES
 from ingest.writer_position import WriterPosition
 
 EMPTY_AFTER_SECONDS = 60.0

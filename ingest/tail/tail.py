@@ -14,13 +14,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from ingest.queue.contract import EntryFields
 from ingest.queue.entry_ids import EntryId
 from ingest.tail import tail_group
 from ingest.tail.redis_identity import RedisIdentity
 from ingest.tail.tail_file import Written
 from ingest.tail.tail_files import TailFiles
 from ingest.tail.tail_group import OVERHEAD_BYTES, TailGroup
-from ingest.tail.tail_record import EntryFields
 from ingest.writer_position import WriterPosition
 
 UNWRITTEN = Written(0)

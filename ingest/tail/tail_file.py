@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from environment import private_file
+from ingest.queue.contract import EntryFields
 from ingest.tail import tail_record
-from ingest.tail.tail_record import EntryFields
 from ingest.writer_position import WriterPosition
 
 SUFFIX = ".tail"

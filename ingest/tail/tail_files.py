@@ -14,8 +14,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import TypeVar
 
+from ingest.queue.contract import EntryFields
 from ingest.tail.tail_file import FilePart, TailFile, Written
-from ingest.tail.tail_record import EntryFields
 from ingest.writer_position import WriterPosition
 
 MAX_WAIT_SECONDS = 0.05

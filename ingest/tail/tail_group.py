@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ingest.queue.contract import EntryFields
 from ingest.queue.entry_ids import EntryId
 from ingest.tail.tail_file import FilePart
-from ingest.tail.tail_record import EntryFields
 
 MAX_BYTES = 4 << 20
 """The size limit for sending again at once."""

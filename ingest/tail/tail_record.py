@@ -2,11 +2,9 @@
 
 import struct
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Iterator, Sequence
 
-EntryFields: TypeAlias = Mapping[bytes, bytes]
-"""The fields of a stream entry: `head` and `bodies`."""
+from ingest.queue.contract import EntryFields
 
 _PREFIX = struct.Struct("<III")
 """Precedes each record: the lengths of its head and its bodies, and the CRC-32 of both."""

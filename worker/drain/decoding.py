@@ -4,10 +4,8 @@ Times of receipt are measured by ingest's clock. If it is far off, they are corr
 entry's id. The result depends only on the entry, so it is the same whenever the entry is applied.
 """
 
-from collections.abc import Mapping
-
 from ingest.queue import contract
-from ingest.queue.contract import RawBatch
+from ingest.queue.contract import EntryFields, RawBatch
 from store.model import timestamps
 from store.model.batches import Batch, Event
 from store.model.facts import Outcome
@@ -17,7 +15,7 @@ MAX_RECEIPT_AHEAD = 5 * 60_000
 """In ms. A receipt that is later than the append of its entry by more than this is corrected."""
 
 
-def batch(fields: Mapping[bytes, bytes], appended_at: int | None = None) -> Batch:
+def batch(fields: EntryFields, appended_at: int | None = None) -> Batch:
     """Return the entry's batch with every event parsed. Raises UnreadableEntryError.
 
     `appended_at` is the time in ms when the entry was appended, by Redis' clock, or None for a batch outside a stream.
@@ -27,7 +25,7 @@ def batch(fields: Mapping[bytes, bytes], appended_at: int | None = None) -> Batc
     return Batch(raw.writer, raw.number, raw.acknowledged_events, tuple(events))
 
 
-def raw_batch(fields: Mapping[bytes, bytes], appended_at: int | None) -> RawBatch:
+def raw_batch(fields: EntryFields, appended_at: int | None) -> RawBatch:
     """Return the entry's batch without parsing it. Raises UnreadableEntryError.
 
     If ingest's clock was fast, the last receipt becomes the time of the append, and the distances between receipts are

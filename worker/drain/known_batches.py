@@ -6,10 +6,11 @@ While entries are applied again, those that are stored are acknowledged without 
 from collections.abc import Callable, Sequence
 
 from ingest.queue import contract
+from ingest.queue.contract import EntryFields
 from store.ledger import batch_counts
 from store.ledger.batch_counts import BatchId
 from store.postgres.connections import Connection
-from worker.drain.stream import EntryFields, StreamConsumer, StreamEntry
+from worker.drain.stream import StreamConsumer, StreamEntry
 
 COMPARED_ENTRIES = 10
 """The number of newest acknowledged entries to compare. Commits follow the order of the stream, except for concurrent

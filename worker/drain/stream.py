@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 
 from ingest.queue import consumer_group, entry_ids
 from ingest.queue.consumer_group import GroupPosition
-from ingest.queue.contract import CONSUMER_GROUP, DATABASE, STREAM
+from ingest.queue.contract import CONSUMER_GROUP, DATABASE, STREAM, EntryFields
 
 ABANDONED_AFTER_MS = 5_000
 """In ms. An entry without a refresh for this long counts as abandoned by a dead worker."""
@@ -28,7 +28,6 @@ UNREADABLE_STREAM = f"{STREAM}:unreadable"
 MAX_COUNTED = 100
 """The number of entries that are read in order to count them if Redis does not report the group's lag."""
 
-EntryFields: TypeAlias = dict[bytes, bytes]
 _Reply: TypeAlias = list[tuple[bytes, EntryFields | None]]
 """Ids and fields. The fields of a deleted entry are None."""
 

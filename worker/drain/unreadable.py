@@ -5,8 +5,8 @@ from typing import Any, cast
 from redis import Redis
 from redis.exceptions import OutOfMemoryError, WatchError
 
-from ingest.queue.contract import STREAM
-from worker.drain.stream import UNREADABLE_STREAM, EntryFields
+from ingest.queue.contract import STREAM, EntryFields
+from worker.drain.stream import UNREADABLE_STREAM
 
 PAGE = 100
 """The number of entries that are returned in one transaction."""

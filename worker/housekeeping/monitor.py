@@ -10,6 +10,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from ingest.queue import contract, writer_reports
+from ingest.queue.contract import EntryFields
 from store.erasure import suppressions
 from store.feed import pruning
 from store.ledger import stream_status, writers
@@ -19,7 +20,6 @@ from store.postgres.errors import TransientError
 from worker.drain.database_marker import DatabaseRefusedError
 from worker.drain.drainer import Drainer
 from worker.drain.kept_entries import KeptEntries
-from worker.drain.stream import EntryFields
 from worker.metrics.worker import WorkerMetrics
 
 log = logging.getLogger("worker.housekeeping.monitor")

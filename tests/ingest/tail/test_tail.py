@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from ingest.queue.contract import EntryFields
 from ingest.tail.tail import Tail
 from ingest.tail.tail_file import FilePart
 from ingest.tail.tail_group import TailGroup
-from ingest.tail.tail_record import EntryFields
 from ingest.writer_position import WriterPosition
 from tests.support.stream.tail_files import WRITER, entry
 

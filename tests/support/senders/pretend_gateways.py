@@ -29,7 +29,7 @@ class PastMessage:
 
 
 @dataclass(slots=True)
-class PretendGateway:
+class PagedGateway:
     """A gateway whose pages have at most `page_size` messages, whatever limit the client requests."""
 
     kind: str

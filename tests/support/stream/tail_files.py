@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from ingest.queue import contract
+from ingest.queue.contract import EntryFields
 from ingest.tail.orphaned_tail_file import OrphanedTailFile
-from ingest.tail.tail_record import EntryFields
 
 WRITER, OTHER = "0123456789abcdef" * 2, "fedcba9876543210" * 2
 

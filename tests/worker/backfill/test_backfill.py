@@ -14,7 +14,7 @@ from store.ingestion import apply, backfills
 from store.ledger import ledger
 from store.model.batches import Batch, Event
 from store.postgres import connections
-from tests.support.senders.pretend_gateways import API_KEY, SESSION, PastMessage, PretendGateway
+from tests.support.senders.pretend_gateways import API_KEY, SESSION, PagedGateway, PastMessage
 from worker.backfill import gateways
 from worker.backfill.errors import BackfillError
 from worker.backfill.run import BackfillRun, Progress
@@ -35,7 +35,7 @@ PAGE_SIZE = 40
 class Scene:
     """A pretend gateway and a database."""
 
-    gateway: PretendGateway
+    gateway: PagedGateway
     database_url: str
     since: int | None = None
     progress: Progress = field(default_factory=Progress)
@@ -66,7 +66,7 @@ class Scene:
 def scene(request: pytest.FixtureRequest, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     monkeypatch.setattr(gateways, "PAGE_SIZE", PAGE_SIZE)
     with ExitStack() as stack:
-        gateway = PretendGateway(request.param, MESSAGES, page_size=PAGE_SIZE)
+        gateway = PagedGateway(request.param, MESSAGES, page_size=PAGE_SIZE)
         stack.callback(gateway.close)
         yield Scene(gateway, database_url)
 
@@ -88,7 +88,7 @@ def test_every_message_is_stored_once_and_none_is_unread(scene: Scene) -> None:
 
 
 def test_the_place_that_is_shown_controls_no_terminal(database_url: str) -> None:
-    gateway = PretendGateway("waha", [PastMessage("9198\x1b[2J\u202e", "3A01", "Hi", BASE)])
+    gateway = PagedGateway("waha", [PastMessage("9198\x1b[2J\u202e", "3A01", "Hi", BASE)])
     scene = Scene(gateway, database_url)
 
     assert scene.run()

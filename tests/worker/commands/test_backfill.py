@@ -7,7 +7,7 @@ import pytest
 
 from telemetry.errors import SettingsError
 from tests.support.processes import preloaded_python
-from tests.support.senders.pretend_gateways import API_KEY, PastMessage, PretendGateway
+from tests.support.senders.pretend_gateways import API_KEY, PagedGateway, PastMessage
 from worker.commands import backfill
 
 MESSAGES = [PastMessage("919811000011", f"3A{number:04}", "Hi", 1_789_000_000 + number) for number in range(150)]
@@ -22,7 +22,7 @@ def run(database_url: str, folder: Path, senders: str, *arguments: str) -> tuple
 
 def test_the_command_says_what_it_has_read(database_url: str, tmp_path: Path) -> None:
     """The command needs only the section of the sender."""
-    gateway = PretendGateway("waha", MESSAGES)
+    gateway = PagedGateway("waha", MESSAGES)
     senders = f'[shop]\nkind = "waha"\nsecrets = ["k3yk3yk3y"]\nbase_url = "{gateway.url}"\napi_key = "{API_KEY}"\n'
 
     code, out, err = run(database_url, tmp_path, senders, "shop", "--pause", "0", "--since", "2026-01-01")
