@@ -28,7 +28,7 @@ class Scheme:
     allows_static_header: bool = False
     """True if the gateway can send a header of the operator's choice."""
     signs_form_as_json: bool = False
-    """True if the HMAC of a form with a file is that of the form's other fields, written as JSON in the way of Go."""
+    """True if the HMAC of a form with a file signs the form's other fields, written as JSON in the way of Go."""
     has_handshake: bool = False
     """True if the gateway verifies the address by Meta's handshake."""
 

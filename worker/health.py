@@ -102,7 +102,7 @@ def not_ready_reasons(monitor: StreamMonitor) -> list[str]:
 
 
 def notes(monitor: StreamMonitor) -> list[str]:
-    """Return what an operator should know although the worker is ready."""
+    """Return notes for an operator, which do not make the worker unready."""
     found: list[str] = []
     if monitor.unreadable:
         found.append(f"{monitor.unreadable} entries are set aside as unreadable: start a worker of the newest version.")

@@ -31,7 +31,7 @@ class Settings:
     keep_seconds: int
     """The time in seconds for which stored batches stay in the stream, in case PostgreSQL loses its last commits."""
     keep_bytes: int | None
-    """The bytes of Redis' memory that they may use, or None for a share of its memory."""
+    """The memory in bytes that these batches may use in Redis, or None for a share of its memory."""
     suppression_key_store: SuppressionKeyStore
     """Finds the suppression key."""
     failpoints: str | None

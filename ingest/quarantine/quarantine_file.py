@@ -39,7 +39,7 @@ class QuarantineFile:
     path: Path
 
     def add(self, webhooks: Sequence[UnverifiedWebhook], max_bytes: int) -> int:
-        """Add the webhooks until the bodies reach `max_bytes`. Return how many had no room."""
+        """Add the webhooks until the bodies reach `max_bytes`. Return the number of webhooks without room."""
         with closing(self._connect()) as file, file:
             size = self._size(file)[1]
             for index, one in enumerate(webhooks):

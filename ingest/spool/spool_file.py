@@ -1,4 +1,4 @@
-"""A spool file: an SQLite database held by one process, through a lock that ends with the process.
+"""Stores batches in a spool file: an SQLite database that one process holds by a lock, which ends with the process.
 
 Batches are only added. Those that the stream has confirmed are skipped, and the file is removed when all are confirmed.
 Neither needs room on a full disk.

@@ -1,8 +1,8 @@
-"""A tail file: batches in the order in which they were sent to the stream.
+"""Writes batches to a tail file in the order in which they were sent to the stream.
 
-It is written but never synced, so it survives the process but not the host. Its size is checked before each write,
-because another program may have cut it. A lock that ends with the process distinguishes the file of a dead process from
-that of a running one (`orphaned_tail_file.py`).
+The file is written but never synced, so it survives the process but not the host. Its size is checked before each
+write, because another program may have cut it. A lock that ends with the process distinguishes the file of a dead
+process from that of a running one (`orphaned_tail_file.py`).
 """
 
 import errno
