@@ -94,7 +94,6 @@ def wait_for_ingest(url: str) -> None:
 class _Gateway:
     """The gateway of a sender, and the URL to which it should post."""
 
-    sender: Sender
     url: str
     api: WebhookApi
     client: SenderClient
@@ -104,7 +103,7 @@ class _Gateway:
 
     def webhook(self, session: str) -> SenderWebhook | None:
         """Return the session's webhook that belongs to the sender."""
-        return webhook_apis.find(self.api.webhooks(self.client.call, session), self.sender.name, self.url)
+        return webhook_apis.find(self.api.webhooks(self.client.call, session), self.client.sender.name, self.url)
 
     def register(self, session: str, *, replace: bool) -> str:
         webhook_apis.register(self.api, self.client.call, session, self._target(), replace=replace)
@@ -115,11 +114,10 @@ class _Gateway:
         return f"{session} posted to {own.url}, and posts to {self.url} now; its secret is unchanged."
 
     def _target(self) -> WebhookTarget:
-        key = self.sender.secrets[0]
-        header = STATIC_HEADER_PATTERN.fullmatch(key) if self.sender.scheme.allows_static_header else None
-        return WebhookTarget(
-            self.url, key, None if header is None else (header[1], header[2]), self.sender.verify_token
-        )
+        sender = self.client.sender
+        key = sender.secrets[0]
+        header = STATIC_HEADER_PATTERN.fullmatch(key) if sender.scheme.allows_static_header else None
+        return WebhookTarget(self.url, key, None if header is None else (header[1], header[2]), sender.verify_token)
 
     def test(self, session: str, webhook: SenderWebhook) -> str:
         assert self.api.test is not None, "the caller checked it"
@@ -129,9 +127,8 @@ class _Gateway:
 
 @contextmanager
 def _connected(sender: Sender, url: str) -> Generator[_Gateway]:
-    client = SenderClient(sender.name, sender.kind, sender.base_url, sender.api_key, secrets=sender.secrets)
-    with closing(client):
-        yield _Gateway(sender, url, WEBHOOK_APIS[sender.kind], client)
+    with closing(SenderClient(sender)) as client:
+        yield _Gateway(url, WEBHOOK_APIS[sender.kind], client)
 
 
 def _attempt(session: str, action: Callable[[], str]) -> ActionResult:

@@ -23,7 +23,7 @@ class Senders:
         self._file = WatchedFile(path)
         self._of_environ = of_environ
         self._timeouts = timeouts
-        self._by_name: Mapping[str, tuple[Sender, SenderClient]] = {}
+        self._by_name: Mapping[str, SenderClient] = {}
         self._file.has_changed()
         self._read()
 
@@ -36,8 +36,7 @@ class Senders:
         The session's id begins with the sender's name and a colon.
         """
         name, colon, _ = session_id.partition(":")
-        known = self._by_name.get(name) if colon else None
-        return None if known is None else known[1]
+        return self._by_name.get(name) if colon else None
 
     def reload(self) -> None:
         """Read the file if it has changed. An invalid file is logged and changes nothing."""
@@ -53,27 +52,17 @@ class Senders:
                 log.info("the list of sending gateways changed: %s", ", ".join(self._by_name) or "there are none")
 
     def close(self) -> None:
-        for _, client in self._by_name.values():
+        for client in self._by_name.values():
             client.close()
 
     def _read(self) -> None:
         senders = senders_file.merge(senders_file.read(self._file.path), self._of_environ)
         # Unchanged gateways keep their connections, and a running send keeps its client.
+        before = self._by_name
         self._by_name = {
-            name: self._by_name[name]
-            if name in self._by_name and self._by_name[name][0] == sender
-            else self._new(sender)
+            name: before[name]
+            if name in before and before[name].sender == sender
+            else SenderClient(sender, self._timeouts)
             for name, sender in senders.items()
             if sender.kind in SEND_APIS
         }
-
-    def _new(self, sender: Sender) -> tuple[Sender, SenderClient]:
-        client = SenderClient(
-            sender.name,
-            sender.kind,
-            sender.base_url,
-            sender.api_key,
-            timeouts=self._timeouts,
-            secrets=sender.secrets,
-        )
-        return sender, client

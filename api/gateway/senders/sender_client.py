@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Self
 
 from api.gateway import errors, retry_after, timeouts
@@ -13,34 +13,21 @@ from api.gateway.senders import message_lists, sender_responses
 from api.gateway.senders.message_lists import ListedMessage
 from api.gateway.senders.send_apis import SEND_APIS, OutgoingMessage
 from api.gateway.timeouts import Timeouts
+from environment.senders_file import Sender
 
 
 class SenderClient:
     """A client of one gateway, which many threads may share. Its calls raise the errors of `api.gateway.errors`."""
 
-    def __init__(  # noqa: PLR0913 - the keys of the section
-        self,
-        name: str,
-        kind: str,
-        base_url: str | None,
-        api_key: str | None,
-        *,
-        timeouts: Timeouts | None = None,
-        secrets: Sequence[str] = (),
-    ) -> None:
-        """Create a client for the section `name` of `senders.toml`.
-
-        A call raises NotConfiguredError if the section lacks a setting. No error contains the key or one of `secrets`.
-        """
-        self.name = name
-        self._kind = kind
+    def __init__(self, sender: Sender, timeouts: Timeouts | None = None) -> None:
+        """Create a client, whose calls raise NotConfiguredError if the sender lacks an address or a key."""
+        self.sender = sender
         self._reference: str | None = None
-        self._api = SEND_APIS[kind]
-        self._api_key = api_key
+        self._api = SEND_APIS[sender.kind]
         self._timeouts = timeouts or Timeouts()
-        base_url = base_url or self._api.base_url
-        hidden = [*([api_key] if api_key else []), *secrets]
-        self._http = None if base_url is None else HttpSession(self._api.name, base_url, hidden)
+        base_url = sender.base_url or self._api.base_url
+        secrets = [secret for secret in (sender.api_key, *sender.secrets) if secret]
+        self._http = None if base_url is None else HttpSession(self._api.name, base_url, secrets)
 
     def close(self) -> None:
         if self._http is not None:
@@ -62,7 +49,7 @@ class SenderClient:
 
     def list_sent(self, session_id: str, to: str) -> list[ListedMessage] | None:
         """Return the newest outgoing messages to the digits `to`, or None if the gateway keeps no list."""
-        return message_lists.newest(self._kind, self.call, self._session_name(session_id), to)
+        return message_lists.newest(self.sender.kind, self.call, self._session_name(session_id), to)
 
     def call(self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> object:
         """Make a call other than a send and return the JSON of the response.
@@ -82,7 +69,7 @@ class SenderClient:
 
     def _session_name(self, session_id: str) -> str:
         """Return the gateway's name of a session, whose id starts with the sender's name."""
-        return session_id.removeprefix(f"{self.name}:")
+        return session_id.removeprefix(f"{self.sender.name}:")
 
     def _send(self, message: OutgoingMessage) -> SendResponse:
         http, credentials = self._connection()
@@ -96,10 +83,10 @@ class SenderClient:
 
     def _connection(self) -> tuple[HttpSession, Mapping[str, str]]:
         """Return the connection and its headers. Raises NotConfiguredError."""
-        if self._http is None or self._api_key is None:
+        if self._http is None or self.sender.api_key is None:
             missing = "api_key" if self._http is not None else "base_url"
-            raise errors.NotConfiguredError(f"{missing} of [{self.name}] is not set in senders.toml")
-        return self._http, self._api.credentials(self._api_key)
+            raise errors.NotConfiguredError(f"{missing} of [{self.sender.name}] is not set in senders.toml")
+        return self._http, self._api.credentials(self.sender.api_key)
 
     def _prepare(
         self, http: HttpSession, message: OutgoingMessage, credentials: Mapping[str, str], end: float
@@ -153,7 +140,9 @@ class SenderClient:
             seconds = retry_after.parse(response.headers, time.time())
             raise errors.RateLimitedError(f"{name} limits the rate: {sentence}", code=code, retry_after=seconds)
         if 300 <= status < 400:
-            raise errors.RefusedError(f"base_url of [{self.name}] redirects; set it to the target", status=status)
+            raise errors.RefusedError(
+                f"base_url of [{self.sender.name}] redirects; set it to the target", status=status
+            )
         if 400 <= status < 500 and status != 408:
             raise errors.RefusedError(f"{name} rejected the request: {sentence}", code=code, status=status)
         raise errors.OutcomeUnknownError(f"{name} responded with status {status}: {sentence}", code=code, status=status)
