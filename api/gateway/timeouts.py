@@ -1,4 +1,4 @@
-"""Defines the time limits and retries of calls to SAK."""
+"""Defines the time limits and retries of calls to gateways."""
 
 import random
 from dataclasses import dataclass
