@@ -1,6 +1,5 @@
 """`/api/session`: signs a dashboard in and out, exchanging its token for a cookie."""
 
-import json
 import secrets
 import time
 
@@ -55,7 +54,7 @@ def _sign_in_response(request: Request, current: SignIn, *, renew: bool = True) 
         "sessions": None if caller.sessions is None else list(caller.sessions),
         "csrf": cookies.csrf_token(current),
     }
-    response = responses.success(json.dumps(fields), {"cache-control": "no-store"})
+    response = responses.success_object(fields, {"cache-control": "no-store"})
     if renew:
         set_cookie(request, response, current)
     return response

@@ -6,7 +6,6 @@ redirected to.
 """
 
 import asyncio
-import json
 import logging
 import secrets
 import time
@@ -75,8 +74,7 @@ class SingleSignOn:
 
 async def get_sign_in_options(request: Request) -> Response:
     """Respond with the ways to sign in other than with a token."""
-    document = json.dumps({"single_sign_on": request.app.state.single_sign_on is not None})
-    return responses.success(document, _NO_STORE)
+    return responses.success_object({"single_sign_on": request.app.state.single_sign_on is not None}, _NO_STORE)
 
 
 async def start_single_sign_on(request: Request) -> Response:

@@ -72,7 +72,7 @@ def count_chats(request: Request) -> Response:
     """Respond with the numbers of all, unread, waiting and group chats, each at most `chat_counts.MAX_COUNT`."""
     sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
     counts = database.from_request(request).read(lambda connection: chat_counts.read(connection, sessions))
-    return responses.success(json.dumps(counts))
+    return responses.success_object(counts)
 
 
 def _parse_activity(request: Request) -> ChatActivity | None:

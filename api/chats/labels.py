@@ -1,6 +1,5 @@
 """`POST /api/chats/{phone}/labels` and `GET /api/labels`: changes the labels of a chat, and lists all labels."""
 
-import json
 from typing import cast
 
 from starlette.requests import Request
@@ -22,7 +21,7 @@ def change_labels(request: Request, fields: dict[str, object]) -> Response:
     scope = annotations.audited_scope(request)
     with annotations.writing(request) as connection:
         changed = labels.change(connection, scope, access.caller(request).name, add, remove)
-    return responses.success(json.dumps({"labels": changed}, ensure_ascii=False))
+    return responses.success_object({"labels": changed})
 
 
 def _parse(fields: dict[str, object], name: str) -> list[str]:
@@ -40,4 +39,4 @@ def list_labels(request: Request) -> Response:
     sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
     used = database.from_request(request).read(lambda connection: chat_profile.used_labels(connection, sessions))
     listed = [{"label": label, "chats": chats} for label, chats in used]
-    return responses.success(json.dumps({"labels": listed}, ensure_ascii=False))
+    return responses.success_object({"labels": listed})

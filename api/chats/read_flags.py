@@ -1,6 +1,5 @@
 """`POST /api/chats/{phone}/read`: marks messages of a chat as read, or the chat as unread."""
 
-import json
 from dataclasses import dataclass
 from typing import Self
 
@@ -71,4 +70,4 @@ def _update(request: Request, body: bytes) -> Response:
 
 
 def _unread_response(unread: UnreadState) -> Response:
-    return responses.success(json.dumps({"unread_count": unread.unread_count, "marked_unread": unread.marked_unread}))
+    return responses.success_object({"unread_count": unread.unread_count, "marked_unread": unread.marked_unread})

@@ -32,7 +32,7 @@ def set_star(request: Request, fields: dict[str, object]) -> Response:
         lambda connection: stars.set_star(connection, scope, message_id, starred=is_starred)
     ):
         raise ApiError(404, "message_not_found", "This chat has no message with that id.")
-    return responses.success(json.dumps({"starred": is_starred}))
+    return responses.success_object({"starred": is_starred})
 
 
 def list_starred(request: Request) -> Response:

@@ -34,6 +34,11 @@ def success(data_json: str, headers: Mapping[str, str] | None = None) -> Respons
     return Response(b'{"success":true,"data":%b}' % _encode(data_json), media_type=JSON_MEDIA_TYPE, headers=headers)
 
 
+def success_object(fields: Mapping[str, object], headers: Mapping[str, str] | None = None) -> Response:
+    """Return a success response around an object with these fields."""
+    return success(json.dumps(fields, ensure_ascii=False), headers)
+
+
 def success_with_items(before: str, items: Iterable[str], after: str) -> Response:
     """Return a success response around JSON text that consists of `before`, the items with commas, and `after`.
 

@@ -1,7 +1,5 @@
 """`POST /api/stream-tickets`: lets a browser's EventSource, which cannot send a token, open one stream."""
 
-import json
-
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,4 +18,4 @@ def create_stream_ticket(request: Request) -> Response:
         lambda connection: stream_tickets.create(connection, holder)
     )
     document = {"ticket": ticket, "expires_at": format_utc(expires_at)}
-    return responses.success(json.dumps(document), {"cache-control": "no-store"})
+    return responses.success_object(document, {"cache-control": "no-store"})

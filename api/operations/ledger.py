@@ -1,7 +1,5 @@
 """`GET /api/ledger`: returns the numbers of received events by outcome, and of lost events."""
 
-import json
-
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -26,4 +24,4 @@ def get_ledger(request: Request) -> Response:
             {**loss.document(), "accepted_at": format_utc(loss.accepted_at)} for loss in totals.accepted_losses
         ],
     }
-    return responses.success(json.dumps(totals.document() | times))
+    return responses.success_object(totals.document() | times)

@@ -3,7 +3,6 @@
 The API only records the request. A worker, which has the parser, runs it within seconds.
 """
 
-import json
 import re
 from typing import cast
 
@@ -33,7 +32,9 @@ async def request_redrive(request: Request) -> Response:
         database.from_request(request).write,
         lambda connection: redrive_requests.create(connection, caller.name, selection),
     )
-    response = responses.success(_redrive_json(redrive), {"location": f"/api/parked/redrive/{redrive.redrive_id}"})
+    response = responses.success_object(
+        _redrive_fields(redrive), {"location": f"/api/parked/redrive/{redrive.redrive_id}"}
+    )
     response.status_code = 202
     return response
 
@@ -49,7 +50,7 @@ def get_redrive(request: Request) -> Response:
         )
     if redrive is None or (visible is not None and not _is_visible(redrive.selection, visible)):
         raise ApiError(404, "redrive_not_found", "There is no redrive with that id.")
-    return responses.success(_redrive_json(redrive))
+    return responses.success_object(_redrive_fields(redrive))
 
 
 def _is_visible(selection: RedriveSelection, visible_sessions: tuple[str, ...]) -> bool:
@@ -79,18 +80,15 @@ def _parse_selection(body: bytes, sessions: tuple[str, ...] | None) -> RedriveSe
     return RedriveSelection(sessions, tuple(bytes.fromhex(cast("str", value)) for value in values), reason, kind)
 
 
-def _redrive_json(redrive: RedriveRequest) -> str:
-    return json.dumps(
-        {
-            "id": redrive.redrive_id,
-            "state": redrive.state,
-            "asked_by": redrive.caller,
-            "asked_at": timestamps.format_utc(redrive.requested_at),
-            "began_at": timestamps.format_utc(redrive.started_at),
-            "finished_at": timestamps.format_utc(redrive.finished_at),
-            "events": redrive.event_count,
-            "still_parked": redrive.still_parked,
-            "failure": redrive.failure,
-        },
-        ensure_ascii=False,
-    )
+def _redrive_fields(redrive: RedriveRequest) -> dict[str, object]:
+    return {
+        "id": redrive.redrive_id,
+        "state": redrive.state,
+        "asked_by": redrive.caller,
+        "asked_at": timestamps.format_utc(redrive.requested_at),
+        "began_at": timestamps.format_utc(redrive.started_at),
+        "finished_at": timestamps.format_utc(redrive.finished_at),
+        "events": redrive.event_count,
+        "still_parked": redrive.still_parked,
+        "failure": redrive.failure,
+    }

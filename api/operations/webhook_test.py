@@ -26,7 +26,7 @@ def describe(request: Request) -> Response:
     """Respond with the address of ingest, if known, and what is missing before a test event can be sent."""
     settings = database.from_request(request).settings
     document = {"webhook_url": settings.ingest_url, "missing": _missing(settings)}
-    return responses.success(json.dumps(document))
+    return responses.success_object(document)
 
 
 def send(request: Request) -> Response:
@@ -41,14 +41,14 @@ def send(request: Request) -> Response:
     _post(settings.ingest_url, body, settings.test_event_secret)
     milliseconds = round((time.perf_counter() - started_at) * 1000)
     digest = hashlib.sha256(body).hexdigest()
-    return responses.success(json.dumps({"digest": digest, "milliseconds": milliseconds}))
+    return responses.success_object({"digest": digest, "milliseconds": milliseconds})
 
 
 def get(request: Request) -> Response:
     """Respond with whether a worker has stored the event."""
     digest = _requested_digest(request)
     stored = database.from_request(request).read_primary(lambda connection: pings.is_stored(connection, digest))
-    return responses.success(json.dumps({"stored": stored}))
+    return responses.success_object({"stored": stored})
 
 
 def remove(request: Request) -> Response:
@@ -56,7 +56,7 @@ def remove(request: Request) -> Response:
     _require_administrator(request)
     digest = _requested_digest(request)
     removed = database.from_request(request).write(lambda connection: pings.delete_body(connection, digest))
-    return responses.success(json.dumps({"removed": removed}))
+    return responses.success_object({"removed": removed})
 
 
 def _missing(settings: Settings) -> list[str]:

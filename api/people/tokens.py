@@ -3,7 +3,6 @@
 API_TOKEN is not one of them, so it remains valid whatever is revoked here.
 """
 
-import json
 import re
 from datetime import UTC, datetime
 
@@ -129,8 +128,8 @@ def _is_visible(token: Token, caller: Caller) -> bool:
     return token.session_ids is not None and own.issuperset(token.session_ids)
 
 
-def _no_store(document: object) -> Response:
-    return responses.success(json.dumps(document, ensure_ascii=False), {"cache-control": "no-store"})
+def _no_store(document: dict[str, object]) -> Response:
+    return responses.success_object(document, {"cache-control": "no-store"})
 
 
 def _token_fields(token: Token) -> dict[str, object]:

@@ -1,6 +1,5 @@
 """Serves `/api/push`, which subscribes devices to notifications of new messages and unsubscribes them."""
 
-import json
 from datetime import UTC, datetime
 from typing import cast
 
@@ -26,7 +25,7 @@ _NOT_CONFIGURED = ApiError(404, "push_not_configured", "This server notifies no 
 def get_key(request: Request) -> Response:
     """Return the key with which a browser subscribes, or null if notifications are not configured."""
     settings: PushSettings | None = request.app.state.push_settings
-    return responses.success(json.dumps({"key": None if settings is None else settings.key.public}))
+    return responses.success_object({"key": None if settings is None else settings.key.public})
 
 
 async def subscribe(request: Request) -> Response:

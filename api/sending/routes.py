@@ -112,7 +112,7 @@ def reconciliation_fields(result: Reconciliation) -> dict[str, object]:
 
 def get_send(request: Request) -> Response:
     """Respond with a send and its state."""
-    return responses.success(json.dumps(send_fields(_load_send(request)), ensure_ascii=False))
+    return responses.success_object(send_fields(_load_send(request)))
 
 
 def reconcile_send(request: Request) -> Response:
@@ -120,7 +120,7 @@ def reconcile_send(request: Request) -> Response:
     access.caller(request).require_scope("write")
     send = _load_send(request)
     result = reconciliation.reconcile(_dispatcher_from(request).outbox, send)
-    return responses.success(json.dumps(reconciliation_fields(result), ensure_ascii=False))
+    return responses.success_object(reconciliation_fields(result))
 
 
 def _load_send(request: Request) -> Send:
