@@ -16,7 +16,7 @@ from api.auth.concurrency import ConcurrencyLimiter
 from api.auth.cookies import SAFE_METHODS, SignInCookies
 from api.auth.failed_attempts import FailedAttempts
 from api.auth.tokens import AuditSubjects, TokenAuthenticator
-from api.http import responses
+from api.http import parameters, responses
 from api.http.errors import ApiError
 from store.postgres import errors
 
@@ -186,6 +186,14 @@ def caller(request: Request) -> Caller:
     """Return the authenticated caller of a request under /api."""
     authenticated: Caller = request.scope["state"][_CALLER_KEY]
     return authenticated
+
+
+def requested_sessions(request: Request) -> tuple[str, ...] | None:
+    """Return the visible sessions in the account of `session_id` in the query, or all visible sessions without it.
+
+    None means all sessions in the database.
+    """
+    return caller(request).visible_sessions(parameters.text(request, "session_id"))
 
 
 def set_audited_chats(request: Request, chat_ids: Sequence[int]) -> None:

@@ -36,7 +36,7 @@ def sign_out(request: Request) -> Response:
         with database.from_request(request).write_pool.connection() as connection:
             signouts.record(connection, current.nonce, LIFETIME_SECONDS)
             push_subscriptions.remove_of_sign_in(connection, current.nonce)
-    response = responses.success("{}", {"cache-control": "no-store"})
+    response = responses.success("{}", responses.NO_STORE)
     response.delete_cookie(cookies.name, path="/api", httponly=True, samesite="strict", secure=is_secure(request))
     return response
 
@@ -54,7 +54,7 @@ def _sign_in_response(request: Request, current: SignIn, *, renew: bool = True) 
         "sessions": None if caller.sessions is None else list(caller.sessions),
         "csrf": cookies.csrf_token(current),
     }
-    response = responses.success_object(fields, {"cache-control": "no-store"})
+    response = responses.success_object(fields, responses.NO_STORE)
     if renew:
         set_cookie(request, response, current)
     return response

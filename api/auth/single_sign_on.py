@@ -39,7 +39,6 @@ _MAX_WAIT_SECONDS = 10.0
 _PATH = "/sign-in"
 _PER_MINUTE = 600
 """The number of requests per minute that a person may make."""
-_NO_STORE = {"cache-control": "no-store"}
 
 
 class SingleSignOn:
@@ -74,7 +73,9 @@ class SingleSignOn:
 
 async def get_sign_in_options(request: Request) -> Response:
     """Respond with the ways to sign in other than with a token."""
-    return responses.success_object({"single_sign_on": request.app.state.single_sign_on is not None}, _NO_STORE)
+    return responses.success_object(
+        {"single_sign_on": request.app.state.single_sign_on is not None}, responses.NO_STORE
+    )
 
 
 async def start_single_sign_on(request: Request) -> Response:
@@ -87,7 +88,7 @@ async def start_single_sign_on(request: Request) -> Response:
         url = await single_sign_on.call(lambda: single_sign_on.provider.authorization_url(attempt))
     except SignInError as error:
         return _failure_response(error)
-    response = RedirectResponse(url, 303, _NO_STORE)
+    response = RedirectResponse(url, 303, responses.NO_STORE)
     expires_at = int(time.time()) + _ATTEMPT_SECONDS
     response.set_cookie(
         _cookie_name(cookies),
@@ -120,7 +121,7 @@ async def finish_single_sign_on(request: Request) -> Response:
         log.warning("database unavailable: %s", error)
         return _failure_response(ProviderUnavailableError("the database is unavailable"))
     until = int(time.time()) + single_sign_on.provider.settings.sign_in_seconds
-    response = RedirectResponse("/", 303, _NO_STORE)
+    response = RedirectResponse("/", 303, responses.NO_STORE)
     sign_in.set_cookie(request, response, SignIn(token_id, secrets.token_hex(8), until))
     response.delete_cookie(_cookie_name(cookies), path=_PATH, httponly=True, samesite="lax")
     return response
@@ -153,7 +154,7 @@ def _attempt(cookies: SignInCookies, seed: str) -> Attempt:
 def _failure_response(error: SignInError) -> Response:
     """Redirect to the dashboard, whose sign-in page shows the reason."""
     log.warning("single sign-on: %s", error)
-    return RedirectResponse(f"/#refused={error.code}", 303, _NO_STORE)
+    return RedirectResponse(f"/#refused={error.code}", 303, responses.NO_STORE)
 
 
 def _single_sign_on(request: Request) -> SingleSignOn:

@@ -27,7 +27,7 @@ def list_chats(request: Request) -> Response:
     """Respond with a page of chats. `cursor` (or `before`) continues with older chats, `after` with newer ones."""
     limit = parameters.limit(request, DEFAULT_LIMIT)
     chat_filter = ChatFilter(
-        sessions=access.caller(request).visible_sessions(parameters.text(request, "session_id")),
+        sessions=access.requested_sessions(request),
         unread=parameters.boolean(request, "unread"),
         unmarked=parameters.boolean(request, "unmarked"),
         waiting=parameters.boolean(request, "waiting"),
@@ -70,7 +70,7 @@ def list_chats(request: Request) -> Response:
 
 def count_chats(request: Request) -> Response:
     """Respond with the numbers of all, unread, waiting and group chats, each at most `chat_counts.MAX_COUNT`."""
-    sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
+    sessions = access.requested_sessions(request)
     counts = database.from_request(request).read(lambda connection: chat_counts.read(connection, sessions))
     return responses.success_object(counts)
 

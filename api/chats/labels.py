@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from api.auth import access
 from api.chats import annotations
-from api.http import database, errors, parameters, responses
+from api.http import database, errors, responses
 from store.annotations import labels
 from store.reading.chats import chat_profile
 
@@ -36,7 +36,7 @@ def _parse(fields: dict[str, object], name: str) -> list[str]:
 
 def list_labels(request: Request) -> Response:
     """Respond with the labels in use and the number of chats of each."""
-    sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
+    sessions = access.requested_sessions(request)
     used = database.from_request(request).read(lambda connection: chat_profile.used_labels(connection, sessions))
     listed = [{"label": label, "chats": chats} for label, chats in used]
     return responses.success_object({"labels": listed})

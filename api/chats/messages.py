@@ -71,7 +71,7 @@ def list_messages(request: Request) -> Response:
 
 def requested_scope(request: Request) -> ChatScope:
     """Return the chat in the path, limited to the caller's sessions and the requested one."""
-    sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
+    sessions = access.requested_sessions(request)
     return ChatScope(address.parse(request.path_params["phone"]), sessions)
 
 

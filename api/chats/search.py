@@ -39,7 +39,7 @@ def search_messages(request: Request) -> Response:
     query = SearchQuery(
         words,
         limit,
-        sessions=access.caller(request).visible_sessions(parameters.text(request, "session_id")),
+        sessions=access.requested_sessions(request),
         address=None if chat is None else address.parse(chat),
         direction=parameters.choice(request, "direction", messages.DIRECTIONS),
         type=parameters.choice(request, "type", messages.MESSAGE_TYPES),

@@ -38,7 +38,7 @@ def set_star(request: Request, fields: dict[str, object]) -> Response:
 def list_starred(request: Request) -> Response:
     """Respond with a page of starred messages of all chats, newest first. `cursor` continues with older ones."""
     limit = parameters.limit(request, DEFAULT_LIMIT)
-    sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
+    sessions = access.requested_sessions(request)
     label = parameters.text(request, "label")
     values = cursors.requested(request, "cursor", _CURSOR_KIND, int, int)
     after = None if values is None else StarredPosition(*values)

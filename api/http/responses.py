@@ -19,6 +19,7 @@ from store.postgres import errors
 log = logging.getLogger(__name__)
 
 JSON_MEDIA_TYPE = "application/json"
+NO_STORE: Mapping[str, str] = {"cache-control": "no-store"}
 _RETRY_AFTER_SECONDS = "2"
 """In seconds. A restart of PostgreSQL takes about this long."""
 

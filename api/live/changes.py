@@ -18,7 +18,7 @@ def list_changes(request: Request) -> Response:
     """Respond with a page of changes, oldest first. Without `since`, it has no changes and the current cursor."""
     limit = parameters.limit(request, DEFAULT_LIMIT)
     since = parameters.cursor(request, "since")
-    sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
+    sessions = access.requested_sessions(request)
     if since is None:
         epoch, position = database.from_request(request).read_primary(change_feed.current_position)
         return _changes_response((), change_ids.encode(epoch, position), more=False)

@@ -133,7 +133,7 @@ def _first_page(events: Sequence[StreamEvent]) -> Sequence[StreamEvent]:
 async def stream(request: Request) -> Response:
     """Respond with the changes after Last-Event-ID (or `since`), or with changes from now on."""
     caller = access.caller(request)
-    sessions = caller.visible_sessions(parameters.text(request, "session_id"))
+    sessions = access.requested_sessions(request)
     pools, state = database.from_request(request), request.app.state
     # The threads of other requests stay free.
     limiter: anyio.CapacityLimiter = state.stream_limiter

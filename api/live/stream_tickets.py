@@ -18,4 +18,4 @@ def create_stream_ticket(request: Request) -> Response:
         lambda connection: stream_tickets.create(connection, holder)
     )
     document = {"ticket": ticket, "expires_at": format_utc(expires_at)}
-    return responses.success_object(document, {"cache-control": "no-store"})
+    return responses.success_object(document, responses.NO_STORE)

@@ -21,7 +21,7 @@ def list_parked(request: Request) -> Response:
     before = cursors.requested(request, "cursor", _CURSOR_KIND, int, str)
     if before is not None and not re.fullmatch("(?:[0-9a-f]{2}){0,64}", before[1]):
         raise cursors.invalid("cursor")
-    sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
+    sessions = access.requested_sessions(request)
     events, last = database.from_request(request).read_primary(
         lambda connection: operations.parked_events(connection, sessions, before, limit, kind)
     )
@@ -31,7 +31,7 @@ def list_parked(request: Request) -> Response:
 
 def list_reasons(request: Request) -> Response:
     """Respond with the number of parked events and of noise by reason."""
-    sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
+    sessions = access.requested_sessions(request)
     reasons = database.from_request(request).read_primary(
         lambda connection: operations.set_aside_reasons(connection, sessions)
     )

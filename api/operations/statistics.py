@@ -42,5 +42,5 @@ def _parse_period(request: Request) -> StatisticsPeriod:
     max_hours = _MAX_RANGES[step] // _HOUR
     if not 0 <= until - since <= _MAX_RANGES[step]:
         raise errors.bad_parameter(f"since must be before until, by at most {max_hours} hours.")
-    sessions = access.caller(request).visible_sessions(parameters.text(request, "session_id"))
+    sessions = access.requested_sessions(request)
     return StatisticsPeriod(since, until, time_zones.requested(request, "zone"), step, sessions)

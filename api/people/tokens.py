@@ -129,7 +129,7 @@ def _is_visible(token: Token, caller: Caller) -> bool:
 
 
 def _no_store(document: dict[str, object]) -> Response:
-    return responses.success_object(document, {"cache-control": "no-store"})
+    return responses.success_object(document, responses.NO_STORE)
 
 
 def _token_fields(token: Token) -> dict[str, object]:

@@ -77,7 +77,7 @@ def _subscribe(request: Request, body: bytes) -> Response:
             visible=caller.sessions,
             ends_at=None if until is None else datetime.fromtimestamp(until, UTC),
         )
-    return responses.success("{}", {"cache-control": "no-store"})
+    return responses.success("{}", responses.NO_STORE)
 
 
 def signing_mark(cookies: SignInCookies) -> str:
@@ -87,7 +87,7 @@ def signing_mark(cookies: SignInCookies) -> str:
 
 def _unsubscribe(request: Request, endpoint: str) -> Response:
     database.from_request(request).write(lambda connection: push_subscriptions.remove(connection, [endpoint]))
-    return responses.success("{}", {"cache-control": "no-store"})
+    return responses.success("{}", responses.NO_STORE)
 
 
 def _parse_text(fields: dict[str, object], name: str) -> str:
