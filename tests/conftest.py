@@ -6,7 +6,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from random import Random
 
+import psycopg_pool.base
 import pytest
 import redis
 import requests
@@ -23,6 +25,8 @@ from tests.support.processes.sending_api import FAST_TIMEOUTS, ApiStarter
 from tests.support.servers.databases import DatabasePool, lend_empty_database, run_admin
 from tests.support.servers.server_folder import temporary_server_folder
 
+# Hypothesis replays a test with the same state of `random`. The pool of an API that keeps running must not advance it.
+psycopg_pool.base.random = Random().random  # pyright: ignore[reportPrivateImportUsage]
 os.environ.setdefault("WORKER_NICE", "0")  # several tests share the processors, and each waits for its worker
 
 TEMPLATE_DATABASE = "migrated"
