@@ -152,7 +152,12 @@ def test_a_change_reaches_a_thousand_streams(history: HistoryWriter, api_url: st
             listeners = [group.create_task(hear(opened)) for _ in range(1000)]
             await opened.wait()
             connections = await asyncio.to_thread(
-                history.rows, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'api listener'"
+                history.rows,
+                """
+                SELECT count(*)
+                FROM pg_stat_activity
+                WHERE application_name = 'api listener' AND datname = current_database()
+                """,
             )
             await asyncio.to_thread(history.store, message_fact("heard"))
         return [listener.result() for listener in listeners], connections

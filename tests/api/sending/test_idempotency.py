@@ -149,7 +149,11 @@ def test_a_database_that_restarts_between_call_and_answer_loses_nothing(
 ) -> None:
     """The gateway reports its answer only once, so it is recorded as soon as PostgreSQL is available again."""
     sender = start_api(replace(FAST_TIMEOUTS, total=10.0))
-    kill = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name LIKE 'sends %%'"
+    kill = """
+        SELECT count(pg_terminate_backend(pid))
+        FROM pg_stat_activity
+        WHERE application_name LIKE 'sends %%' AND datname = current_database()
+    """
 
     def restart(_: RequestedSend) -> None:
         history.rows(kill)
