@@ -8,7 +8,7 @@ from typing import Self
 
 from api.gateway.settings import SakSettings
 from api.oidc.settings import OidcSettings
-from environment import senders_file
+from environment import senders_file, variables
 from environment.senders_file import Sender
 from http_server import bounds
 from http_server.bounds import ConnectionBounds
@@ -70,29 +70,29 @@ class Settings:
         database_url = postgres_connections.url(environ)
         direct_url, replica_url = postgres_connections.direct_url(environ), postgres_connections.replica_url(environ)
         sak, single_sign_on = SakSettings.from_environ(environ), OidcSettings.from_environ(environ)
-        poll_seconds = _parse_int(environ, "SAK_WATCH_SECONDS", 0, 0, 86_400)
+        poll_seconds = variables.whole_number(environ, "SAK_WATCH_SECONDS", 0, maximum=86_400)
         if 0 < poll_seconds < _MIN_SESSION_POLL_SECONDS:
             raise SettingsError(
                 f"SAK_WATCH_SECONDS must be 0 or at least {_MIN_SESSION_POLL_SECONDS}, as SAK limits the request rate."
             )
-        history_seconds = _parse_int(environ, "SAK_HISTORY_SECONDS", 600, 0, 86_400)
+        history_seconds = variables.whole_number(environ, "SAK_HISTORY_SECONDS", 600, maximum=86_400)
         if 0 < history_seconds < _MIN_HISTORY_READ_SECONDS:
             raise SettingsError(
                 f"SAK_HISTORY_SECONDS must be 0 or at least {_MIN_HISTORY_READ_SECONDS}, as SAK limits the request"
                 " rate."
             )
         senders_file.read_all(environ)  # a mistake in the file is an error at start
-        pool_size = _parse_int(environ, "API_CONNECTIONS", 8, 1, 200)
+        pool_size = variables.whole_number(environ, "API_CONNECTIONS", 8, minimum=1, maximum=200)
         return cls(
             database_url=database_url,
             bootstrap_token=token,
             pool_size=pool_size,
-            max_file_bytes=_parse_int(environ, "SEND_MAX_FILE_BYTES", 64 << 20, 1, 2 << 30),
+            max_file_bytes=variables.whole_number(environ, "SEND_MAX_FILE_BYTES", 64 << 20, minimum=1, maximum=2 << 30),
             sak=sak,
             session_poll_seconds=poll_seconds,
             history_read_seconds=history_seconds,
             direct_database_url=direct_url,
-            is_behind_tls=_parse_switch(environ, "API_HTTPS"),
+            is_behind_tls=variables.switch(environ, "API_HTTPS"),
             replica_url=replica_url,
             senders_file=senders_file.path(environ),
             sender=senders_file.from_environ(environ),
@@ -113,13 +113,6 @@ def _parse_url(environ: Mapping[str, str], name: str) -> str | None:
     return value
 
 
-def _parse_switch(environ: Mapping[str, str], name: str) -> bool:
-    value = environ.get(name) or "0"
-    if value not in {"0", "1"}:
-        raise SettingsError(f"{name} must be 0 or 1, not {value!r}.")
-    return value == "1"
-
-
 def _read_connection_bounds(environ: Mapping[str, str], pool_size: int) -> ConnectionBounds:
     return ConnectionBounds(
         # The pools of the primary and of the replica, the listener, exports and calls of the gateway.
@@ -130,11 +123,3 @@ def _read_connection_bounds(environ: Mapping[str, str], pool_size: int) -> Conne
         min_body_rate=16 << 10,
         unread_seconds=120.0,
     )
-
-
-def _parse_int(environ: Mapping[str, str], name: str, default: int, minimum: int, maximum: int) -> int:
-    """Return a whole number within the bounds, inclusive. Raises SettingsError."""
-    value = environ.get(name) or str(default)
-    if not (value.isascii() and value.isdigit()) or not minimum <= int(value) <= maximum:
-        raise SettingsError(f"{name} must be a whole number from {minimum} to {maximum}, not {value!r}.")
-    return int(value)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from environment import env_file, quotes
+from telemetry.errors import SettingsError
 
 
 def of_process(environ: Mapping[str, str]) -> dict[str, str]:
@@ -17,3 +18,22 @@ def of_command(environ: Mapping[str, str], folder: Path | None = None) -> dict[s
     Raises SettingsError.
     """
     return of_process({**env_file.read((folder or Path()) / ".env"), **environ})
+
+
+def whole_number(
+    environ: Mapping[str, str], name: str, default: int, *, minimum: int = 0, maximum: int | None = None
+) -> int:
+    """Return the number that a variable contains, or the default if it is empty. Raises SettingsError."""
+    text = environ.get(name, "").strip() or str(default)
+    if not (text.isascii() and text.isdigit()) or int(text) < minimum or (maximum is not None and int(text) > maximum):
+        bounds = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+        raise SettingsError(f"{name} must be a whole number {bounds}, not {text!r}.")
+    return int(text)
+
+
+def switch(environ: Mapping[str, str], name: str) -> bool:
+    """Return whether a variable is on. It is off by default. Raises SettingsError."""
+    text = environ.get(name, "").strip().lower() or "0"
+    if text not in {"0", "1", "false", "true", "no", "yes"}:
+        raise SettingsError(f"{name} must be 1 or 0, not {text!r}.")
+    return text in {"1", "true", "yes"}

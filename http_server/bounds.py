@@ -4,6 +4,7 @@ import resource
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from environment import variables
 from telemetry.errors import SettingsError
 
 MAX_CONNECTIONS = 2048
@@ -42,7 +43,9 @@ def read_max_connections(environ: Mapping[str, str], reserved_descriptors: int) 
             f"The process may open {limit} files, and needs {reserved_descriptors + MIN_CONNECTIONS}: "
             "raise its limit (ulimit -n, LimitNOFILE)."
         )
-    wanted = _read_number(environ, "MAX_CONNECTIONS", min(MAX_CONNECTIONS, available), MIN_CONNECTIONS)
+    wanted = variables.whole_number(
+        environ, "MAX_CONNECTIONS", min(MAX_CONNECTIONS, available), minimum=MIN_CONNECTIONS
+    )
     if wanted > available:
         raise SettingsError(
             f"MAX_CONNECTIONS is {wanted}, and the process may open {limit} files, of which it needs "
@@ -53,11 +56,4 @@ def read_max_connections(environ: Mapping[str, str], reserved_descriptors: int) 
 
 def read_max_unfinished_bytes(environ: Mapping[str, str], kept_body_bytes: int) -> int:
     """Return MAX_UNFINISHED_BYTES. The default has room for four of the largest bodies. Raises SettingsError."""
-    return _read_number(environ, "MAX_UNFINISHED_BYTES", 4 * kept_body_bytes, 2 * kept_body_bytes)
-
-
-def _read_number(environ: Mapping[str, str], name: str, default: int, minimum: int) -> int:
-    text = environ.get(name, "").strip() or str(default)
-    if not (text.isascii() and text.isdigit()) or int(text) < minimum:
-        raise SettingsError(f"{name} must be a whole number of at least {minimum}, not {text!r}.")
-    return int(text)
+    return variables.whole_number(environ, "MAX_UNFINISHED_BYTES", 4 * kept_body_bytes, minimum=2 * kept_body_bytes)

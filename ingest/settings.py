@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from environment import secret_list, senders_file
+from environment import secret_list, senders_file, variables
 from environment.senders_file import Sender
 from http_server import bounds
 from http_server.bounds import ConnectionBounds
@@ -56,7 +56,7 @@ def read(environ: Mapping[str, str]) -> Settings:
             "REDIS_URL is not set: it names the Redis that stores acknowledged events. Set it, or start ./run."
         )
     secrets = secret_list.read("WEBHOOK_SECRETS", environ.get("WEBHOOK_SECRETS", ""))
-    allow_unsigned = _parse_bool(environ, "WEBHOOK_ALLOW_UNSIGNED")
+    allow_unsigned = variables.switch(environ, "WEBHOOK_ALLOW_UNSIGNED")
     secrets_file = Path(environ.get("WEBHOOK_SECRETS_FILE") or ".env").absolute()
     has_senders = bool(senders_file.read_all(environ))
     if not secrets and not allow_unsigned and not has_senders and not WebhookSecrets((), secrets_file).values:
@@ -66,7 +66,7 @@ def read(environ: Mapping[str, str]) -> Settings:
             "For a trial without signatures set WEBHOOK_ALLOW_UNSIGNED=1."
         )
     data_dir = Path(environ.get("DATA_DIR") or "var")
-    max_body_bytes = _parse_number(environ, "MAX_BODY_BYTES", 1 << 20)
+    max_body_bytes = variables.whole_number(environ, "MAX_BODY_BYTES", 1 << 20, minimum=1)
     return Settings(
         redis_url=redis_url,
         webhook_secrets=tuple(secrets),
@@ -83,24 +83,10 @@ def read(environ: Mapping[str, str]) -> Settings:
             answers_half_closed=True,
         ),
         spool_dir=Path(environ.get("SPOOL_DIR") or data_dir / "spool"),
-        spool_max_bytes=_parse_number(environ, "SPOOL_MAX_BYTES", 1 << 30),
-        quarantine_max_bytes=_parse_number(environ, "QUARANTINE_MAX_BYTES", 64 << 20, minimum=0),
-        tail_seconds=_parse_number(environ, "TAIL_SECONDS", 10, minimum=0),
-        tail_max_bytes=_parse_number(environ, "TAIL_MAX_BYTES", DEFAULT_TAIL_MAX_BYTES),
-        min_replicas=_parse_number(environ, "REDIS_MIN_REPLICAS", 0, minimum=0),
+        spool_max_bytes=variables.whole_number(environ, "SPOOL_MAX_BYTES", 1 << 30, minimum=1),
+        quarantine_max_bytes=variables.whole_number(environ, "QUARANTINE_MAX_BYTES", 64 << 20),
+        tail_seconds=variables.whole_number(environ, "TAIL_SECONDS", 10),
+        tail_max_bytes=variables.whole_number(environ, "TAIL_MAX_BYTES", DEFAULT_TAIL_MAX_BYTES, minimum=1),
+        min_replicas=variables.whole_number(environ, "REDIS_MIN_REPLICAS", 0),
         failpoints=environ.get("SAK_FAILPOINT", ""),
     )
-
-
-def _parse_number(environ: Mapping[str, str], name: str, default: int, *, minimum: int = 1) -> int:
-    text = environ.get(name, "").strip() or str(default)
-    if not text.isdecimal() or int(text) < minimum:
-        raise SettingsError(f"{name} must be a whole number of at least {minimum}, not {text!r}.")
-    return int(text)
-
-
-def _parse_bool(environ: Mapping[str, str], name: str) -> bool:
-    text = environ.get(name, "").strip().lower() or "0"
-    if text not in {"0", "1", "false", "true", "no", "yes"}:
-        raise SettingsError(f"{name} must be 1 or 0, not {text!r}.")
-    return text in {"1", "true", "yes"}

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from environment import senders_file
+from environment import senders_file, variables
 from store.erasure.key_store import SuppressionKeyStore
 from store.postgres import connections
 from telemetry.errors import SettingsError
@@ -61,22 +61,16 @@ class Settings:
                 for name, sender in senders_file.read_all(environ).items()
                 if sender.account is not None
             },
-            max_jobs=_parse_number(environ, "WORKER_MAX_JOBS", 20_000),
-            nice=_parse_number(environ, "WORKER_NICE", 14, range(20)),
-            feed_days=_parse_number(environ, "FEED_DAYS", 7, range(1, 36_501)),
-            keep_seconds=_parse_number(environ, "STREAM_KEEP_SECONDS", 120, range(86_401)),
-            keep_bytes=_parse_number(environ, "STREAM_KEEP_BYTES", 0) if environ.get("STREAM_KEEP_BYTES") else None,
+            max_jobs=variables.whole_number(environ, "WORKER_MAX_JOBS", 20_000),
+            nice=variables.whole_number(environ, "WORKER_NICE", 14, maximum=19),
+            feed_days=variables.whole_number(environ, "FEED_DAYS", 7, minimum=1, maximum=36_500),
+            keep_seconds=variables.whole_number(environ, "STREAM_KEEP_SECONDS", 120, maximum=86_400),
+            keep_bytes=variables.whole_number(environ, "STREAM_KEEP_BYTES", 0)
+            if environ.get("STREAM_KEEP_BYTES")
+            else None,
             suppression_key_store=SuppressionKeyStore.from_environ(environ),
             failpoints=environ.get("SAK_FAILPOINT") or None,
         )
-
-
-def _parse_number(environ: Mapping[str, str], name: str, default: int, allowed: range | None = None) -> int:
-    text = environ.get(name) or str(default)
-    if not text.isdecimal() or (allowed is not None and int(text) not in allowed):
-        bounds = "" if allowed is None else f" from {allowed[0]} to {allowed[-1]}"
-        raise SettingsError(f"{name} must be a number{bounds}, not {text!r}.")
-    return int(text)
 
 
 def own_phone(environ: Mapping[str, str]) -> str | None:
