@@ -14,7 +14,6 @@ from worker.senders.whatsapp import (
     parties,
     proto_messages,
     statuses,
-    stubs,
     text,
     timestamps,
     update_content,
@@ -74,17 +73,15 @@ def _message(item: JsonObject, *, is_history: bool) -> tuple[Fact, ...]:
     key = json_document.object_at(item, "key")
     time = timestamps.parse(item.get("messageTimestamp"))
     sides = parties.of_key(key, item.get("pushName"), time)
-    content = _content(item)
     message_id = message_ids.of_key(key)
-    if isinstance(content, MessageContent) and content.raw_type == stubs.REVOKED and message_id is not None:
-        content = update_content.delete(message_id)
+    content = _content(item, message_id)
     # Messages of the past have numbers, which start at 0 as in Baileys.
     status = statuses.parse(item.get("status"), statuses.FIRST_OF_BAILEYS_SCALE)
     return message_facts.of(content, sides, message_id=message_id, time=time, status=status, is_history=is_history)
 
 
-def _content(item: JsonObject) -> MessageContent | UpdateContent:
-    content = proto_messages.read_record(item)
+def _content(item: JsonObject, message_id: str | None) -> MessageContent | UpdateContent:
+    content = proto_messages.read_record(item, message_id)
     message = json_document.object_at(item, "message")
     if isinstance(content, UpdateContent) or not message:
         return content

@@ -40,15 +40,21 @@ def read(message: JsonObject) -> MessageContent | UpdateContent:
     return _content(name, fields)
 
 
-def read_record(record: JsonObject) -> MessageContent | UpdateContent:
-    """Return the content of a gateway's record: its `message`, or the stub in place of one."""
-    message = json_document.object_at(record, "message")
-    return read(message) if message else _read_stub(record.get("messageStubType"), record.get("messageStubParameters"))
+def read_record(record: JsonObject, message_id: str | None) -> MessageContent | UpdateContent:
+    """Return the content of a gateway's record: its `message`, or the stub in place of one.
+
+    `message_id` is the id of the record.
+    """
+    if message := json_document.object_at(record, "message"):
+        return read(message)
+    stub = stubs.name(record.get("messageStubType"))
+    if stub == stubs.REVOKED and message_id is not None:
+        return update_content.delete(message_id)
+    return _read_stub(stub, record.get("messageStubParameters"))
 
 
-def _read_stub(value: object, parameters: object) -> MessageContent:
+def _read_stub(stub: str | None, parameters: object) -> MessageContent:
     """Return the content of a notice, or of a message that was not decrypted."""
-    stub = stubs.name(value)
     if stub is None or stub in stubs.UNDECRYPTED:
         return UNDECRYPTED
     return UNDECRYPTED._replace(type="system", raw_type=stub, state="complete", text=stubs.words(stub, parameters))

@@ -76,7 +76,7 @@ def read_history(event: GatewayEvent) -> tuple[Fact, ...]:
 
 def _past_message(item: JsonObject) -> tuple[Fact, ...]:
     key = json_document.object_at(item, "key")
-    time = timestamps.parse(item.get("messageTimestamp"))
+    message_id, time = message_ids.of_key(key), timestamps.parse(item.get("messageTimestamp"))
     sides = parties.find(
         key.get("remoteJID") or item.get("chat"),
         is_ours=key.get("fromMe") is True,
@@ -85,9 +85,9 @@ def _past_message(item: JsonObject) -> tuple[Fact, ...]:
         time=time,
     )
     return message_facts.of(
-        proto_messages.read_record(item),
+        proto_messages.read_record(item, message_id),
         sides,
-        message_id=message_ids.of_key(key),
+        message_id=message_id,
         time=time,
         status=statuses.parse(item.get("status"), statuses.FIRST_OF_BAILEYS_SCALE),
         is_history=True,

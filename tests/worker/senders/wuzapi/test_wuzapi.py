@@ -54,6 +54,17 @@ def test_history_is_not_unread_and_one_odd_message_holds_up_no_other() -> None:
     ]
 
 
+@pytest.mark.parametrize("stub", ["REVOKE", 1])
+def test_a_deleted_message_of_the_history_is_a_deletion(stub: object) -> None:
+    """It must not be shown as a notice, and another gateway may have reported its text."""
+    past = {"key": {"remoteJID": ASHA, "fromMe": False, "ID": "3A01"}, "messageTimestamp": 1789000010}
+    conversation = {"ID": ASHA, "messages": [{"message": {**past, "messageStubType": stub}}]}
+
+    assert facts({"Data": {"conversations": [conversation]}}, "HistorySync")[:1] == (
+        Delete("3A01", "919811000011", "incoming", None, 1789000010000),
+    )
+
+
 @pytest.mark.parametrize(
     ("event", "type_", "beside", "reason"),
     [
