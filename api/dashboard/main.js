@@ -98,9 +98,9 @@ class Page {
 	// Loads everything after the stream has begun, so that no change falls between the two, or again if the stream begins anew.
 	#load() {
 		const listed = this.side.reload();
+		if (this.loaded) this.#view?.reload?.();
 		this.loaded ??= listed.then(() => Object.values(LATER).forEach((load) => load().catch(() => {})));
-		if (this.#view) this.#view.reload?.();
-		else this.#route();
+		if (!this.#view) this.#route();
 		alerts.closeRead().catch(() => {});
 	}
 
@@ -134,6 +134,7 @@ class Page {
 	}
 
 	#route() {
+		if (!this.loaded) return; // #load follows.
 		const { view, session, address, at, q, filter, place } = read();
 		document.querySelector("dialog[open]")?.close();
 		if (view === "people" && !this.facts.may.admin) return go("#/");

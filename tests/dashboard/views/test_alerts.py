@@ -164,7 +164,7 @@ def test_a_device_is_told_once_of_what_it_asked_for(
     dialog.get_by_label("Show the text, also on a locked screen").check()
     dialog.get_by_label("With a sound").check()
     history.store(message_now("aloud"))
-    assert wait_until(lambda: worker.evaluate("log.length") == 2, 10)
+    assert wait_until(lambda: (worker.evaluate("log.length"), len(push_service.requests)) == (2, 2), 20)
     dialog.get_by_role("button", name="Close").click()
     assert page.evaluate(SHOWN) == [["Asha", "aloud"]]
 
