@@ -49,15 +49,18 @@ export async function tell({ kind, message, chat }) {
 	(await registration())?.active?.postMessage({ session, address, id: message.id, name: nameOf(chat), sound, text: text && summary(message) });
 }
 
-// Removes visible notifications of messages that were read while no page was open.
+const notifications = async () => (await (await registration())?.getNotifications()) ?? [];
+
+// Removes visible notifications.
 export async function close(isDone) {
-	const shown = (await (await registration())?.getNotifications()) ?? [];
-	for (const one of shown) if (isDone(one)) one.close();
+	for (const one of await notifications()) if (isDone(one)) one.close();
 }
 
+// Removes notifications of messages that were read while no page was open, but none that appears after the question.
 export async function closeRead() {
 	if (!isOn()) return;
+	const shown = await notifications();
 	const { contacts } = await get("/api/chats", { unread: true, limit: 100 });
 	const unread = contacts.map(keyOf);
-	await close((one) => !unread.includes(one.tag));
+	for (const one of shown) if (!unread.includes(one.tag)) one.close();
 }
