@@ -8,6 +8,7 @@ from dev.gateway.server import PretendGateway
 from store.access import tokens
 from store.postgres import connections
 from tests.support.browser.browser import BrowserUser, SharedChromium, open_browser_user
+from tests.support.browser.dashboard_actions import open_first_chat
 from tests.support.history.history_writer import HistoryWriter, message_fact
 from tests.support.processes.sending_api import ApiStarter
 
@@ -50,7 +51,7 @@ def writer(
     history.store(message_fact("Do you have this in stock?"), session=session)
     history.execute("UPDATE whatsapp_messages SET unread = false")
     with open_browser_user(browser, lend_api().url) as somebody:
-        somebody.sign_in().locator("a.chat").click()
+        open_first_chat(somebody)
         yield somebody
 
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.support.browser import axe
 from tests.support.browser.browser import BrowserUser, open_browser_user
-from tests.support.browser.dashboard_actions import mark_all_read, open_first_chat
+from tests.support.browser.dashboard_actions import mark_all_read, open_another_chat, open_first_chat
 from tests.support.history.history_writer import SENDER_LID, HistoryWriter, alias_fact, message_fact, name_fact
 
 
@@ -78,8 +78,7 @@ def test_a_number_without_a_chat_can_be_written_to(writer: BrowserUser) -> None:
     """The number is typed with its country code. If it has a chat already, that chat opens."""
     page = writer.page
     page.get_by_role("searchbox").fill("+91 98123 45678")
-    row = page.locator("a.chat", has_text="No chat yet")
-    row.click()
+    open_another_chat(page, "No chat yet")
     page.get_by_label("Write a message").fill("Hello!")
     page.keyboard.press("Enter")
 

@@ -3,21 +3,17 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from dev.gateway.server import PretendGateway
 from tests.dashboard.conftest import write
 from tests.support.browser.browser import BrowserUser
-from tests.support.browser.dashboard_actions import phone_number
+from tests.support.browser.dashboard_actions import open_another_chat, phone_number
 from tests.support.history.history_writer import API_TOKEN, HistoryWriter, message_fact
 
 
 def add_chat(history: HistoryWriter, gateway: PretendGateway) -> None:
     history.store(message_fact("somebody else", address=phone_number(5)), session=gateway.account.session_id)
-
-
-def chat(page: Page, text: str) -> None:
-    page.locator("a.chat", has_text=text).click()
 
 
 @pytest.mark.long
@@ -30,11 +26,11 @@ def test_a_draft_survives_another_chat_a_reload_and_a_new_sign_in(
     field = page.get_by_label("Write a message")
     field.fill("I will look for")
     page.set_input_files("input[type=file]", {"name": "bill.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4"})
-    chat(page, "somebody else")
+    open_another_chat(page, "somebody else")
     expect(field).to_have_value("")
     expect(page.locator("a.chat .preview", has_text="Draft: I will look for")).to_be_visible()
     page.reload()
-    chat(page, "Draft:")
+    open_another_chat(page, "Draft:")
     expect(field).to_have_value("I will look for")
     expect(page.locator(".file")).to_contain_text("bill.pdf")
     page.get_by_label("Settings").click()
@@ -58,7 +54,7 @@ def test_a_draft_without_a_chat_is_listed_and_another_tab_continues_it(writer: B
     """The list does not contain the number before the first message."""
     page = writer.page
     page.get_by_role("searchbox").fill("+91 98123 45678")
-    chat(page, "No chat yet")
+    open_another_chat(page, "No chat yet")
     field = page.get_by_label("Write a message")
     field.fill("Good morning")
     other_tab = writer.context.new_page()
@@ -92,7 +88,7 @@ def test_a_message_that_did_not_get_through_stays_and_is_sent_once(
     page.reload()
     write(page, "did this arrive?")
     expect(page.locator(".state")).to_contain_text("Trying again cannot send it twice.")
-    chat(page, "somebody else")
+    open_another_chat(page, "somebody else")
     page.route("**/api/send", lambda route: route.abort(), times=1)
     write(page, "and this?")
     expect(page.locator(".state")).to_contain_text("Trying again cannot send it twice.")

@@ -2,6 +2,8 @@
 
 import hashlib
 
+from playwright.sync_api import Page
+
 from store.ingestion import apply
 from store.model.batches import Batch, Event
 from store.model.facts import Outcome
@@ -16,6 +18,16 @@ def open_first_chat(user: BrowserUser) -> None:
     """Sign in and open the chat at the top of the list."""
     user.sign_in().locator("a.chat").first.click()
     user.page.locator("li[data-key]").first.wait_for()
+
+
+def open_another_chat(page: Page, text: str) -> None:
+    """Open the chat whose row contains the text, and wait until it has replaced the one that is open.
+
+    The browser reports a new address later than the click. Text that is typed before is a draft of the former chat.
+    """
+    former = page.locator(".conversation").element_handle()
+    page.locator("a.chat", has_text=text).click()
+    former.wait_for_element_state("hidden")
 
 
 def store_messages(history: HistoryWriter, count: int, *, start: int = 0, address: str = SENDER_PHONE) -> None:
