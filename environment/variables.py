@@ -1,10 +1,13 @@
 """Reads the variables of a process or command, and removes the quotation marks that Docker's `--env-file` keeps."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from environment import env_file, quotes
 from telemetry.errors import SettingsError
+
+_DIGITS = re.compile("[0-9]{1,18}")
 
 
 def of_process(environ: Mapping[str, str]) -> dict[str, str]:
@@ -25,7 +28,8 @@ def whole_number(
 ) -> int:
     """Return the number that a variable contains, or the default if it is empty. Raises SettingsError."""
     text = environ.get(name, "").strip() or str(default)
-    if not (text.isascii() and text.isdigit()) or int(text) < minimum or (maximum is not None and int(text) > maximum):
+    # `int` alone accepts digits of other scripts, and fails on thousands of digits.
+    if not _DIGITS.fullmatch(text) or int(text) < minimum or (maximum is not None and int(text) > maximum):
         bounds = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
         raise SettingsError(f"{name} must be a whole number {bounds}, not {text!r}.")
     return int(text)
