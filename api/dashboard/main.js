@@ -8,7 +8,7 @@ import { h } from "./page/element.js";
 import { icon } from "./page/icons.js";
 import { install } from "./page/installing.js";
 import { clock, language, languages, t, time } from "./page/language.js";
-import { complain, menu, toast } from "./page/overlay.js";
+import { closeDialog, complain, menu, toast } from "./page/overlay.js";
 import { callerName, receipts } from "./page/people.js";
 import { go, read, takeRefusal, takeToken, toChat } from "./page/route.js";
 import * as title from "./page/title.js";
@@ -86,7 +86,7 @@ class Page {
 		this.main = h("main", { tabindex: -1 });
 		this.shell = h("div.shell", h("button.skip", { click: () => (this.#view ?? this.main).focus() }, t("skip")), this.notice, this.side.element, this.main);
 		app.replaceChildren(this.shell);
-		addEventListener("hashchange", () => this.#route(), { signal });
+		addEventListener("hashchange", () => (closeDialog(), this.#route()), { signal });
 		addEventListener("keydown", (event) => this.#key(event), { signal });
 		this.retrying = setInterval(() => this.#view?.again?.(), PAUSE);
 		if (alerts.isOn()) renew().catch(() => {}); // Asked again when the page is opened next.
@@ -106,6 +106,7 @@ class Page {
 
 	close() {
 		this.#ended.abort();
+		closeDialog();
 		clearInterval(this.retrying);
 		this.side.close();
 		this.stream.close();
@@ -136,7 +137,6 @@ class Page {
 	#route() {
 		if (!this.loaded) return; // #load follows.
 		const { view, session, address, at, q, filter, place } = read();
-		document.querySelector("dialog[open]")?.close();
 		if (view === "people" && !this.facts.may.admin) return go("#/");
 		if (session && this.#view?.session === session && this.#view.address === address) return at && this.#found(at, q);
 		this.#routes++;

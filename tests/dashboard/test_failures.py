@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from dev.checkout import ROOT
 from dev.gateway.misbehaviour import Misbehaviour
@@ -90,6 +90,23 @@ def test_a_question_mark_lists_the_keys(browser_user: BrowserUser) -> None:
 
     expect(page.get_by_role("searchbox")).to_have_value("?")
     expect(dialog).to_have_count(0)
+
+
+def test_a_dialog_stays_open_when_the_chats_are_loaded(browser_user: BrowserUser) -> None:
+    """The dialog was opened while the list was under way. The empty list then shows how to begin, below the dialog."""
+    page = browser_user.page
+    dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
+
+    def answer_late(route: Route) -> None:
+        page.locator("body").press("?")
+        dialog.wait_for()
+        route.continue_()
+
+    page.route("**/api/chats?*", answer_late, times=1)
+    browser_user.sign_in()
+    expect(page.locator("h2", has_text="Waiting for the first message")).to_have_count(1)
+
+    expect(dialog).to_be_visible()
 
 
 @pytest.fixture

@@ -27,6 +27,10 @@ export function dialog(title, ...inside) {
 	return made;
 }
 
+export function closeDialog() {
+	document.querySelector("dialog[open]")?.close();
+}
+
 let shown = null;
 
 export function toast(text) {

@@ -88,6 +88,21 @@ def test_a_sign_in_that_ended_elsewhere_shows_the_door(browser_user: BrowserUser
     expect(page.get_by_role("alert")).to_contain_text("You are signed out")
 
 
+def test_a_sign_in_that_ended_closes_the_open_dialog(browser_user: BrowserUser, history: HistoryWriter) -> None:
+    """Otherwise, the details of a message would stay on the screen, and nobody could enter a token below them."""
+    history.store(message_fact("hello"))
+    page = browser_user.sign_in()
+    page.locator("a.chat").wait_for()
+    page.locator("body").press("?")
+    page.get_by_role("dialog").wait_for()
+    browser_user.context.clear_cookies()
+    browser_user.context.set_offline(True)
+    browser_user.context.set_offline(False)
+
+    expect(page.get_by_role("alert")).to_contain_text("You are signed out")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
 @pytest.mark.long
 def test_a_server_that_is_away_is_told_and_waited_for(browser_user: BrowserUser) -> None:
     """The page is already open when the server stops responding. It shows this and keeps trying."""
