@@ -11,9 +11,9 @@ from api.auth import access
 from api.chats import messages
 from api.http import cursors, database, errors, parameters, request_body, responses
 from api.http.errors import ApiError
+from store.annotations import read_flags
+from store.annotations.read_flags import UnreadState
 from store.postgres import errors as store_errors
-from store.reading.chats import read_flags
-from store.reading.chats.read_flags import UnreadState
 from store.reading.fragments import chat_scope
 from store.reading.messages.message_pages import ReadSnapshot
 

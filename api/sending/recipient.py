@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from api.http import errors
 from api.sending.requests import MAX_RECIPIENT_LENGTH
-from store.history.chats import recipients
 from store.model import addresses, national_spellings
 from store.postgres.connections import Connection
+from store.sending import recipients
 
 
 def resolve(query: Callable[[Callable[[Connection], str | None]], str | None], session_id: str, to: str) -> str:

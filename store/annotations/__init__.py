@@ -1,1 +1,1 @@
-"""Stores stars, labels and notes, which users add to the history."""
+"""Writes the stars, labels, notes, names and read marks that users add to the history."""

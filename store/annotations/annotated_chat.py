@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from store.annotations import chat_lock
 from store.feed import changes
 from store.feed.changes import Change, ChangeKind
 from store.history.chats import chats
 from store.postgres.connections import Connection
-from store.reading.chats import chat_lock
 from store.reading.fragments.chat_scope import ChatScope
 
 T = TypeVar("T")

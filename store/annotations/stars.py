@@ -2,11 +2,11 @@
 
 from typing import cast
 
+from store.annotations import chat_lock
 from store.feed import changes
 from store.feed.changes import Change
 from store.history.chats import chats
 from store.postgres.connections import Connection
-from store.reading.chats import chat_lock
 from store.reading.fragments.chat_scope import MEMBERS_CTE, ChatScope
 from store.reading.messages import message_pages
 

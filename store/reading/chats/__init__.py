@@ -1,1 +1,1 @@
-"""Reads the list of chats and their profiles, and marks chats as read."""
+"""Reads the list of chats, their counts and their profiles."""

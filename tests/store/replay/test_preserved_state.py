@@ -7,10 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from store.annotations import stars
+from store.annotations import read_flags, stars
 from store.model.facts import Message, Outcome
 from store.postgres import connections
-from store.reading.chats import read_flags
 from store.reading.fragments.chat_scope import ChatScope
 from store.search_index import search_index
 from store.sending import sends

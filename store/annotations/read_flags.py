@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import cast
 
+from store.annotations import chat_lock
 from store.feed import changes
 from store.feed.changes import Change
 from store.postgres.connections import Connection
-from store.reading.chats import chat_lock
 from store.reading.fragments.chat_scope import MEMBERS_CTE, ChatScope
 from store.reading.fragments.unread_sql import UNREAD_COUNT
 from store.reading.messages.message_pages import MessagePosition, ReadSnapshot
