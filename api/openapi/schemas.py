@@ -6,10 +6,10 @@ from api.chats import chat_list, messages
 from api.gateway.media import MEDIA_KINDS
 from api.openapi import annotations_schemas, spec, statistics_schemas
 from api.openapi.spec import BOOLEAN, DATE_TIME, INTEGER, NULLABLE_DATE_TIME, NULLABLE_INTEGER, NULLABLE_STRING, STRING
+from store.annotations import session_naming
 from store.feed.changes import ChangeKind
 from store.ledger import open_questions
 from store.model import message_columns
-from store.reading import session_names
 
 _DIRECTION = spec.enum(*messages.DIRECTIONS)
 _REV: spec.Schema = {"type": "integer", "description": "Revision: of two states of an object, the greater is newer."}
@@ -130,7 +130,7 @@ SCHEMAS: spec.Schema = {
             "type": ["string", "null"],
             "description": "The name that people gave the session or its account.",
         },
-        colour={"type": ["string", "null"], "enum": [*session_names.COLOURS, None]},
+        colour={"type": ["string", "null"], "enum": [*session_naming.COLOURS, None]},
         state=NULLABLE_STRING,
         phone=NULLABLE_STRING,
         state_at=NULLABLE_DATE_TIME,

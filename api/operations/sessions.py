@@ -9,7 +9,8 @@ from starlette.responses import Response
 from api.auth import access
 from api.http import database, errors, parameters, request_body, responses
 from api.http.errors import ApiError
-from store.reading import operations, session_names
+from store.annotations import session_naming
+from store.reading import operations
 
 _MAX_BODY_BYTES = 4096
 _COLUMNS = {"display_name": "name", "colour": "colour"}
@@ -35,7 +36,7 @@ async def change_session(request: Request) -> Response:
 
 def _change(request: Request, session_id: str, values: Mapping[str, str | None]) -> Response:
     pools = database.from_request(request)
-    if not pools.write(lambda connection: session_names.change(connection, session_id, values)):
+    if not pools.write(lambda connection: session_naming.change(connection, session_id, values)):
         raise _NOT_FOUND
     changed = pools.read_primary(lambda connection: operations.sessions(connection, (session_id,)))
     return responses.success(changed.removeprefix("[").removesuffix("]"))
@@ -53,12 +54,12 @@ def _parse(fields: Mapping[str, object]) -> dict[str, str | None]:
         raise errors.bad_parameter("Give display_name, colour or both.")
     name, colour = values.get("name"), values.get("colour")
     if name is not None:
-        if not name.strip() or len(name) > session_names.MAX_NAME_LENGTH or not parameters.is_storable(name):
-            sentence = f"display_name must have 1 to {session_names.MAX_NAME_LENGTH} characters, or be null."
+        if not name.strip() or len(name) > session_naming.MAX_NAME_LENGTH or not parameters.is_storable(name):
+            sentence = f"display_name must have 1 to {session_naming.MAX_NAME_LENGTH} characters, or be null."
             raise errors.bad_parameter(sentence)
         values["name"] = " ".join(name.split())
-    if colour is not None and colour not in session_names.COLOURS:
-        raise errors.bad_parameter(f"colour must be null or one of {', '.join(session_names.COLOURS)}.")
+    if colour is not None and colour not in session_naming.COLOURS:
+        raise errors.bad_parameter(f"colour must be null or one of {', '.join(session_naming.COLOURS)}.")
     return values
 
 

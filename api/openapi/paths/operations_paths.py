@@ -3,8 +3,8 @@
 from api.openapi import spec
 from api.openapi.spec import NULLABLE_CURSOR, Schema
 from api.operations.redrives import MAX_DIGESTS
+from store.annotations import session_naming
 from store.ledger import set_aside_events
-from store.reading import session_names
 
 _REDRIVE_BODY: Schema = {
     "type": "object",
@@ -33,10 +33,10 @@ _SESSION_BODY: Schema = {
             "type": ["string", "null"],
             "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$",
             "minLength": 1,
-            "maxLength": session_names.MAX_NAME_LENGTH,
+            "maxLength": session_naming.MAX_NAME_LENGTH,
             "description": "Null removes the name.",
         },
-        "colour": {"type": ["string", "null"], "enum": [*session_names.COLOURS, None]},
+        "colour": {"type": ["string", "null"], "enum": [*session_naming.COLOURS, None]},
     },
     "anyOf": [{"required": ["display_name"]}, {"required": ["colour"]}],
 }

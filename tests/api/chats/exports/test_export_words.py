@@ -7,10 +7,9 @@ from typing import get_args
 
 from api.chats.exports import export_words
 from dev.checkout import ROOT
-from store.annotations import labels, notes
+from store.annotations import labels, notes, session_naming
 from store.model.facts import MessageType, SessionReport
 from store.postgres import connections
-from store.reading import session_names
 from store.reading.fragments.chat_scope import ChatScope
 from tests.support import workbook
 from tests.support.history.history_writer import (
@@ -36,7 +35,7 @@ def annotate(history: HistoryWriter) -> None:
     with connections.open(history.database_url, "test") as connection:
         labels.change(connection, scope, "Ravi", ["थोक", "late"], [])
         notes.add(connection, scope, "Ravi", "Pays late\n-- forged")
-        session_names.change(connection, "s1", {"name": "Shop"})
+        session_naming.change(connection, "s1", {"name": "Shop"})
     history.execute("UPDATE chat_notes SET created_at = '2025-06-16T06:00:00Z'")
 
 
