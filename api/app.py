@@ -62,7 +62,7 @@ def create_server(app: Starlette) -> BoundedServer:
 def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | None = None) -> Starlette:
     """Return the API, which starts to serve with its lifespan. Raises SettingsError.
 
-    `timeouts` apply to calls of the gateway.
+    `timeouts` apply to calls to gateways.
     """
     settings = Settings.from_environ(environ)
     push_settings = PushSettings.from_environ(environ)

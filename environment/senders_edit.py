@@ -10,7 +10,7 @@ from telemetry.errors import SettingsError
 
 
 def add(file: Path, sender: Sender) -> None:
-    """Append the sender. Raises SettingsError, also if the name is taken, and OSError."""
+    """Append the sender. Raises OSError, and SettingsError if the file is invalid or has the name already."""
     if sender.name in senders_file.read(file):
         raise SettingsError(f"{file} has a sender {sender.name} already; remove it first.")
     written = _read(file)
@@ -23,7 +23,7 @@ def add(file: Path, sender: Sender) -> None:
 
 
 def remove(file: Path, name: str) -> None:
-    """Remove the sender's section. Raises SettingsError, also if the name is unknown, and OSError."""
+    """Remove the sender's section. Raises OSError, and SettingsError if the file is invalid or lacks the name."""
     senders = senders_file.read(file)
     if name not in senders:
         raise SettingsError(f"{file} has no sender {name}.")

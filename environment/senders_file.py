@@ -68,7 +68,7 @@ def merge(of_file: Mapping[str, Sender], of_environ: Sender | None) -> dict[str,
 
 
 def from_environ(environ: Mapping[str, str]) -> Sender | None:
-    """Return the sender given by variables, or None without SENDER_NAME. Raises SettingsError."""
+    """Return the sender given by variables, or None if SENDER_NAME is not set. Raises SettingsError."""
     name = environ.get("SENDER_NAME", "").strip()
     if not name:
         return None

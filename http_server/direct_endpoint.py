@@ -1,4 +1,4 @@
-"""Defines requests that an application serves without a task, which would cost more than most of their work."""
+"""Defines endpoints that respond without an asyncio task, because a task would cost more than most of their work."""
 
 from collections.abc import Callable
 from typing import Protocol, TypeAlias

@@ -34,7 +34,9 @@ class RequestSize:
 
     @property
     def allowed_bytes(self) -> int:
-        """The number of bytes that may be parsed before the size is checked again. Below one, the request is too large.
+        """The number of bytes that may be parsed before the size is checked again.
+
+        If it is below 1, the request is too large.
 
         Data that arrived together with the end of an earlier request is not counted against it.
         """

@@ -13,9 +13,9 @@ class WriterPosition:
 
 
 class FormerWriters:
-    """Writers that number no more batches.
+    """Writers that have ended.
 
-    A writer is removed after all that it acknowledged was sent to the stream and its end was reported for a while.
+    A writer is removed when all its batches were sent to the stream and its end was reported for REPEAT_SECONDS.
     """
 
     def __init__(self) -> None:

@@ -8,7 +8,9 @@ import os
 from pathlib import Path
 
 AUTOGROUP = Path("/proc/self/autogroup")
-"""Linux may divide the processor between sessions first, and between the processes of a session only then."""
+"""Linux may divide the processor between sessions of the operating system first, and between the processes of a session
+only then.
+"""
 
 
 def set_nice(value: int) -> None:

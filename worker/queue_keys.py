@@ -29,7 +29,7 @@ RQ_TYPES: Mapping[str, str] = {
 
 
 def check(client: Redis) -> list[Finding]:
-    """Return a finding for each key with another type, or one finding that all are right. Raises RedisError."""
+    """Return a finding for each key of a wrong type, or one finding that all types are right. Raises RedisError."""
     findings: list[Finding] = []
     for key, needed in {**OUR_TYPES, **RQ_TYPES}.items():
         actual = cast("bytes", client.type(key)).decode()

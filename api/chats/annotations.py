@@ -34,7 +34,7 @@ def endpoint(
 
 
 def audited_scope(request: Request) -> ChatScope:
-    """Return the chat in the path, and set it for the audit log."""
+    """Return the scope of the chat in the path, and name its chats in the audit log."""
     scope = messages.requested_scope(request)
     pools = database.from_request(request)
     access.set_audited_chats(request, pools.read_primary(lambda connection: chat_scope.chat_ids(connection, scope)))

@@ -116,7 +116,10 @@ _POOL_CLASSES: Mapping[str, type[HTTPConnectionPool]] = {"http": _TrackedPool, "
 
 
 class HeaderAuth(AuthBase):
-    """Headers that are passed as `auth`, so that requests does not replace them with credentials from ~/.netrc."""
+    """Headers that are passed as `auth`.
+
+    The library `requests` would replace other headers by credentials from ~/.netrc.
+    """
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self._headers = headers

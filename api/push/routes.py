@@ -35,7 +35,7 @@ async def subscribe(request: Request) -> Response:
 
 
 async def unsubscribe(request: Request) -> Response:
-    """Remove a device. Everyone who knows its endpoint may do so."""
+    """Remove a device. Everyone who knows its endpoint may remove it."""
     endpoint = _parse_text(await request_body.read_object(request, _MAX_BODY_BYTES), "endpoint")
     if len(endpoint) > endpoints.MAX_LENGTH:
         raise errors.bad_parameter(f"endpoint must have at most {endpoints.MAX_LENGTH} characters.")

@@ -19,7 +19,10 @@ class PushSettings:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "PushSettings | None":
-        """Read the settings. Return None without PUSH_KEY, because then no device is notified. Raises SettingsError."""
+        """Read the settings.
+
+        Return None if PUSH_KEY is not set, because then no device is notified. Raises SettingsError.
+        """
         secret = environ.get("PUSH_KEY", "").strip()
         if not secret:
             return None

@@ -61,7 +61,7 @@ class Outbox:
         timeouts: Timeouts | None = None,
         senders: Senders | None = None,
     ) -> None:
-        """Create an outbox; `settings` are those of SAK (None without SAK), `senders` the other gateways."""
+        """Create an outbox. `settings` are SAK's, or None if it is not configured; `senders` are the other gateways."""
         self.owner = f"sends {uuid.uuid4().hex}"
         self.settings = settings
         self._sak = None if settings is None else SakClient(settings, timeouts)

@@ -89,7 +89,7 @@ class BenchServers:
     @contextmanager
     def redis(self, **settings: str) -> Generator["redis.Redis"]:
         """Provide the emptied Valkey with settings that apply within the block."""
-        # Otherwise the next ingest would send events of the one before again.
+        # The spool is removed, because the next ingest would send what the previous one left in it.
         shutil.rmtree(self.folder / "spool", ignore_errors=True)
         with redis.Redis.from_url(self.valkey.url) as client:  # pyright: ignore[reportUnknownMemberType] - **kwargs
             client.execute_command("FLUSHALL", "SYNC")  # pyright: ignore[reportUnknownMemberType] - *args

@@ -21,7 +21,7 @@ FOLLOW_SECONDS = 30.0
 def create_standby(
     primary: EmbeddedPostgres, folder: Path, settings: Mapping[str, str], *, link_port: int | None = None
 ) -> EmbeddedPostgres:
-    """Return a streaming standby in an empty folder, which is not started yet. Raises StartError.
+    """Return a streaming standby in an empty folder, without starting it. Raises StartError.
 
     It follows the primary through the local port, or through the primary's socket.
     """

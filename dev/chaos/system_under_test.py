@@ -162,7 +162,7 @@ class SystemUnderTest:
 
     @property
     def replicas_follow(self) -> bool:
-        """True if a failover now would lose next to nothing."""
+        """True if a failover now would lose at most one MiB of log."""
         return (
             self.postgres_replica is not None
             and self.valkey_replica is not None

@@ -71,7 +71,7 @@ class WebhookSender:
         sent = 0
         while not self._stopping:
             due = int((time.monotonic() - start) * self._rate) + 1
-            # On a machine that is too busy, continuing would make everything time out instead of sending less.
+            # On an overloaded machine, more concurrent requests would all time out. The limit makes it send fewer.
             for number in range(sent, min(due, sent + MAX_IN_FLIGHT - len(tasks))):
                 task = asyncio.create_task(self._send_one(next(self._events), start + number / self._rate))
                 tasks.add(task)

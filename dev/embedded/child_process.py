@@ -1,4 +1,4 @@
-"""Starts programs, each in its own session. None outlives this process.
+"""Starts programs, each in its own session of the operating system. None outlives this process.
 
 The death signal depends on the thread that starts a child, so children are started only from the main thread.
 """
@@ -93,7 +93,7 @@ def stop_orphan(pid: int, marker: str, *steps: tuple[signal.Signals, float]) -> 
 
 
 def wait_until(condition: Callable[[], bool], timeout_seconds: float) -> bool:
-    """Poll until the condition is true. Return False if it is not within the time."""
+    """Poll until the condition is true. Return False if it is still false after `timeout_seconds`."""
     deadline = time.monotonic() + timeout_seconds
     while not condition():
         if time.monotonic() > deadline:

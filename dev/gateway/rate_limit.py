@@ -1,4 +1,4 @@
-"""Applies SAK's rate limit: requests per minute and address, for all calls."""
+"""Applies SAK's rate limit: the number of requests that a client may send in a minute, all calls together."""
 
 import math
 import time

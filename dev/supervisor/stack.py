@@ -51,7 +51,7 @@ class LocalStack:
 
     @property
     def output(self) -> str:
-        """The output since the last start, and in a demo also that of the programs' log."""
+        """The output since the last start and, in a demo, the lines of the programs' log."""
         log = self.data_dir / LOG_NAME
         lines = log.read_text().splitlines() if "--demo" in self._arguments and log.exists() else []
         return "\n".join([*self.output_lines, *lines])

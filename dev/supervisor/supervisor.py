@@ -73,7 +73,7 @@ def run(settings: SupervisorSettings, environ: Mapping[str, str], console: Conso
 
 
 def _lock_data_dir(folder: Path) -> data_folder.FolderLock:
-    """Create and lock the folder. As root, let others enter it, because PostgreSQL runs as another user."""
+    """Create and lock the folder. If this process is root, other users may enter it: PostgreSQL runs as one of them."""
     lock = data_folder.FolderLock(folder)
     try:
         folder.mkdir(mode=0o700 if os.geteuid() else 0o711, parents=True, exist_ok=True)

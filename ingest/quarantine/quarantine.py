@@ -94,7 +94,10 @@ class Quarantine:
 
     @contextlib.asynccontextmanager
     async def running(self, on_end: Callable[[asyncio.Task[None]], None]) -> AsyncGenerator[None]:
-        """Run the task within the block. `on_end` is called when the task has ended."""
+        """Write and verify webhooks in a background task within the block.
+
+        `on_end` is called when the task has ended.
+        """
         task = asyncio.create_task(self._run())
         task.add_done_callback(on_end)
         yield

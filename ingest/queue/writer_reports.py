@@ -1,4 +1,4 @@
-"""Encodes the hash `sak:writers`, in which writers report their state, so that their silence and end are noticed."""
+"""Encodes and decodes the hash `sak:writers`, in which each writer reports its state."""
 
 import json
 from collections.abc import Mapping

@@ -62,7 +62,10 @@ class SpoolDrainer:
                 await asyncio.sleep(pause)
 
     async def _move_oldest(self) -> bool:
-        """Move the oldest chunk and return whether more may follow at once."""
+        """Send batches of the tail or, if none are due, the oldest chunk of the spool.
+
+        Return whether anything was sent.
+        """
         await self._remove_appended()
         await self.redis_memory.refresh()
         if self.redis_memory.is_full or not await self._has_enough_replicas():

@@ -97,7 +97,10 @@ class SpoolFolder:
             self._open_own_file()  # not only at the next outage, when the disk may be slow
 
     def check(self) -> None:
-        """Restore the intended state of all files. Raises the first error after trying everything."""
+        """Save the batches in removed files, adopt files of dead processes, open the own file and test the disk.
+
+        Raises the first error after trying everything.
+        """
         errors: list[Exception] = []
         for step in (self.save_removed_files, self._adopt_orphans, self._open_own_file, self._check_disk):
             try:
@@ -108,7 +111,7 @@ class SpoolFolder:
             raise errors[0]
 
     def save_removed_files(self) -> None:
-        """Write the batches of removed files into new ones; otherwise they would end with the process."""
+        """Copy the batches of removed files into new files, because they would be lost when the process ends."""
         self.has_unsaved_file = False
         if self._own_file is not None and not self._own_file.is_in_place:
             self._retire_own_file()

@@ -59,7 +59,7 @@ class RedisIdentity:
         self._has_lost_report = False
 
     def confirm(self, generation: int, entry_id: EntryId) -> None:
-        """Record that this Redis has confirmed an entry, on a connection of that generation."""
+        """Record that Redis has confirmed an entry, unless the connection led to an earlier Redis."""
         if generation == self.generation:
             self._confirmed_id = max(self._confirmed_id, entry_id)
             self.seen_at = time.monotonic()
@@ -118,7 +118,7 @@ class RedisIdentity:
 
 
 async def _read_state(connection: AbstractConnection) -> RedisState:
-    """Query the connection's Redis. Raises RedisError."""
+    """Return the state of the Redis that the connection reaches. Raises RedisError."""
     commands = [("INFO", "server"), ("INFO", "replication"), ("XINFO", "STREAM", contract.STREAM)]
     await connection.send_packed_command(connection.pack_commands(commands), check_health=False)
     replies: list[object] = []

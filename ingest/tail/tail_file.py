@@ -43,7 +43,9 @@ class TailFile:
         """
         self.is_deleted = False
         self.newest_at: float | None = None
-        """The time when the newest batch was sent or confirmed, by the monotonic clock, or None without batches."""
+        """The time when the newest batch was sent or confirmed, by the monotonic clock, or None if there are no
+        batches.
+        """
         self._fd = fd
         self._write([_to_entry(position)])
 

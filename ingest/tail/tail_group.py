@@ -16,7 +16,10 @@ OVERHEAD_BYTES = 512
 
 @dataclass(slots=True, eq=False)
 class TailGroup:
-    """Batches that were sent together. Not frozen, because there is one for each batch and freezing takes time."""
+    """Batches that were sent together, usually one.
+
+    Not frozen, because every new batch creates a group and freezing takes time.
+    """
 
     entries: Sequence[EntryFields]
     """The batches, or nothing if they are in `part`."""

@@ -1,6 +1,6 @@
 """Appends the SHA-256 to a backup file, because pg_restore does not notice all damage.
 
-pg_restore finds its data by offsets and ignores what follows, so it can also read the file without this program.
+pg_restore finds its data by offsets and ignores what follows, so it can restore the file without this program.
 """
 
 import hashlib

@@ -103,8 +103,8 @@ def _erase(connection: Connection, environ: Mapping[str, str], address: str, ses
     subject = lock_retry.retry_on_lock(
         lambda: requests.record(connection, key_store, address, session_id), jobs.STEP_RETRY_SECONDS
     )
-    # The quarantine comes first, because a worker may erase the rest, and with it the only record of the person's other
-    # addresses.
+    # The quarantine comes first. A worker may finish the erasure at any time, and deletes the only record of the
+    # person's other addresses, by which the quarantine is searched.
     code = _run_in_quarantine(subject, environ, erase=True)
     erased = _ErasedCounts()
     jobs.run_all(connection, key_store, erased.record)

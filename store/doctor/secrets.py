@@ -50,7 +50,7 @@ def file_modes(environ: Mapping[str, str]) -> list[Finding]:
 
 
 def suppression_key(connection: Connection, environ: Mapping[str, str]) -> list[Finding]:
-    """Check that the suppression key is available. Nothing is written without it."""
+    """Check that the suppression key is available. Without it, no process can store events."""
     name = "secrets.suppression_key"
     try:
         suppressions.check_key(connection, SuppressionCache(SuppressionKeyStore.from_environ(environ).find_key))

@@ -8,7 +8,7 @@ from store.postgres.connections import Connection
 
 
 def pending(connection: Connection) -> list[Finding]:
-    """Report pending erasures and merges. They are information, because a worker finishes them within minutes."""
+    """Report pending erasures and merges. The severity is `info`, because a worker finishes them within minutes."""
     name = "work.pending"
     row = connection.execute(
         """

@@ -171,7 +171,7 @@ def lock_and_mark_erased(connection: Connection, digests: Collection[bytes], key
 
 
 def delete(connection: Connection, events: Sequence[LinkedEvent], key_ids: Collection[int]) -> None:
-    """Delete these raw events, which belong to locked keys."""
+    """Delete these raw events, and mark their keys as pruned. The caller has locked the keys."""
     event_ids = sorted({event.event_id for event in events})
     connection.execute("DELETE FROM event_keys WHERE event_id = ANY(%s)", [event_ids])
     set_aside_events.remove(connection, [event.digest for event in events])

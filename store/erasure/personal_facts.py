@@ -1,6 +1,6 @@
 """Separates the facts about erased people from the other facts of an event.
 
-One body may be about many people (such as Meta's batches, or lists of contacts). Only the part about an erased person
+One body may be about many people, such as a batch from Meta or a list of contacts. Only the part about an erased person
 is dropped.
 """
 
@@ -60,7 +60,7 @@ def suppressed(
 
 
 class EventPeople:
-    """Finds the people that a fact of an event is about, by all addresses that the event links to each other."""
+    """The people of one event, each with all addresses that the event maps to each other."""
 
     def __init__(self, facts: Iterable[Fact]) -> None:
         self._linked: dict[str, frozenset[str]] = {}

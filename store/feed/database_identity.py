@@ -11,7 +11,7 @@ from store.postgres.connections import Connection
 ID_MARGIN = 1_000_000
 """The number of ids to skip after the highest known one. Fewer ids are assigned between two reports."""
 SMALL_ID_MARGIN = 1_000
-"""The same number for 32-bit sequences."""
+"""The number of ids to skip in 32-bit sequences."""
 _UNREPORTED = frozenset({"0A000", "42501", "42883"})
 """The SQLSTATEs of a server that does not report the position of its log: not supported, not permitted, no such
 function.
@@ -78,11 +78,10 @@ def _read_position(connection: Connection) -> tuple[str, int, int]:
 
 
 def continue_after(connection: Connection, generations: Sequence[str], last_ids: Mapping[str, int]) -> None:
-    """Continue after a state that had these last ids, although the database may lack some of its commits.
+    """Skip the ids that a lost state of the database used. `last_ids` are the last ones by sequence.
 
     If the database still has one of these generations, start another generation and another epoch of the feed.
-    Otherwise, a restore or another worker has already done so. Ids up to the last ones are not assigned again. Raises
-    StoreError.
+    Otherwise, a restore or another worker has already done so. Raises StoreError.
     """
     with errors.translated(), connection.transaction():
         replaced = connection.execute(

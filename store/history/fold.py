@@ -92,7 +92,7 @@ class Fold:
         self.address_by_chat_id = {chat.chat_id: address for address, chat in self.chats_by_address.items()}
 
     def resolve_lids(self) -> list[int]:
-        """Store evidence on aliases. Return the keys to recompute because an alias moved to another chat."""
+        """Store evidence on aliases. Return the keys of messages to recompute: an alias moved to another chat."""
         evidence = lid_aliases.observed(self.parsed_events, self.accounts)
         if not evidence:
             return []
@@ -119,8 +119,8 @@ class Fold:
                 self.changes.append(Change("merge", address[0], remap.new_canonical_chat_id))
         key_ids = lid_remaps.affected_key_ids(self.connection, remaps)
         shown = message_updates.find_visible(self.connection, key_ids)
-        # Groups in which these people wrote are locked late. This can cause a deadlock, after which the batch is tried
-        # again.
+        # Updates by these people may belong to messages in chats that are not locked yet, mostly groups. Locking them
+        # only now can cause a deadlock, after which the batch is tried again.
         late = {chat_id for _, chat_id in shown} - self.address_by_chat_id.keys()
         chats.lock_ids(self.connection, late)
         # Reactions of one person under two addresses may have become one, or one may have become two.

@@ -9,7 +9,10 @@ from store.postgres.errors import StoreError
 
 
 class NotAcceptableError(StoreError):
-    """The ledger does not list the batches as lost or the writer as unknown, or no worker runs that can tell."""
+    """The ledger does not list these batches as lost or this writer as unknown.
+
+    Without a running worker, it lists none.
+    """
 
 
 def accept_loss(connection: Connection, batches: BatchRange, *, reason: str, accepted_by: str) -> None:

@@ -107,7 +107,7 @@ def _parse_number(value: str) -> str | None:
 def _plain_number(text: str) -> str | None:
     """Return the digits of a number without separators, device, `+` and `00`.
 
-    A zero is put in front if the number has no country code.
+    A result that begins with 0 is a number without its country code.
     """
     text = spelling.normalize(text)
     if match := _DEVICE.search(text):

@@ -70,8 +70,8 @@ class Pool:
         self._pool = ConnectionPool[PoolerSafeConnection](
             connection_class=PoolerSafeConnection,
             kwargs=connections.parameters(database_url, application_name, self._profile),
-            # A failed read is repeated. A failed write is not, because it may have been committed, so the connection is
-            # checked before it.
+            # A failed read is repeated. A failed write is not repeated, because it may have been committed. Its
+            # connection is checked before.
             check=None if read_only else _check_alive,
             min_size=1,
             max_size=size,

@@ -15,7 +15,7 @@ from store.replay.sources import SourceEvent
 def replace_links(connection: Connection, sources: Sequence[SourceEvent], keys: Mapping[MessageKey, LockedKey]) -> None:
     """Replace the links of these events by links to the messages that they are about now.
 
-    If an event is also about erased people, its body is deleted and its messages are marked as having lost an event.
+    If an event is also about erased people, its body is deleted and its messages are marked as pruned.
     """
     for source in sources:
         if source.is_partly_forgotten:

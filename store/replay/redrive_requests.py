@@ -142,7 +142,7 @@ def claim(connection: Connection, *, survived: int | None = None) -> RedriveRequ
 
 
 def start(connection: Connection, request: RedriveRequest) -> list[int]:
-    """Return the sorted ids of the selected events. The first start also stores their number."""
+    """Return the sorted ids of the selected events, and store their number."""
     with errors.translated(), connection.transaction():
         events = select_event_ids(connection, request.selection, request.requested_at)
         connection.execute(

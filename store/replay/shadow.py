@@ -106,7 +106,7 @@ class ShadowScope:
 def build(connection: Connection, events: Sequence[ParsedEvent], scope: ShadowScope, own_phone: str | None) -> None:
     """Fold the facts about these keys, and no others, into an empty shadow.
 
-    A key that has lost an event starts with its real rows, because the remaining events do not contain everything.
+    A key with a deleted event starts with its real rows, because the remaining events do not contain everything.
     """
     keys = scope.locked_keys
     known_accounts = accounts.lock(connection)

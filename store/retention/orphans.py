@@ -49,7 +49,8 @@ def prune(connection: Connection, before: int) -> Iterator[tuple[int, int]]:
 def _count_orphaned_updates(connection: Connection, before: int) -> dict[int, int]:
     """Return the number of updates to delete, by key without a remaining message and without recent updates.
 
-    Excludes updates of expired messages, and acks in chats that contain nothing but acks, because they have no content.
+    Updates of stored messages are not counted, because they are deleted with their message. Nor are acknowledgements of
+    a message of which the chat has nothing else, because they have no content.
     """
     found = connection.execute(
         f"""

@@ -178,8 +178,8 @@ def _write(connection: Connection, messages: Iterable[MessageToIndex]) -> None:
             outdated.append(row_id)
         if document:
             documents.append((row_id, document, spelling.VERSION, *values))
-    # Documents are replaced, not updated: a trigger assumes that an update is made by a worker that does not know the
-    # column `spelling`.
+    # Documents are deleted and inserted, not updated: the trigger reset_search_spelling takes each update for one of an
+    # older worker, which does not know the column `spelling`.
     if outdated:
         connection.execute("DELETE FROM search_index AS s WHERE s.id = ANY(%s)", [outdated])
     if documents:

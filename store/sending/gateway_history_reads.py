@@ -23,7 +23,9 @@ class ReadPosition:
 
 
 def claim(connection: Connection, session_id: str, seconds: float) -> ReadPosition | None:
-    """Return the position if the caller should read now, else None. No other process reads for this many seconds.
+    """Return the position if the caller should read now, else None.
+
+    After a claim, every call returns None for `seconds`.
 
     The first read is due this many seconds after the first claim.
     """

@@ -140,10 +140,9 @@ def test_a_finger_swipes_a_chat_to_unread_and_finds_its_targets(phone: Page) -> 
 
 
 def swipe(page: Page, by: tuple[int, int]) -> None:
-    """Swipe over the first chat."""
-    box = page.locator("a.chat").first.bounding_box()
-    assert box
-    x, y = box["x"] + 80, box["y"] + 20
+    """Swipe over the first chat, whose row may just be drawn again."""
+    place = page.evaluate("document.querySelector('a.chat').getBoundingClientRect().toJSON()")
+    x, y = place["x"] + 80, place["y"] + 20
     touch = cast("Any", page.context.new_cdp_session(page))
     touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [{"x": x, "y": y}]})
     for step in range(1, 6):

@@ -32,7 +32,10 @@ class KnownBatches:
     def acknowledge(
         self, get_connection: Callable[[], Connection], entries: Sequence[StreamEntry]
     ) -> Sequence[StreamEntry]:
-        """Acknowledge the entries that are stored and return the others. Raises TransientError and RedisError."""
+        """Acknowledge the entries whose batches are stored, and return the others.
+
+        After `expect(False)`, return all entries unchecked. Raises TransientError and RedisError.
+        """
         if not self._is_expected:
             return entries
         ids = {entry.id: batch_id for entry in entries if (batch_id := _batch_id(entry.fields)) is not None}

@@ -57,7 +57,7 @@ class StreamState:
     oldest_uncommitted_at: int | None
     """The time in ms when the oldest of these was appended, by Redis' clock, or None if there is none."""
     committed_before: bytes | None
-    """Every entry with a smaller id is committed. None without a consumer group."""
+    """Every entry with a smaller id is committed. None if there is no consumer group."""
 
     @property
     def kept(self) -> int:
@@ -148,7 +148,7 @@ class StreamConsumer:
         return self.redis.xlen(UNREADABLE_STREAM)
 
     def remove_consumer(self) -> None:
-        """Remove this consumer. If it has pending entries, keep it, so that other workers can claim them."""
+        """Remove this consumer, unless it has pending entries, which other workers can then claim."""
         for consumer in self.redis.xinfo_consumers(STREAM, CONSUMER_GROUP):
             if consumer["name"] == self.consumer_name.encode() and not consumer["pending"]:
                 self.redis.xgroup_delconsumer(STREAM, CONSUMER_GROUP, self.consumer_name)

@@ -64,7 +64,7 @@ class Reason(StrEnum):
 
 
 class UnreadableEventError(Exception):
-    """The event cannot be turned into facts, for `reason`. It never leaves the parser."""
+    """The event cannot be turned into facts, for `reason`. Every parser catches it."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason.description)

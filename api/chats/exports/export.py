@@ -144,7 +144,7 @@ class _ExportResponse(StreamingResponse):
                 await send(message)
 
         try:
-            # uvicorn then closes the connection, because the response is incomplete.
+            # uvicorn closes the connection of an incomplete response.
             with contextlib.suppress(TimeoutError, ClientDisconnect):
                 with anyio.CancelScope() as serving:
                     watch = asyncio.create_task(self._cancel_on_revocation(serving))

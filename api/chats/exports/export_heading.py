@@ -49,11 +49,11 @@ class ExportHeading:
         return self.word("owner") if note.author == tokens.BOOTSTRAP_NAME else note.author
 
     def spell_address(self, address: str) -> str:
-        """Return the address as it is or, with a language, in words."""
+        """Return the address or, if the export has a language, its readable form."""
         return export_words.spell_address(self.language, address) if self.language else address
 
     def rows(self) -> list[tuple[str, str]]:
-        """Return the title, the sessions of the chat, the period, the zone, and the time of the export."""
+        """Return the title, the sessions of the chat, the period, the time zone, and the time of the export."""
         first, last = self._day(self.period.since), self._day(self.period.until, before=1)
         period = self.word("period_value", first=first or self.word("beginning"), last=last or self.word("now"))
         sessions = ", ".join(dict.fromkeys(map(self.session_name, self.chat.session_ids))) if self.chat else ""

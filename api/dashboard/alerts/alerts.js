@@ -56,7 +56,8 @@ export async function close(isDone) {
 	for (const one of await notifications()) if (isDone(one)) one.close();
 }
 
-// Removes notifications of messages that were read while no page was open, but none that appears after the question.
+// Removes notifications of messages that were read while no page was open, but none that appears after the request,
+// because the response may be older.
 export async function closeRead() {
 	if (!isOn()) return;
 	const shown = await notifications();

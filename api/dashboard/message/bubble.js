@@ -39,7 +39,7 @@ function reply(message, { quoted, group, name, on }) {
 	return h("button.quote.small", { click: () => on.jump(message.reply_to) }, known ?? t("reply_to_earlier"));
 }
 
-// Shows the text before each edit, on request.
+// Shows the earlier texts of an edited message when the reader asks for them.
 function versions({ versions: texts }) {
 	if (!texts) return null;
 	const earlier = texts.slice(0, -1).map((one) => h("li", h("span", { dir: "auto" }, one.text ?? t("no_text")), h("small", moment(one.written_at))));

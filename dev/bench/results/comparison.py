@@ -90,10 +90,10 @@ def figures(document: Mapping[str, Any]) -> dict[FigureKey, float]:
 
 
 def _row(key: FigureKey, base: str, before: Samples, after: Samples) -> ResultRow:
-    """Return the row, with a target if its figure decides.
+    """Return the row, with a target if the figure can fail the comparison.
 
-    Rates and times by the clock depend on other work on the machine. They decide only if every round of this checkout
-    was worse, or every one better, than every round of the base.
+    Rates and wall-clock times depend on other work on the machine. They count only if every round of this checkout was
+    worse, or every one better, than every round of the base.
     """
     name, unit = key
     decides = unit in STEADY_UNITS or before.maximum < after.minimum or after.maximum < before.minimum

@@ -59,7 +59,7 @@ class ResultRow:
     def ratio(self) -> float | None:
         """The ratio of our median to that of the reference.
 
-        The runs alternate, so that both had the same conditions.
+        Runs of the two alternate, so that both have the same conditions.
         """
         if self.reference_samples is None or not self.reference_samples.median:
             return None

@@ -82,7 +82,7 @@ def chat_addresses(events: Iterable[ParsedEvent]) -> set[ChatAddress]:
 
 
 def alias_addresses(events: Iterable[ParsedEvent]) -> set[ChatAddress]:
-    """Return both sides of the evidence on aliases in the events."""
+    """Return the aliases that the events map to phones, and these phones."""
     return {
         (event.session_id, address)
         for event in events

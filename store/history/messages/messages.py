@@ -45,7 +45,7 @@ class MessageCopy(NamedTuple):
 
     @property
     def is_notice(self) -> bool:
-        """True if WhatsApp itself wrote the message in a group. Such a notice is neither unread nor a question."""
+        """True if WhatsApp itself wrote the message in a group. It counts neither as unread nor as waiting."""
         return self.is_in_group and self.content[_TYPE_FIELD] == "system"
 
     @property

@@ -5,7 +5,7 @@ from store.postgres.connections import Connection
 
 
 def claim(connection: Connection, session_id: str, seconds: float) -> bool:
-    """Return True if the caller should query the gateway now. No other process does so for this many seconds."""
+    """Return True if the caller should query the gateway now. After that, every call returns False for `seconds`."""
     with errors.translated():
         claimed = connection.execute(
             """

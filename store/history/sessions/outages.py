@@ -50,7 +50,7 @@ class Outage:
 
 
 def claim_check(connection: Connection, session_id: str, seconds: float) -> bool:
-    """Return True if the caller should check the session now. No other process does so for this many seconds."""
+    """Return True if the caller should check the session now. After that, every call returns False for `seconds`."""
     with errors.translated():
         claimed = connection.execute(
             """
@@ -131,7 +131,9 @@ def record_check(connection: Connection, session_id: str, check: ConnectionCheck
 
 
 def _record_status(connection: Connection, session_id: str, check: ConnectionCheck) -> tuple[int | None, bool]:
-    """Record the gateway's report. Return the last time at which the session was connected, and whether it changed.
+    """Record the gateway's report.
+
+    Return the last time at which the session was connected, and whether its state or phone changed.
 
     A gateway that did not answer has reported nothing.
     """

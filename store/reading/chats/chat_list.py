@@ -198,7 +198,8 @@ def _fetch(
     values = page_parameters(chat_filter, position, limit + 1)
     is_labelled = chat_filter.label is not None
     if chat_filter.search_text is None:
-        # The page is chosen before its messages are looked up, in case its chats are sorted.
+        # The page is chosen before the last messages are looked up. If PostgreSQL sorts, it would look them up for
+        # every chat.
         query = page_query(chat_filter, order, "candidates" if is_labelled else "window", LABELLED)
         return connection.execute(query, {**values, "window": limit + 1}).fetchall()
     words = search_document.split_query(chat_filter.search_text)

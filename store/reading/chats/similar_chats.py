@@ -29,7 +29,7 @@ def find(connection: Connection, chat_filter: ChatFilter, limit: int) -> ChatLis
         return ChatListPage((), None, None)
     found: list[int] = []
     with connection.transaction():
-        # Sessions that serve pages disable sorting, but similar names come in no order.
+        # Connections that read pages disable sorting. Similar names come in no order, so it is enabled here.
         connection.execute(f"SELECT {pool.PLAN_FOR_VALUES}, {pool.SORT}")
         for similarity in _WORD_SIMILARITIES:
             found = _find(connection, chat_filter, words, similarity)

@@ -63,7 +63,7 @@ _NO_CONTACT = _Contact(None, None)
 def read(envelope: Envelope, *, is_sent: bool, time: int | None) -> Parties:
     """Return the parties of an event. `is_sent` is set if its name implies outgoing.
 
-    Raises UnreadableEventError without a chat.
+    Raises UnreadableEventError if no chat is named.
     """
     is_ours = is_sent or envelope.is_from_me
     chat, others = _resolve_chat(envelope, is_sent=is_sent, is_ours=is_ours)

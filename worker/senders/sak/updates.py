@@ -47,7 +47,7 @@ def read_embedded(envelope: Envelope, raw_type: str | None) -> UpdateContent | N
 def to_facts(update: UpdateContent, envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
     """Return the update as a fact, with the event's evidence about people.
 
-    Raises UnreadableEventError without a chat.
+    Raises UnreadableEventError if no chat is named.
     """
     sides = parties.read(envelope, is_sent=is_sent, time=envelope.time)
     return message_facts.of_update(update, sides, envelope.time)
@@ -85,7 +85,10 @@ def read_delete(envelope: Envelope) -> tuple[Fact, ...]:
 
 
 def _find_fields(envelope: Envelope, keys: tuple[str, ...], raw_types: frozenset[str]) -> JsonObject | None:
-    """Return the fields of an update, wherever they are, including wrappers."""
+    """Return the fields of an update.
+
+    They are those of a protobuf message of these types, or an object under one of the keys.
+    """
     found = find_protobuf(envelope, envelope.all_objects)
     if found is not None and found[0] in raw_types:
         return found[1]

@@ -7,7 +7,7 @@ from store.model.facts import DisplayName
 
 
 def evidence(name: str | None, person: str, quality: Literal[1, 2], time: int | None) -> tuple[DisplayName, ...]:
-    """Return the name of a person as evidence, or nothing without an informative name."""
+    """Return the name of a person as evidence, or nothing if there is no name or it only repeats the address."""
     if name is None or not _is_informative(name, person):
         return ()
     return (DisplayName(person, name, quality, time),)
