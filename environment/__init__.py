@@ -1,1 +1,1 @@
-"""Reads variables, `.env`, secret files and addresses for the `settings.py` of each process."""
+"""Reads variables, `.env`, secret files and `senders.toml` for all processes, and describes the kinds of senders."""

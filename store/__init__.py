@@ -1,1 +1,1 @@
-"""Stores and reads the history in PostgreSQL, and contains all SQL of the project."""
+"""Stores and reads the history, and contains all SQL for PostgreSQL."""

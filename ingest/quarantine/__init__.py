@@ -1,1 +1,1 @@
-"""Keeps webhooks whose signature fits no secret, until a matching secret is added."""
+"""Keeps unverified webhooks, whose signature fits no secret, until a matching secret is added."""

@@ -1,1 +1,1 @@
-"""Verifies signatures with secrets that may change at any time."""
+"""Verifies signatures as `environment/sender_kinds.py` describes them, with secrets that may change at any time."""

@@ -1,1 +1,1 @@
-"""Counts every received event exactly once, and finds the lost ones."""
+"""Counts every received event exactly once, lists parked events and noise, and finds lost events."""

@@ -1,1 +1,1 @@
-"""Folds raw events again with the current parser, and repairs the rows that differ."""
+"""Folds raw events again with the current parser (replay, redrive), and repairs the rows that differ."""
