@@ -31,7 +31,7 @@ class BatchNotStoredError(NotConfirmedError):
 
 @dataclass(slots=True)
 class BatchStore:
-    """Tries the stream first, or the spool if the circuit is open or Redis is nearly full."""
+    """The stream and the spool. The spool comes first if the circuit is open or Redis is nearly full."""
 
     appender: StreamAppender
     spool: Spool

@@ -26,7 +26,7 @@ REPEAT_SECONDS = 15.0
 
 @dataclass(slots=True)
 class HeartbeatSender:
-    """Sends heartbeats from a task beside the batcher. The replies show whether Redis is still the same server."""
+    """The task that sends heartbeats. The replies of Redis show whether it is still the same server."""
 
     client: Redis
     batcher: Batcher

@@ -22,7 +22,7 @@ from ingest.tail.tail import Tail
 
 @dataclass(frozen=True, eq=False)
 class IngestCollector(Collector):
-    """Exports counters as metrics. Every label has few values, and none comes from a request."""
+    """The metrics of the process. Every label has few values, and none comes from a request."""
 
     counters: Counters
     connections: Connections

@@ -56,7 +56,7 @@ def _timestamp(record: logging.LogRecord) -> str:
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as a line of JSON."""
+    """A formatter that writes a record as a line of JSON."""
 
     def __init__(self, process: str) -> None:
         super().__init__()
@@ -74,7 +74,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """Formats a record as a sentence, with its fields in brackets."""
+    """A formatter that writes a record as a line of text: a sentence, then its fields in brackets."""
 
     def __init__(self, process: str) -> None:
         super().__init__()

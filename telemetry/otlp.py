@@ -25,7 +25,7 @@ _SHUTDOWN_SECONDS = 2.0
 
 
 class OtlpTracer:
-    """Implements telemetry.spans.Tracer."""
+    """A Tracer (`telemetry/spans.py`) that exports spans over OTLP."""
 
     def __init__(self, service: str) -> None:
         resource = Resource.create({"service.name": service})
@@ -56,7 +56,7 @@ class OtlpTracer:
 
 
 class OtlpSpan:
-    """Implements telemetry.spans.Span."""
+    """A Span (`telemetry/spans.py`) of OpenTelemetry."""
 
     def __init__(self, span: trace.Span) -> None:
         self._span = span

@@ -25,7 +25,7 @@ class Span(Protocol):
 
 
 class Tracer(Protocol):
-    """Starts spans and exports them in the background. No call waits for the collector."""
+    """An object that starts spans and exports them in the background. Only `close` waits for the collector."""
 
     def start_span(
         self,

@@ -43,7 +43,7 @@ ORPHANED_JOB_SECONDS = 120.0
 
 
 class DrainWorker(SimpleWorker):
-    """Runs `worker.jobs.drain` and no other job."""
+    """An RQ worker that runs `worker.jobs.drain` and no other job."""
 
     def __init__(
         self, redis: Redis, drainer: Drainer, monitor: StreamMonitor, housekeeping: Housekeeping, metrics: WorkerMetrics

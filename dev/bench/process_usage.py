@@ -12,7 +12,7 @@ _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class UsageMeter:
-    """Measures the CPU seconds of groups of processes, from its start."""
+    """A meter of the CPU seconds that groups of processes use after `start`."""
 
     groups: Mapping[str, Sequence[int]]
     """The ids of the processes of each group."""

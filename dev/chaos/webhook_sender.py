@@ -37,7 +37,7 @@ class DeliveryLog:
 
 
 class WebhookSender:
-    """Sends from its own thread until stopped, on time whether or not responses arrive, up to a limit."""
+    """A thread that sends events at a fixed rate, whether or not responses arrive, up to MAX_IN_FLIGHT at a time."""
 
     def __init__(self, port: int, events: event_generator.EventGenerator, rate: float) -> None:
         self.deliveries = DeliveryLog()

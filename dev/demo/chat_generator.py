@@ -27,7 +27,7 @@ class TimedEvent:
 
 
 class ChatGenerator:
-    """Generates events. The same seed and times give the same events, including their ids."""
+    """A generator of events. The same seed and times give the same events, including their ids."""
 
     def __init__(self, seed: str, session_id: str) -> None:
         self._random = random.Random(seed)

@@ -33,7 +33,7 @@ class Child(Protocol):
 
 
 class ManagedProcess:
-    """Start it only from the main thread, because its death signal depends on the thread that starts it."""
+    """A process that may be restarted. Start it only from the main thread, on which its death signal depends."""
 
     def __init__(  # noqa: PLR0913 - the environment of a process
         self,

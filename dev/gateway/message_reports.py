@@ -12,7 +12,7 @@ ACK_DELAYS = (("delivered", 0.4), ("read", 1.2))
 
 
 class MessageReports:
-    """Posts reports of sent messages to the registered webhooks while it is switched on. SAK itself never does."""
+    """The reports of sent messages, which are posted to the registered webhooks if enabled. SAK itself posts none."""
 
     def __init__(self, memory: GatewayState, *, on: bool = False) -> None:
         self.enabled = on

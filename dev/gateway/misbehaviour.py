@@ -96,7 +96,7 @@ def forced_outcome(request: Request) -> SendStatus | None:
 
 
 class MisbehaviourMiddleware:
-    """Counts each call and applies a pending misbehaviour."""
+    """The middleware that counts each call and applies a pending misbehaviour."""
 
     def __init__(
         self, app: ASGIApp, call: str, memory: GatewayState, plan: MisbehaviourQueue, connections: OpenConnections

@@ -12,7 +12,7 @@ WINDOW_SECONDS = 60.0
 
 
 class RateLimit:
-    """Disabled if `per_minute` is None."""
+    """The requests of each client in the current minute. If `per_minute` is None, nothing is limited."""
 
     def __init__(self, per_minute: int | None) -> None:
         self.per_minute = per_minute

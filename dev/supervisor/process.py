@@ -31,7 +31,7 @@ class ProcessSpec:
 
 
 class SupervisedProcess:
-    """Runs in the event loop of the main thread, because a child's death signal depends on its parent thread."""
+    """A process that is restarted when it ends. Start it in the main thread, on which its death signal depends."""
 
     def __init__(
         self, spec: ProcessSpec, print_notice: Callable[[str, str], None], print_output: Callable[[str, str], None]

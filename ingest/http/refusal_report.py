@@ -16,7 +16,7 @@ LOST_EVENT_CODES = tuple(each.code for each in (responses.NOT_KEPT, responses.OV
 
 
 class RefusalReport:
-    """Reports the refusals since the start of this process. While Redis is unavailable, they are reported later."""
+    """The counts of refused webhooks, added to those in Redis. While Redis is unavailable, they are added later."""
 
     def __init__(self, client: Redis, counters: Counters) -> None:
         self._client = client

@@ -17,7 +17,7 @@ SENDERS_PREFIX = "/webhooks/"
 
 @dataclass(frozen=True, slots=True)
 class WebhookPaths:
-    """Implements a direct endpoint (`http_server/direct_endpoint.py`)."""
+    """The direct endpoint of ingest (`http_server/direct_endpoint.py`)."""
 
     sak: WebhookEndpoint
     senders: SendersEndpoint

@@ -28,7 +28,7 @@ log = logging.getLogger("ingest")
 
 @dataclass(slots=True)
 class SpoolDrainer:
-    """Runs as a task beside the batcher, with its own connection."""
+    """The task that drains the spool and resends batches of the tail, over its own connection."""
 
     client: Redis
     appender: StreamAppender

@@ -12,7 +12,10 @@ from ingest.tail.tail import Tail
 
 @dataclass(frozen=True, slots=True)
 class TailDrainer:
-    """Resends batches. If a batch is still in the stream or stored, the worker skips it by its identity."""
+    """The tails whose batches are resent.
+
+    If one is still in the stream or stored, the worker skips it by its identity.
+    """
 
     appender: StreamAppender
     tail: Tail

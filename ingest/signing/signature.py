@@ -20,7 +20,7 @@ _HTML_CHARACTERS = str.maketrans({character: f"\\u{ord(character):04x}" for char
 
 
 class Verifier:
-    """Holds the secrets of one sender, each of which may authenticate a webhook."""
+    """The secrets of one sender, each of which may authenticate a webhook."""
 
     def __init__(self, scheme: Scheme, secrets: Sequence[bytes]) -> None:
         self._scheme = scheme

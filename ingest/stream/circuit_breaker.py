@@ -8,7 +8,7 @@ log = logging.getLogger("ingest")
 
 
 class CircuitBreaker:
-    """Closed if the last append was confirmed."""
+    """The circuit, which is closed, or open for a reason."""
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters

@@ -18,7 +18,7 @@ MAX_INTERVAL_SECONDS = 1.0
 
 
 class DrainJobs:
-    """Enqueues drain jobs after appends, and fewer of them while the uncommitted entries do not decrease."""
+    """The drain jobs of this process, which become rarer while the uncommitted entries do not decrease."""
 
     def __init__(self, client: Redis, counters: Counters) -> None:
         self._client = client

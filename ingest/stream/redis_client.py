@@ -52,7 +52,7 @@ def connect(url: str, reply_timeout: float | None = TIMEOUT_SECONDS) -> Redis:
 
 
 class _ResetTranslatingConnection(AbstractConnection):
-    """Reports a connection that was reset as redis-py's ConnectionError.
+    """A connection whose reset is reported as redis-py's ConnectionError.
 
     If data is written to a closed transport, asyncio drops it, but uvloop raises RuntimeError, which redis-py does not
     translate.

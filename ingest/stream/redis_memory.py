@@ -22,11 +22,11 @@ class RedisMemory:
         """True if Redis has too little room for new events."""
         self.used_bytes = 0
         self.limit_bytes = 0
-        """The value of maxmemory, or 0 without a limit."""
+        """The value of maxmemory, or 0 if there is no limit."""
 
     @property
     def used_share(self) -> float:
-        """The used share of maxmemory, or 0 without a limit."""
+        """The used share of maxmemory, or 0 if there is no limit."""
         return self.used_bytes / self.limit_bytes if self.limit_bytes else 0.0
 
     @property

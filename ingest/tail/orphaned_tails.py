@@ -21,10 +21,10 @@ log = logging.getLogger("ingest")
 
 
 class OrphanedTails:
-    """The files that this process holds, oldest first, one of them in memory.
+    """The tail files of dead processes that this process holds, oldest first. The batches of one file are in memory.
 
-    A file is kept while the tail remembers its batches, and after that, without them, until the end of its writers is
-    known. If this process dies in the meantime, the next one continues.
+    A file is kept until the tail has forgotten its batches and the end of its writers is reported. If only the report
+    is missing, the batches of a file with one writer are deleted. If this process dies, the next one continues.
     """
 
     def __init__(self, directory: Path, tail: Tail, former_writers: FormerWriters) -> None:

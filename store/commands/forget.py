@@ -118,7 +118,7 @@ def _erase(connection: Connection, environ: Mapping[str, str], address: str, ses
 
 
 class _ErasedCounts:
-    """Sums the rows that the steps of several erasures erased."""
+    """The numbers of rows that the steps of several erasures erased."""
 
     def __init__(self) -> None:
         self._by_erasure: dict[int, Counter[str]] = {}

@@ -29,7 +29,7 @@ class KeyStoreUnwritableError(errors.TransientError):
 
 @dataclass(frozen=True, slots=True)
 class SuppressionKey:
-    """Hashes addresses and messages with HMAC-SHA256, so that the hashes cannot be reversed without the key."""
+    """The key with which addresses and messages are hashed (HMAC-SHA256). Without it, no hash can be reversed."""
 
     _secret: bytes = field(repr=False)
 

@@ -40,7 +40,7 @@ _INVISIBLE_PLANE: Final = range(0xE0000, 0xE1000)
 
 
 class _Spellings(dict[int, str]):
-    """Caches the spelling of each character that has occurred."""
+    """A cache of the spellings of characters that have occurred."""
 
     def __missing__(self, code: int) -> str:
         spelling = _spell(chr(code))

@@ -14,7 +14,7 @@ _CHECK_INTERVAL = 0.25
 
 
 class Watchdog:
-    """Shuts down connections that exceed their time limit."""
+    """A thread that shuts down connections that exceed their time limit."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

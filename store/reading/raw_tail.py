@@ -41,7 +41,7 @@ class RawPayload:
 
 @dataclass(slots=True)
 class RawTail:
-    """Returns every event exactly once.
+    """A reader that returns every event exactly once.
 
     Ids are assigned before COMMIT, so an event may become visible after others with greater ids.
     """

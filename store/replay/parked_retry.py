@@ -99,7 +99,7 @@ class _ActiveRedrive:
 
 
 class RedriveRunner:
-    """Runs queued redrives. One worker runs at a time, and another resumes the redrive if that one dies."""
+    """The task that runs queued redrives, in one worker at a time. If it dies, another one resumes the redrive."""
 
     def __init__(self, database_url: str, get_parser: Callable[[], EventParser], own_phone: str | None) -> None:
         self._database_url = database_url

@@ -51,7 +51,7 @@ class RefoldComparison:
 
 @dataclass(frozen=True, slots=True)
 class Refolder:
-    """Parses, compares and repairs pages of events."""
+    """The state of refolding: the parser, and the events that PostgreSQL rejects."""
 
     parser: EventParser
     own_phone: str | None

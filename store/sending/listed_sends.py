@@ -36,7 +36,7 @@ class ListedSend:
 
 @dataclass(frozen=True, slots=True)
 class MatchWindow:
-    """How much earlier and later than its send an entry may be dated, in ms."""
+    """The longest times in ms by which an entry may be dated before or after its send."""
 
     before: int
     after: int

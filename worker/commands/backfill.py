@@ -120,7 +120,7 @@ def _run(sender: Sender, chosen: argparse.Namespace, environ: Mapping[str, str],
 
 
 class _Reporter:
-    """Prints a line of progress every few seconds."""
+    """The progress printed to the terminal, at most one line every few seconds."""
 
     def __init__(self) -> None:
         self._reported_at = time.monotonic()

@@ -107,7 +107,7 @@ class Marker:
 
 
 class DatabaseMarker:
-    """Reads and writes the marker for one worker."""
+    """One worker's access to the marker in Redis."""
 
     def __init__(self, stream: StreamConsumer) -> None:
         self._stream = stream

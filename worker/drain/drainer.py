@@ -40,7 +40,7 @@ TARGET_BYTES = 8 << 20
 
 
 class Drainer:
-    """Drains for one worker, over connections that last as long as the process."""
+    """The drain of one worker, over connections that last as long as the process."""
 
     def __init__(  # noqa: PLR0913 - its collaborators
         self,

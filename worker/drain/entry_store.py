@@ -48,7 +48,7 @@ class StoredEntries:
 
 
 class EntryStore:
-    """Stores entries for one worker."""
+    """The storage of one worker's entries, and the entries in which it is searching for a rejected event."""
 
     def __init__(  # noqa: PLR0913 - its collaborators
         self,

@@ -40,7 +40,7 @@ class _Checkpoint:
 
 
 class KeptEntries:
-    """Trims the stream for one worker. Several workers trim the same stream and agree within seconds."""
+    """The kept entries. Each worker trims them; several workers agree within seconds."""
 
     def __init__(
         self,

@@ -19,7 +19,10 @@ workers.
 
 
 class KnownBatches:
-    """Queries PostgreSQL only as long as batches prove to be stored. Otherwise the transaction itself skips them."""
+    """A check for stored batches that queries PostgreSQL only while it finds some.
+
+    Batches that are not checked are skipped by the transaction itself if they are stored.
+    """
 
     def __init__(self, stream: StreamConsumer) -> None:
         self._stream = stream

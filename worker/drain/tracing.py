@@ -9,7 +9,7 @@ from worker.drain.stream import StreamEntry
 
 
 class DrainTracing:
-    """Traces drains. It does nothing without a tracer, or for entries without traceparents."""
+    """The spans of drains. There are none if there is no tracer, or for entries without traceparents."""
 
     def __init__(self, tracer: Tracer | None) -> None:
         self._tracer = tracer

@@ -18,7 +18,7 @@ POLL_SECONDS = 2.0
 
 
 class AccountRunner:
-    """Joins sessions and merges their histories. Several workers take turns."""
+    """The task that joins sessions and merges their histories. Several workers take turns."""
 
     def __init__(self, configured: Mapping[str, str], own_phone: str | None, suppressions: SuppressionCache) -> None:
         """Create a runner. `configured` contains the account of each sender that has one, by the sender's name."""

@@ -18,7 +18,7 @@ POLL_SECONDS = 1.0
 
 
 class ErasureRunner:
-    """Runs steps of pending erasures. Several workers take turns."""
+    """The task that runs pending erasures. Several workers take turns."""
 
     def __init__(self, key_store: SuppressionKeyStore) -> None:
         self._key_store = key_store

@@ -24,7 +24,7 @@ def run_slice(step: Callable[[], bool], seconds: float, may_continue: Callable[[
 
 
 class Periodic:
-    """Determines when a task is due."""
+    """The schedule of a task."""
 
     def __init__(self, interval_seconds: float, postponed: str) -> None:
         """Create a schedule. `postponed` is logged after an error of PostgreSQL, such as "erasure postponed"."""

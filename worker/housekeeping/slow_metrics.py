@@ -27,7 +27,7 @@ MAX_SESSIONS = 100
 
 
 class SlowMetrics:
-    """Uses its own connections, so that it does not delay drains."""
+    """A thread that refreshes the slow metrics over its own connections, so that it does not delay drains."""
 
     def __init__(self, database_url: str, redis: Redis, metrics: WorkerMetrics) -> None:
         self._database_url = database_url

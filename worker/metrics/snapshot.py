@@ -13,7 +13,7 @@ from store.ledger.ledger import Ledger
 
 
 class SnapshotCollector(Collector):
-    """Exports its attributes, which SlowMetrics sets. A scrape queries neither PostgreSQL nor Redis."""
+    """The values that SlowMetrics has read last. A scrape queries neither PostgreSQL nor Redis."""
 
     def __init__(self) -> None:
         self.ledger: Ledger | None = None

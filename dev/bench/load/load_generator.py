@@ -81,7 +81,7 @@ class LoadRun:
 
 
 class LoadConnection(asyncio.Protocol):
-    """Sends a request and waits for the whole response, repeatedly. Reconnects if the server closes the connection."""
+    """A connection that sends a request after each response. If the server closes it, another one replaces it."""
 
     def __init__(self, run: LoadRun) -> None:
         self._run = run

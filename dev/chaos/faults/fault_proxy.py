@@ -33,7 +33,7 @@ class _ProxiedConnection:
 
 
 class FaultProxy:
-    """Listens on its own port and passes everything to a server's Unix socket, or injects faults.
+    """A proxy on its own port that passes everything to a server's Unix socket, or injects faults.
 
     The attributes may be set at any time from any thread.
     """
