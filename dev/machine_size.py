@@ -28,7 +28,7 @@ class MachineSize:
             if quota.isdigit() and period.isdigit():
                 cores = min(cores, math.ceil(int(quota) / int(period)))
             limit = _read(folder / "memory.max")
-            if limit.isdigit():  # otherwise `max`
+            if limit.isdigit():  # `max` is no limit
                 memory_bytes = min(memory_bytes, int(limit))
         return cls(cores, memory_bytes)
 

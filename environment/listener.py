@@ -49,7 +49,7 @@ def bind(host: str, port: int, backlog: int = LISTEN_BACKLOG) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            # Otherwise a setting of the machine decides whether `::` includes the IPv4 addresses.
+            # Set explicitly whether `::` includes IPv4, because the machine's default may differ.
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, address[0] != "::")
         listener.bind(address)
         listener.listen(backlog)

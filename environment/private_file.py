@@ -26,6 +26,6 @@ def replace(path: Path, text: str) -> None:
 def open_descriptor(path: Path, flags: int) -> int:
     """Return a descriptor of the file without following symbolic links. Raises OSError."""
     descriptor = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    with contextlib.suppress(PermissionError):  # of another user, who may have shared it on purpose
+    with contextlib.suppress(PermissionError):  # the file belongs to another user, who may have shared it on purpose
         os.fchmod(descriptor, 0o600)
     return descriptor

@@ -104,7 +104,7 @@ class BoundedReader(HttpToolsProtocol):
         self._size.requests_in_data += 1
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._reading_headers:  # else it is a trailer
+        if self._reading_headers:  # a header after the body is a trailer
             if len(self.headers) >= MAX_HEADERS:
                 self._violation = error_responses.HEADERS_TOO_LARGE
                 raise _RefusedError

@@ -13,9 +13,7 @@ SHED_CODE = "connection_shed"
 CROWD = 64
 """The number of connections above which requests of unknown clients wait for those of known ones."""
 _KEPT_SHARE = 0.75
-"""The share of the limit to which memory is reduced when requests are refused, so that the next byte does not cause
-another.
-"""
+"""The share of the limit to which refusals reduce memory, so that the next byte does not cause another refusal."""
 _OLDEST_UNFINISHED = 16
 """The number of unfinished requests that are compared by age. The oldest one may be a large body that arrives
 steadily.

@@ -42,7 +42,7 @@ def shared(page: Callable[[Request], Awaitable[Response]]) -> Callable[[Request]
         if waiting is None:
             waiting = asyncio.create_task(call(request))
         response = copy.copy(await asyncio.shield(waiting))
-        response.raw_headers = list(response.raw_headers)  # middleware changes them
+        response.raw_headers = list(response.raw_headers)  # a list of its own, because middleware changes it
         return response
 
     return endpoint

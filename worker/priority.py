@@ -8,14 +8,14 @@ import os
 from pathlib import Path
 
 AUTOGROUP = Path("/proc/self/autogroup")
-"""Linux may divide the processor between sessions of the operating system first, and between the processes of a session
-only then.
+"""The file with the nice value of the session that this process belongs to. Linux may divide the processor between such
+sessions first, and only then between the processes of each.
 """
 
 
 def set_nice(value: int) -> None:
     """Set the nice value of this process, and that of its session if it leads one. Call this before threads start."""
-    with contextlib.suppress(OSError):  # it already has a higher value, which only an administrator may lower
+    with contextlib.suppress(OSError):  # only an administrator may lower a value that is already higher
         os.setpriority(os.PRIO_PROCESS, 0, value)
     if os.getsid(0) == os.getpid():
         with contextlib.suppress(OSError):  # another system, or a kernel without these groups

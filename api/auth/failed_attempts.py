@@ -47,7 +47,7 @@ class FailedAttempts:
             raise ApiError(429, "too_many_failed_attempts", sentence, {"retry-after": str(math.ceil(wait))})
 
     def record_failure(self, address: str, token: str = "") -> None:
-        self._known.pop(_digest(token), None)  # it was revoked or has expired
+        self._known.pop(_digest(token), None)  # a known token that fails was revoked or has expired
         network = _network(address)
         self._failures[network] = (self._current(network) + 1, self._clock())
         self._failures.move_to_end(network)

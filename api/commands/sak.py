@@ -32,7 +32,7 @@ _EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (errors.RateLimitedError, EXIT_NOT_DONE),
     (errors.GatewayError, EXIT_UNKNOWN),
 )
-"""Any other error means wrong usage."""
+"""The exit codes by error. Any other error means wrong usage."""
 _ERROR_CODES: Mapping[type[Exception], str] = {
     SettingsError: "settings",
     sak_webhooks.WebhookSelectionError: "no_match",

@@ -16,7 +16,7 @@ from store.sending import unsettled
 
 _COMMAND_LINE_TOKEN = "command line"  # noqa: S105 - sends have this name in place of a token's
 _EXIT_CODES = {"sent": EXIT_OK, "queued": EXIT_OK, "failed": EXIT_NEGATIVE}
-"""By state. Other states give EXIT_UNKNOWN."""
+"""The exit codes by state. Other states give EXIT_UNKNOWN."""
 
 
 def add_send_arguments(parser: argparse.ArgumentParser) -> None:

@@ -52,7 +52,7 @@ class RequestAttempt:
         self.expired = True
         if isinstance(self._socket, socket.socket):
             try:
-                # Not the shutdown of the TLS layer, which is not thread-safe. This one wakes the reading thread.
+                # Shut down the socket below TLS, whose own shutdown is not thread-safe, to wake the reading thread.
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
             except OSError:
                 return  # closed already

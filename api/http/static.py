@@ -55,7 +55,7 @@ _HEADERS = {
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
-"""Added to those of every response (api/http/middleware.py)."""
+"""Headers in addition to those of every response (api/http/middleware.py)."""
 
 
 @dataclass(frozen=True, slots=True)

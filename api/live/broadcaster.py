@@ -135,7 +135,7 @@ class Broadcaster:
         self._epoch, self._buffer_start = await self._query(change_feed.current_position)
         self._buffer_end = self._buffer_start
         self._events, self._buffer_bytes = [], 0
-        # Streams of the previous epoch then end, because they cannot continue.
+        # Wake the streams: those of the previous epoch end, because they cannot continue.
         self._notify()
 
     async def _query(self, query: Callable[[Connection], T]) -> T:

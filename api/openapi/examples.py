@@ -57,7 +57,7 @@ _CHAT: dict[str, Any] = {
 }
 
 PARAMETERS: Final[dict[str, object]] = {"phone": "919811000001", "q": "order 5512", "Idempotency-Key": "order-5512"}
-"""By the name of the parameter."""
+"""Examples of parameters, by name."""
 REQUESTS: Final[dict[str, object]] = {
     "create_send": {"to": "919811000001", "text": "Your order is on its way"},
     "update_read_flag": {"up_to": "M1"},
@@ -65,7 +65,7 @@ REQUESTS: Final[dict[str, object]] = {
     "create_token": {"name": "wall", "scopes": ["read"], "sessions": ["s1"], "expires_at": "2099-12-31"},
     "change_token": {"expires_at": "2099-12-31"},
 }
-"""JSON bodies by the id of the operation."""
+"""Examples of JSON bodies, by the id of the operation."""
 RESPONSES: Final[dict[str, object]] = {
     "list_chats": {"contacts": [_CHAT], "cursor": None, "before": None, "after": None, "fuzzy": False},
     "count_chats": {"all": 12, "unread": 3, "waiting": 2, "groups": 1},

@@ -150,7 +150,7 @@ class Campaign:
     def _check_recoveries(self, system: SystemUnderTest) -> None:
         is_frozen = any(name == POSTGRES_FROZEN for _, name, _ in self._undos)
         if not self._open or is_frozen or not system.postgres.running:
-            return  # This thread also ends the faults, so it must not wait for a server.
+            return  # this thread also ends the faults, so it must not wait for a server
         try:
             with psycopg.connect(system.postgres.url, autocommit=True) as database:
                 for recovery in list(self._open):

@@ -10,7 +10,7 @@ import sys
 
 try:
     import ctypes
-except ImportError:  # a Python built without libffi: then only the parent stops its children
+except ImportError:  # a Python built without libffi; the program then ends only if its parent stops it
     ctypes = None
 
 PR_SET_PDEATHSIG = 1

@@ -26,7 +26,7 @@ EPHEMERAL_SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
-    "dynamic_shared_memory_type": "mmap",  # lies in the data folder and is removed with it, also after a kill
+    "dynamic_shared_memory_type": "mmap",  # a file in the data folder, which is removed with it even after a kill
 }
 
 

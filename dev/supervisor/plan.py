@@ -70,7 +70,7 @@ def build(  # noqa: PLR0913 - all that is known by then
         }
     )
     if not settings.database_url:
-        shared |= {"DIRECT_DATABASE_URL": "", "READ_DATABASE_URL": ""}  # they would name another database than ours
+        shared |= {"DIRECT_DATABASE_URL": "", "READ_DATABASE_URL": ""}  # if set, they would name another database
     if demo and not environ.get("SAK_BASE_URL"):
         shared |= GatewayAccount().to_environ(f"{urls.gateway}/api/v1")
     if demo and not environ.get("SENDER_NAME"):

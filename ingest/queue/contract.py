@@ -161,7 +161,7 @@ def _decode_head(head: bytes) -> Any:  # noqa: ANN401 - JSON of any program
     try:
         return orjson.loads(head)
     except orjson.JSONDecodeError:
-        return json.loads(head)  # it also reads NaN, which an optional fact may be
+        return json.loads(head)  # json reads NaN, which an optional fact may be
 
 
 def _check_version(version: int) -> None:

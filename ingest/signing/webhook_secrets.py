@@ -46,7 +46,7 @@ def _read(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
-        text = env_file.SECRETS_VARIABLE  # its reader reports why it cannot be read
+        text = env_file.SECRETS_VARIABLE  # env_file.read reports why the file cannot be read
     if ".env" in path.name or env_file.SECRETS_VARIABLE in text:
         return secret_list.read(env_file.SECRETS_VARIABLE, env_file.read(path).get(env_file.SECRETS_VARIABLE, ""))
     return secret_list.read("WEBHOOK_SECRETS_FILE", ",".join(text.split()))

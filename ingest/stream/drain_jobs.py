@@ -23,9 +23,9 @@ class DrainJobs:
     def __init__(self, client: Redis, counters: Counters) -> None:
         self._client = client
         self._counters = counters
-        # Only builds the job. The commands go into an async pipeline, so this client never connects.
+        # The queue only builds the job. Its commands go into an async pipeline, so this client never connects.
         self._queue = Queue(contract.RQ_QUEUE, connection=redis.Redis(port=1), serializer=JSONSerializer)
-        self._queue.redis_server_version = (7, 0, 0)  # otherwise RQ would connect to query it
+        self._queue.redis_server_version = (7, 0, 0)  # given, because RQ would connect to ask for it
         self._interval = MIN_INTERVAL_SECONDS
         self._last_enqueued_at = 0.0
         self._previous_uncommitted = 0

@@ -52,7 +52,7 @@ class RedisMemory:
         try:
             info = await self._client.info("memory")  # pyright: ignore[reportUnknownMemberType] - **kwargs
         except NoPermissionError:
-            return  # then only Redis' own refusal shows that it is full
+            return  # INFO is not permitted: fullness shows only when Redis refuses an append
         self.used_bytes = int(info.get("used_memory", 0))
         self.limit_bytes = int(info.get("maxmemory", 0))
         self._update_fullness()

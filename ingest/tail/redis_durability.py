@@ -8,7 +8,7 @@ SETTINGS = ("appendonly", "appendfsync", "no-appendfsync-on-rewrite")
 PROOF: Mapping[str, str] = {
     "appendonly": "yes",
     "appendfsync": "always",
-    "no-appendfsync-on-rewrite": "no",  # otherwise it does not sync while a child process writes
+    "no-appendfsync-on-rewrite": "no",  # with `yes`, Redis does not sync while a child process writes
     "loading": "0",
     "aof_enabled": "1",
     "aof_last_write_status": "ok",

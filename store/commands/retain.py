@@ -22,7 +22,7 @@ from store.retention.expired_events import RetentionPolicy
 PROGRESS_SECONDS = 5.0
 """The time between two lines of progress, in seconds."""
 _SESSION_SETTINGS = {"statement_timeout": "3600s", "idle_in_transaction_session_timeout": "60s"}
-"""Counting everything that has expired takes long."""
+"""The timeouts of this command, which are long because it counts everything that has expired."""
 Step = TypeVar("Step")
 
 

@@ -45,7 +45,7 @@ def postgresql_space(connection: Connection) -> list[Finding]:
     try:
         return [_space_finding("disk.postgresql", "PostgreSQL's data folder", Path(str(row[0])))]
     except OSError:
-        return []  # of another user or container
+        return []  # the folder of another user or container
 
 
 def spool_files(environ: Mapping[str, str]) -> list[Finding]:

@@ -98,7 +98,8 @@ def _erased_copies(
         for fact, (_, message_id) in parsed.keyed_message_facts(known_accounts):
             if isinstance(fact, Reaction):
                 continue
-            # This copy may name nobody, or be the first that shows that two addresses belong to one person.
+            # If the event does not name the person, all its addresses count. The event may be the first that maps two
+            # addresses to each other.
             people = event_people.of(fact) or addresses
             for session_id, address in itertools.product(session_ids, people):
                 mac = suppressions.key.hash_message(session_id, address, message_id)

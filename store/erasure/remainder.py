@@ -18,7 +18,7 @@ from store.postgres.connections import Connection
 
 def erase(connection: Connection, key: SuppressionKey, subject: ErasureSubject) -> Mapping[str, int]:
     """Erase the remainder in the caller's transaction, while no other process writes the history."""
-    # This also waits for a replay that is folding one of the subject's names.
+    # The lock waits for writers, including a replay that is folding one of the subject's names.
     suppressions.lock_exclusive(connection)
     chat_ids = subject.chat_ids(connection)
     aliases = lid_aliases.related(connection, subjects.chat_addresses(connection, chat_ids))

@@ -15,7 +15,7 @@ from store.postgres import errors
 from store.postgres.connections import Connection
 
 STALE_AFTER = 5
-"""In seconds. An older status of the stream is not used."""
+"""The age in seconds after which a status of the stream is not used."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,11 @@ from store.ledger.batch_runs import SEGMENTS
 from store.postgres.connections import Connection
 
 LOST_AFTER = 15
-"""In seconds. A missing batch counts as lost once the stream has been stored for this long beyond the last moment at
-which the batch can have entered it.
+"""The time in seconds by which the stream must be stored beyond the last moment at which a missing batch can have
+entered it. The batch then counts as lost.
 """
 SILENT_AFTER = 15
-"""In seconds. A writer whose heartbeat is older counts as silent."""
+"""The age in seconds of its last heartbeat after which a writer counts as silent."""
 
 
 @dataclass(frozen=True, slots=True)

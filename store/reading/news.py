@@ -17,7 +17,7 @@ _RECENT_MS = 600_000
 _MAX_DELIVERED = 1000
 """The number of messages that are remembered as delivered."""
 _MAX_PAUSE: LiteralString = "60 seconds"
-"""If no reading takes place for this long, as after a stop, the messages of that time are skipped."""
+"""The time without a reading, as after a stop, after which the messages of that time are skipped."""
 
 
 @dataclass(frozen=True, slots=True)

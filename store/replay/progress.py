@@ -12,7 +12,9 @@ from store.replay.report import ReplayReport
 ReplayStage: TypeAlias = Literal["retractions", "events", "removals", "chats", "done"]
 
 LOCK_WAIT = 6.0
-"""In seconds. PostgreSQL notices after five seconds that a client died (store/postgres/connections.py)."""
+"""The time in seconds to wait for the lock. PostgreSQL notices after five that a client died
+(store/postgres/connections.py).
+"""
 
 
 class ReplayRunningError(Exception):

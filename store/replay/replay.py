@@ -27,7 +27,7 @@ _PAGE_SIZE = 200
 _SUSPECT_WINDOW = 50_000
 """The number of events searched at a time for those from which names, LID evidence and session reports came."""
 _SESSION_SETTINGS = {"statement_timeout": "300s"}
-"""Finding those events joins all chats with a window of events, which can take long."""
+"""The timeout of a statement, which is long because a window of events is joined with all chats."""
 
 
 @dataclass(frozen=True, slots=True)

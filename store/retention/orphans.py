@@ -110,7 +110,7 @@ def _prune_updates(connection: Connection, before: int, key_ids: Sequence[int]) 
             parameters,
         )
         message_keys.mark_tombstoned(connection, parameters["keys"])
-        # These are exactly the updates that the tombstones exclude from now on
+        # The deleted updates are exactly those that the tombstones exclude from now on
         # (store/history/messages/message_tombstones.py).
         return connection.execute(
             f"""

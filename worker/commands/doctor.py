@@ -177,7 +177,7 @@ def _check_database(client: Redis, environ: Mapping[str, str]) -> list[Finding]:
         with connections.open(connections.url(environ), "doctor") as connection:
             identity = database_identity.read(connection, with_position=False)
     except (DatabaseUrlError, StoreError):
-        return []  # `python -m store doctor` reports it
+        return []  # `python -m store doctor` reports the error
     if marker is None or marker.database_id == identity.database_id:
         return [ok(name, "Redis has the events of this database.")]
     remedy = f"Correct DATABASE_URL or REDIS_URL, or run `{ADOPT}` to store the events that are in Redis here."

@@ -22,7 +22,7 @@ def renewing(consumer: stream.StreamConsumer, ids: Sequence[bytes]) -> Generator
             try:
                 consumer.refresh_claims(ids)
             except RedisError:
-                continue  # the next one may succeed, and the batch's key in PostgreSQL keeps a second worker out anyway
+                continue  # the next refresh may succeed; in any case, no batch is stored twice, because of its key
 
     thread = threading.Thread(target=refresh, name="claim", daemon=True)
     thread.start()

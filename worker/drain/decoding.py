@@ -12,7 +12,8 @@ from store.model.facts import Outcome
 from worker.senders import dispatch, event_digest
 
 MAX_RECEIPT_AHEAD = 5 * 60_000
-"""In ms. A receipt that is later than the append of its entry by more than this is corrected."""
+"""The time in ms by which the receipt of an event may be later than the append of its entry. A later one is corrected.
+"""
 
 
 def batch(fields: EntryFields, appended_at: int | None = None) -> Batch:

@@ -122,7 +122,7 @@ class KeptEntries:
             memory = self._redis.info("memory")  # pyright: ignore[reportUnknownMemberType] - **kwargs
             size = self._redis.memory_usage(STREAM, samples=_SAMPLES)  # pyright: ignore[reportUnknownMemberType] - **kwargs
         except ResponseError:
-            self.size_bytes, self.limit_bytes = 0, None  # a managed Redis hides it
+            self.size_bytes, self.limit_bytes = 0, None  # a managed Redis may hide its memory
             return
         used, limit = int(memory.get("used_memory", 0)), int(memory.get("maxmemory", 0))
         self.size_bytes = (size or 0) * state.kept // max(1, state.length)

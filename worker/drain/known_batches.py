@@ -62,5 +62,5 @@ def _batch_id(fields: EntryFields) -> BatchId | None:
     try:
         batch = contract.from_fields(fields)
     except contract.UnreadableEntryError:
-        return None  # the drain sets it aside
+        return None  # the drain sets the entry aside
     return batch.writer, batch.number

@@ -41,5 +41,5 @@ def requeue(redis: Redis) -> int:
             except WatchError:
                 conflicts += 1
             except OutOfMemoryError:
-                break  # they stay set aside until a worker starts while there is more room
+                break  # the entries stay set aside until a worker starts while Redis has room
     return requeued

@@ -18,7 +18,7 @@ ERROR_SECONDS = 5.0
 BATCH_RUNS_INTERVAL = 10.0
 """The time between two checks for batches that are in no run, in seconds."""
 CHANGES_PER_TRANSACTION = 1000
-"""Not more, because an open transaction holds back newer changes from readers of the feed."""
+"""The maximum, because an open transaction holds back newer changes from readers of the feed."""
 MIN_BATCHES = 500
 """The number of batches outside of runs from which the runs are extended."""
 

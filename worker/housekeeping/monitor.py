@@ -71,7 +71,7 @@ class StreamMonitor:
         if oldest_at != self._oldest_at:
             self._oldest_at, self.stalled_since = oldest_at, None if oldest_at is None else now
         if oldest_at is None:
-            self._drainer.failure = None  # another worker stored what this one could not
+            self._drainer.failure = None  # no entry waits: another worker has stored what this one could not
         self._metrics.set_stream(length, age=0.0 if oldest_at is None else max(0.0, time.time() - oldest_at / 1000))
         self.kept.trim(state)
         self._metrics.set_kept(self.kept.size_bytes, seconds=self.kept.covered_seconds)
@@ -156,5 +156,5 @@ def _stream_position(fields: EntryFields) -> StreamPosition | None:
     try:
         batch = contract.from_fields(fields)
     except contract.UnreadableEntryError:
-        return None  # the drain sets it aside and logs it
+        return None  # the drain sets the entry aside and logs it
     return StreamPosition(batch.writer, batch.number, batch.acknowledged_events, batch.spooled_events)

@@ -69,7 +69,7 @@ export class Chats {
 			const isLongest = this.filter.sort === "waiting_since" && chat.waiting_since;
 			const below = rest.findIndex((one) => (isLongest ? !one.waiting_since || one.waiting_since > chat.waiting_since : one.last_message_at <= chat.last_message_at));
 			const at = below < 0 ? rest.length : below;
-			// It lies below the loaded chats and will be loaded with its page.
+			// A chat below the loaded ones will be loaded with its page.
 			if (at < rest.length || this.cursor === null || shown) rest.splice(at, 0, chat);
 		}
 		this.list = rest;

@@ -126,7 +126,7 @@ export class Outbox {
 	clear() {
 		for (const [key] of device.all(this.prefix)) {
 			const [, kind, id] = /^(draft|letter|note|dismissed) ([^]*)$/.exec(key) ?? [];
-			if (!kind) continue; // It belongs to a person whose name begins like this one's.
+			if (!kind) continue; // The key belongs to a person whose name begins like this one's.
 			device.keep(this.prefix + key, null);
 			device.files.keep(this.prefix + (kind === "draft" ? key : id), null);
 		}

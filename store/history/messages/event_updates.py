@@ -9,7 +9,7 @@ from store.model.facts import Ack, Delete, Direction, Edit, Reaction, Status
 
 UpdateKind: TypeAlias = Literal["ack", "edit", "delete", "reaction"]
 _STATUSES = get_args(Status)
-"""In the order of `status_rank`."""
+"""All statuses, in the order of `status_rank`."""
 _AUTHOR_BYTES: Final = 8
 _KINDS: Mapping[type, UpdateKind] = {Ack: "ack", Edit: "edit", Delete: "delete", Reaction: "reaction"}
 

@@ -47,4 +47,4 @@ _ANSWERED: LiteralString = f"""c.kind IN {addresses.ANSWERED_KINDS} AND (
 ) < (
     SELECT max(p.timestamp) {_MESSAGES_SINCE} AND p.direction = 'outgoing' AND p.status IS DISTINCT FROM 'failed'
 )"""
-"""Follows the rules of statistics.response_times."""
+"""True if the chat was answered, by the rules of statistics.response_times."""

@@ -26,7 +26,7 @@ from worker.senders.whatsapp.parties import Parties
 from worker.senders.whatsapp.update_content import UpdateContent
 
 _CARD_END: Final = "END:VCARD"
-"""Several contacts come as cards behind each other."""
+"""The end of a card. Several contacts are sent as one text of several cards."""
 _STATUS_CHAT: Final = "status@broadcast"
 
 

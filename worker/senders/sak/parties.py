@@ -47,7 +47,7 @@ _SENDER_ALIAS_KEYS = (
 _LID_ALIAS_KEYS = frozenset(
     key for key in (*_FROM_ALIAS_KEYS, *_TO_ALIAS_KEYS, *_SENDER_ALIAS_KEYS) if key.lower().endswith("lid")
 )
-"""Those of them that are for LIDs, in which bare digits are a LID."""
+"""The keys above that are for LIDs. Bare digits under such a key are a LID."""
 
 
 class _Contact(NamedTuple):

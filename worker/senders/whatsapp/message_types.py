@@ -47,7 +47,7 @@ MESSAGE_TYPES: Final[dict[str, MessageType]] = {
 MEDIA_TYPES: Final = frozenset({"image", "video", "audio", "document", "sticker"})
 
 VIEW_ONCE_TYPE: Final = "viewOnceMessage"
-"""Also given to a message that a linked device may not open, which the gateway flags without a type."""
+"""The type of messages to view once, including those that the gateway sends with a flag instead of a type."""
 
 WRAPPER_TYPES: Final = frozenset(
     {
