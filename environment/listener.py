@@ -10,9 +10,10 @@ _ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 - platforms that set PORT route to this
 
 
 def open_socket(environ: Mapping[str, str], variable: str, default_port: int) -> socket.socket:
-    """Return the inherited socket LISTEN_FD, or a new one on HOST and PORT or, without PORT, on the port in `variable`.
+    """Return the inherited socket LISTEN_FD, or a new one on HOST and PORT.
 
-    HOST defaults to every IPv4 address if PORT is set, and to 127.0.0.1 otherwise. Raises SettingsError.
+    If PORT is not set, the port is that in `variable`. HOST defaults to every IPv4 address if PORT is set, and to
+    127.0.0.1 otherwise. Raises SettingsError.
     """
     if inherited := environ.get("LISTEN_FD"):
         try:

@@ -189,7 +189,7 @@ def caller(request: Request) -> Caller:
 
 
 def requested_sessions(request: Request) -> tuple[str, ...] | None:
-    """Return the visible sessions in the account of `session_id` in the query, or all visible sessions without it.
+    """Return the visible sessions in the account of `session_id` in the query, or all if the query does not have it.
 
     None means all sessions in the database.
     """

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from api.http.errors import ApiError
 
 BURST = 60
-"""The number of failed attempts of an address without a wait."""
+"""The number of failed attempts of an address before it must wait."""
 PER_MINUTE = 30
 """The number of failed attempts per minute that are allowed after that."""
 _MAX_ADDRESSES = 10_000

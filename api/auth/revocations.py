@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 INTERVAL_SECONDS = 0.5
 _Credential: TypeAlias = tuple[int | None, str | None]
-"""The id of a token (None for the bootstrap token) and the nonce of a sign-in (None without a sign-in)."""
+"""The id of a token (None for the bootstrap token) and the nonce of a sign-in (None if the caller did not sign in)."""
 _NEVER_REVOKED: _Credential = (None, None)
 
 

@@ -24,7 +24,7 @@ def encode(kind: str, *values: str | int) -> str:
 
 
 def to_json(kind: str, values: Iterable[str | int] | None) -> str:
-    """Return the cursor of these values as JSON text, or `null` without values."""
+    """Return the cursor of these values as JSON text, or `null` if there are none."""
     return "null" if values is None else f'"{encode(kind, *values)}"'
 
 

@@ -60,7 +60,7 @@ def _is_visible(selection: RedriveSelection, visible_sessions: tuple[str, ...]) 
 def _parse_selection(body: bytes, sessions: tuple[str, ...] | None) -> RedriveSelection:
     """Return the selection in a body, limited to the caller's sessions. An empty body selects all parked events.
 
-    Raises ApiError. Without `kind`, a body with digests or a reason also selects noise.
+    Raises ApiError. If `kind` is absent, a body with digests or a reason selects noise, too.
     """
     fields = request_body.parse_optional_object(body)
     digests, reason, kind = fields.get("digests"), fields.get("reason"), fields.get("kind")

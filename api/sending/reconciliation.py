@@ -18,8 +18,8 @@ from store.sending import unsettled
 from store.sending.sends import Send, SendResult
 
 WINDOW_BEFORE_MS, WINDOW_AFTER_MS = 60_000, 120_000
-"""In ms. SAK's timestamp of a send may be this much before ours (clock skew) or after it (clock skew, and the 45 s that
-SAK takes for a video).
+"""The times in ms by which SAK's timestamp of a send may be before the recorded one (clock skew) or after it (clock
+skew, and the 45 s that SAK takes for a video).
 """
 _PAGE_SIZE, _MAX_PAGES = 100, 10
 """At most a tenth of SAK's rate limit."""

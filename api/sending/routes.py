@@ -36,7 +36,7 @@ async def create_send(request: Request) -> Response:
     caller.require_scope("write")
     key = idempotency.key(request)
     dispatcher = _dispatcher_from(request)
-    _ = dispatcher.outbox  # raises ApiError without a gateway, before a file is uploaded in vain
+    _ = dispatcher.outbox  # raises ApiError if there is no gateway, before a file is uploaded
     if not requests.is_multipart(request):
         return await _send(dispatcher, caller, await requests.read_json(request), key)
     max_file_bytes = database.from_request(request).settings.max_file_bytes

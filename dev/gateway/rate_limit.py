@@ -19,7 +19,10 @@ class RateLimit:
         self._windows: dict[str, tuple[float, int]] = {}
 
     def count_request(self, address: str) -> dict[str, str] | None:
-        """Return the headers for this request, or None without a limit. `RateLimit-Remaining` -1 is one too many."""
+        """Return the headers for this request, or None if there is no limit.
+
+        `RateLimit-Remaining` is -1 above the limit.
+        """
         if self.per_minute is None:
             return None
         now = time.monotonic()

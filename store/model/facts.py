@@ -96,8 +96,8 @@ class Edit:
     id.
     """
     direction: Direction | None
-    """The side that edited the message: `incoming` for the other side, `outgoing` for ours, or None if unknown. Only
-    edits by the author count.
+    """The side that edited the message: `incoming` for the contact, `outgoing` for the session's owner, or None if
+    unknown. Only edits by the author count.
     """
     sender: str | None
     """The editor's address in a group, if the event contains it."""
@@ -125,12 +125,12 @@ class Reaction:
     """The id of the message."""
     address: str
     direction: Direction
-    """The side that reacted: `incoming` for the other side, `outgoing` for ours."""
+    """The side that reacted: `incoming` for the contact, `outgoing` for the session's owner."""
     sender: str | None
     """The address of the person who reacted in a group, if the event contains it.
 
-    A gateway that does not compare it with the session's number reports our own reactions as incoming, also in direct
-    chats. Readers recognise them by this address.
+    A gateway that does not compare it with the session's number reports the owner's reactions as incoming, even in
+    direct chats. Readers recognise them by this address.
     """
     emoji: str
     """Empty if the reaction is removed."""

@@ -181,7 +181,7 @@ def _fold_message(connection: Connection, send: Send, own_phone: str | None) -> 
 
 
 def drop_listed_copies(connection: Connection, key_id: int) -> None:
-    """Delete the send taken from the gateway's list if its message is a send of ours. The key must be locked."""
+    """Delete the send taken from the gateway's list if its message was sent from here. The key must be locked."""
     connection.execute(
         """
         DELETE FROM sends AS listed

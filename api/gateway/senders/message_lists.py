@@ -28,7 +28,7 @@ class _Shape(NamedTuple):
 
     ids: tuple[KeyPath, ...]
     ours: tuple[KeyPath, object]
-    """The path of the value that shows that the message is ours, and that value."""
+    """The path of the value that shows that the message is outgoing, and that value."""
     texts: tuple[KeyPath, ...]
     time: KeyPath
 

@@ -67,7 +67,7 @@ class ResultRow:
 
     @property
     def target_met(self) -> bool | None:
-        """True if the target is met, or None without a target."""
+        """True if the target is met, or None if there is no target."""
         if self.target is None:
             return None
         return self.target.is_met(self.ours.median if self.ratio is None else self.ratio)

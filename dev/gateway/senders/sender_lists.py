@@ -8,7 +8,10 @@ from typing import Any, Final
 
 
 def answer(kind: str, path: str, texts: Sequence[str]) -> Any:  # noqa: ANN401 - JSON
-    """Return the list at a path (one of our messages per text, and one of the other side), or None for other paths."""
+    """Return the list at a path: an outgoing message for each text, and an incoming one.
+
+    Return None for other paths.
+    """
     for of_kind, pattern, wrap in _LISTS:
         if kind == of_kind and re.fullmatch(pattern, path):
             now = int(time.time())

@@ -46,7 +46,7 @@ def build(keyed_fact: KeyedFact, ids: tuple[int, int], *, peer_phone: str | None
 
 
 def peer_phone(canonical_address: str, fact: Message) -> str | None:
-    """Return the phone of the other side, if known: the chat's phone, or in a group the sender's."""
+    """Return the phone of the contact, if known: the chat's phone, or in a group the sender's."""
     address = canonical_address
     if fact.sender is not None and addresses.is_group(address):
         address = fact.sender

@@ -24,7 +24,7 @@ from worker.senders.whatsapp.update_content import UpdateContent
 
 
 def read(event: GatewayEvent) -> tuple[Fact, ...]:
-    """Read `messages.upsert`, from the other side or typed on the phone, and `send.message`, sent by the API."""
+    """Read `messages.upsert` (incoming, or from the owner's other devices) and `send.message` (sent by the API)."""
     return events.read_each(event.items, partial(_message, is_history=False))
 
 
@@ -42,7 +42,7 @@ def read_update(event: GatewayEvent) -> tuple[Fact, ...]:
 def read_edit(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `messages.edited`, which comes for every protocol message and contains neither the chat nor the editor.
 
-    The key in it is from the editor's point of view: our own number means that the other side edited its message.
+    The key is from the editor's point of view: the session's own number in it means that the contact edited a message.
     """
     protocol = event.data
     update = update_content.read_protocol(protocol)
@@ -55,7 +55,7 @@ def read_edit(event: GatewayEvent) -> tuple[Fact, ...]:
     if named is not None and named == own:
         return (Edit(update.target_id, None, "incoming", None, update.text, time),)
     if named is None or addresses.is_lid(named):
-        # A LID may belong to us or to the other side.
+        # A LID may belong to the session's owner or to the contact.
         return (Edit(update.target_id, None, None, None, update.text, time),)
     is_direct = addresses.is_individual(named)
     return (Edit(update.target_id, named, "outgoing" if is_direct else None, None, update.text, time),)
@@ -64,7 +64,7 @@ def read_edit(event: GatewayEvent) -> tuple[Fact, ...]:
 def read_delete(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `messages.delete`, which has no time.
 
-    If the other side deleted the message, the event is the key itself; if the API did, it contains the key.
+    If the contact deleted the message, the event is the key itself. If the API did, the event contains the key.
     """
     return events.read_each(event.items, _delete)
 

@@ -1,7 +1,7 @@
 """Parses GOWA's events about messages.
 
-`from` is the sender, also in our own messages, and `chat_id` is the chat. Both are phones if GOWA knows them, and the
-LID is in a separate field.
+`from` is the sender, even if that is the session's owner, and `chat_id` is the chat. Both are phones if GOWA knows
+them, and the LID is in a separate field.
 """
 
 from typing import Final
@@ -40,7 +40,7 @@ _OWN_RECEIPTS: Final = frozenset({"read-self", "played-self", "sender", "retry",
 
 
 def read(event: GatewayEvent) -> tuple[Fact, ...]:
-    """Read `message`, from the other side or from the owner's other devices."""
+    """Read `message`: an incoming message, or one that the session's owner sent from another device."""
     time = event.time_of(event.data)
     message_id = message_ids.bare(event.data.get("id"))
     message = message_facts.of(_content(event), _parties(event, time), message_id=message_id, time=time)
@@ -128,7 +128,7 @@ def _parties(event: GatewayEvent, time: int | None) -> Parties:
     sender = data.get("from")
     chat = data.get("chat_id") or (None if is_ours else sender)
     if not is_ours and addresses.parse(chat) == event.session_id and addresses.parse(sender) is not None:
-        # Some versions put our own number into `chat_id` of messages from others to us.
+        # Some versions put the session's own number into `chat_id` of incoming messages.
         chat = sender
     lids = [addresses.parse_lid(data.get(key)) for key in ("chat_lid", "from_lid")]
     return parties.find(
@@ -143,5 +143,5 @@ def _parties(event: GatewayEvent, time: int | None) -> Parties:
 
 
 def _own_number(event: GatewayEvent, time: int | None) -> tuple[SessionReport, ...]:
-    """Return the session's own number, which is also its name."""
+    """Return a report of the session's own number, by which the session is named."""
     return (SessionReport(None, event.session_id, time),) if addresses.parse_phone(event.session_id) else ()

@@ -13,7 +13,7 @@ from worker.senders.whatsapp.json_document import JsonObject
 
 
 def _session(fields: JsonObject) -> str | None:
-    """Return the session's own number, which is also its name, or for a device without one its JID or name."""
+    """Return the name of the session: the digits of the device's number or, if it has none, its JID or name."""
     value = fields.get("device_id")
     return addresses.parse(value) or text.identifier(value)
 

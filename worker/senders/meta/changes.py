@@ -44,7 +44,7 @@ class MetaChange(NamedTuple):
 
 
 def messages(change: MetaChange) -> Iterator[ItemReader]:
-    """Yield the items of the field `messages`: incoming messages, and the statuses of ours."""
+    """Yield the items of the field `messages`: incoming messages, and the statuses of outgoing ones."""
     contact_names = _names(change.value)
     for item in json_document.objects(change.value.get("messages")):
         yield partial(_message, item, contact_names)

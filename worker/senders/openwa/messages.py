@@ -31,7 +31,7 @@ _STATUS_CHAT: Final = "status@broadcast"
 
 
 def read_received(event: GatewayEvent) -> tuple[Fact, ...]:
-    """Read `message.received`, from the other side or, if flagged, from the owner's other devices."""
+    """Read `message.received`: an incoming message or, if flagged, one that the owner sent from another device."""
     return _read(event, is_sent=False)
 
 
@@ -62,7 +62,10 @@ def read_edit(event: GatewayEvent) -> tuple[Fact, ...]:
 
 
 def read_delete(event: GatewayEvent) -> tuple[Fact, ...]:
-    """Read `message.revoked`. In one of OpenWA's engines, `id` belongs to the notice and `revokedId` to the message."""
+    """Read `message.revoked`.
+
+    With whatsapp-web.js as engine, `id` belongs to the notice and `revokedId` to the message.
+    """
     target = message_ids.bare(event.data.get("revokedId") or event.data.get("id"))
     facts = _update(event, update_content.delete(target))
     if event.data.get("from") or _is_from_me(event.data) is not None:
@@ -128,7 +131,7 @@ def _parties(data: JsonObject, time: int | None, *, is_sent: bool) -> Parties:
     chat = parties.parse_chat(data.get("chatId") or data.get("to" if is_ours else "from"))
     sender = addresses.parse(data.get("from"))
     if from_me is None and addresses.is_person(chat) and sender is not None:
-        # Without a flag, a message is ours if the other side is its recipient.
+        # If there is no flag, a message to the contact is outgoing.
         is_ours = is_sent or (sender != chat and addresses.parse(data.get("to")) == chat)
     contact = json_document.object_at(data, "contact")
     phone = () if is_ours else (addresses.parse_phone(data.get("senderPhone")),)
@@ -145,11 +148,15 @@ def _parties(data: JsonObject, time: int | None, *, is_sent: bool) -> Parties:
 
 
 def _reactor(event: GatewayEvent) -> Parties:
-    """Return the parties of a reaction. It has no flag, so it is ours if its author has our number."""
+    """Return the parties of a reaction.
+
+    It has no flag: in a direct chat, it is outgoing if its author is not the contact.
+    """
     chat, author = parties.parse_chat(event.data.get("chatId")), addresses.parse(event.data.get("senderId"))
     if author is None or author == chat or not addresses.is_person(chat):
         return parties.find(chat, is_ours=False, sender=author, push_name=None, time=event.time)
-    # A LID and a phone may be the same person. Then readers of the history find it by the author's address.
+    # A LID and a phone may be the same person, so the reaction counts as incoming. Readers of the history recognise the
+    # owner's by the author's address.
     is_other = addresses.is_lid(chat) == addresses.is_lid(author)
     return Parties(chat, "outgoing" if is_other else "incoming", None if is_other else author, None, ())
 

@@ -18,7 +18,7 @@ from worker.senders.whatsapp.message_types import (
 
 
 def read_received(envelope: Envelope) -> tuple[Fact, ...]:
-    """Read a message from the other side or, if flagged, from the owner's other devices."""
+    """Read an incoming message or, if flagged, one that the session's owner sent from another device."""
     return _read(envelope, is_sent=False)
 
 

@@ -92,7 +92,7 @@ def read(envelope: Envelope, *, is_sent: bool, time: int | None) -> Parties:
 
 
 def find_chat(envelope: Envelope) -> str | None:
-    """Return the chat of an event about an outgoing message, or None if the other side is absent or ambiguous.
+    """Return the chat of an event about an outgoing message, or None if the recipient is absent or ambiguous.
 
     `from` does not count, because in an acknowledgement it may be either side.
     """

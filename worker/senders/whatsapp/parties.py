@@ -29,7 +29,7 @@ class Parties(NamedTuple):
 
 
 def of_key(key: JsonObject, push_name: object, time: int | None) -> Parties:
-    """Return the parties of `{remoteJid, fromMe, participant}`. Raises UnreadableEventError without a chat."""
+    """Return the parties of `{remoteJid, fromMe, participant}`. Raises UnreadableEventError if there is no chat."""
     chat = key.get("remoteJid")
     return find(
         chat,
@@ -43,7 +43,7 @@ def of_key(key: JsonObject, push_name: object, time: int | None) -> Parties:
 
 
 def of_info(info: JsonObject, time: int | None) -> Parties:
-    """Return the parties of `{Chat, Sender, IsFromMe, …}`. Raises UnreadableEventError without a chat."""
+    """Return the parties of `{Chat, Sender, IsFromMe, …}`. Raises UnreadableEventError if there is no chat."""
     is_ours = info.get("IsFromMe") is True
     return find(
         info.get("Chat"),
@@ -66,12 +66,12 @@ def find(  # noqa: PLR0913 - the two sides of a message
     push_name: object,
     time: int | None,
 ) -> Parties:
-    """Return the parties of a message. Raises UnreadableEventError without a chat.
+    """Return the parties of a message. Raises UnreadableEventError if there is no chat.
 
     `chat_aliases` are other addresses of the chat, if it is a person's; `sender_aliases` are those of a group's sender.
     """
     address = parse_chat(chat)
-    # Our own messages contain our own name.
+    # A message of the session's owner contains the owner's name.
     name = None if is_ours else text.name(push_name)
     if addresses.is_individual(address):
         evidence = (*_aliases(address, chat_aliases, time), *display_names.evidence(name, address, 1, time))

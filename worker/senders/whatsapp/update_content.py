@@ -29,7 +29,7 @@ def read_reaction(fields: JsonObject) -> UpdateContent:
 
 
 def react(target: str | None, emoji: object) -> UpdateContent:
-    """Return a reaction, or its removal without an emoji, which the protobuf may omit. Raises UnreadableEventError."""
+    """Return a reaction. An empty or absent emoji removes the earlier one. Raises UnreadableEventError."""
     emoji = "" if emoji is None else emoji
     if target is None or not isinstance(emoji, str) or len(emoji) > MAX_EMOJI_LENGTH:
         raise UnreadableEventError(Reason.REACTION_UNREADABLE)
@@ -45,7 +45,7 @@ def edit(target: str | None, new_text: str | None) -> UpdateContent:
 
 
 def delete(target: str | None) -> UpdateContent:
-    """Return a delete. Raises UnreadableEventError without the id of the message."""
+    """Return a delete. Raises UnreadableEventError if the id of the message is missing."""
     return UpdateContent("delete", message_ids.require(target), "")
 
 

@@ -24,7 +24,10 @@ _STATUS_BY_STATE: Final[dict[str, Status]] = {"Delivered": "delivered", "Read": 
 
 
 def read(event: GatewayEvent) -> tuple[Fact, ...]:
-    """Read `Message`, from the other side or typed on the phone. Messages sent by the API cause no event."""
+    """Read `Message`: an incoming message, or one of the owner from another device.
+
+    The API's messages cause no event.
+    """
     info, time = _info(event)
     message = json_document.object_at(event.data, "Message")
     content = proto_messages.read(message)
