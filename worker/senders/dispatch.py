@@ -33,7 +33,7 @@ def parse(sender: str, body: bytes) -> ParseResult:
     kind, _, name = sender.partition(":")
     parse_body = _parsers().get(kind)
     if parse_body is None:
-        return results.unreadable(Reason.UNKNOWN_SENDER)
+        return results.without_facts(Reason.UNKNOWN_SENDER)
     result = parse_body(body)
     return result if kind == SAK else result._replace(outcome=_of_sender(result.outcome, name))
 

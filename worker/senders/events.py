@@ -9,7 +9,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from store.model.facts import Fact, Outcome
 from worker.senders import results
-from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import NoFactsError, Reason
 from worker.senders.results import ParseResult
 from worker.senders.whatsapp import json_document, text, timestamps
 from worker.senders.whatsapp.json_document import JsonObject
@@ -40,7 +40,7 @@ class GatewayEvent(NamedTuple):
 
 
 Reader: TypeAlias = Callable[[GatewayEvent], tuple[Fact, ...]]
-"""Returns the facts of an event. Raises UnreadableEventError."""
+"""Returns the facts of an event. Raises NoFactsError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,29 +60,29 @@ class EventFormat:
     """True if an event may have a list of objects in place of one."""
     name_key: str = "event"
     decode: Callable[[bytes], JsonObject] = json_document.decode
-    """Returns the fields of a body. Raises UnreadableEventError."""
+    """Returns the fields of a body. Raises NoFactsError."""
 
 
 def parse(body: bytes, event_format: EventFormat) -> ParseResult:
     """Parse one event. Never raises. Time and memory are proportional to the length of the body."""
     try:
         fields = event_format.decode(body)
-    except UnreadableEventError as error:
-        return results.unreadable(error.reason)
+    except NoFactsError as error:
+        return results.without_facts(error.reason)
     return ParseResult(_outcome(fields, event_format), event_format.is_self_identifying(fields))
 
 
 def read_each(items: Iterable[JsonObject], read: Callable[[JsonObject], tuple[Fact, ...]]) -> tuple[Fact, ...]:
-    """Return the facts of all items that can be read. Raises UnreadableEventError if none can."""
+    """Return the facts of all items that can be read. Raises NoFactsError if none can."""
     facts: list[Fact] = []
     reasons: list[Reason] = []
     for item in items:
         try:
             facts += read(item)
-        except UnreadableEventError as error:
+        except NoFactsError as error:
             reasons.append(error.reason)
     if not facts and reasons:
-        raise UnreadableEventError(most_relevant_reason(reasons))
+        raise NoFactsError(most_relevant_reason(reasons))
     return tuple(facts)
 
 
@@ -99,7 +99,7 @@ def _outcome(fields: JsonObject, event_format: EventFormat) -> Outcome:
         return Outcome("ping", None, session_id, name, time)
     try:
         facts = _facts(fields, name, session_id, time, event_format)
-    except UnreadableEventError as error:
+    except NoFactsError as error:
         return Outcome(error.reason.kind, error.reason.value, session_id, name, time)
     return Outcome("stored", None, session_id, name, time, facts)
 
@@ -108,17 +108,17 @@ def _facts(
     fields: JsonObject, name: str | None, session_id: str | None, time: int | None, event_format: EventFormat
 ) -> tuple[Fact, ...]:
     if name is None:
-        raise UnreadableEventError(Reason.NO_EVENT)
+        raise NoFactsError(Reason.NO_EVENT)
     reader = event_format.readers.get(name)
     if reader is None:
-        raise UnreadableEventError(_noise_reason(name, event_format.noise) or Reason.UNKNOWN_EVENT)
+        raise NoFactsError(_noise_reason(name, event_format.noise) or Reason.UNKNOWN_EVENT)
     if session_id is None:
-        raise UnreadableEventError(Reason.NO_SESSION)
+        raise NoFactsError(Reason.NO_SESSION)
     data = fields.get(event_format.data_key)
     one = json_document.as_object(data)
     items = (one,) if one is not None else json_document.objects(data) if event_format.has_lists else ()
     if not items:
-        raise UnreadableEventError(Reason.UNKNOWN_SHAPE)
+        raise NoFactsError(Reason.UNKNOWN_SHAPE)
     return reader(GatewayEvent(name, session_id, items, time, fields))
 
 

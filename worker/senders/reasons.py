@@ -63,8 +63,8 @@ class Reason(StrEnum):
     GATEWAY_NOTICE = "gateway_notice", "noise", "A notice of the gateway about itself, such as a label or a template."
 
 
-class UnreadableEventError(Exception):
-    """The event cannot be turned into facts, for `reason`. Every parser catches it."""
+class NoFactsError(Exception):
+    """The event gives no facts, for `reason`: it is noise, or is parked. Every parser catches this error."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason.description)

@@ -14,6 +14,6 @@ class ParseResult(NamedTuple):
     """True if equal bytes are the same event (worker/senders/event_digest.py)."""
 
 
-def unreadable(reason: Reason) -> ParseResult:
-    """Return the result for a body of which nothing can be read."""
+def without_facts(reason: Reason) -> ParseResult:
+    """Return the result for a body that gives no facts."""
     return ParseResult(Outcome(reason.kind, reason.value, None, None, None), is_self_identifying=False)

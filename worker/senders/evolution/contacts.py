@@ -3,7 +3,7 @@
 from store.model import addresses
 from store.model.facts import DisplayName, Fact
 from worker.senders.events import GatewayEvent
-from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import NoFactsError, Reason
 from worker.senders.whatsapp import display_names, json_document, text
 
 
@@ -20,5 +20,5 @@ def read(event: GatewayEvent) -> tuple[Fact, ...]:
         if person is not None and addresses.is_individual(person):
             names += display_names.evidence(name, person, 1, None)
     if not names:
-        raise UnreadableEventError(Reason.GATEWAY_NOTICE)
+        raise NoFactsError(Reason.GATEWAY_NOTICE)
     return tuple(names)

@@ -6,7 +6,7 @@ from store.model import addresses
 from store.model.facts import Ack, Edit, Fact
 from worker.senders import events
 from worker.senders.events import GatewayEvent
-from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import NoFactsError, Reason
 from worker.senders.whatsapp import (
     json_document,
     message_facts,
@@ -48,7 +48,7 @@ def read_edit(event: GatewayEvent) -> tuple[Fact, ...]:
     update = update_content.read_protocol(protocol)
     if update.action != "edit":
         # A delete comes as an event of its own, with the chat.
-        raise UnreadableEventError(Reason.PROTOCOL_MESSAGE)
+        raise NoFactsError(Reason.PROTOCOL_MESSAGE)
     key = json_document.object_at(protocol, "key")
     time = timestamps.parse(protocol.get("timestampMs"))
     named, own = addresses.parse(key.get("remoteJid")), addresses.parse(event.envelope.get("sender"))
@@ -91,12 +91,12 @@ def _content(item: JsonObject, message_id: str | None) -> MessageContent | Updat
 
 def _update(item: JsonObject) -> tuple[Fact, ...]:
     if item.get("pollUpdates"):
-        raise UnreadableEventError(Reason.POLL_VOTE)
+        raise NoFactsError(Reason.POLL_VOTE)
     key = json_document.as_object(item.get("key")) or item
     message_id = message_ids.require(text.identifier(item.get("keyId")) or message_ids.of_key(key))
     status = statuses.require(item.get("status"), first=statuses.FIRST_OF_BAILEYS_SCALE)
     if key.get("fromMe") is False:
-        raise UnreadableEventError(Reason.OWN_RECEIPT)
+        raise NoFactsError(Reason.OWN_RECEIPT)
     return (Ack(message_id, status, addresses.parse(key.get("remoteJid")), None),)
 
 

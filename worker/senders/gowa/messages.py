@@ -9,7 +9,7 @@ from typing import Final
 from store.model import addresses
 from store.model.facts import Ack, Fact, SessionReport
 from worker.senders.events import GatewayEvent
-from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import NoFactsError, Reason
 from worker.senders.whatsapp import (
     json_document,
     locations,
@@ -58,7 +58,7 @@ def read_edit(event: GatewayEvent) -> tuple[Fact, ...]:
     target = message_ids.bare(event.data.get("original_message_id"))
     new_text = text.message_text(event.data.get("body"))
     if target is None or new_text is None:
-        raise UnreadableEventError(Reason.EDIT_UNTOLD)
+        raise NoFactsError(Reason.EDIT_UNTOLD)
     return _update(event, UpdateContent("edit", target, new_text))
 
 
@@ -71,11 +71,11 @@ def read_ack(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `message.ack` for one or many messages."""
     receipt = text.label(event.data.get("receipt_type"))
     if receipt in _OWN_RECEIPTS:
-        raise UnreadableEventError(Reason.OWN_RECEIPT)
+        raise NoFactsError(Reason.OWN_RECEIPT)
     status = statuses.require(receipt)
     ids = message_ids.listed(event.data.get("ids") or [event.data.get("id")])
     if not ids:
-        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
+        raise NoFactsError(Reason.NO_MESSAGE_ID)
     chat = addresses.parse(event.data.get("chat_id") or event.data.get("from"))
     time = event.time_of(event.data)
     return (*(Ack(message_id, status, chat, time) for message_id in ids), *_own_number(event, time))

@@ -11,7 +11,7 @@ from environment import sender_errors
 from store.model import addresses
 from store.model.facts import Ack, DisplayName, Fact, LidAlias
 from worker.senders.meta import content
-from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import NoFactsError, Reason
 from worker.senders.whatsapp import (
     display_names,
     json_document,
@@ -29,7 +29,7 @@ from worker.senders.whatsapp.update_content import UpdateContent
 _UPDATES: Final = frozenset({"reaction", "edit", "revoke"})
 """Types of messages that change another message."""
 ItemReader: TypeAlias = Callable[[], tuple[Fact, ...]]
-"""Reads one item. Raises UnreadableEventError."""
+"""Reads one item. Raises NoFactsError."""
 
 _GROUP: Final = re.compile(rb"capi_group:[0-9]+:([0-9]{5,32})")
 """The id of a group in base64: the number of the business, and the digits of the group's JID."""
@@ -82,7 +82,7 @@ def contacts(change: MetaChange) -> Iterator[ItemReader]:
 
 
 def _notice() -> tuple[Fact, ...]:
-    raise UnreadableEventError(Reason.GATEWAY_NOTICE)
+    raise NoFactsError(Reason.GATEWAY_NOTICE)
 
 
 def _names(value: JsonObject) -> dict[str, str]:
@@ -145,7 +145,7 @@ def _parties(item: JsonObject, contact_names: dict[str, str], time: int | None, 
     chat = group or person
     if chat is None:
         has_any = item.get("from") or item.get("from_user_id")
-        raise UnreadableEventError(Reason.BAD_ADDRESS if has_any else Reason.NO_ADDRESS)
+        raise NoFactsError(Reason.BAD_ADDRESS if has_any else Reason.NO_ADDRESS)
     aliases = _aliases(item, "to" if is_ours else "from", time)
     if is_ours:
         return Parties(chat, "outgoing", None, None, aliases)
@@ -181,17 +181,17 @@ def _group(group_id: object) -> str:
         if match := _GROUP.match(decoded):
             address = addresses.parse(f"{match[1].decode()}@g.us")
     if address is None:
-        raise UnreadableEventError(Reason.BAD_ADDRESS)
+        raise NoFactsError(Reason.BAD_ADDRESS)
     return address
 
 
 def _status(item: JsonObject) -> tuple[Fact, ...]:
     if item.get("type") == "payment":
-        raise UnreadableEventError(Reason.GATEWAY_NOTICE)
+        raise NoFactsError(Reason.GATEWAY_NOTICE)
     message_id = message_ids.require(text.identifier(item.get("id")))
     status = statuses.parse(item.get("status"))
     if status is None:
-        raise UnreadableEventError(Reason.UNKNOWN_STATUS if item.get("status") else Reason.NO_STATUS)
+        raise NoFactsError(Reason.UNKNOWN_STATUS if item.get("status") else Reason.NO_STATUS)
     reason = _failure(item) if status == "failed" else None
     reference = text.identifier(item.get("biz_opaque_callback_data"))
     time = timestamps.parse(item.get("timestamp"))
@@ -218,7 +218,7 @@ def _recipient(item: JsonObject) -> str | None:
     if item.get("recipient_type") == "group":
         try:
             return _group(item.get("recipient_id"))
-        except UnreadableEventError:
+        except NoFactsError:
             return None
     return addresses.parse(item.get("recipient_id")) or addresses.parse_business_scoped(item.get("recipient_user_id"))
 
@@ -227,10 +227,10 @@ def _contact(item: JsonObject) -> tuple[Fact, ...]:
     contact = json_document.object_at(item, "contact")
     address = addresses.parse_phone(contact.get("phone_number"))
     if address is None:
-        raise UnreadableEventError(Reason.NO_ADDRESS)
+        raise NoFactsError(Reason.NO_ADDRESS)
     name = text.name(contact.get("full_name")) or text.name(contact.get("first_name"))
     time = timestamps.parse(json_document.object_at(item, "metadata").get("timestamp"))
     names = display_names.evidence(name, address, 2, time)
     if item.get("action") == "remove" or not names:
-        raise UnreadableEventError(Reason.GATEWAY_NOTICE)
+        raise NoFactsError(Reason.GATEWAY_NOTICE)
     return names

@@ -12,7 +12,7 @@ from store.model.facts import Fact, Outcome, SessionFacts, SessionReport
 from worker.senders import events, results
 from worker.senders.meta import changes
 from worker.senders.meta.changes import ItemReader, MetaChange
-from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import NoFactsError, Reason
 from worker.senders.results import ParseResult
 from worker.senders.whatsapp import json_document, text
 from worker.senders.whatsapp.json_document import JsonObject
@@ -82,7 +82,7 @@ class _Reading:
     def _facts(self, item: ItemReader) -> tuple[Fact, ...]:
         try:
             return item()
-        except UnreadableEventError as error:
+        except NoFactsError as error:
             self.reasons.append(error.reason)
             return ()
 
@@ -101,10 +101,10 @@ def parse(body: bytes) -> ParseResult:
     """Parse one request. Never raises. Time and memory are proportional to the length of the body."""
     try:
         fields = json_document.decode(body)
-    except UnreadableEventError as error:
-        return results.unreadable(error.reason)
+    except NoFactsError as error:
+        return results.without_facts(error.reason)
     if fields.get("object") != _OBJECT:
-        return results.unreadable(Reason.FOREIGN_ENVELOPE)
+        return results.without_facts(Reason.FOREIGN_ENVELOPE)
     entries = json_document.objects(fields.get("entry"))
     reading = _Reading()
     for entry in entries:

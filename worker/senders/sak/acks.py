@@ -3,7 +3,7 @@
 from typing import Final
 
 from store.model.facts import Ack, Fact, Status
-from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import NoFactsError, Reason
 from worker.senders.sak import parties
 from worker.senders.sak.envelope import Envelope, first_value
 from worker.senders.whatsapp import json_document, message_ids, statuses, text
@@ -14,11 +14,11 @@ _MESSAGE_IDS_KEYS = ("messageIds", "message_ids", "ids")
 
 
 def read(envelope: Envelope) -> tuple[Fact, ...]:
-    """Return the acknowledgements of an event. Raises UnreadableEventError if it contains no message or no status."""
+    """Return the acknowledgements of an event. Raises NoFactsError if it contains no message or no status."""
     status = find_status(envelope)
     if status is None:
         is_present = first_value(_places(envelope), _STATUS_KEYS) is not None
-        raise UnreadableEventError(Reason.UNKNOWN_STATUS if is_present else Reason.NO_STATUS)
+        raise NoFactsError(Reason.UNKNOWN_STATUS if is_present else Reason.NO_STATUS)
     return read_as(envelope, status)
 
 
@@ -45,7 +45,7 @@ def read_as(envelope: Envelope, status: Status) -> tuple[Fact, ...]:
     """Return the acknowledgements of an event whose name is the status."""
     ids = find_ids(envelope)
     if not ids:
-        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
+        raise NoFactsError(Reason.NO_MESSAGE_ID)
     chat = parties.find_chat(envelope)
     time = envelope.time
     return tuple(Ack(message_id, status, chat, time) for message_id in ids)

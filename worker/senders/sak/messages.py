@@ -2,7 +2,7 @@
 
 from store.model import addresses
 from store.model.facts import Fact
-from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import NoFactsError, Reason
 from worker.senders.sak import acks, content, parties, updates
 from worker.senders.sak.envelope import Envelope
 from worker.senders.whatsapp import json_document, stubs, update_content
@@ -38,18 +38,18 @@ def _read(envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
     noise = NOISE_REASONS.get(raw_type or "")
     if noise is not None:
         if raw_type in EDITED_TYPES or raw_type in PROTOCOL_TYPES:
-            raise UnreadableEventError(noise if message_content.is_empty else Reason.EDIT_WITHOUT_TARGET)
+            raise NoFactsError(noise if message_content.is_empty else Reason.EDIT_WITHOUT_TARGET)
         if raw_type in REACTION_TYPES or (message_content.is_empty and raw_type not in LEADING_TYPES):
-            raise UnreadableEventError(noise)
+            raise NoFactsError(noise)
     message_id = envelope.message_id
     if raw_type == stubs.REVOKED and message_id is not None:
         return updates.to_facts(update_content.delete(message_id), envelope, is_sent=is_sent)
     if message_id is None and message_content.is_empty and message_content.state == "undecrypted":
-        raise UnreadableEventError(Reason.EMPTY_MESSAGE)
+        raise NoFactsError(Reason.EMPTY_MESSAGE)
     time = envelope.time
     sides = parties.read(envelope, is_sent=is_sent, time=time)
     if noise is not None and message_content.is_empty and not _may_hide_message(message_content, sides.chat):
-        raise UnreadableEventError(noise)
+        raise NoFactsError(noise)
     status = acks.find_status(envelope) if sides.direction == "outgoing" else None
     # A message without an id is identified by its content.
     return (message_content.to_message(sides, message_id, time, status, is_history=False), *sides.evidence)

@@ -6,7 +6,7 @@ from typing import Final
 
 from store.model.facts import Fact, Outcome
 from worker.senders import results
-from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import NoFactsError, Reason
 from worker.senders.results import ParseResult
 from worker.senders.sak import acks, identity, messages, sessions, updates
 from worker.senders.sak.envelope import Envelope, is_flat, is_true, open_envelope
@@ -37,8 +37,8 @@ def parse(body: bytes) -> ParseResult:
     """Parse one event. Never raises. Time and memory are proportional to the length of the body."""
     try:
         fields = json_document.decode(body)
-    except UnreadableEventError as error:
-        return results.unreadable(error.reason)
+    except NoFactsError as error:
+        return results.without_facts(error.reason)
     return ParseResult(_outcome(fields), identity.is_self_identifying(fields))
 
 
@@ -49,23 +49,23 @@ def _outcome(fields: JsonObject) -> Outcome:
         return Outcome("ping", None, envelope.session_id, event, envelope.time)
     try:
         return Outcome("stored", None, envelope.session_id, event, envelope.time, _facts(envelope, event))
-    except UnreadableEventError as error:
+    except NoFactsError as error:
         return Outcome(error.reason.kind, error.reason.value, envelope.session_id, event, envelope.time)
 
 
 def _facts(envelope: Envelope, event: str | None) -> tuple[Fact, ...]:
     if _is_foreign_envelope(envelope):
-        raise UnreadableEventError(Reason.FOREIGN_ENVELOPE)
+        raise NoFactsError(Reason.FOREIGN_ENVELOPE)
     if event is None:
-        raise UnreadableEventError(Reason.NO_EVENT)
+        raise NoFactsError(Reason.NO_EVENT)
     reader = _READERS.get(event)
     if reader is None:
-        raise UnreadableEventError(Reason.UNKNOWN_EVENT)
+        raise NoFactsError(Reason.UNKNOWN_EVENT)
     if envelope.session_id is None:
         # An invented session would show the message to readers whose token must not see it.
-        raise UnreadableEventError(Reason.NO_SESSION)
+        raise NoFactsError(Reason.NO_SESSION)
     if _has_opaque_data(envelope):
-        raise UnreadableEventError(Reason.UNKNOWN_SHAPE)
+        raise NoFactsError(Reason.UNKNOWN_SHAPE)
     return reader(envelope)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from store.model import addresses, national_spellings
 from store.model.facts import DisplayName, LidAlias
-from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import NoFactsError, Reason
 from worker.senders.sak.envelope import Envelope, first_value
 from worker.senders.whatsapp import display_names, json_document, text
 from worker.senders.whatsapp.parties import Parties
@@ -63,7 +63,7 @@ _NO_CONTACT = _Contact(None, None)
 def read(envelope: Envelope, *, is_sent: bool, time: int | None) -> Parties:
     """Return the parties of an event. `is_sent` is set if its name implies outgoing.
 
-    Raises UnreadableEventError if no chat is named.
+    Raises NoFactsError if no chat is named.
     """
     is_ours = is_sent or envelope.is_from_me
     chat, others = _resolve_chat(envelope, is_sent=is_sent, is_ours=is_ours)
@@ -144,10 +144,10 @@ def _find_chat_jid(envelope: Envelope) -> str | None:
 
 def _parse_chat(envelope: Envelope, value: object) -> str:
     if value is None:
-        raise UnreadableEventError(Reason.NO_ADDRESS)
+        raise NoFactsError(Reason.NO_ADDRESS)
     chat = addresses.parse(value)
     if chat is None:
-        raise UnreadableEventError(Reason.BAD_ADDRESS)
+        raise NoFactsError(Reason.BAD_ADDRESS)
     is_number = not isinstance(value, str) or "@" not in value
     if is_number and (lid := addresses.parse_lid(first_value(envelope.all_objects, _LID_KEYS))) is not None:
         # The digits of the LID are not a phone, with or without '+'.

@@ -3,7 +3,7 @@
 from typing import Final
 
 from store.model.facts import Fact, SessionReport, SessionState
-from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import NoFactsError, Reason
 from worker.senders.sak import acks
 from worker.senders.sak.envelope import Envelope, first_value
 from worker.senders.whatsapp import json_document, parties, text
@@ -33,11 +33,11 @@ def read(envelope: Envelope) -> tuple[Fact, ...]:
     phone = _find_phone(envelope)
     if state_value is None:
         if phone is None:
-            raise UnreadableEventError(Reason.NO_STATUS)
+            raise NoFactsError(Reason.NO_STATUS)
         return (SessionReport(None, phone, envelope.time),)
     state = _STATE_BY_WORD.get((text.label(state_value) or "").lower().replace("-", "_").replace(" ", "_"))
     if state is None:
-        raise UnreadableEventError(Reason.UNKNOWN_STATUS)
+        raise NoFactsError(Reason.UNKNOWN_STATUS)
     return (SessionReport(state, phone, envelope.time),)
 
 

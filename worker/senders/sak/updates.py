@@ -3,7 +3,7 @@
 from typing import Final
 
 from store.model.facts import Delete, Fact
-from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import NoFactsError, Reason
 from worker.senders.sak import acks, parties
 from worker.senders.sak.envelope import Envelope, find_protobuf, first_value
 from worker.senders.whatsapp import json_document, message_facts, text, update_content, words
@@ -47,7 +47,7 @@ def read_embedded(envelope: Envelope, raw_type: str | None) -> UpdateContent | N
 def to_facts(update: UpdateContent, envelope: Envelope, *, is_sent: bool) -> tuple[Fact, ...]:
     """Return the update as a fact, with the event's evidence about people.
 
-    Raises UnreadableEventError if no chat is named.
+    Raises NoFactsError if no chat is named.
     """
     sides = parties.read(envelope, is_sent=is_sent, time=envelope.time)
     return message_facts.of_update(update, sides, envelope.time)
@@ -58,7 +58,7 @@ def read_reaction(envelope: Envelope) -> tuple[Fact, ...]:
     target, emoji = _parse_reaction(envelope)
     target = target or envelope.message_id
     if target is None or emoji is None:
-        raise UnreadableEventError(Reason.REACTION_UNREADABLE)
+        raise NoFactsError(Reason.REACTION_UNREADABLE)
     return to_facts(UpdateContent("react", target, emoji), envelope, is_sent=parties.is_implicitly_sent(envelope))
 
 
@@ -78,7 +78,7 @@ def read_delete(envelope: Envelope) -> tuple[Fact, ...]:
     target = target or text.identifier(first_value(envelope.all_objects, _TARGET_ID_KEYS))
     targets = acks.find_ids(envelope) if target is None else (target,)
     if not targets:
-        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
+        raise NoFactsError(Reason.NO_MESSAGE_ID)
     time = envelope.time
     sides = parties.read(envelope, is_sent=parties.is_implicitly_sent(envelope), time=time)
     return (*(Delete(target, sides.chat, sides.direction, sides.sender, time) for target in targets), *sides.evidence)

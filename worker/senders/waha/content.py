@@ -27,7 +27,7 @@ _DELETED: Final = "revoked"
 def read(payload: JsonObject) -> MessageContent | UpdateContent:
     """Return the content of a message, or the update that it contains.
 
-    Raises UnreadableEventError for anything else.
+    Raises NoFactsError for anything else.
     """
     engine = json_document.object_at(payload, "_data")
     found = (json_document.as_object(engine.get(key)) for key in _MESSAGE_KEYS)

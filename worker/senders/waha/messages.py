@@ -7,7 +7,7 @@ does not in our own messages from the engine WEBJS.
 from store.model import addresses
 from store.model.facts import Ack, Fact
 from worker.senders.events import GatewayEvent
-from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import NoFactsError, Reason
 from worker.senders.waha import content
 from worker.senders.whatsapp import (
     json_document,
@@ -78,7 +78,7 @@ def read_edit(event: GatewayEvent) -> tuple[Fact, ...]:
         # The caption was removed.
         new_text = ""
     if target is None or new_text is None:
-        raise UnreadableEventError(Reason.EDIT_WITHOUT_TARGET if target is None else Reason.EDIT_WITHOUT_TEXT)
+        raise NoFactsError(Reason.EDIT_WITHOUT_TARGET if target is None else Reason.EDIT_WITHOUT_TEXT)
     time = event.time_of(payload)
     return message_facts.of_update(UpdateContent("edit", target, new_text), _parties(payload, time), time)
 
@@ -100,7 +100,7 @@ def read_ack(event: GatewayEvent) -> tuple[Fact, ...]:
     status = statuses.require(payload.get("ackName"), payload.get("ack"))
     serialized = message_ids.parse_serialized(payload.get("id"))
     if not (payload.get("fromMe", True) if serialized is None else serialized.is_from_me):
-        raise UnreadableEventError(Reason.OWN_RECEIPT)
+        raise NoFactsError(Reason.OWN_RECEIPT)
     chat = None if serialized is None else addresses.parse(serialized.chat)
     return (Ack(message_id, status, chat, event.time),)
 

@@ -12,7 +12,7 @@ from typing import TypeAlias, cast
 
 import orjson
 
-from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import NoFactsError, Reason
 
 JsonObject: TypeAlias = Mapping[str, object]
 
@@ -49,7 +49,7 @@ _DECODER = json.JSONDecoder(
 
 
 def decode(body: bytes) -> JsonObject:
-    """Return the JSON object in the body, with the last value of a repeated key. Raises UnreadableEventError."""
+    """Return the JSON object in the body, with the last value of a repeated key. Raises NoFactsError."""
     fields = as_object(_decode_plain(body))
     return _decode_any(body) if fields is None else fields
 
@@ -67,22 +67,22 @@ def _decode_plain(body: bytes) -> object:
 
 def _decode_any(body: bytes) -> JsonObject:
     if not body:
-        raise UnreadableEventError(Reason.EMPTY_BODY)
+        raise NoFactsError(Reason.EMPTY_BODY)
     try:
         text = body.decode()
     except UnicodeDecodeError:
-        raise UnreadableEventError(Reason.NOT_UTF8) from None
+        raise NoFactsError(Reason.NOT_UTF8) from None
     if text.count("[") + text.count("{") > MAX_DEPTH and _is_too_deep(text):
-        raise UnreadableEventError(Reason.NESTED_TOO_DEEPLY)
+        raise NoFactsError(Reason.NESTED_TOO_DEEPLY)
     try:
         value: object = _DECODER.decode(text.removeprefix("\ufeff"))
     except json.JSONDecodeError:
-        raise UnreadableEventError(Reason.NOT_JSON) from None
+        raise NoFactsError(Reason.NOT_JSON) from None
     except RecursionError:
-        raise UnreadableEventError(Reason.NESTED_TOO_DEEPLY) from None
+        raise NoFactsError(Reason.NESTED_TOO_DEEPLY) from None
     fields = as_object(value)
     if fields is None:
-        raise UnreadableEventError(Reason.NOT_AN_OBJECT)
+        raise NoFactsError(Reason.NOT_AN_OBJECT)
     return fields
 
 

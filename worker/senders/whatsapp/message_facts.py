@@ -18,7 +18,7 @@ def of(  # noqa: PLR0913 - the parts of a message
 ) -> tuple[Fact, ...]:
     """Return the message or its update, and the evidence about people.
 
-    Raises UnreadableEventError if there is no message id.
+    Raises NoFactsError if there is no message id.
     """
     if isinstance(content, UpdateContent):
         return of_update(content, parties, time)

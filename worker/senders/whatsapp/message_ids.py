@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import NoFactsError, Reason
 from worker.senders.whatsapp import json_document, text
 
 _MAX_LISTED: Final = 1_000
@@ -41,9 +41,9 @@ def of_key(key: object) -> str | None:
 
 
 def require(message_id: str | None) -> str:
-    """Return the id. Raises UnreadableEventError if there is none."""
+    """Return the id. Raises NoFactsError if there is none."""
     if message_id is None:
-        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
+        raise NoFactsError(Reason.NO_MESSAGE_ID)
     return message_id
 
 

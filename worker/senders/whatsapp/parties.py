@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from store.model import addresses
 from store.model.facts import Direction, DisplayName, LidAlias
-from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import NoFactsError, Reason
 from worker.senders.whatsapp import display_names, text
 from worker.senders.whatsapp.json_document import JsonObject
 
@@ -29,7 +29,7 @@ class Parties(NamedTuple):
 
 
 def of_key(key: JsonObject, push_name: object, time: int | None) -> Parties:
-    """Return the parties of `{remoteJid, fromMe, participant}`. Raises UnreadableEventError if there is no chat."""
+    """Return the parties of `{remoteJid, fromMe, participant}`. Raises NoFactsError if there is no chat."""
     chat = key.get("remoteJid")
     return find(
         chat,
@@ -43,7 +43,7 @@ def of_key(key: JsonObject, push_name: object, time: int | None) -> Parties:
 
 
 def of_info(info: JsonObject, time: int | None) -> Parties:
-    """Return the parties of `{Chat, Sender, IsFromMe, …}`. Raises UnreadableEventError if there is no chat."""
+    """Return the parties of `{Chat, Sender, IsFromMe, …}`. Raises NoFactsError if there is no chat."""
     is_ours = info.get("IsFromMe") is True
     return find(
         info.get("Chat"),
@@ -66,7 +66,7 @@ def find(  # noqa: PLR0913 - the two sides of a message
     push_name: object,
     time: int | None,
 ) -> Parties:
-    """Return the parties of a message. Raises UnreadableEventError if there is no chat.
+    """Return the parties of a message. Raises NoFactsError if there is no chat.
 
     `chat_aliases` are other addresses of the chat, if it is a person's; `sender_aliases` are those of a group's sender.
     """
@@ -90,10 +90,10 @@ def parse_own_phone(value: object) -> str | None:
 
 
 def parse_chat(value: object) -> str:
-    """Return the address of a chat. Raises UnreadableEventError."""
+    """Return the address of a chat. Raises NoFactsError."""
     chat = addresses.parse(value)
     if chat is None:
-        raise UnreadableEventError(Reason.BAD_ADDRESS if value else Reason.NO_ADDRESS)
+        raise NoFactsError(Reason.BAD_ADDRESS if value else Reason.NO_ADDRESS)
     return chat
 
 

@@ -5,7 +5,7 @@ The two spell some fields differently: `stanzaId` and `stanzaID`, `id` and `ID`.
 
 from typing import Final
 
-from worker.senders.reasons import UnreadableEventError
+from worker.senders.reasons import NoFactsError
 from worker.senders.whatsapp import (
     json_document,
     locations,
@@ -26,7 +26,7 @@ UNDECRYPTED: Final = MessageContent("unknown", None, "undecrypted")
 
 
 def read(message: JsonObject) -> MessageContent | UpdateContent:
-    """Return the content or the update. Raises UnreadableEventError for anything else, such as keys and settings."""
+    """Return the content or the update. Raises NoFactsError for anything else, such as keys and settings."""
     found = proto.unwrap(message, is_protobuf=True)
     if found is None:
         return UNDECRYPTED
@@ -36,7 +36,7 @@ def read(message: JsonObject) -> MessageContent | UpdateContent:
     if name in message_types.PROTOCOL_TYPES:
         return update_content.read_protocol(fields)
     if (noise := message_types.NOISE_REASONS.get(name)) is not None:
-        raise UnreadableEventError(noise)
+        raise NoFactsError(noise)
     return _content(name, fields)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Final, TypeVar
 
 from store.model.facts import Status
-from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import NoFactsError, Reason
 from worker.senders.whatsapp import text
 
 T = TypeVar("T")
@@ -39,18 +39,18 @@ def parse(value: object, first: int = FIRST_OF_SCALE) -> Status | None:
 
 
 def require(*values: object, first: int = FIRST_OF_SCALE) -> Status:
-    """Return the first known status among the values. Raises UnreadableEventError if there is none."""
+    """Return the first known status among the values. Raises NoFactsError if there is none."""
     for value in values:
         if (status := parse(value, first)) is not None:
             return status
     is_given = any(value is not None for value in values)
-    raise UnreadableEventError(Reason.UNKNOWN_STATUS if is_given else Reason.NO_STATUS)
+    raise NoFactsError(Reason.UNKNOWN_STATUS if is_given else Reason.NO_STATUS)
 
 
 def translate(word: str | None, known: Mapping[str, T]) -> T:
-    """Return the status or state for a gateway's own word. Raises UnreadableEventError if it is not known."""
+    """Return the status or state for a gateway's own word. Raises NoFactsError if it is not known."""
     if word is None:
-        raise UnreadableEventError(Reason.NO_STATUS)
+        raise NoFactsError(Reason.NO_STATUS)
     if word not in known:
-        raise UnreadableEventError(Reason.UNKNOWN_STATUS)
+        raise NoFactsError(Reason.UNKNOWN_STATUS)
     return known[word]

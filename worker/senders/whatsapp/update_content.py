@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import NoFactsError, Reason
 from worker.senders.whatsapp import json_document, message_ids, message_types, proto, text, words
 from worker.senders.whatsapp.json_document import JsonObject
 
@@ -24,46 +24,46 @@ class UpdateContent:
 
 
 def read_reaction(fields: JsonObject) -> UpdateContent:
-    """Read a `reactionMessage`. An empty text removes the reaction. Raises UnreadableEventError."""
+    """Read a `reactionMessage`. An empty text removes the reaction. Raises NoFactsError."""
     return react(message_ids.of_key(fields.get("key")), fields.get("text"))
 
 
 def react(target: str | None, emoji: object) -> UpdateContent:
-    """Return a reaction. An empty or absent emoji removes the earlier one. Raises UnreadableEventError."""
+    """Return a reaction. An empty or absent emoji removes the earlier one. Raises NoFactsError."""
     emoji = "" if emoji is None else emoji
     if target is None or not isinstance(emoji, str) or len(emoji) > MAX_EMOJI_LENGTH:
-        raise UnreadableEventError(Reason.REACTION_UNREADABLE)
+        raise NoFactsError(Reason.REACTION_UNREADABLE)
     return UpdateContent("react", target, text.sanitize(emoji))
 
 
 def edit(target: str | None, new_text: str | None) -> UpdateContent:
-    """Return an edit. Raises UnreadableEventError if a part is missing."""
+    """Return an edit. Raises NoFactsError if a part is missing."""
     target = message_ids.require(target)
     if new_text is None:
-        raise UnreadableEventError(Reason.EDIT_WITHOUT_TEXT)
+        raise NoFactsError(Reason.EDIT_WITHOUT_TEXT)
     return UpdateContent("edit", target, new_text)
 
 
 def delete(target: str | None) -> UpdateContent:
-    """Return a delete. Raises UnreadableEventError if the id of the message is missing."""
+    """Return a delete. Raises NoFactsError if the id of the message is missing."""
     return UpdateContent("delete", message_ids.require(target), "")
 
 
 def read_protocol(fields: JsonObject) -> UpdateContent:
-    """Read a `protocolMessage`. Raises UnreadableEventError if it is unreadable or a setting."""
+    """Return the edit or delete in a `protocolMessage`. Raises NoFactsError if it is none or incomplete."""
     kind = fields.get("type")
     edited = json_document.as_object(fields.get("editedMessage"))
     is_edit = kind in _EDIT or (kind is None and edited is not None)
     # The protobuf may omit the type of a revocation, which is its default.
     is_revocation = kind in _REVOKE or (kind is None and fields.keys() <= _FIELDS_OF_REVOCATION)
     if isinstance(kind, bool) or not (is_edit or is_revocation):
-        raise UnreadableEventError(Reason.PROTOCOL_MESSAGE)
+        raise NoFactsError(Reason.PROTOCOL_MESSAGE)
     target = message_ids.require(message_ids.of_key(fields.get("key")))
     if not is_edit:
         return delete(target)
     new_text = None if edited is None else _edited_text(edited)
     if new_text is None:
-        raise UnreadableEventError(Reason.EDIT_UNTOLD)
+        raise NoFactsError(Reason.EDIT_UNTOLD)
     return UpdateContent("edit", target, new_text)
 
 

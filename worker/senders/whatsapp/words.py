@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from worker.senders.reasons import UnreadableEventError
+from worker.senders.reasons import NoFactsError
 from worker.senders.whatsapp import json_document, proto, text
 from worker.senders.whatsapp.json_document import JsonObject
 
@@ -186,7 +186,7 @@ def _decode(value: object) -> JsonObject | None:
         return json_document.as_object(value)
     try:
         return json_document.decode(value.encode("utf-8", "surrogatepass"))
-    except UnreadableEventError:
+    except NoFactsError:
         return None
 
 

@@ -6,7 +6,7 @@ from store.model import addresses
 from store.model.facts import Ack, Fact, Status
 from worker.senders import events
 from worker.senders.events import GatewayEvent
-from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import NoFactsError, Reason
 from worker.senders.whatsapp import (
     json_document,
     message_facts,
@@ -53,13 +53,13 @@ def read_receipt(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `ReadReceipt` for one or many messages. `state` is beside the event."""
     state = text.label(event.envelope.get("state"))
     if state == "ReadSelf" or event.data.get("IsFromMe") is True:
-        raise UnreadableEventError(Reason.OWN_RECEIPT)
+        raise NoFactsError(Reason.OWN_RECEIPT)
     status = statuses.translate(state, _STATUS_BY_STATE)
     chat, time = addresses.parse(event.data.get("Chat")), timestamps.parse(event.data.get("Timestamp"))
     ids = message_ids.listed(event.data.get("MessageIDs"))
     found = tuple(Ack(message_id, status, chat, time) for message_id in ids)
     if not found:
-        raise UnreadableEventError(Reason.NO_MESSAGE_ID)
+        raise NoFactsError(Reason.NO_MESSAGE_ID)
     return found
 
 
@@ -73,7 +73,7 @@ def read_history(event: GatewayEvent) -> tuple[Fact, ...]:
         for item in json_document.objects(conversation.get("messages"))
     ]
     if not items:
-        raise UnreadableEventError(Reason.DEVICE_HOUSEKEEPING)
+        raise NoFactsError(Reason.DEVICE_HOUSEKEEPING)
     return events.read_each(items, _past_message)
 
 

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.senders.reasons import Reason, UnreadableEventError
+from worker.senders.reasons import NoFactsError, Reason
 from worker.senders.whatsapp import json_document
 
 LONG_NUMBER = b"12345678901234567890123456789"
@@ -24,7 +24,7 @@ def read(body: bytes) -> str | Reason:
     """Return the fields as text, because NaN differs from itself, or the reason why there are none."""
     try:
         return repr(json_document.decode(body))
-    except UnreadableEventError as error:
+    except NoFactsError as error:
         return error.reason
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from worker.senders.reasons import UnreadableEventError
+from worker.senders.reasons import NoFactsError
 from worker.senders.whatsapp import update_content
 from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.update_content import UpdateContent
@@ -44,5 +44,5 @@ def test_a_revocation_may_omit_its_type() -> None:
     ],
 )
 def test_a_setting_changes_no_message(setting: JsonObject) -> None:
-    with pytest.raises(UnreadableEventError):
+    with pytest.raises(NoFactsError):
         update_content.read_protocol(setting)
