@@ -100,7 +100,7 @@ def parse(text: str, source: str) -> dict[str, Sender]:
     """Return the senders in a text by name. `source` names the text in errors. Raises SettingsError."""
     try:
         sections = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # ValueError: also numbers with thousands of digits
+    except (ValueError, RecursionError) as error:  # ValueError includes numbers with thousands of digits
         raise SettingsError(f"{source} is not TOML: {error}.") from None
     senders: dict[str, Sender] = {}
     for name, values in sections.items():

@@ -48,7 +48,7 @@ class BatchStore:
         `begun_at` is the time of the batch's first event, by the monotonic clock.
         """
         if self._failing_since is not None and time.monotonic() - begun_at > RETRY_SECONDS:
-            raise BatchNotStoredError("waited too long while others failed", may_be_stored=False)
+            raise BatchNotStoredError("waited too long while other batches failed", may_be_stored=False)
         fields = contract.to_fields(batch)
         may_be_stored = False
         while True:

@@ -9,7 +9,7 @@ from telemetry.spans import Span, Tracer
 
 @dataclass(frozen=True, slots=True)
 class AppendSpan:
-    """The span of storing a batch, in the trace of its first request and linked to those of the others."""
+    """The span of storing a batch, in the trace of its first request and linked to the spans of its other requests."""
 
     request_spans: Sequence[Span] = ()
     span: Span | None = None

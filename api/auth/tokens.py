@@ -38,7 +38,7 @@ class TokenAuthenticator:
     async def authenticate(self, bearer: str) -> Token | None:
         """Return the token with this secret, or None.
 
-        Raises ApiError if its rate limit is exceeded, and TransientError.
+        Raises TransientError, and ApiError if the token's rate limit is exceeded.
         """
         if not bearer.startswith(tokens.PREFIX):
             return None

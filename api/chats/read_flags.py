@@ -62,7 +62,7 @@ def _update(request: Request, body: bytes) -> Response:
     try:
         unread = pools.write(lambda connection: read_flags.mark_read(connection, scope, up_to, flags.as_of))
     except read_flags.EpochChangedError as error:
-        sentence = "Restored, or a person erased, since that page: load it again."
+        sentence = "The database was restored, or a person was erased, since that page was read: load it again."
         raise ApiError(410, "epoch_changed", sentence) from error
     except store_errors.PermanentError as error:
         raise cursors.invalid("as_of") from error

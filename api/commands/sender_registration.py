@@ -36,7 +36,7 @@ def can_register(sender: Sender, sessions: Sequence[str]) -> bool:
 def register(sender: Sender, url: str, sessions: Sequence[str], *, replace: bool) -> list[ActionResult]:
     """Make each of these sessions (default: all) post to the URL.
 
-    With `replace`, also sessions whose webhook belongs to somebody else.
+    With `replace`, a webhook that belongs to somebody else is replaced.
     """
     with _connected(sender, url) as gateway:
         results = [

@@ -23,6 +23,7 @@ def decode(parameter: str, text: str) -> tuple[str, FeedPosition]:
 def check_continuity(page: FeedPage, epoch: str) -> None:
     """Raise ApiError if changes are missing between a client of this epoch and the page."""
     if page.epoch != epoch:
-        raise ApiError(410, "epoch_changed", "Restored, or a person erased, since then: load everything again.")
+        sentence = "The database was restored, or a person was erased, since then: load everything again."
+        raise ApiError(410, "epoch_changed", sentence)
     if page.is_pruned:
         raise ApiError(410, "changes_pruned", "Changes since then were pruned: load everything again.")

@@ -35,7 +35,10 @@ class TokenRequest:
 
 
 def parse(fields: Mapping[str, object], caller: Caller) -> TokenRequest:
-    """Return the request in the fields of a body. Raises ApiError, also for rights that the caller does not have."""
+    """Return the request in the fields of a body.
+
+    Raises ApiError if it asks for rights that the caller does not have.
+    """
     request = TokenRequest(
         _parse_name(fields.get("name")),
         _parse_scopes(fields.get("scopes", ["read"])),

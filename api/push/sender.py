@@ -134,7 +134,7 @@ class PushSender:
 
 
 def _wanted(recipient: Recipient, visible: frozenset[str] | None, found: list[News]) -> list[News]:
-    """Return the newest of the news that the device should show."""
+    """Return the newest items that the device should show, at most _MAX_AT_ONCE."""
     wanted = [
         item
         for item in found

@@ -1,4 +1,4 @@
-"""Executes the steps of generating a history (dev/generator/generate.py). Each runs once, also across interruptions."""
+"""Executes the steps of generating a history (dev/generator/generate.py). Each runs once, even across interruptions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -30,7 +30,7 @@ BURST_BYTES = 60 * RATE_BYTES
 MAX_WAITING_BYTES = 4 << 20
 """The bytes that may wait in memory. A quarter of them is written at once."""
 EVENT_OVERHEAD_BYTES = 1024
-"""The overhead of a webhook beside its body, in bytes."""
+"""The size of a webhook in addition to its body, in bytes."""
 TICK_SECONDS = 1.0
 """The time in seconds between two checks of the file of secrets, and the longest time that a webhook waits in memory.
 """

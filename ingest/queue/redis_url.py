@@ -57,8 +57,8 @@ class SentinelUrl:
 def parse(url: str) -> SentinelUrl | None:
     """Return the Sentinels in the URL, or None for a URL that redis-py accepts unchanged.
 
-    Raises SettingsError, also if a file of a TLS option cannot be read. It never quotes the URL, which may contain a
-    password.
+    Raises SettingsError if the URL is invalid or a file of a TLS option cannot be read. The error never quotes the URL,
+    which may contain a password.
     """
     if not url:
         raise SettingsError("REDIS_URL is not set: set it to your Redis. The one of ./run is in DATA_DIR/redis-url.")

@@ -20,7 +20,7 @@ _OPEN_FLAGS = os.O_RDWR | os.O_CREAT
 READ_MAX_BYTES = 4 << 20
 """The size limit of one read."""
 BATCH_OVERHEAD_BYTES = 256
-"""The approximate size of a batch beside its content, in bytes."""
+"""The approximate size of a batch in addition to its content, in bytes."""
 
 # There is no unique index on the identity, because a batch is spooled only once, and the worker skips copies.
 SCHEMA = """

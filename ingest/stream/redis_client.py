@@ -18,7 +18,9 @@ from ingest.queue import redis_url
 TIMEOUT_SECONDS = 1.0
 """The longest time in seconds to wait for a connection, and for a reply if the caller has no deadline of its own."""
 SENTINEL_TIMEOUT_SECONDS = 0.3
-"""The same time for a Sentinel. There must be time to query the next one within the deadline of an acknowledgement."""
+"""The longest time in seconds to wait for a Sentinel, so that there is time for the next one within the deadline of an
+acknowledgement.
+"""
 
 
 def connect(url: str, reply_timeout: float | None = TIMEOUT_SECONDS) -> Redis:

@@ -24,7 +24,9 @@ from ingest.tail.tail_file import Written
 ACKNOWLEDGEMENT_SECONDS = 1.0
 """The time in seconds within which Redis must confirm a batch for which senders wait. SAK itself gives up after 8."""
 REDELIVERY_SECONDS = 5.0
-"""The same time if nobody waits. Resending a batch after a slow confirmation would make Redis even slower."""
+"""The time in seconds within which Redis must confirm a batch for which nobody waits. Resending a batch after a slow
+confirmation would make Redis even slower.
+"""
 REPLICA_WAIT_SHARE = 0.7
 """The share of the deadline that replicas have to confirm."""
 ANOTHER_REDIS = "another_redis"

@@ -24,13 +24,13 @@ from ingest.tail.tail_group import OVERHEAD_BYTES, TailGroup
 from ingest.writer_position import WriterPosition
 
 UNWRITTEN = Written(0)
-"""Stands for batches that are only in memory, because the reply of Redis proves that they are on its disk."""
+"""The mark of batches that are only in memory, because the reply of Redis proves that they are on its disk."""
 
 log = logging.getLogger("ingest")
 
 
 class Tail:
-    """The groups of the last seconds.
+    """The groups that Redis confirmed in the last TAIL_SECONDS.
 
     A group that was sent again is remembered for the same time, or until the workers have stored it. Otherwise a Redis
     that is lost every few seconds would receive more and more groups again.
@@ -45,9 +45,9 @@ class Tail:
         self._directory = directory
         self.identity = RedisIdentity()
         self._groups: deque[TailGroup] = deque()
-        """Those that were sent once, oldest first."""
+        """The groups that were sent once, oldest first."""
         self._resent_groups: deque[TailGroup] = deque()
-        """The others, in the order in which they were sent last."""
+        """The groups that were sent again, in the order in which they were sent last."""
         self._cut_at = -math.inf
         """The time of the newest group that was dropped, because of the limit or because it could not be read."""
         self._files: TailFiles | None = None

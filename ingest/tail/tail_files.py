@@ -235,7 +235,7 @@ class TailFiles:
 def _count_waits() -> int:
     """Return how often this thread has waited voluntarily.
 
-    It excludes the times when others took the processor from it, as on a busy machine.
+    Involuntary switches, as on a busy machine, are not counted.
     """
     return resource.getrusage(_THIS_THREAD).ru_nvcsw
 

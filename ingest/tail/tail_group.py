@@ -11,7 +11,7 @@ from ingest.tail.tail_file import FilePart
 MAX_BYTES = 4 << 20
 """The size limit for sending again at once."""
 OVERHEAD_BYTES = 512
-"""The approximate size of a group in memory beside its content, in bytes."""
+"""The approximate size of a group in memory in addition to its content, in bytes."""
 
 
 @dataclass(slots=True, eq=False)

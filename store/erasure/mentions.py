@@ -28,7 +28,7 @@ _NOT_FOLLOWED_BY = {
     False: r"(?![0-9]|@(?:lid|s\.whatsapp\.net|c\.us))",
 }
 _ESCAPE = re.compile(r'\\+(?:u([0-9A-Fa-f]{4})|x([0-9A-Fa-f]{2})|([bfnrt])|(["\\/]))')
-"""An escape in JSON, also in a JSON string within another JSON string."""
+"""An escape in JSON, even in a JSON string within another JSON string."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _QUOTED_PRINTABLE = re.compile("(?:=[0-9A-F]{2})+", re.IGNORECASE)
 """The quoted-printable encoding of characters that are not ASCII, used by vCard 2.1."""

@@ -11,14 +11,14 @@ from store.postgres.errors import StoreError
 class NotAcceptableError(StoreError):
     """The ledger does not list these batches as lost or this writer as unknown.
 
-    Without a running worker, it lists none.
+    If no worker is running, the ledger lists none.
     """
 
 
 def accept_loss(connection: Connection, batches: BatchRange, *, reason: str, accepted_by: str) -> None:
     """Record that a person accepts the loss of these batches.
 
-    Raises NotAcceptableError unless the ledger lists exactly these batches as lost, and TransientError.
+    Raises TransientError, and NotAcceptableError unless the ledger lists exactly these batches as lost.
     """
     with errors.translated(), connection.transaction():
         totals = _lock_and_read(connection)
@@ -38,7 +38,7 @@ def accept_loss(connection: Connection, batches: BatchRange, *, reason: str, acc
 def accept_end(connection: Connection, writer: str, *, reason: str, accepted_by: str) -> None:
     """Record that a silent writer will report nothing more. Its missing batches then count as lost.
 
-    Raises NotAcceptableError unless the ledger lists this writer as unknown, and TransientError.
+    Raises TransientError, and NotAcceptableError unless the ledger lists this writer as unknown.
     """
     with errors.translated(), connection.transaction():
         totals = _lock_and_read(connection)
@@ -62,6 +62,9 @@ def _lock_and_read(connection: Connection) -> Ledger:
 
 def _refusal(totals: Ledger) -> str:
     if totals.waiting is None:
-        return "It is unknown whether they are lost. Start a worker and try again. Nothing was recorded."
+        return (
+            "It is unknown whether these batches are lost, because no worker is running: start one and try again."
+            " Nothing was recorded."
+        )
     lost = ", ".join(f"{gap.writer}:{gap.first}-{gap.last}" for gap in totals.lost)
     return f"The ledger does not name these batches as lost (lost: {lost or 'none'}). Nothing was recorded."

@@ -99,7 +99,7 @@ class ShadowScope:
 
     key_ids: Collection[int]
     locked_keys: Mapping[MessageKey, LockedKey]
-    """The keys that an event is about. The others no longer have any event."""
+    """The keys of `key_ids` that a remaining event is about. No event is left about the other ones."""
     chats_by_address: Mapping[ChatAddress, Chat]
 
 

@@ -36,7 +36,7 @@ class DrainTracing:
 
     @contextmanager
     def step(self, name: str) -> Generator[None]:
-        """Trace a step of the drain with a span in the first entry's trace, linked to those of the others."""
+        """Trace a step with a span in the trace of the first entry, linked to the spans of the other entries."""
         if self._tracer is None or not self._drain_spans:
             yield
             return

@@ -106,7 +106,7 @@ export class Reading {
 		if (this.may) await mark(this.place, { as_of: this.asOf }).catch(this.refused);
 	}
 
-	// Handles that somebody read or marked the whole chat elsewhere.
+	// Called when the whole chat was read or marked as read elsewhere.
 	nothingLeft() {
 		for (const one of this.timeline.messages) one.unread = false;
 		this.blocked = this.timeline.lateAbove = false;

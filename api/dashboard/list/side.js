@@ -131,7 +131,7 @@ export class Side {
 		this.rows.redraw();
 	}
 
-	// Shows the chats of a link (route.js).
+	// Shows the chats that match the filter in the page's address (route.js).
 	show(filter) {
 		this.#pressed = filter.waiting ? "waiting" : filter.unread ? "unread" : "all";
 		this.#filter({ ...FILTERS[this.#pressed], ...filter });

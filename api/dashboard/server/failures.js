@@ -1,4 +1,5 @@
-// What went wrong, by the code of the API, in the reader's language. Codes that ask the same of a reader share a text.
+// Describes errors of the API by their codes, in the reader's language. Codes share a text if the reader must do the
+// same.
 
 import { t } from "../page/language.js";
 

@@ -113,7 +113,7 @@ def lock_for_events(
 ) -> list[int]:
     """Lock and return the keys of these events, given as (event_id, key_id), and their keys in event_keys.
 
-    If `only_unpruned` is true, keys that are marked as having lost an event are left out.
+    If `only_unpruned` is true, pruned keys are left out.
     """
     locked = connection.execute(
         """
@@ -137,7 +137,7 @@ def lock_for_events(
 
 
 def mark_pruned(connection: Connection, key_ids: Iterable[int]) -> None:
-    """Mark locked keys as having lost an event, so that a replay does not treat the remaining events as all of them."""
+    """Mark locked keys as pruned: a replay must not treat the remaining events as all of them."""
     connection.execute(
         "UPDATE message_keys SET has_pruned_sources = true WHERE key_id = ANY(%s) AND NOT has_pruned_sources",
         [sorted(set(key_ids))],

@@ -147,7 +147,7 @@ def test_a_device_is_told_once_of_what_it_asked_for(
     dialog = page.get_by_role("dialog", name="Notifications")
     expect(dialog.get_by_label("With a sound")).to_be_disabled()
     dialog.get_by_label("Notify me on this device").press("Space")
-    expect(dialog.get_by_role("status")).to_have_text("You are told also while this page is closed.")
+    expect(dialog.get_by_role("status")).to_have_text("You are told even while this page is closed.")
     assert axe.obstacles(page) == []
     user.save_screenshot("notifications")
     page.set_viewport_size({"width": 375, "height": 800})
@@ -161,7 +161,7 @@ def test_a_device_is_told_once_of_what_it_asked_for(
     assert wait_until(lambda: worker.evaluate("log.length") == 1 and bool(push_service.requests), 20)
     expect(other.locator("a.chat", has_text="Asha").locator(".preview")).to_have_text("quiet")
     push(page, url, push_service.notifications(device)[0])
-    dialog.get_by_label("Show the text, also on a locked screen").check()
+    dialog.get_by_label("Show the text, even on a locked screen").check()
     dialog.get_by_label("With a sound").check()
     history.store(message_now("aloud"))
     assert wait_until(lambda: (worker.evaluate("log.length"), len(push_service.requests)) == (2, 2), 20)
