@@ -111,13 +111,16 @@ class AuthMiddleware:
     async def _authenticate(self, scope: Scope, headers: Headers) -> Caller | None:
         """Return the caller by token or else by cookie. Raises ApiError if another site may have caused the request."""
         method: str = scope["method"]
-        address = scope["client"][0] if scope.get("client") else ""
+        client_address = scope["client"][0] if scope.get("client") else ""
         authorization = headers.get("authorization")
         if authorization is None and scope["path"] == _STREAM_PATH and method == "GET":
             tickets = QueryParams(scope["query_string"]).getlist("ticket")
             if tickets:
-                self._failed_attempts.require_allowed(address)
-                return self._record_if_failed(address, await self._find_ticket_holder(tickets))
+                self._failed_attempts.require_allowed(client_address)
+                caller = await self._find_ticket_holder(tickets)
+                if caller is None:
+                    self._failed_attempts.record_failure(client_address)
+                return caller
         if authorization is None:
             sign_in = self._cookies.decode(headers, time.time())
             if sign_in is None:
@@ -129,16 +132,12 @@ class AuthMiddleware:
         kind, _, bearer = authorization.partition(" ")
         if kind.lower() != "bearer":
             return None
-        self._failed_attempts.require_allowed(address, bearer)
-        caller = self._record_if_failed(address, await self._find_bearer(bearer.strip()), bearer)
-        if caller is not None:
-            self._failed_attempts.record_success(bearer)
-        return caller
-
-    def _record_if_failed(self, address: str, caller: Caller | None, bearer: str = "") -> Caller | None:
-        """Return the caller, or record a failed attempt from this address if there is none."""
+        self._failed_attempts.require_allowed(client_address, bearer)
+        caller = await self._find_bearer(bearer.strip())
         if caller is None:
-            self._failed_attempts.record_failure(address, bearer)
+            self._failed_attempts.record_failure(client_address, bearer)
+        else:
+            self._failed_attempts.record_success(bearer)
         return caller
 
     async def _find_ticket_holder(self, tickets: list[str]) -> Caller | None:

@@ -1,4 +1,4 @@
-"""Slows down the guessing of tokens: after many failures, an address must wait before the next check."""
+"""Slows down the guessing of tokens: after many failures, a client address must wait before the next check."""
 
 import hashlib
 import ipaddress
@@ -10,48 +10,49 @@ from collections.abc import Callable
 from api.http.errors import ApiError
 
 BURST = 60
-"""The number of failed attempts of an address before it must wait."""
+"""The number of failed attempts from a client address before it must wait."""
 PER_MINUTE = 30
 """The number of failed attempts per minute that are allowed after that."""
-_MAX_ADDRESSES = 10_000
+_MAX_CLIENT_ADDRESSES = 10_000
 _MAX_KNOWN_TOKENS = 1_000
 
 
 class FailedAttempts:
-    """The failed attempts by address. Tokens that were valid before are always checked; processes count separately.
+    """The failed attempts by client address, counted separately by each process.
 
-    Other clients behind the same proxy therefore continue to work while one of them guesses.
+    Tokens that were valid before are always checked. Other clients behind the same proxy therefore continue to work
+    while one of them guesses.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._failures: OrderedDict[str, tuple[float, float]] = OrderedDict()
-        """By address: the failures that still count, and the time at which they were counted."""
+        """By client address: the failures that still count, and the time at which they were counted."""
         self._known: OrderedDict[bytes, None] = OrderedDict()
 
-    def wait_seconds(self, address: str, token: str) -> float:
+    def wait_seconds(self, client_address: str, token: str) -> float:
         """Return 0 if the token may be checked now, or else the number of seconds to wait."""
         if self.is_known(token):
             return 0
-        excess = self._current(_network(address)) - BURST + 1
+        excess = self._current(_network(client_address)) - BURST + 1
         return max(0.0, excess * 60 / PER_MINUTE)
 
     def is_known(self, token: str) -> bool:
         """Return whether the token was valid before."""
         return _digest(token) in self._known
 
-    def require_allowed(self, address: str, token: str = "") -> None:
+    def require_allowed(self, client_address: str, token: str = "") -> None:
         """Raise ApiError unless the token may be checked now."""
-        if wait := self.wait_seconds(address, token):
+        if wait := self.wait_seconds(client_address, token):
             sentence = "Too many attempts with wrong tokens came from this address."
             raise ApiError(429, "too_many_failed_attempts", sentence, {"retry-after": str(math.ceil(wait))})
 
-    def record_failure(self, address: str, token: str = "") -> None:
+    def record_failure(self, client_address: str, token: str = "") -> None:
         self._known.pop(_digest(token), None)  # a known token that fails was revoked or has expired
-        network = _network(address)
+        network = _network(client_address)
         self._failures[network] = (self._current(network) + 1, self._clock())
         self._failures.move_to_end(network)
-        if len(self._failures) > _MAX_ADDRESSES:
+        if len(self._failures) > _MAX_CLIENT_ADDRESSES:
             self._failures.popitem(last=False)
 
     def record_success(self, token: str) -> None:
@@ -65,14 +66,14 @@ class FailedAttempts:
         return max(0.0, failures - (self._clock() - counted_at) * PER_MINUTE / 60)
 
 
-def _network(address: str) -> str:
+def _network(client_address: str) -> str:
     """Return the address, or for IPv6 the /64 network that belongs to one client."""
     try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
+        parsed = ipaddress.ip_address(client_address.partition("%")[0])
     except ValueError:
-        return address
+        return client_address
     if isinstance(parsed, ipaddress.IPv4Address):
-        return address
+        return client_address
     return str(parsed.ipv4_mapped or ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
 
 

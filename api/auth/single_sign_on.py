@@ -50,9 +50,9 @@ class SingleSignOn:
         self._slots = asyncio.Semaphore(_MAX_CALLS)
         self._limiter = anyio.CapacityLimiter(_MAX_CALLS)
 
-    def require_attempt_allowed(self, address: str) -> None:
-        """Raise SignInError if too many attempts from this address have failed."""
-        if self.failures.wait_seconds(address, ""):
+    def require_attempt_allowed(self, client_address: str) -> None:
+        """Raise ProviderUnavailableError if too many attempts from this client address have failed."""
+        if self.failures.wait_seconds(client_address, ""):
             raise ProviderUnavailableError("too many failed attempts came from this address")
 
     async def call(self, function: Callable[[], T]) -> T:

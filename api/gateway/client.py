@@ -68,14 +68,16 @@ class SakClient:
         self._call_repeatable(GatewayRequest("PUT", path, self._owner_headers(), json={"url": url}))
 
     def delete_webhook(self, webhook_id: str) -> None:
-        self._call_once(GatewayRequest("DELETE", f"/webhooks/{quote(webhook_id, safe='')}", self._owner_headers()))
+        self._call_unrepeatable(
+            GatewayRequest("DELETE", f"/webhooks/{quote(webhook_id, safe='')}", self._owner_headers())
+        )
 
     def test_webhooks(self, webhook_id: str | None = None, url: str | None = None) -> list[payloads.PingResult]:
         """Make SAK post a ping to the selected active webhooks, or to all."""
         fields = {"webhookId": webhook_id, "url": url}
         body = {name: value for name, value in fields.items() if value is not None}
         request = GatewayRequest("POST", "/webhooks/test", self._message_headers(None), json=body)
-        return payloads.parse_ping_results(self._call_once(request).data)
+        return payloads.parse_ping_results(self._call_unrepeatable(request).data)
 
     def send_text(self, to: str, text: str, session_id: str | None = None) -> payloads.SendResponse:
         """Send a text to the digits `to`, which SAK must dial unchanged (store/model/addresses.py).
@@ -85,7 +87,7 @@ class SakClient:
         """
         body = {"to": to, "text": text}
         request = GatewayRequest("POST", "/messages/send", self._message_headers(session_id), json=body)
-        return self._send(lambda: self._call_once(request))
+        return self._send(lambda: self._call_unrepeatable(request))
 
     def send_media(
         self, to: str, file: MediaFile, caption: str = "", session_id: str | None = None
@@ -114,7 +116,7 @@ class SakClient:
         session = self._require_session(session_id)
         credentials = self._owner_headers() if self._settings.jwt else self._message_headers(None)
         request = GatewayRequest("GET", f"/sessions/{quote(session, safe='')}/status", credentials)
-        return payloads.parse_session_status(self._call_once(request).data)
+        return payloads.parse_session_status(self._call_unrepeatable(request).data)
 
     def list_sessions(self) -> list[payloads.SessionSettings]:
         """Return the sessions of the account with their settings."""
@@ -140,7 +142,7 @@ class SakClient:
     def _call_repeatable(self, request: GatewayRequest) -> SakResponse:
         return self._call(request, timeouts.RETRYABLE_IF_IDEMPOTENT, self._timeouts, self._timeouts.attempt)
 
-    def _call_once(self, request: GatewayRequest) -> SakResponse:
+    def _call_unrepeatable(self, request: GatewayRequest) -> SakResponse:
         return self._call(request, timeouts.RETRYABLE_IF_NOT_EXECUTED, self._timeouts, self._timeouts.total)
 
     def _call(

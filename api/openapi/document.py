@@ -19,7 +19,7 @@ from api.openapi.paths import (
     sending_paths,
 )
 
-PATHS, _SCHEMAS = naming.named(
+PATHS, _SCHEMAS = naming.add_names(
     chats_paths.PATHS
     | annotations_paths.PATHS
     | operations_paths.PATHS

@@ -14,7 +14,7 @@ _INLINE = ("properties", "allOf", "anyOf")
 """A schema with one of these becomes a type in most languages."""
 
 
-def named(paths: Schema, schemas: Schema) -> tuple[Schema, Schema]:
+def add_names(paths: Schema, schemas: Schema) -> tuple[Schema, Schema]:
     """Return the paths with ids, tags and examples, and the schemas including those of bodies and responses."""
     # Not `deepcopy`, which preserves sharing between operations.
     paths, schemas = json.loads(json.dumps(paths)), dict(schemas)

@@ -24,10 +24,12 @@ def restrict(routes: Iterable[BaseRoute]) -> None:
     for route in routes:
         if isinstance(route, Route) and route.path in document.PATHS:
             [method] = (route.methods or set()) - {"HEAD"}
-            route.app = _KnownParameters(route.app, known_to(route.path, method))
+            route.app = _UnknownParameterGuard(route.app, known_to(route.path, method))
 
 
-class _KnownParameters:
+class _UnknownParameterGuard:
+    """An ASGI application that refuses requests with unknown query parameters and passes on the others."""
+
     def __init__(self, app: ASGIApp, known: Sequence[str]) -> None:
         self.app = app
         self.known = known

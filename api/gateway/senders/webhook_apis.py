@@ -78,10 +78,10 @@ def _quoted(session: str) -> str:
     return quote(session, safe="")
 
 
-def _names(value: object, *paths: KeyPath) -> list[str]:
-    """Return the name of each object in a list, from the first path that leads to one."""
-    names = (next((name for path in paths if (name := text(value_at(item, path)))), None) for item in objects(value))
-    return [name for name in names if name is not None]
+def _texts_at(value: object, *paths: KeyPath) -> list[str]:
+    """Return one text of each object in a list, from the first path that leads to one."""
+    texts = (next((found for path in paths if (found := text(value_at(item, path)))), None) for item in objects(value))
+    return [each for each in texts if each is not None]
 
 
 def _waha_config(call: GatewayCall, session: str) -> Mapping[str, object]:
@@ -89,7 +89,7 @@ def _waha_config(call: GatewayCall, session: str) -> Mapping[str, object]:
 
 
 def _waha_webhooks(call: GatewayCall, session: str) -> list[SenderWebhook]:
-    return [SenderWebhook(url) for url in _names(_waha_config(call, session).get("webhooks"), ("url",))]
+    return [SenderWebhook(url) for url in _texts_at(_waha_config(call, session).get("webhooks"), ("url",))]
 
 
 _WAHA_EVENTS: Final = (
@@ -195,7 +195,7 @@ def _put_wuzapi(call: GatewayCall, _: str, target: WebhookTarget, __: SenderWebh
 
 def _meta_webhooks(call: GatewayCall, account: str) -> list[SenderWebhook]:
     apps = call("GET", f"/{_quoted(account)}/subscribed_apps")
-    return [SenderWebhook(url) for url in _names(value_at(apps, ("data",)), ("override_callback_uri",))]
+    return [SenderWebhook(url) for url in _texts_at(value_at(apps, ("data",)), ("override_callback_uri",))]
 
 
 def _put_meta(call: GatewayCall, account: str, target: WebhookTarget, _: SenderWebhook | None) -> None:
@@ -205,24 +205,27 @@ def _put_meta(call: GatewayCall, account: str, target: WebhookTarget, _: SenderW
 
 WEBHOOK_APIS: Final[Mapping[str, WebhookApi]] = {
     "waha": WebhookApi(
-        _waha_webhooks, _put_waha, lambda call: _names(call("GET", "/api/sessions?all=true"), ("name",)), has_one=False
+        _waha_webhooks,
+        _put_waha,
+        lambda call: _texts_at(call("GET", "/api/sessions?all=true"), ("name",)),
+        has_one=False,
     ),
     "openwa": WebhookApi(
         _openwa_webhooks,
         _put_openwa,
-        lambda call: _names(_openwa_list(call("GET", "/api/sessions")), ("id",)),
+        lambda call: _texts_at(_openwa_list(call("GET", "/api/sessions")), ("id",)),
         has_one=False,
         test=_test_openwa,
     ),
     "evolution": WebhookApi(
         _evolution_webhooks,
         _put_evolution,
-        lambda call: _names(call("GET", "/instance/fetchInstances"), ("name",), ("instance", "instanceName")),
+        lambda call: _texts_at(call("GET", "/instance/fetchInstances"), ("name",), ("instance", "instanceName")),
     ),
     "gowa": WebhookApi(
         _gowa_webhooks,
         _put_gowa,
-        lambda call: _names(value_at(call("GET", "/devices"), ("results",)), ("id",), ("device",), ("device_id",)),
+        lambda call: _texts_at(value_at(call("GET", "/devices"), ("results",)), ("id",), ("device",), ("device_id",)),
     ),
     # The key belongs to one user, who is the session.
     "wuzapi": WebhookApi(_wuzapi_webhooks, _put_wuzapi, lambda _: ["the key's user"]),
