@@ -33,8 +33,8 @@ _FORMAT: Final = EventFormat(
         "messages.delete": messages.read_delete,
         **dict.fromkeys(("contacts.set", "contacts.upsert", "contacts.update"), contacts.read),
         **dict.fromkeys(("connection.update", "status.instance"), sessions.read),
-        "qrcode.updated": partial(sessions.read_as, state="connecting"),
-        **dict.fromkeys(("logout.instance", "remove.instance"), partial(sessions.read_as, state="logged_out")),
+        "qrcode.updated": partial(sessions.report_state, state="connecting"),
+        **dict.fromkeys(("logout.instance", "remove.instance"), partial(sessions.report_state, state="logged_out")),
     },
     noise={
         "presence.": Reason.PRESENCE,

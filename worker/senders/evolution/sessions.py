@@ -24,6 +24,6 @@ def read(event: GatewayEvent) -> tuple[Fact, ...]:
     return (SessionReport(state, parties.parse_own_phone(report.get("wuid")), None),)
 
 
-def read_as(_: GatewayEvent, state: SessionState) -> tuple[Fact, ...]:
-    """Return the report of an event whose name is the state."""
+def report_state(_: GatewayEvent, state: SessionState) -> tuple[Fact, ...]:
+    """Return the report that the session is in this state."""
     return (SessionReport(state, None, None),)

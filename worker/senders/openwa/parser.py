@@ -37,9 +37,9 @@ _FORMAT: Final = EventFormat(
         "message.receipt": messages.read_ack,
         "message.failed": messages.read_failure,
         "session.status": sessions.read_status,
-        "session.authenticated": partial(sessions.read_as, state="connected"),
-        "session.qr": partial(sessions.read_as, state="connecting"),
-        "session.reconnect_loop": partial(sessions.read_as, state="disconnected"),
+        "session.authenticated": partial(sessions.report_state, state="connected"),
+        "session.qr": partial(sessions.report_state, state="connecting"),
+        "session.reconnect_loop": partial(sessions.report_state, state="disconnected"),
         "session.disconnected": sessions.read_disconnected,
     },
     noise={

@@ -19,15 +19,15 @@ _LOGGED_OUT: Final = re.compile(r"log(?:ged)?[ _-]?out|unpaired(?:[ _-]idle)?", 
 
 def read_status(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `session.status`."""
-    return read_as(event, statuses.translate(text.label(event.data.get("status")), _STATES))
+    return report_state(event, statuses.translate(text.label(event.data.get("status")), _STATES))
 
 
-def read_as(event: GatewayEvent, state: SessionState) -> tuple[Fact, ...]:
-    """Return the report of an event whose name is the state."""
+def report_state(event: GatewayEvent, state: SessionState) -> tuple[Fact, ...]:
+    """Return the report that the session is in this state."""
     return (SessionReport(state, addresses.parse_phone(event.data.get("phone")), event.time),)
 
 
 def read_disconnected(event: GatewayEvent) -> tuple[Fact, ...]:
     """Read `session.disconnected`, which has a reason."""
     is_logged_out = _LOGGED_OUT.fullmatch(text.label(event.data.get("reason")) or "")
-    return read_as(event, "logged_out" if is_logged_out else "disconnected")
+    return report_state(event, "logged_out" if is_logged_out else "disconnected")

@@ -19,7 +19,7 @@ def read(envelope: Envelope) -> tuple[Fact, ...]:
     if status is None:
         is_present = first_value(_places(envelope), _STATUS_KEYS) is not None
         raise NoFactsError(Reason.UNKNOWN_STATUS if is_present else Reason.NO_STATUS)
-    return read_as(envelope, status)
+    return report_status(envelope, status)
 
 
 def find_status(envelope: Envelope) -> Status | None:
@@ -41,8 +41,8 @@ def _places(envelope: Envelope) -> tuple[JsonObject, ...]:
     return envelope.all_objects if update is None else (update, *envelope.all_objects)
 
 
-def read_as(envelope: Envelope, status: Status) -> tuple[Fact, ...]:
-    """Return the acknowledgements of an event whose name is the status."""
+def report_status(envelope: Envelope, status: Status) -> tuple[Fact, ...]:
+    """Return the acknowledgements that the event's messages have this status."""
     ids = find_ids(envelope)
     if not ids:
         raise NoFactsError(Reason.NO_MESSAGE_ID)

@@ -41,8 +41,8 @@ def read(envelope: Envelope) -> tuple[Fact, ...]:
     return (SessionReport(state, phone, envelope.time),)
 
 
-def read_as(envelope: Envelope, state: SessionState) -> tuple[Fact, ...]:
-    """Return the report of a session whose state is the event's name."""
+def report_state(envelope: Envelope, state: SessionState) -> tuple[Fact, ...]:
+    """Return the report that the session is in this state."""
     return (SessionReport(state, _find_phone(envelope), envelope.time),)
 
 

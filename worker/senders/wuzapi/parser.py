@@ -23,8 +23,8 @@ def _is_self_identifying(fields: JsonObject) -> bool:
     return bool(info.get("ID") or event.get("MessageIDs") or event.get("Timestamp") or event.get("CallID"))
 
 
-_LOGGED_OUT: Final = partial(sessions.read_as, state="logged_out")
-_DISCONNECTED: Final = partial(sessions.read_as, state="disconnected")
+_LOGGED_OUT: Final = partial(sessions.report_state, state="logged_out")
+_DISCONNECTED: Final = partial(sessions.report_state, state="disconnected")
 _FORMAT: Final = EventFormat(
     session=_session,
     name_key="type",
@@ -34,8 +34,8 @@ _FORMAT: Final = EventFormat(
         "UndecryptableMessage": messages.read_undecrypted,
         **dict.fromkeys(("ReadReceipt", "Receipt"), messages.read_receipt),
         "HistorySync": messages.read_history,
-        **dict.fromkeys(("Connected", "PairSuccess"), partial(sessions.read_as, state="connected")),
-        **dict.fromkeys(("QR", "PairError"), partial(sessions.read_as, state="connecting")),
+        **dict.fromkeys(("Connected", "PairSuccess"), partial(sessions.report_state, state="connected")),
+        **dict.fromkeys(("QR", "PairError"), partial(sessions.report_state, state="connecting")),
         **dict.fromkeys(("LoggedOut", "Logged Out"), _LOGGED_OUT),
         **dict.fromkeys(("Disconnected", "ConnectFailure", "StreamReplaced", "TemporaryBan"), _DISCONNECTED),
         **dict.fromkeys(("QRTimeout", "ClientOutdated", "StreamError"), _DISCONNECTED),

@@ -5,6 +5,6 @@ from worker.senders.events import GatewayEvent
 from worker.senders.whatsapp import parties
 
 
-def read_as(event: GatewayEvent, state: SessionState) -> tuple[Fact, ...]:
-    """Return the report of an event whose name is the state. A pairing also contains the session's own number."""
+def report_state(event: GatewayEvent, state: SessionState) -> tuple[Fact, ...]:
+    """Return the report that the session is in this state. A pairing also contains the session's own number."""
     return (SessionReport(state, parties.parse_own_phone(event.data.get("ID")), None),)
