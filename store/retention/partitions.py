@@ -70,10 +70,11 @@ def create_missing(connection: Connection) -> list[str]:
     second.
     """
     with errors.translated():
-        return [month.name for month in missing(connection) if _create(connection, month)]
+        return [month.name for month in missing(connection) if _try_create(connection, month)]
 
 
-def _create(connection: Connection, month: Partition) -> bool:
+def _try_create(connection: Connection, month: Partition) -> bool:
+    """Create the partition. Return False if another process creates partitions, it exists, or has too many strays."""
     with connection.transaction():
         connection.execute("SET LOCAL lock_timeout = '1s'")
         if not advisory_locks.try_acquire(connection, advisory_locks.PARTITIONS):

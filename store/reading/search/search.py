@@ -53,12 +53,12 @@ def find(connection: Connection, query: SearchQuery, after: SearchPosition | Non
         fuzzy = start.fuzzy
         rows: list[FoundRow] = [] if fuzzy else _scan_newest(connection, query, start, _FIRST_SCAN_WINDOW)
         frequencies: TermFrequencies | None = None
-        if not _is_full(rows, query):
+        if not _exceeds_limit(rows, query):
             frequencies = _measure_frequencies(connection, query)
             window = search_terms.SCAN_WINDOW if query.address else frequencies.scan_window(query.limit + 1)
             if window and not fuzzy:
                 rows = _scan_newest(connection, query, start, window)
-            if not _is_full(rows, query):
+            if not _exceeds_limit(rows, query):
                 rows, fuzzy = _search_all(connection, query, start, frequencies, is_first_page=after is None)
         page = rows[: query.limit]
         next_position = None
@@ -85,7 +85,7 @@ def _count(
         return None
 
 
-def _is_full(rows: Sequence[FoundRow], query: SearchQuery) -> bool:
+def _exceeds_limit(rows: Sequence[FoundRow], query: SearchQuery) -> bool:
     """Return whether there are more matches than a page can have, including those that were left out for their size."""
     return bool(rows) and rows[0].candidates > query.limit
 
@@ -154,7 +154,7 @@ def _search_similar(
     page contains only the matches among the newest messages, because the reader did not ask for similar words.
     """
     newest = _scan_newest(connection, query, start, _SIMILAR_SCAN_WINDOW)
-    if _is_full(newest, query):
+    if _exceeds_limit(newest, query):
         return newest
     if not is_first_page:
         return _found(_run_all(connection, query, start, frequencies))
