@@ -78,7 +78,7 @@ def test_only_lost_batches_can_be_accepted(scene: LedgerScene) -> None:
         with pytest.raises(NotAcceptableError, match=f"lost: {scene.writer}:3-4"):
             accept(scene, first, last)
     scene.age(60)
-    with pytest.raises(NotAcceptableError, match="Start a worker"):
+    with pytest.raises(NotAcceptableError, match="no worker is running: start one"):
         accept(scene, 3, 4)
 
     assert scene.read().accepted_losses == ()
