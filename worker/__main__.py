@@ -14,7 +14,7 @@ from ingest.queue.failpoints import Failpoints
 from store.erasure.suppressions import SuppressionCache
 from store.postgres import connections, migrator
 from store.postgres.errors import TransientError
-from store.replay.parked_retry import RedriveRunner
+from store.replay.redrive import RedriveRunner
 from telemetry import logs, traces
 from telemetry.errors import SettingsError
 from worker import health, parsers, priority, redis_client

@@ -19,7 +19,7 @@ from store.postgres import connections, errors, migrator
 from store.postgres.connections import Connection, DatabaseUrlError
 from store.postgres.errors import StoreError, TransientError
 from store.replay import progress, redrive_requests, replay
-from store.replay.parked_retry import ParkedRetry
+from store.replay.redrive import ParkedRetry
 from store.replay.redrive_requests import RedriveSelection
 from store.replay.replay import Replay, ReplayPlan
 from store.replay.sources import EventParser

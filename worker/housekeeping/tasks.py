@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from store.feed import pruning
 from store.postgres import connections
-from store.replay.parked_retry import RedriveRunner
+from store.replay.redrive import RedriveRunner
 from store.retention import partitions
 from worker.drain.drainer import Drainer
 from worker.housekeeping.accounts import AccountRunner

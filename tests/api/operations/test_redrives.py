@@ -13,7 +13,7 @@ from store.erasure.suppressions import SuppressionCache
 from store.model.facts import Outcome
 from store.postgres import connections
 from store.replay import redrive_requests
-from store.replay.parked_retry import RedriveRunner
+from store.replay.redrive import RedriveRunner
 from store.replay.redrive_requests import RedriveSelection
 from tests.support.generated_history import batches, world
 from tests.support.history.history_writer import ApiClient, HistoryWriter

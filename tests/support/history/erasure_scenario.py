@@ -22,7 +22,7 @@ from store.ledger import ledger
 from store.postgres import client_programs, connections
 from store.reading.fragments.chat_scope import ChatScope
 from store.replay import redrive_requests, replay
-from store.replay.parked_retry import ParkedRetry
+from store.replay.redrive import ParkedRetry
 from store.replay.redrive_requests import RedriveSelection
 from store.replay.replay import Replay, ReplayPlan
 from store.replay.sources import EventParser

@@ -13,7 +13,7 @@ from store.model.facts import Message, Outcome
 from store.postgres import connections
 from store.postgres.connections import Connection
 from store.replay import redrive_requests, replay
-from store.replay.parked_retry import ParkedRetry
+from store.replay.redrive import ParkedRetry
 from store.replay.redrive_requests import RedriveSelection
 from store.replay.replay import Replay, ReplayPlan
 from store.replay.report import ReplayReport

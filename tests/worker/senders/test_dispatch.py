@@ -5,7 +5,7 @@ from store.ingestion import apply
 from store.model.facts import Outcome
 from store.postgres import connections
 from store.replay import redrive_requests, replay
-from store.replay.parked_retry import ParkedRetry
+from store.replay.redrive import ParkedRetry
 from store.replay.redrive_requests import RedriveSelection
 from store.replay.replay import ReplayPlan
 from store.replay.sources import EventParser
