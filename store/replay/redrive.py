@@ -1,4 +1,4 @@
-"""Retries parked events with the current parser, either a given list or those of the queued redrive requests.
+"""Redrives parked events with the current parser, either a given list or those of the queued requests.
 
 Events that the parser now understands are stored and removed from the list.
 """
@@ -30,11 +30,11 @@ STEP_DEADLINE_SECONDS = 20.0
 """The time limit in seconds for a step of a redrive."""
 
 
-class ParkedRetry:
-    """One retry of the given parked events. Call `step` until it returns False."""
+class Redrive:
+    """A redrive of the given parked events. Call `step` until it returns False."""
 
     def __init__(self, connection: Connection, plan: ReplayPlan, event_ids: Sequence[int]) -> None:
-        """Create a retry of these events, which are sorted, as returned by `redrive_requests.select_event_ids`."""
+        """Create a redrive of these events, which are sorted, as returned by `redrive_requests.select_event_ids`."""
         self.connection = connection
         self.report = ReplayReport()
         self.total = len(event_ids)
@@ -52,7 +52,7 @@ class ParkedRetry:
         return f"{self.total - len(self._remaining):,} of {self.total:,} parked events"
 
     def step(self) -> bool:
-        """Retry the next page of events and return whether more remain.
+        """Redrive the next page of events and return whether more remain.
 
         Raises TransientError, after which the step may be repeated.
         """
@@ -64,7 +64,7 @@ class ParkedRetry:
                 return bool(self._remaining)
             try:
                 with errors.translated():
-                    self._retry(page)
+                    self._redrive(page)
             except PermanentError:
                 if not self._refolder.find_rejected(self.connection, page):
                     raise
@@ -73,7 +73,7 @@ class ParkedRetry:
         self.report.event_count += len(page)
         return bool(self._remaining)
 
-    def _retry(self, event_ids: Sequence[int]) -> None:
+    def _redrive(self, event_ids: Sequence[int]) -> None:
         connection = self.connection
         with connection.transaction():
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -95,7 +95,7 @@ class ParkedRetry:
 @dataclass(frozen=True, slots=True)
 class _ActiveRedrive:
     request: RedriveRequest
-    retry: ParkedRetry
+    redrive: Redrive
 
 
 class RedriveRunner:
@@ -129,7 +129,7 @@ class RedriveRunner:
         """Stop working on the active redrive, so that another worker can resume it."""
         if self._active is not None:
             self._interrupted_id = self._active.request.redrive_id
-            self._active.retry.connection.close()
+            self._active.redrive.connection.close()
             self._active = None
 
     def _start(self, connection: Connection) -> _ActiveRedrive | None:
@@ -146,18 +146,18 @@ class RedriveRunner:
                 if request is None:
                     return None
                 event_ids = redrive_requests.start(own_connection, request)
-                active = _ActiveRedrive(request, ParkedRetry(own_connection, plan, event_ids))
+                active = _ActiveRedrive(request, Redrive(own_connection, plan, event_ids))
             on_failure.pop_all()
-        log.info("redrive %d of %d events, requested by %s", request.redrive_id, active.retry.total, request.caller)
+        log.info("redrive %d of %d events, requested by %s", request.redrive_id, active.redrive.total, request.caller)
         return active
 
     def _run_steps(self, active: _ActiveRedrive, may_continue: Callable[[], bool]) -> None:
-        until, connection = time.monotonic() + SLICE_SECONDS, active.retry.connection
+        until, connection = time.monotonic() + SLICE_SECONDS, active.redrive.connection
         while True:
             failure: str | None = None
             with connections.deadline(connection, STEP_DEADLINE_SECONDS):
                 try:
-                    has_more = active.retry.step()
+                    has_more = active.redrive.step()
                 except PermanentError as error:
                     has_more, failure = False, str(error)
                 redrive_requests.save_progress(connection, active.request, done=not has_more, failure=failure)

@@ -19,7 +19,7 @@ from store.postgres import connections, errors, migrator
 from store.postgres.connections import Connection, DatabaseUrlError
 from store.postgres.errors import StoreError, TransientError
 from store.replay import progress, redrive_requests, replay
-from store.replay.redrive import ParkedRetry
+from store.replay.redrive import Redrive
 from store.replay.redrive_requests import RedriveSelection
 from store.replay.replay import Replay, ReplayPlan
 from store.replay.sources import EventParser
@@ -132,19 +132,19 @@ def run(
     return DIFFERS if options.dry_run and job.report.difference_counts else DONE
 
 
-def _create_job(connection: Connection, plan: ReplayPlan, options: ReplayOptions) -> Replay | ParkedRetry:
+def _create_job(connection: Connection, plan: ReplayPlan, options: ReplayOptions) -> Replay | Redrive:
     with contextlib.ExitStack() as on_failure, errors.translated():
         on_failure.callback(connection.close)
         if options.kind is not None:
             selection = RedriveSelection(reason=options.reason, kind=options.kind)
-            job = ParkedRetry(connection, plan, redrive_requests.select_event_ids(connection, selection))
+            job = Redrive(connection, plan, redrive_requests.select_event_ids(connection, selection))
         else:
             job = Replay(connection, plan, restart=options.restart)
         on_failure.pop_all()
     return job
 
 
-def _run_steps(job: Replay | ParkedRetry, database_url: str, plan: ReplayPlan, stop: StopSignal) -> bool:
+def _run_steps(job: Replay | Redrive, database_url: str, plan: ReplayPlan, stop: StopSignal) -> bool:
     """Run steps, retrying after transient errors. Return whether the replay is complete, or False after a stop."""
 
     def step() -> bool:
@@ -169,7 +169,7 @@ def _run_steps(job: Replay | ParkedRetry, database_url: str, plan: ReplayPlan, s
     return False
 
 
-def _print_report(job: Replay | ParkedRetry, options: ReplayOptions, seconds: float, *, done: bool) -> None:
+def _print_report(job: Replay | Redrive, options: ReplayOptions, seconds: float, *, done: bool) -> None:
     report = job.report
     if options.as_json:
         head = {"dry_run": options.dry_run, "retried": options.kind, "done": done, "seconds": round(seconds, 3)}

@@ -22,7 +22,7 @@ from store.ledger import ledger
 from store.postgres import client_programs, connections
 from store.reading.fragments.chat_scope import ChatScope
 from store.replay import redrive_requests, replay
-from store.replay.redrive import ParkedRetry
+from store.replay.redrive import Redrive
 from store.replay.redrive_requests import RedriveSelection
 from store.replay.replay import Replay, ReplayPlan
 from store.replay.sources import EventParser
@@ -133,7 +133,7 @@ class ErasureScenario:
         plan = ReplayPlan(parser, dry_run=dry)
         with replay.open_connection(self.url) as connection:
             job = (
-                ParkedRetry(connection, plan, redrive_requests.select_event_ids(connection, RedriveSelection()))
+                Redrive(connection, plan, redrive_requests.select_event_ids(connection, RedriveSelection()))
                 if parked
                 else Replay(connection, plan)
             )

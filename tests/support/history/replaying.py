@@ -13,7 +13,7 @@ from store.model.facts import Message, Outcome
 from store.postgres import connections
 from store.postgres.connections import Connection
 from store.replay import redrive_requests, replay
-from store.replay.redrive import ParkedRetry
+from store.replay.redrive import Redrive
 from store.replay.redrive_requests import RedriveSelection
 from store.replay.replay import Replay, ReplayPlan
 from store.replay.report import ReplayReport
@@ -71,7 +71,7 @@ def run_redrive(
     plan = ReplayPlan(replay_parser(parse), batch_size=20, dry_run=dry_run)
     with replay.open_connection(database_url) as connection:
         event_ids = redrive_requests.select_event_ids(connection, RedriveSelection(reason=reason, kind=kind))
-        job = ParkedRetry(connection, plan, event_ids)
+        job = Redrive(connection, plan, event_ids)
         while job.step():
             pass
     return job.report

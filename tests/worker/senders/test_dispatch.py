@@ -5,7 +5,7 @@ from store.ingestion import apply
 from store.model.facts import Outcome
 from store.postgres import connections
 from store.replay import redrive_requests, replay
-from store.replay.redrive import ParkedRetry
+from store.replay.redrive import Redrive
 from store.replay.redrive_requests import RedriveSelection
 from store.replay.replay import ReplayPlan
 from store.replay.sources import EventParser
@@ -39,7 +39,7 @@ def test_events_of_one_batch_are_parsed_by_the_kinds_of_their_senders(database_u
 
     plan = ReplayPlan(EventParser(parse_newer, "newer", rejected_reason="rejected", poison_reason="poison"))
     with replay.open_connection(database_url) as connection:
-        job = ParkedRetry(connection, plan, redrive_requests.select_event_ids(connection, RedriveSelection()))
+        job = Redrive(connection, plan, redrive_requests.select_event_ids(connection, RedriveSelection()))
         while job.step():
             pass
 
