@@ -35,7 +35,7 @@ def parse(sender: str, body: bytes) -> ParseResult:
     if parse_body is None:
         return results.without_facts(Reason.UNKNOWN_SENDER)
     result = parse_body(body)
-    return result if kind == SAK else result._replace(outcome=_of_sender(result.outcome, name))
+    return result if kind == SAK else result._replace(outcome=_with_sender_prefix(result.outcome, name))
 
 
 def redact(sender: str, body: bytes) -> bytes:
@@ -55,7 +55,7 @@ def shares_digests(sender: str) -> bool:
     return sender == DEFAULT_SENDER or sender.startswith(f"{SAK}:")
 
 
-def _of_sender(outcome: Outcome, name: str) -> Outcome:
+def _with_sender_prefix(outcome: Outcome, name: str) -> Outcome:
     if outcome.session_id is None and not outcome.others:
         return outcome
     return replace(
