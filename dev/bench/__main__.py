@@ -74,7 +74,7 @@ def _compare(base: str, arguments: Sequence[str], rounds: int | None) -> int:
         print(f"bench: {error}", file=sys.stderr)
         return 2
     print(report.format_table(table))
-    return int(any(row.target_met is False for row in table.rows))
+    return int(any(row.is_target_met is False for row in table.rows))
 
 
 def _data_dir() -> Path:

@@ -120,7 +120,7 @@ class SampledHistory:
         return message_id, message_pages.MessagePosition(timestamp, receive_order, message_id, number)
 
 
-def page_request(address: str, until: int | None = None) -> message_pages.MessageQuery:
+def message_query(address: str, until: int | None = None) -> message_pages.MessageQuery:
     return message_pages.MessageQuery(ChatScope(address, None), 50, until=until)
 
 
@@ -134,7 +134,7 @@ def factories(connection: Connection) -> Mapping[str, CallFactory]:
         address, _, at = history.random_recent_message(chance)
         return ApiCall(
             f"/api/chats/{address}?until={at.timestamp}",
-            lambda c: message_pages.newest(c, page_request(address, at.timestamp)),
+            lambda c: message_pages.newest(c, message_query(address, at.timestamp)),
         )
 
     def term(chance: random.Random, kind: int) -> str:
@@ -198,14 +198,14 @@ def _misspell(rng: random.Random, name: str) -> str:
 
 
 def _latest_messages(address: str) -> ApiCall:
-    return ApiCall(f"/api/chats/{address}", lambda c: message_pages.newest(c, page_request(address)))
+    return ApiCall(f"/api/chats/{address}", lambda c: message_pages.newest(c, message_query(address)))
 
 
 def _messages_around(address: str, message_id: str) -> ApiCall:
     def query(connection: Connection) -> object:
-        request = page_request(address)
-        position = message_pages.locate(connection, request.scope, message_id)
-        return position and message_pages.around(connection, request, position)
+        wanted = message_query(address)
+        position = message_pages.locate(connection, wanted.scope, message_id)
+        return position and message_pages.around(connection, wanted, position)
 
     return ApiCall(f"/api/chats/{address}?around={message_id}", query)
 

@@ -107,7 +107,7 @@ def _run_at_rate(servers: BenchServers, rate: float, seconds: float) -> tuple[bo
         servers.start_module("ingest") as ingest,
         servers.start_workers(database_url) as workers,
     ):
-        usage = servers.measure_usage(ingest=[ingest], workers=workers)
+        usage = servers.start_usage_meter(ingest=[ingest], workers=workers)
         running = LoadSpec(ingest.port, CONNECTIONS, rate=rate, seconds=seconds).start()
         behind: list[int] = []
         while running.is_running:
@@ -138,7 +138,7 @@ def _measure_flask(servers: BenchServers, scale: BenchmarkScale) -> SustainedRat
         with servers.start_python(
             arguments, port, {"DATABASE_URL": database_url}, f"http://{HOST}:{port}{PATH}"
         ) as server:
-            usage = servers.measure_usage(flask=[server])
+            usage = servers.start_usage_meter(flask=[server])
             outcome = LoadSpec(port, CONNECTIONS, seconds=scale.run_seconds * 2).run().require_all_acknowledged()
             spent = usage.cpu_seconds()
         stored = guide.count_messages(database_url)
@@ -151,7 +151,7 @@ def _measure_flask(servers: BenchServers, scale: BenchmarkScale) -> SustainedRat
 
 
 def _measure_job_per_event(servers: BenchServers, scale: BenchmarkScale) -> SustainedRate:
-    """Measure from the first request until the last of some hundreds of jobs is done."""
+    """Measure a receiver that enqueues one RQ job per event, from the first request until the last job is done."""
     with servers.redis(), servers.database("guide", migrated=False) as database_url:
         guide.create_tables(database_url)
         port = servers.free_port()
@@ -161,7 +161,7 @@ def _measure_job_per_event(servers: BenchServers, scale: BenchmarkScale) -> Sust
             servers.start_python(["-m", "dev.bench.references.rq_endpoint"], port, environment, url) as endpoint,
             servers.start_python(["-m", "dev.bench.references.rq_worker"], port, environment, None) as worker,
         ):
-            usage = servers.measure_usage(endpoint=[endpoint], worker=[worker])
+            usage = servers.start_usage_meter(endpoint=[endpoint], worker=[worker])
             outcome = LoadSpec(port, CONNECTIONS, count=int(50 * scale.run_seconds)).run().require_all_acknowledged()
             while (
                 stored := guide.count_messages(database_url)

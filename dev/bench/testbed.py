@@ -156,13 +156,13 @@ class BenchServers:
     def free_port() -> int:
         return listeners.free_port(HOST, 0, "PORT")
 
-    def measure_usage(self, **processes: Sequence[StartedProcess]) -> UsageMeter:
-        """Begin to measure the CPU seconds of the servers and of these groups of processes."""
+    def start_usage_meter(self, **processes: Sequence[StartedProcess]) -> UsageMeter:
+        """Start a meter of the CPU seconds of the servers and of these groups of processes."""
         groups = {name: [process.pid for process in started] for name, started in processes.items()}
         return UsageMeter.start({"postgres": [self.postgres.pid], "valkey": [self.valkey.pid], **groups})
 
     def _wait_until_ready(self, started: StartedProcess, url: str) -> None:
-        def answers() -> bool:
+        def is_ready() -> bool:
             try:
                 with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own URL
                     return answer.status == 200
@@ -171,8 +171,8 @@ class BenchServers:
             except OSError:
                 return False
 
-        ended = child_process.wait_until(lambda: started.process.poll() is not None or answers(), START_SECONDS)
-        if not ended or started.process.poll() is not None:
+        is_finished = child_process.wait_until(lambda: started.process.poll() is not None or is_ready(), START_SECONDS)
+        if not is_finished or started.process.poll() is not None:
             output = (self.folder / "processes.log").read_text(errors="replace")[-2000:]
             raise WrongResultError(f"A process was never ready at {url}: {output}")
 

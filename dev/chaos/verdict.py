@@ -82,10 +82,10 @@ def judge(database_url: str, acknowledged: Iterable[bytes], doubtful: Iterable[b
 
 
 def _compare_rows(row_kind: str, found: dict[str, Any], expected: dict[str, Any]) -> list[str]:
-    lacking = sorted(expected.keys() - found.keys())
+    missing = sorted(expected.keys() - found.keys())
     odd = sorted(found.keys() - expected.keys())
     differing = sorted(key for key in expected.keys() & found.keys() if expected[key] != found[key])
-    sentences = [f"{len(lacking)} {row_kind} rows lack: {lacking[:MAX_EXAMPLES]}"] if lacking else []
+    sentences = [f"{len(missing)} {row_kind} rows are missing: {missing[:MAX_EXAMPLES]}"] if missing else []
     sentences += [f"{len(odd)} {row_kind} rows are not expected: {odd[:MAX_EXAMPLES]}"] if odd else []
     sentences += [
         f"{len(differing)} {row_kind} rows differ: " + ", ".join(f"{found[k]} for {expected[k]}" for k in differing[:1])

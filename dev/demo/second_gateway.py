@@ -32,7 +32,7 @@ class SecondGateway:
         """Post SAK's event in the format of WAHA, unless it is lost or not a text. Nobody retries."""
         if event.get("type") not in _TEXT_TYPES or self._is_lost(event):
             return
-        body = json.dumps(self._of_message(event), ensure_ascii=False, separators=(",", ":")).encode()
+        body = json.dumps(self._waha_event(event), ensure_ascii=False, separators=(",", ":")).encode()
         signature = hmac.new(self.secret.encode(), body, hashlib.sha512).hexdigest()
         headers = {
             "Content-Type": "application/json",
@@ -51,7 +51,7 @@ class SecondGateway:
         """Return whether a message is lost. The result is the same for every copy of the message."""
         return random.Random(event["messageId"]).random() < LOST_SHARE
 
-    def _of_message(self, event: WebhookEvent) -> Mapping[str, Any]:
+    def _waha_event(self, event: WebhookEvent) -> Mapping[str, Any]:
         chat = str(event["from"]).replace("@s.whatsapp.net", "@c.us")
         data = {} if "pushName" not in event else {"pushName": event["pushName"]}
         payload = {

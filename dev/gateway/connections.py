@@ -19,7 +19,7 @@ class OpenConnections:
         """Return uvicorn's protocol class, extended to report its connections."""
         connections = self._open
 
-        class Protocol(H11Protocol):
+        class TrackedProtocol(H11Protocol):
             def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] -- uvicorn's own signature
                 super().connection_made(transport)
                 if self.client is not None:
@@ -30,7 +30,7 @@ class OpenConnections:
                 if self.client is not None:
                     connections.pop(self.client, None)
 
-        return Protocol
+        return TrackedProtocol
 
     def reset(self, scope: Scope) -> None:
         """End the request's connection with a RST, like a crash or a firewall."""

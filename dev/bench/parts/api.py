@@ -100,7 +100,7 @@ def measure_export(database_url: str, api: StartedProcess, round_count: int) -> 
     megabytes: list[float] = []
     for _ in range(round_count):
         before = process_usage.resident_bytes(api.pid)
-        count, seconds, most = _export(api, address)
+        count, seconds, most = _measure_one_export(api, address)
         rates.append(count / seconds)
         megabytes.append((most - before) / 1e6)
     rows = (
@@ -110,8 +110,8 @@ def measure_export(database_url: str, api: StartedProcess, round_count: int) -> 
     return ResultTable(f"an export of {count:,} messages", rows)
 
 
-def _export(api: StartedProcess, address: str) -> tuple[int, float, int]:
-    """Read an export. Return the number of messages, the seconds, and the most resident bytes of the api."""
+def _measure_one_export(api: StartedProcess, address: str) -> tuple[int, float, int]:
+    """Export the chat once. Return the number of messages, the seconds, and the most resident bytes of the api."""
     with contextlib.closing(http.client.HTTPConnection(HOST, api.port, timeout=300)) as client:
         begun = time.perf_counter()
         client.request("GET", f"/api/chats/{address}/export", headers={"authorization": f"Bearer {API_TOKEN}"})

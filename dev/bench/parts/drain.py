@@ -110,7 +110,7 @@ def measure(
         before, log_before = _database_bytes(url), _wal_bytes(url)
         stream_backlog.fill(client, SampleSenders(), count, events_per_entry=events_per_entry)
         started = [stack.enter_context(servers.start_module("worker", url)) for _ in range(workers)]
-        usage = servers.measure_usage(workers=started)
+        usage = servers.start_usage_meter(workers=started)
         left = max(1, stream_backlog.entry_count(client) * events_per_entry)  # small ones may be stored by now
         begun = time.time()
         ended = stream_backlog.wait_until_empty(client, 60 + count / 500)

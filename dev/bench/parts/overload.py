@@ -69,7 +69,7 @@ def measure(
         servers.start_module("ingest") as ingest,
         servers.start_workers(database_url) as workers,
     ):
-        usage, peaks = servers.measure_usage(ingest=[ingest], workers=workers), _Peaks()
+        usage, peaks = servers.start_usage_meter(ingest=[ingest], workers=workers), _Peaks()
         running = LoadSpec(ingest.port, CONNECTIONS, rate=offered, seconds=seconds).start()
         while running.is_running:
             peaks.sample(client, ingest, workers)

@@ -64,7 +64,7 @@ def compare(
     """Return a table of the figures that both have. What became slower misses its target."""
     common = [key for key in after[0] if all(key in run for run in (*before, *after))]
     rows = [_row(key, base, *(Samples(tuple(run[key] for run in runs)) for runs in (before, after))) for key in common]
-    slower = [row.name for row in rows if row.target_met is False]
+    slower = [row.name for row in rows if row.is_target_met is False]
     omitted = len({key for run in (*before, *after) for key in run}) - len(common)
     notes = [f"Slower by more than {TOLERANCE - 1:.0%}: {'; '.join(slower) or 'nothing'}."]
     if omitted:

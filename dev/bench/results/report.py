@@ -16,7 +16,7 @@ def format_table(table: ResultTable) -> str:
         ).rstrip()
         for line in lines
     ]
-    misses = [f"  MISSED: {_miss_sentence(row)}" for row in table.rows if row.target_met is False]
+    misses = [f"  MISSED: {_miss_sentence(row)}" for row in table.rows if row.is_target_met is False]
     return "\n".join(
         [f"\n{table.title}", *(f"  {line}" for line in printed), *misses, *(f"  · {n}" for n in table.notes)]
     )
@@ -34,7 +34,7 @@ def table_to_json(table: ResultTable) -> dict[str, object]:
                 "theirs": None if row.reference_samples is None else _summarize(row.reference_samples),
                 "ratio": row.ratio,
                 "target": None if row.target is None else f"{row.target.comparison} {row.target.value:g}",
-                "met": row.target_met,
+                "met": row.is_target_met,
             }
             for row in table.rows
         ],
@@ -54,7 +54,7 @@ def _row_cells(row: ResultRow) -> tuple[str, ...]:
         "" if row.reference_samples is None else _format_number(row.reference_samples.median),
         "" if ratio is None else f"{ratio:.2f}x",
         "" if row.target is None else f"{row.target.comparison} {row.target.value:g}{'x' if ratio is not None else ''}",
-        {None: "", True: "met", False: "MISSED"}[row.target_met],
+        {None: "", True: "met", False: "MISSED"}[row.is_target_met],
     )
 
 

@@ -66,7 +66,7 @@ class ResultRow:
         return self.ours.median / self.reference_samples.median
 
     @property
-    def target_met(self) -> bool | None:
+    def is_target_met(self) -> bool | None:
         """True if the target is met, or None if there is no target."""
         if self.target is None:
             return None

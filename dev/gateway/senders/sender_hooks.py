@@ -93,23 +93,23 @@ def _waha_session(hooks: PretendHooks, _: Mapping[str, Any]) -> Answer:
     return 200, {"name": "default", "status": "WORKING", "config": {"debug": False, "webhooks": webhooks}}
 
 
-def _set_waha(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
+def _set_waha_webhooks(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
     listed: list[dict[str, Any]] = body["config"]["webhooks"]
-    hooks.registered = [_of_waha(fields) for fields in listed]
+    hooks.registered = [_hook_from_waha(fields) for fields in listed]
     return _waha_session(hooks, body)
 
 
-def _of_waha(fields: dict[str, Any]) -> PretendHook:
+def _hook_from_waha(fields: dict[str, Any]) -> PretendHook:
     [header] = [(each["name"], each["value"]) for each in fields.get("customHeaders", [])] or [None]
     return PretendHook(fields["url"], fields.get("hmac", {}).get("key", ""), header, fields)
 
 
-def _add_openwa(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
+def _add_openwa_webhook(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
     hooks.registered.append(PretendHook())
-    return 201, _change_openwa(hooks, body)[1]
+    return 201, _change_openwa_webhook(hooks, body)[1]
 
 
-def _change_openwa(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
+def _change_openwa_webhook(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
     # Secrets are never listed.
     hook = hooks.registered[-1]
     header = next(iter(body.get("headers", {}).items()), None)
@@ -118,7 +118,7 @@ def _change_openwa(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
     return 200, fields
 
 
-def _test_openwa(hooks: PretendHooks, __: Mapping[str, Any]) -> Answer:
+def _test_openwa_webhook(hooks: PretendHooks, __: Mapping[str, Any]) -> Answer:
     body = (
         f'{{"event":"test","timestamp":"2026-09-10T00:26:50.250Z","sessionId":"{SESSIONS["openwa"]}",'
         '"deliveryId":"dlv_test","data":{}}'
@@ -127,47 +127,47 @@ def _test_openwa(hooks: PretendHooks, __: Mapping[str, Any]) -> Answer:
     return 200, {"success": status < 300, "statusCode": status, "error": None if status < 300 else f"HTTP {status}"}
 
 
-def _find_evolution(hooks: PretendHooks, _: Mapping[str, Any]) -> Answer:
+def _find_evolution_webhook(hooks: PretendHooks, _: Mapping[str, Any]) -> Answer:
     return 200, hooks.registered[0].fields if hooks.registered else None
 
 
-def _set_evolution(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
+def _set_evolution_webhook(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
     fields: dict[str, Any] = body["webhook"]
     hooks.registered = [PretendHook(fields["url"], "", next(iter(fields["headers"].items())), fields)]
     return 201, fields
 
 
-def _find_gowa(hooks: PretendHooks, _: Mapping[str, Any]) -> Answer:
+def _find_gowa_webhook(hooks: PretendHooks, _: Mapping[str, Any]) -> Answer:
     url = hooks.registered[0].url if hooks.registered else ""
     return 200, {"code": "SUCCESS", "results": {"device_id": "till", "webhook_url": url}}
 
 
-def _set_gowa(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
+def _set_gowa_webhook(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
     hooks.registered = [PretendHook(body["webhook_url"], body["webhook_secret"])]
-    return _find_gowa(hooks, body)
+    return _find_gowa_webhook(hooks, body)
 
 
-def _find_wuzapi(hooks: PretendHooks, _: Mapping[str, Any]) -> Answer:
+def _find_wuzapi_webhook(hooks: PretendHooks, _: Mapping[str, Any]) -> Answer:
     return 200, {"code": 200, "data": {"subscribe": ["Message"], "webhook": hooks.only().url}, "success": True}
 
 
-def _set_wuzapi(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
+def _set_wuzapi_webhook(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
     hooks.only().url = body["webhookURL"]
-    return _find_wuzapi(hooks, body)
+    return _find_wuzapi_webhook(hooks, body)
 
 
-def _sign_wuzapi(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
+def _set_wuzapi_key(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
     if len(body["hmac_key"]) < 32:
         return 400, {"code": 400, "error": "HMAC key must be at least 32 characters long", "success": False}
     hooks.only().key = body["hmac_key"]
     return 200, {"code": 200, "data": {"Details": "HMAC configuration saved successfully"}, "success": True}
 
 
-def _find_meta(hooks: PretendHooks, _: Mapping[str, Any]) -> Answer:
+def _find_meta_webhooks(hooks: PretendHooks, _: Mapping[str, Any]) -> Answer:
     return 200, {"data": [{"override_callback_uri": hook.url} for hook in hooks.registered]}
 
 
-def _set_meta(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
+def _set_meta_webhook(hooks: PretendHooks, body: Mapping[str, Any]) -> Answer:
     """Verify the address first. The key is the app's, which no call sets."""
     query = {"hub.mode": "subscribe", "hub.verify_token": body["verify_token"], "hub.challenge": "1158201444"}
     with requests.Session() as session:
@@ -183,21 +183,21 @@ _Handle: TypeAlias = Callable[[PretendHooks, Mapping[str, Any]], Answer]
 _ROUTES: Final[list[tuple[str, str, str, _Handle]]] = [
     ("waha", "GET", "/api/sessions", lambda hooks, body: (200, [_waha_session(hooks, body)[1]])),
     ("waha", "GET", "/api/sessions/([^/]+)", _waha_session),
-    ("waha", "PUT", "/api/sessions/([^/]+)", _set_waha),
+    ("waha", "PUT", "/api/sessions/([^/]+)", _set_waha_webhooks),
     ("openwa", "GET", "/api/sessions", lambda _, __: (200, [{"id": SESSIONS["openwa"], "status": "ready"}])),
     ("openwa", "GET", "/api/sessions/([^/]+)/webhooks", lambda hooks, _: (200, [h.fields for h in hooks.registered])),
-    ("openwa", "POST", "/api/sessions/([^/]+)/webhooks", _add_openwa),
-    ("openwa", "PUT", "/api/sessions/([^/]+)/webhooks/wh_1", _change_openwa),
-    ("openwa", "POST", "/api/sessions/([^/]+)/webhooks/wh_1/test", _test_openwa),
+    ("openwa", "POST", "/api/sessions/([^/]+)/webhooks", _add_openwa_webhook),
+    ("openwa", "PUT", "/api/sessions/([^/]+)/webhooks/wh_1", _change_openwa_webhook),
+    ("openwa", "POST", "/api/sessions/([^/]+)/webhooks/wh_1/test", _test_openwa_webhook),
     ("evolution", "GET", "/instance/fetchInstances", lambda _, __: (200, [{"name": SESSIONS["evolution"]}])),
-    ("evolution", "GET", "/webhook/find/([^/]+)", _find_evolution),
-    ("evolution", "POST", "/webhook/set/([^/]+)", _set_evolution),
-    ("gowa", "GET", "/devices/([^/]+)/webhook", _find_gowa),
-    ("gowa", "PATCH", "/devices/([^/]+)/webhook", _set_gowa),
-    ("wuzapi", "GET", "/webhook", _find_wuzapi),
-    ("wuzapi", "POST", "/webhook", _set_wuzapi),
-    ("wuzapi", "POST", "/session/hmac/config", _sign_wuzapi),
-    ("meta", "GET", "/([0-9]+)/subscribed_apps", _find_meta),
-    ("meta", "POST", "/([0-9]+)/subscribed_apps", _set_meta),
+    ("evolution", "GET", "/webhook/find/([^/]+)", _find_evolution_webhook),
+    ("evolution", "POST", "/webhook/set/([^/]+)", _set_evolution_webhook),
+    ("gowa", "GET", "/devices/([^/]+)/webhook", _find_gowa_webhook),
+    ("gowa", "PATCH", "/devices/([^/]+)/webhook", _set_gowa_webhook),
+    ("wuzapi", "GET", "/webhook", _find_wuzapi_webhook),
+    ("wuzapi", "POST", "/webhook", _set_wuzapi_webhook),
+    ("wuzapi", "POST", "/session/hmac/config", _set_wuzapi_key),
+    ("meta", "GET", "/([0-9]+)/subscribed_apps", _find_meta_webhooks),
+    ("meta", "POST", "/([0-9]+)/subscribed_apps", _set_meta_webhook),
 ]
 """Kind, method, path with the session as its first group, and the handler."""

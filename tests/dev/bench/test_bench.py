@@ -57,8 +57,8 @@ def test_a_stall_counts_for_all_that_would_have_been_asked_meanwhile() -> None:
 def test_a_ratio_is_between_medians_and_knows_whether_it_is_enough() -> None:
     row = ResultRow("x", "/s", Samples.of(90, 100, 500), "y", Samples.of(10, 200, 200), Limit("at least", 0.5))
 
-    assert (row.ratio, row.target_met) == (0.5, True)
-    assert ResultRow("x", "ms", Samples.of(16), target=Limit("at most", 15)).target_met is False
+    assert (row.ratio, row.is_target_met) == (0.5, True)
+    assert ResultRow("x", "ms", Samples.of(16), target=Limit("at most", 15)).is_target_met is False
 
 
 def test_a_missed_target_is_said_in_words() -> None:

@@ -28,7 +28,7 @@ def test_the_report_names_each_kind_of_damage() -> None:
         missing_events=1,
         duplicate_rows=2,
         unexpected_events=3,
-        wrong_rows=["1 message rows lack: x"],
+        wrong_rows=["1 message rows are missing: x"],
         ledger_problems=["7 received"],
     )
     deliveries = DeliveryLog(acknowledged=[b"x"], refused=[b"y"], refusals=['11:12:13 503 {"error": "not_kept"}'])
@@ -40,7 +40,7 @@ def test_the_report_names_each_kind_of_damage() -> None:
     assert not outcome.is_clean
     for words in (
         'answered at 11:12:13 503 {"error": "not_kept"}',
-        "1 message rows lack",
+        "1 message rows are missing",
         "7 received",
         "3 events that were never sent",
         "exit 1",

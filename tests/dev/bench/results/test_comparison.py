@@ -28,7 +28,7 @@ def run(servers, scale):
 def verdicts(unit: str, before: list[float], after: list[float]) -> bool | None:
     key = ("drain: a backlog: one worker", unit)
     table = comparison.compare("base", [{key: value} for value in before], [{key: value} for value in after])
-    return table.rows[0].target_met
+    return table.rows[0].is_target_met
 
 
 @pytest.mark.parametrize(
