@@ -4,7 +4,7 @@
 const FILES = ["/", ...NAMES.split(" ").map((name) => `/assets/${name}`)];
 const CACHE = `shell-${VERSION}`;
 const NEW_MESSAGE = location.search === "?hi" ? "नया संदेश" : "New message";
-const MOST = 100;
+const MAX_TOLD = 100;
 
 self.addEventListener("install", (event) => {
 	const fresh = FILES.map((path) => new Request(path, { cache: "reload" }));
@@ -39,7 +39,7 @@ const told = [];
 async function show({ session, address, id, name, text, sound }) {
 	if (!address || told.includes(id)) return;
 	told.push(id);
-	if (told.length > MOST) told.shift();
+	if (told.length > MAX_TOLD) told.shift();
 	if ((await pages()).some((page) => page.focused)) return;
 	const title = name || (/^\d+$/.test(address) ? `+${address}` : address.split("@")[0]);
 	const data = { hash: `#/chat/${encodeURIComponent(session)}/${encodeURIComponent(address)}` };

@@ -1,7 +1,7 @@
 // Shows notifications of new messages on this device, if its reader enabled them. They contain the text only if that was chosen.
 
 import { isUnread } from "../list/chatrow.js";
-import { keyOf } from "../list/chats.js";
+import { MAX_PAGE, keyOf } from "../list/chats.js";
 import { summary } from "../message/bubble.js";
 import { keep } from "../page/device.js";
 import { nameOf } from "../page/people.js";
@@ -9,7 +9,7 @@ import { get } from "../server/calls.js";
 
 const CHOICES = "alerts";
 const MUTED = "muted";
-const MOST = 500; // muted chats that a device stores
+const MAX_MUTED = 500; // muted chats that a device stores
 const RECENT = 600_000; // ms, because older messages that a gateway delivers are history and not news
 const SILENT_KINDS = ["broadcast", "newsletter"];
 
@@ -33,7 +33,7 @@ export const isMuted = (chat) => muted().includes(keyOf(chat));
 
 export function mute(chat, silent) {
 	const others = muted().filter((key) => key !== keyOf(chat));
-	keep(MUTED, JSON.stringify(silent ? [...others, keyOf(chat)].slice(-MOST) : others));
+	keep(MUTED, JSON.stringify(silent ? [...others, keyOf(chat)].slice(-MAX_MUTED) : others));
 }
 
 const registration = () => navigator.serviceWorker?.getRegistration();
@@ -61,7 +61,8 @@ export async function close(isDone) {
 export async function closeRead() {
 	if (!isOn()) return;
 	const shown = await notifications();
-	const { contacts } = await get("/api/chats", { unread: true, limit: 100 });
+	const { contacts, cursor } = await get("/api/chats", { unread: true, limit: MAX_PAGE });
+	if (cursor !== null) return; // Chats below this page are unread, too.
 	const unread = contacts.map(keyOf);
 	for (const one of shown) if (!unread.includes(one.tag)) one.close();
 }

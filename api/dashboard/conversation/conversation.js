@@ -19,7 +19,7 @@ import { MessageList } from "./messagelist.js";
 import { Pane } from "./pane.js";
 
 const PAGE = 50;
-const UNREAD_MOST = 300;
+const MAX_UNREAD_PAGE = 300;
 const NEAR = 900; // px from an end at which the next page is requested
 
 export class Conversation {
@@ -71,7 +71,7 @@ export class Conversation {
 		this.again = null;
 		if (!this.#timeline.messages.length) this.#list.say(t("loading"));
 		try {
-			const limit = at ? PAGE : Math.min(Math.max(PAGE, unread + 10), UNREAD_MOST);
+			const limit = at ? PAGE : Math.min(Math.max(PAGE, unread + 10), MAX_UNREAD_PAGE);
 			const answer = await this.#ask({ limit, ...(at instanceof Date ? { at: at.getTime() } : { around: at }) });
 			if (this.#ended || page !== this.#page) return;
 			if (answer.address !== this.address) return go(toChat(this.session, answer.address, at));

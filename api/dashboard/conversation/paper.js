@@ -9,9 +9,9 @@ import { callerName, nameOf, sessionName, spelled } from "../page/people.js";
 import { chatPath, get } from "../server/calls.js";
 
 const PAGE = 500;
-const MOST = 5000; // messages, because a browser lays out only some hundred pages at once
+const MAX_PRINTED = 5000; // messages, because a browser lays out only some hundred pages at once
 
-// Returns {print()}, which prints the newest messages of a period, up to MOST.
+// Returns {print()}, which prints the newest messages of a period, up to MAX_PRINTED.
 export async function printed({ chat, address, session, isGroup, facts }, period) {
 	const profile = await get(chatPath(address, "/profile"), { session_id: session });
 	const messages = [];
@@ -20,7 +20,7 @@ export async function printed({ chat, address, session, isGroup, facts }, period
 		const page = await get(chatPath(address), { session_id: session, ...period, limit: PAGE, before });
 		messages.unshift(...page.messages);
 		before = page.before;
-	} while (before !== null && messages.length < MOST);
+	} while (before !== null && messages.length < MAX_PRINTED);
 	const who = chat ?? { address };
 	const sheet = h("article.paper", heading(who, messages, period, sessionName(facts.sessions, session)), written(profile.chats[0]), h("ol.messages", items(messages, nameOf(who), isGroup)), before !== null && h("p", t("older_not_printed")));
 	return { print: () => print(sheet) };

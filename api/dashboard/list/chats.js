@@ -3,7 +3,7 @@
 import { Unreachable, get } from "../server/calls.js";
 
 const PAGE = 100;
-export const MOST = 500; // chats that the API returns at once
+export const MAX_PAGE = 500; // chats that the API returns at once
 const PAUSE = 5000; // ms after which a failed list is requested again
 
 export const keyOf = (chat) => `${chat.session_id}\n${chat.address}`;
@@ -31,11 +31,11 @@ export class Chats {
 	load(filter = this.filter, wanted = PAGE) {
 		this.filter = filter;
 		this.error = null;
-		return this.#ask({ limit: Math.min(Math.max(wanted, PAGE), MOST) }, ++this.#round);
+		return this.#ask({ limit: Math.min(Math.max(wanted, PAGE), MAX_PAGE) }, ++this.#round);
 	}
 
 	more() {
-		if (!this.loading && this.cursor !== null && !this.error) this.#ask({ limit: this.list.length < MOST ? PAGE : MOST, cursor: this.cursor }, this.#round);
+		if (!this.loading && this.cursor !== null && !this.error) this.#ask({ limit: this.list.length < MAX_PAGE ? PAGE : MAX_PAGE, cursor: this.cursor }, this.#round);
 	}
 
 	async #ask(place, round) {

@@ -2,7 +2,7 @@
 
 import { get } from "../server/calls.js";
 import { unmarked } from "./chatrow.js";
-import { MOST } from "./chats.js";
+import { MAX_PAGE } from "./chats.js";
 
 const PAGE = 30;
 
@@ -39,7 +39,7 @@ export class Found {
 	async #ask() {
 		const known = this.#isStale ? [] : this.list;
 		const cursor = this.#isStale ? null : this.cursor;
-		const limit = Math.min(Math.max(PAGE, this.list.length - known.length), MOST);
+		const limit = Math.min(Math.max(PAGE, this.list.length - known.length), MAX_PAGE);
 		this.#isStale = false;
 		this.loading = true;
 		try {

@@ -6,7 +6,7 @@ import { t } from "../page/language.js";
 import { accounts, sessionName } from "../page/people.js";
 import { get } from "../server/calls.js";
 import { chatRow, hitRow, itemOf, newChats, newRow, unsentChats } from "./chatrow.js";
-import { Chats, MOST, keyOf } from "./chats.js";
+import { Chats, MAX_PAGE, keyOf } from "./chats.js";
 import { FILTERS, chips, choice, count, limits, upTo } from "./filters.js";
 import { Found } from "./found.js";
 import { toggleUnread } from "./reading.js";
@@ -99,7 +99,7 @@ export class Side {
 	// Returns the chat that waits longest, or the one below the open chat if that is waiting too. After the last comes the first.
 	async nextWaiting() {
 		const { session_id, label } = this.chats.filter;
-		const { contacts } = await get("/api/chats", { sort: "waiting_since", session_id, label, limit: this.#chosen ? MOST : 1 });
+		const { contacts } = await get("/api/chats", { sort: "waiting_since", session_id, label, limit: this.#chosen ? MAX_PAGE : 1 });
 		return contacts[(contacts.findIndex((chat) => keyOf(chat) === this.#chosen) + 1) % contacts.length];
 	}
 

@@ -2,7 +2,7 @@
 
 import { windows } from "./outages.js";
 
-const MOST = 450; // messages to keep, beyond which messages at the far end are dropped and reloaded when needed
+const MAX_KEPT = 450; // messages to keep, beyond which messages at the far end are dropped and reloaded when needed
 
 export const keyOf = (message) => (message.id === null ? `send:${message.send_id}` : `message:${message.id}`);
 
@@ -28,7 +28,7 @@ export class Timeline {
 		this.before = page.before;
 		if (this.before === null) this.lateAbove = false;
 		this.#add(page, "start");
-		const cut = this.messages.length > MOST ? this.messages.findLastIndex((one, i) => i < MOST && one.cursorAfter) : -1;
+		const cut = this.messages.length > MAX_KEPT ? this.messages.findLastIndex((one, i) => i < MAX_KEPT && one.cursorAfter) : -1;
 		if (cut < 0) return;
 		this.after = this.messages[cut].cursorAfter;
 		this.#drop(cut + 1, this.messages.length);
@@ -37,7 +37,7 @@ export class Timeline {
 	addNewer(page) {
 		this.after = page.after;
 		this.#add(page, "end");
-		const over = this.messages.length - MOST;
+		const over = this.messages.length - MAX_KEPT;
 		const cut = over > 0 ? this.messages.findIndex((one, i) => i >= over && one.cursorBefore) : -1;
 		if (cut < 0) return;
 		this.before = this.messages[cut].cursorBefore;

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Worker, expect
+from playwright.sync_api import Browser, expect
 
 from api.http import static
 from api.http.public_page import PublicPage
@@ -14,47 +14,12 @@ from tests.support import requirements
 from tests.support.browser import axe
 from tests.support.browser.browser import ARGUMENTS, BrowserUser, open_browser_user
 from tests.support.browser.dashboard_actions import open_first_chat, phone_number
+from tests.support.browser.notifications import CLICK, SHOWN, SUBSCRIBED, push, recording_worker
 from tests.support.history.history_writer import API_TOKEN, SENDER_PHONE, HistoryWriter, message_fact, name_fact
 from tests.support.history.recent_messages import message_now
 from tests.support.processes.api_server import running_api
 from tests.support.servers.push_service import Device, PushService, push_variables
 
-SUBSCRIBED = """
-{
-    const keys = %s;
-    const device = {
-        endpoint: keys.endpoint,
-        toJSON: () => ({ keys }),
-        unsubscribe: async () => { localStorage.removeItem("subscribed"); return true; },
-    };
-    PushManager.prototype.getSubscription = async () => (localStorage.getItem("subscribed") ? device : null);
-    PushManager.prototype.subscribe = async ({ applicationServerKey }) => {
-        localStorage.setItem("subscribed", applicationServerKey);
-        return device;
-    };
-}
-"""
-"""A replacement for the browser's own push service, which is on the Internet."""
-RECORDED = """
-self.log = [];
-const show = self.registration.showNotification.bind(self.registration);
-self.registration.showNotification = (title, options) => {
-    self.log.push([title, options.body, options.silent]);
-    return show(title, options);
-};
-const all = self.clients.matchAll.bind(self.clients);
-const unfocused = (one) => ({ focused: false, postMessage: (data) => one.postMessage(data), focus: async () => one });
-self.clients.matchAll = async (options) => (await all(options)).map(unfocused);
-"""
-"""Records notifications, and simulates pages without the focus, because without a screen every page has it."""
-SHOWN = """async () => {
-    const worker = await navigator.serviceWorker.getRegistration();
-    return (await worker.getNotifications()).map((one) => [one.title, one.body]);
-}"""
-CLICK = """async () => {
-    const [notification] = await self.registration.getNotifications();
-    self.dispatchEvent(new NotificationEvent("notificationclick", { notification }));
-}"""
 KEPT = """async () => {
     const found = {};
     for (const name of await caches.keys()) {
@@ -98,30 +63,6 @@ def user(browser: Browser, url: str, device: Device) -> Iterator[BrowserUser]:
     with open_browser_user(browser, url, service_workers="allow", permissions=["notifications"]) as user:
         user.context.add_init_script(SUBSCRIBED % json.dumps(device.subscription()))
         yield user
-
-
-def recording_worker(user: BrowserUser) -> Worker:
-    user.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-    (worker,) = user.context.service_workers
-    worker.evaluate(RECORDED)
-    return worker
-
-
-def push(page: Page, url: str, content: object) -> None:
-    """Deliver the messages sent to a push service to the service worker."""
-    session: Any = page.context.new_cdp_session(page)
-    registrations: list[str] = []
-
-    def listen(event: Any) -> None:  # noqa: ANN401 - JSON
-        registrations.extend(one["registrationId"] for one in event["registrations"])
-
-    session.on("ServiceWorker.workerRegistrationUpdated", listen)
-    session.send("ServiceWorker.enable")
-    assert wait_until(lambda: page.evaluate("1") and bool(registrations), 10)
-    session.send(
-        "ServiceWorker.deliverPushMessage",
-        {"origin": url, "registrationId": registrations[-1], "data": json.dumps(content)},
-    )
 
 
 def upgrade(file: static.StaticFile, old: bytes, new: bytes) -> None:
@@ -197,6 +138,7 @@ def test_a_device_is_told_once_of_what_it_asked_for(
 def test_what_is_read_elsewhere_is_no_longer_shown(user: BrowserUser, url: str, history: HistoryWriter) -> None:
     history.store(message_fact("before"), name_fact("Asha"))
     page = user.sign_in()
+    page.locator("a.chat").wait_for()
     recording_worker(user)
     page.evaluate("localStorage.alerts = JSON.stringify({ on: true })")
     history.store(message_now("hello"))
@@ -209,6 +151,26 @@ def test_what_is_read_elsewhere_is_no_longer_shown(user: BrowserUser, url: str, 
 
     assert answer.ok, answer.text()
     assert wait_until(lambda: page.evaluate(SHOWN) == [], 10)
+
+
+@pytest.mark.long
+def test_a_notification_stays_if_its_chat_is_one_of_hundreds_unread(user: BrowserUser, history: HistoryWriter) -> None:
+    """The chat is not on the first page of unread chats, which the dashboard requests when it is opened."""
+    history.store(message_fact("before"), name_fact("Asha"))
+    page = user.sign_in()
+    page.locator("a.chat").wait_for()
+    recording_worker(user)
+    page.evaluate("localStorage.alerts = JSON.stringify({ on: true })")
+    history.store(message_now("hello"))
+    assert wait_until(lambda: page.evaluate(SHOWN) == [["Asha", "New message"]], 10)
+    page.goto("about:blank")
+    history.store(*(message_now("newer", phone_number(n)) for n in range(500)))
+
+    with page.expect_response(lambda answer: "unread=true&limit" in answer.url):
+        page.goto(user.url)
+    page.locator("a.chat").first.wait_for()
+
+    assert page.evaluate(SHOWN) == [["Asha", "New message"]]
 
 
 @pytest.mark.long
