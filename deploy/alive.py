@@ -13,7 +13,7 @@ SECONDS = 1.0
 
 
 def host() -> str:
-    """HOST as the process listens on it; a loopback address where it listens on every address."""
+    """Return HOST, or a loopback address if the process listens on every address."""
     named = os.environ.get("HOST", "")
     if named in {"", "0.0.0.0", "::"}:  # noqa: S104 - recognised, not bound
         return "127.0.0.1"
@@ -21,7 +21,7 @@ def host() -> str:
 
 
 def answers(port: str, path: str) -> bool:
-    # Ignores proxy settings: the process is on this machine.
+    # Proxy settings are ignored, because the process is on this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(f"http://{host()}:{port}{path}", timeout=SECONDS) as answer:

@@ -24,7 +24,7 @@ def main(lock_file_name: str, stamp: str) -> int:
     if not os.access(ROOT, os.W_OK) or (VENV.exists() and not os.access(VENV, os.W_OK)):
         print(f"{ROOT} belongs to another user, so nothing can be installed there: use a copy.", file=sys.stderr)
         return 1
-    # Private, because everybody who can open a file can lock it.
+    # The file is private, because everybody who can open a file can lock it.
     lock_descriptor = os.open(ROOT / ".venv.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(lock_descriptor, "r+b"):
         fcntl.flock(

@@ -59,7 +59,7 @@ def read_all(environ: Mapping[str, str]) -> dict[str, Sender]:
 
 
 def merge(of_file: Mapping[str, Sender], of_environ: Sender | None) -> dict[str, Sender]:
-    """Return both together. Raises SettingsError if both have a sender with the same name."""
+    """Return the senders of both. Raises SettingsError if both have a sender with the same name."""
     if of_environ is None:
         return dict(of_file)
     if of_environ.name in of_file:

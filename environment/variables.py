@@ -16,7 +16,7 @@ def of_process(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def of_command(environ: Mapping[str, str], folder: Path | None = None) -> dict[str, str]:
-    """Return the same, and the variables that only `.env` in the folder (default: the current one) sets, like `./run`.
+    """Return the variables, and those that only `.env` in the folder (default: the current one) sets, as `./run` does.
 
     Raises SettingsError.
     """

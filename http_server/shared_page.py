@@ -16,7 +16,7 @@ MAX_PAUSE_SECONDS = 0.1
 
 
 def shared(page: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    """Return the same endpoint, limited to one call at a time.
+    """Return the endpoint, limited to one call at a time.
 
     All requests that arrive before a call starts get its response, so a response is never older than its request. Many
     clients without a credential then cost only one call, and delay neither other requests nor a probe.

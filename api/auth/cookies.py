@@ -50,7 +50,7 @@ class SignInCookies:
 
     def __init__(self, bootstrap_token: str) -> None:
         self._key = hmac.digest(bootstrap_token.encode(), b"dashboard session", "sha256")
-        # Unique to API_TOKEN, because a browser shares cookies between all ports of a host.
+        # The name is unique to API_TOKEN, because a browser shares cookies between all ports of a host.
         self.name = f"history_{self._sign('name')[:8]}"
 
     def encode(self, sign_in: SignIn, now: float) -> str:

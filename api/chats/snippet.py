@@ -51,7 +51,7 @@ def extract(text: str, words: tuple[str, ...], *, fuzzy: bool) -> Snippet:
 
 
 def _part_with_match(composed: str, words: tuple[str, ...]) -> str:
-    """Return the part of a long text around its first match, or its beginning. Later steps read each character."""
+    """Return the part of a long text around its first match, or its beginning: later steps read each character."""
     if len(composed) <= 4 * _PIECE_LENGTH:
         return composed
     pieces = [

@@ -41,11 +41,12 @@ CONTENT_SECURITY_POLICY = (
     "require-trusted-types-for 'script'; trusted-types shell"
 )
 _COMMENT_LINES = re.compile(rb"^[ \t]*(?://[^\n]*|/\*.*?\*/[ \t]*)$", re.MULTILINE | re.DOTALL)
-# Without quotation marks, it cannot be the rest of a text.
+# A comment without quotation marks cannot be the rest of a text.
 _COMMENTS_AFTER_CODE = re.compile(rb"""(?<=[;,{(]) // [^\n"'`]*$""", re.MULTILINE)
 _SPACES_OF_STYLES = re.compile(rb"(?<=[,>]) | (?=[>{])")
 _SPACES_OF_SCRIPTS = re.compile(rb"(?<=[{]) | (?=[}])|(?<=[)]) (?=[{])| (=>?|[=!]==|&&|[|][|]|[?][?]) ")
-# Lines that contain no template and, as they have no slash, no regular expression. In them, spaces outside of texts.
+# Lines that contain no template and, as they have no slash, no regular expression. Spaces outside of their texts are
+# removed.
 _PLAIN_LINES = re.compile(rb"^[^`/\n]+$", re.MULTILINE)
 _SPACES_OF_LINES = re.compile(rb"""("(?:\\.|[^"\\])*")|(?<=[,:;?]) | (?=[?:])""")
 _INDENTATION = re.compile(rb"^[ \t]+", re.MULTILINE)

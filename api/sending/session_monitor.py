@@ -54,7 +54,7 @@ class SessionMonitor:
     def poll(self) -> ConnectionCheck | None:
         """Poll if it is due and record the result. Return None if it is not due or the state remains unknown."""
         with self.pool.connection() as connection:
-            # Longer than a poll takes, so a process that dies during a poll only delays the next one.
+            # The claim lasts longer than a poll, so a process that dies during a poll only delays the next one.
             if not outages.claim_check(connection, self.session_id, max(self.interval_seconds, 60.0)):
                 return None
         now = time.time_ns() // 1_000_000

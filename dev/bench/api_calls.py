@@ -138,7 +138,7 @@ def factories(connection: Connection) -> Mapping[str, CallFactory]:
         )
 
     def term(chance: random.Random, kind: int) -> str:
-        """Return a term, all frequencies being as likely: 0 for Chinese, 1 for two letters, 2 for longer words."""
+        """Return a random term, rare or frequent. `kind` is 0 for Chinese, 1 for two letters, 2 for longer words."""
         rank = int(statements.TERM_RANKS ** chance.random())
         rank += (kind - rank) % 3
         query = f"SELECT {statements.TERM} FROM (SELECT {rank}::bigint AS rank) AS r"  # noqa: S608 - a number

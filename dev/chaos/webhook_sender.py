@@ -71,7 +71,7 @@ class WebhookSender:
         sent = 0
         while not self._stopping:
             due = int((time.monotonic() - start) * self._rate) + 1
-            # On an overloaded machine, more concurrent requests would all time out. The limit makes it send fewer.
+            # On an overloaded machine, more concurrent requests would all time out. With the limit, fewer are sent.
             for number in range(sent, min(due, sent + MAX_IN_FLIGHT - len(tasks))):
                 task = asyncio.create_task(self._send_one(next(self._events), start + number / self._rate))
                 tasks.add(task)

@@ -30,7 +30,7 @@ class FolderLock:
         """Acquire the lock. Raises StartError naming its holder."""
         if self._file:
             return
-        # Private, because everybody who can open a file can lock it.
+        # The file is private, because everybody who can open a file can lock it.
         descriptor = private_file.open_descriptor(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         file = os.fdopen(descriptor, "a+b")
         try:

@@ -18,7 +18,7 @@ PR_SET_PDEATHSIG = 1
 
 def main(arguments: list[str]) -> None:
     parent, death_signal, uid, gid = (int(argument) for argument in arguments[:4])
-    # Loaded while Python's own files can still be read, which the server's user may not be allowed to.
+    # The library is loaded while Python's own files can be read, which the server's user may not be allowed to do.
     library = ctypes.CDLL(None) if ctypes and sys.platform == "linux" else None
     if uid >= 0:
         os.setgroups([])

@@ -106,8 +106,8 @@ class EmbeddedPostgres(EmbeddedServer):
         } | self._settings
         command = [str(binaries / "postgres"), "-D", str(self._data)]
         command += [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
-        # PostgreSQL takes a number in its lock file for a running server, unless it is that of its own grandparent. It
-        # still refuses to start while backends of the killed server use the shared memory.
+        # PostgreSQL takes the process id in its lock file for that of a running server, unless its own grandparent has
+        # it. It still refuses to start while backends of the killed server use the shared memory.
         environment = {} if stale_pid is None else {"PG_GRANDPARENT_PID": str(stale_pid)}
         deadline = time.monotonic() + START_SECONDS
         while (output := self._launch(command, self._is_ready, deadline, environment)) is not None:

@@ -113,8 +113,8 @@ class EmbeddedServer(ABC):
     def _stop_orphan(self, pid_file: Path, marker: str) -> int | None:
         """End the server of an earlier run that was killed. The marker is part of its command line.
 
-        Returns the number in the file if it does not belong to a running server but to no process, to another program,
-        or to a killed server that its parent has not reaped.
+        Return the process id in the file if it is stale: it belongs to no process, to another program, or to a killed
+        server that its parent has not reaped.
         """
         text = pid_file.read_text().partition("\n")[0].strip() if pid_file.exists() else ""
         if not text.isdigit():

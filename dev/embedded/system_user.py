@@ -32,7 +32,10 @@ class SystemUser:
 
 
 def for_data_folder(data: Path) -> SystemUser | None:
-    """Return the user to run as: None for ours, or, as root, the owner of the data, else postgres or nobody."""
+    """Return the user to run as, or None for that of this process.
+
+    If this process runs as root, the user is the owner of the data, else postgres or nobody.
+    """
     if os.geteuid() != 0:
         return None
     owner = data.stat().st_uid if data.exists() else 0

@@ -1,4 +1,4 @@
-"""`/messages`: sends text and files and lists sent messages. Also the state and settings of the session."""
+"""`/messages`: sends text and files, lists sent messages, and returns the state and settings of the session."""
 
 from collections.abc import Iterator
 from typing import IO

@@ -43,7 +43,7 @@ class HistoryGenerator:
             connection.execute("ANALYZE")
             steps.finish(connection, self._size)
             self._print_progress("chats and feed")
-            # After a vacuum, a table may be read from its index alone, as after a night of autovacuum.
+            # A vacuum lets PostgreSQL read a table from its index alone, as after a night of autovacuum.
             connection.execute("VACUUM ANALYZE")
             steps.drop_bookkeeping(connection)
         self._print_progress("done")

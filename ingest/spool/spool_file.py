@@ -103,7 +103,7 @@ class SpoolFile:
                     part.unlink(missing_ok=True)
             os.close(lock)
             raise
-        # Another process holds it, or its holder removed it between our open and our flock.
+        # Another process holds the lock, or removed the file between `open` and `flock`.
         os.close(lock)
         return None
 

@@ -140,7 +140,7 @@ class StreamAppender:
         is_new = not connection.is_connected
         await connection.connect()
         if await connection.can_read():
-            # Closed by the server while idle, or a stray reply. Both require a new connection.
+            # The server has closed the idle connection, or sent a stray reply. Both require a new connection.
             await connection.disconnect(nowait=True)
             await connection.connect()
             is_new = True

@@ -62,7 +62,7 @@ class OrphanedTailFile:
         os.close(self.fd)
 
     def delete_batches(self) -> None:
-        """Shorten the file to the position that it begins with; a second time it changes nothing."""
+        """Shorten the file to the position that it begins with. Repeating this changes nothing."""
         prefix = os.pread(self.fd, PREFIX_BYTES, 0)
         if len(prefix) == PREFIX_BYTES and os.fstat(self.fd).st_size > (size := tail_record.size_of(prefix)):
             os.truncate(self.path, size)

@@ -41,7 +41,7 @@ class OrphanedTails:
 
     @property
     def are_held(self) -> bool:
-        """True if some files are still to be sent."""
+        """True if batches of some files are still to be sent."""
         return bool(self._files)
 
     @property

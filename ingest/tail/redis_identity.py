@@ -102,8 +102,8 @@ class RedisIdentity:
         before, confirmed_id = self.generation, self._confirmed_id
         state = await _read_state(connection)
         went_back = before == self.generation and state.last_id is not None and state.last_id < confirmed_id
-        # Without INFO, every new connection may reach another Redis, except one that is opened because another
-        # connection has already counted this.
+        # If INFO is not permitted, every new connection counts as one to another Redis, unless a connection has counted
+        # that Redis already.
         is_counted = state.run_id is None and generation != self.generation
         is_same = is_counted or (state.continues(self._state) if self._state else True)
         if is_same and not went_back and not self._has_lost_report:

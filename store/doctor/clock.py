@@ -1,6 +1,6 @@
 """Checks that two clocks agree.
 
-Ingest dates receipts, PostgreSQL the stream's status, and Redis the stream's entries.
+Ingest's clock dates receipts, PostgreSQL's the stream's status, and Redis' the stream's entries.
 """
 
 from store.doctor import finding

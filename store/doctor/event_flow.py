@@ -123,7 +123,7 @@ def parked_events(connection: Connection) -> list[Finding]:
 def session_activity(connection: Connection) -> list[Finding]:
     """Report for each session the types of event that never arrived, and whether the session fell silent within a week.
 
-    A session that was first seen within the last day may still wait for its first message, which is information.
+    If a session was first seen within the last day and still waits for its first message, the severity is `info`.
     """
     rows = connection.execute(
         """

@@ -44,7 +44,7 @@ def record_erasures(
 
 
 def _in_chats(connection: Connection, session_ids: Collection[str]) -> set[tuple[str | None, str]]:
-    """Return the chats. People known from evidence, updates or sends also have one."""
+    """Return the addresses of the chats. People known from evidence, updates or sends have a chat, too."""
     cursor = connection.execute(
         "SELECT c.session_id, c.address FROM chats AS c WHERE c.session_id = ANY(%s)", [list(session_ids)]
     )

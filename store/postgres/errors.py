@@ -41,7 +41,7 @@ def translated() -> Generator[None]:
     try:
         yield
     except OverflowError as error:
-        # A number in a row of COPY that exceeds the type of its column.
+        # A number in a row of COPY exceeds the type of its column.
         raise PermanentError("PostgreSQL: NumericValueOutOfRange (22003)", "22003") from error
     except psycopg.DataError as error:
         # psycopg rejects some values without a code, such as a NUL in text.

@@ -81,7 +81,7 @@ def _try_create(connection: Connection, month: Partition) -> bool:
             return False
         if month not in missing(connection) or not _has_few_strays(connection, month):
             return False
-        # In the order in which readers take the locks. Writers need the second lock only for bodies of other months.
+        # Take the locks in the order of readers. Writers need the second lock only for bodies of other months.
         connection.execute("LOCK TABLE ONLY raw_events IN SHARE UPDATE EXCLUSIVE MODE")
         connection.execute("LOCK TABLE ONLY raw_events_default IN ACCESS EXCLUSIVE MODE")
         if not _has_few_strays(connection, month):

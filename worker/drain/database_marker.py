@@ -68,7 +68,7 @@ class Marker:
 
     @classmethod
     def of(cls, identity: DatabaseIdentity, previous: "Marker | None") -> "Marker":
-        """Return the marker to write. Ids never decrease, and log positions only in another generation."""
+        """Return the marker to write. Ids never decrease, and log positions decrease only in another generation."""
         lsn, last_ids, past = identity.flushed_lsn, dict(identity.last_ids), ()
         if previous is not None:
             past = previous.past

@@ -21,7 +21,7 @@ def requeue(redis: Redis) -> int:
     """
     newest = cast("list[tuple[bytes, EntryFields]]", redis.xrevrange(UNREADABLE_STREAM, count=1))
     requeued = conflicts = 0
-    # A worker that still cannot read an entry sets it aside again, behind this one.
+    # An entry that a worker still cannot read is set aside again, behind `newest`.
     while newest and conflicts < MAX_CONFLICTS:
         with redis.pipeline(transaction=True) as pipe:  # pyright: ignore[reportUnknownMemberType] - shard_hint
             pipe.watch(UNREADABLE_STREAM)

@@ -20,7 +20,7 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "session": ("Session", "सत्र"),
     "labels": ("Labels", "लेबल"),
     "message": ("Message", "संदेश"),
-    # Beside the messages.
+    # The words around the messages.
     "about": ("About", "विवरण"),
     "conversation": ("Conversation", "बातचीत"),
     "exported_on": ("Exported on", "निर्यात"),

@@ -151,7 +151,7 @@ def gowa_device(session: str, devices: object) -> str:
 def _send_meta(message: OutgoingMessage, credentials: Mapping[str, str], media_id: str | None) -> GatewayRequest:
     base: dict[str, object] = {"messaging_product": "whatsapp", "recipient_type": "individual", "to": message.to}
     path = f"/{quote(message.session, safe='')}/messages"
-    # Meta repeats it in each status, which identifies the send if its response was lost.
+    # Meta repeats the reference in each status, which identifies the send if its response was lost.
     base |= {"biz_opaque_callback_data": message.reference or ""}
     if message.file is None:
         return _post(path, credentials, base | {"type": "text", "text": {"body": message.text, "preview_url": False}})

@@ -75,7 +75,7 @@ def compare(
 def figures(document: Mapping[str, Any]) -> dict[FigureKey, float]:
     """Return the figures in the document of `./run bench --json`.
 
-    The name of an indented row continues that of the last row that is not.
+    The name of an indented row continues that of the last row that is not indented.
     """
     found: dict[FigureKey, float] = {}
     for part, measured in document.items():

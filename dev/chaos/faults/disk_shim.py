@@ -65,7 +65,7 @@ class DiskShim:
     def set(self, faults: Faults = Faults()) -> None:
         """Set these faults and no others. Running processes notice at their next call."""
         state = CONTROL.pack(*(round(value * unit) for value, unit in zip(astuple(faults), UNITS, strict=True)))
-        # Written in place, because the processes have mapped the file.
+        # The file is written in place, because the processes have mapped it.
         control = os.open(self._control, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             os.pwrite(control, state, 0)

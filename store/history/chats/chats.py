@@ -91,7 +91,7 @@ def _lock_until_found(
     connection: Connection, wanted: set[ChatAddress], inserted: set[ChatAddress]
 ) -> dict[ChatAddress, _LockedRow]:
     locked: dict[ChatAddress, _LockedRow] = {}
-    # Repeated, because no statement returns a row that an erasure deletes at the same time.
+    # The lookup is repeated, because no statement returns a row that an erasure deletes at the same time.
     while missing := wanted - set(locked):
         locked |= _lock_once(connection, missing, inserted)
     return locked

@@ -157,7 +157,7 @@ def _insert(
 
 def _copy_new(connection: Connection, copies: Iterable[MessageCopy]) -> list[tuple[int, MessageCopy]]:
     """Insert the copies, whose rows cannot exist yet. Return the inserted rows."""
-    # By identity, because the key and the chat determine the fields before the direction.
+    # In the order of identity: the key and the chat determine the fields before the direction.
     ordered = sorted(copies)
     return list(zip(new_messages.copy(connection, [copy.new_row() for copy in ordered]), ordered, strict=True))
 

@@ -126,7 +126,8 @@ def page_query(
     }
     message: LiteralString = "whatsapp_messages"
     if source == "candidates":
-        # LIMIT 1 for the same reason. Elsewhere it would look up the message of each chat that is sorted.
+        # LIMIT 1 forces an index lookup here, too. For other sources, it would look up the message of each chat that is
+        # sorted.
         message = "LATERAL (SELECT m.* FROM whatsapp_messages AS m WHERE m.id = c.last_id LIMIT 1)"
     view: LiteralString = "c.name" if names_only else CHAT_JSON
     message_join: LiteralString = "" if names_only else f"LEFT JOIN {message} AS m ON m.id = c.last_id"

@@ -99,7 +99,7 @@ def _names(value: JsonObject) -> dict[str, str]:
 
 def _history_message(change: MetaChange, thread: JsonObject, item: JsonObject) -> tuple[Fact, ...]:
     own_phone = change.own_phone
-    # Only our own messages contain their recipient.
+    # Only outgoing messages contain their recipient.
     is_ours = "to" in item if own_phone is None else addresses.parse_phone(item.get("from")) == own_phone
     context = json_document.object_at(item, "history_context")
     if is_ours and "to" not in item:
@@ -131,7 +131,7 @@ def _message(
 def _update(raw_type: str | None, item: JsonObject) -> UpdateContent:
     fields = json_document.object_at(item, raw_type or "")
     if raw_type == "reaction":
-        # Without an emoji, the reaction is removed.
+        # An absent emoji removes the reaction.
         return update_content.react(text.identifier(fields.get("message_id")), fields.get("emoji") or "")
     target = text.identifier(fields.get("original_message_id"))
     if raw_type == "revoke":

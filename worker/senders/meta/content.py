@@ -43,7 +43,7 @@ def read(item: JsonObject, raw_type: str | None) -> MessageContent:
 def edited_text(message: JsonObject) -> str | None:
     """Return the new text or caption of an edited message, or None if it has none."""
     edited = read(message, type_of(message))
-    # A file without a caption is one whose caption was removed.
+    # If a file has no caption, its caption was removed.
     return edited.text or edited.caption or ("" if edited.type in MEDIA_TYPES else None)
 
 

@@ -94,7 +94,7 @@ def read(envelope: Envelope, *, is_sent: bool, time: int | None) -> Parties:
 def find_chat(envelope: Envelope) -> str | None:
     """Return the chat of an event about an outgoing message, or None if the recipient is absent or ambiguous.
 
-    `from` does not count, because in an acknowledgement it may be either side.
+    `from` does not count, because in an acknowledgement it may name either side.
     """
     chat = _find_chat_jid(envelope)
     return addresses.parse(first_value(envelope.all_objects, _TO_KEYS)) if chat is None else chat

@@ -1,7 +1,7 @@
 """Parses WAHA's events about messages.
 
 An id is WhatsApp Web's long form, `false_919811000001@c.us_3EB0…`. It contains the direction and the chat, which `from`
-does not in our own messages from the engine WEBJS.
+does not in outgoing messages from the engine WEBJS.
 """
 
 from store.model import addresses

@@ -57,7 +57,7 @@ class MessageContent(NamedTuple):
             self.reply_to,
             parties.sender,
             parties.sender_name,
-            # A message of our own has at least the status sent.
+            # An outgoing message has at least the status `sent`.
             (status or "sent") if parties.direction == "outgoing" else None,
             is_history,
         )

@@ -33,7 +33,7 @@ _WITH_WORDS: Final = frozenset({"GROUP_CREATE", "GROUP_CHANGE_SUBJECT", "GROUP_C
 
 
 def name(value: object) -> str | None:
-    """Return the name of a stub given by its name or number, or None if it is none."""
+    """Return the name of a stub given by its name or number, or None if the value names none."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:9])
     if isinstance(value, int) and not isinstance(value, bool):
