@@ -75,7 +75,7 @@ def _advance_locked(connection: Connection, limit: int, skip_reason: str | None)
     return not count and _retry_skipped(connection)
 
 
-def _count_within_bytes(sizes: Sequence[int]) -> int:
+def _count_fitting(sizes: Sequence[int]) -> int:
     """Return how many of the first texts fit into MAX_TEXT_BYTES. The first one always counts as fitting."""
     return max(1, sum(total <= MAX_TEXT_BYTES for total in itertools.accumulate(sizes))) if sizes else 0
 
@@ -99,7 +99,7 @@ def _respell(connection: Connection, limit: int, skip_reason: str | None) -> boo
         [limit],
     )
     found = cast("list[tuple[int, int]]", cursor.fetchall())
-    row_ids = sorted(row_id for row_id, _ in found[: _count_within_bytes([size for _, size in found])])
+    row_ids = sorted(row_id for row_id, _ in found[: _count_fitting([size for _, size in found])])
     if skip_reason is not None:
         _skip(connection, row_ids, skip_reason)
     elif row_ids:
