@@ -56,7 +56,7 @@ class HeartbeatSender:
     async def _report(self, *, is_ending: bool) -> None:
         try:
             unsent = self.spool.events + self.tail.due_events + self.orphaned_tails.due_events
-            is_empty = not (self.spool.has_batches or self.tail.has_due or self.orphaned_tails.are_held)
+            is_empty = not (self.spool.has_unconfirmed or self.tail.has_due or self.orphaned_tails.are_held)
             former = list(self.former_writers.positions.values())
             await self._exchange(
                 self._make_report(self.batcher.position, unsent, ended=is_ending and is_empty),

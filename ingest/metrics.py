@@ -70,7 +70,7 @@ class IngestCollector(Collector):
         yield Gauge("sak_tail_in_files", "1 unless the files of the tail cannot be written.", tail.file_problem is None)
         yield Gauge("sak_tail_proven_by_redis", "1 while the tail needs no files.", tail.is_proven_by_redis)
         yield Counter("sak_tail_resent_events", "Events of tails that were sent again.", counters.resent_events)
-        changes = tail.identity.generation - 1
+        changes = tail.identity.redis_number - 1
         yield Counter("sak_redis_changes", "Times that Redis was found to be another, or to have lost data.", changes)
         yield Gauge("sak_ingest_circuit_open", "1 while new events skip Redis.", self.breaker.open_reason is not None)
         share = self.redis_memory.used_share

@@ -31,13 +31,13 @@ MAX_WAITING_BYTES = 4 << 20
 """The bytes that may wait in memory. A quarter of them is written at once."""
 EVENT_OVERHEAD_BYTES = 1024
 """The size of a webhook in addition to its body, in bytes."""
-TICK_SECONDS = 1.0
+MAINTENANCE_SECONDS = 1.0
 """The time in seconds between two checks of the file of secrets, and the longest time that a webhook waits in memory.
 """
 _SIGNATURE_LENGTH = len("sha256=") + 64
 _MAX_CREDENTIALS_BYTES = 4096
 _READ_LIMIT = 16
-_TIDY_TICKS = 60
+_RUNS_PER_REMOVAL = 60
 
 
 @dataclass(slots=True)
@@ -70,7 +70,7 @@ class Quarantine:
         self._waiting_bytes = 0
         self._is_due = asyncio.Event()
         self.size = QuarantineSize()
-        """The size at the last tick."""
+        """The size when it was last measured."""
 
     def offer(self, sender: str, body: bytes, credentials: Credentials) -> None:
         """Keep the webhook, unless its headers are not credentials or the rate limit is exceeded."""
@@ -107,29 +107,30 @@ class Quarantine:
             await self.flush()
 
     async def _run(self) -> None:
-        ticks = 0
+        runs = 0
         while True:
-            await self.tick(tidy=ticks % _TIDY_TICKS == 0)
-            ticks += 1
+            await self.maintain(remove_old=runs % _RUNS_PER_REMOVAL == 0)
+            runs += 1
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TICK_SECONDS):
+                async with asyncio.timeout(MAINTENANCE_SECONDS):
                     await self._is_due.wait()
 
-    async def tick(self, *, tidy: bool = False) -> None:
-        """Write the waiting webhooks, and verify all of them again if the secrets have changed.
+    async def maintain(self, *, remove_old: bool = False) -> None:
+        """Write the waiting webhooks, and verify all kept ones again if the secrets have changed.
 
-        Retried after a failure.
+        With `remove_old`, also remove those that are older than DAYS. A failure of the file is logged, and the next
+        call tries again.
         """
         if await asyncio.to_thread(self._verifiers.reload):
             self._verification_due = True
         try:
             await self.flush()
-            if tidy:
+            if remove_old:
                 age_limit = time.time_ns() // 1_000_000 - DAYS * 86_400_000
                 await asyncio.to_thread(self._file.remove_older, age_limit)
             if self._verification_due:
                 self._verification_due = not await self._verify()
-            if tidy or self._verification_due or self.size.events:
+            if remove_old or self._verification_due or self.size.events:
                 self.size = QuarantineSize(*await asyncio.to_thread(self._file.size))
         except (sqlite3.Error, OSError) as error:
             log.warning("the quarantine cannot be used (%s)", type(error).__name__)

@@ -19,8 +19,8 @@ from ingest.stream.stream_appender import AppendError, StreamAppender
 
 POLL_SECONDS = 0.2
 """The interval in seconds for reading Redis' memory while the spool is empty."""
-CHECK_SECONDS = 5.0
-"""The interval in seconds for checking the spool's files and those of dead processes."""
+MAINTENANCE_SECONDS = 5.0
+"""The interval in seconds for maintaining the spool's files and adopting those of dead processes."""
 MAX_PAUSE_SECONDS = 1.0
 
 log = logging.getLogger("ingest")
@@ -44,12 +44,12 @@ class SpoolDrainer:
     async def run(self) -> None:
         """Drain whenever the spool has batches and Redis has room, until cancelled."""
         pause = POLL_SECONDS
-        next_check_at = 0.0
+        next_maintenance_at = 0.0
         while True:
             try:
-                if time.monotonic() > next_check_at:
-                    next_check_at = time.monotonic() + CHECK_SECONDS
-                    await self.spool.check()
+                if time.monotonic() > next_maintenance_at:
+                    next_maintenance_at = time.monotonic() + MAINTENANCE_SECONDS
+                    await self.spool.maintain()
                     await self.tail_drainer.orphaned_tails.adopt()
                     await self.tail_drainer.orphaned_tails.delete_sent()
                 moved = await self._move_oldest()
@@ -73,7 +73,7 @@ class SpoolDrainer:
         if await self.tail_drainer.send_next():
             return True
         room, pace = self.redis_memory.available_bytes, self.tail_drainer.pace
-        chunk = await self.spool.read_oldest(room, pace.max_batches) if self.spool.has_batches else None
+        chunk = await self.spool.read_oldest(room, pace.max_batches) if self.spool.has_unconfirmed else None
         if chunk is None:
             if not self.tail_drainer.tail.has_due:
                 self.breaker.half_open()

@@ -41,7 +41,7 @@ class TailDrainer:
         entries = await self.tail.read(groups)
         with self.pace.measure():
             confirmation = await self.appender.append(entries, events, size, is_in_tail=True)
-        self.tail.confirm_again(groups, confirmation.generation, confirmation.last_id)
+        self.tail.confirm_again(groups, confirmation.redis_number, confirmation.last_id)
         if not is_own:
             self.orphaned_tails.discard_sent(groups)
         self.counters.resent_events += events

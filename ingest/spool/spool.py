@@ -44,9 +44,9 @@ class Spool:
         """The reason why the disk does not accept every write, or None if it does."""
 
     @property
-    def has_batches(self) -> bool:
+    def has_unconfirmed(self) -> bool:
         """True if a batch waits for the stream."""
-        return any(file.has_batches for file in self._folder.files)
+        return any(file.has_unconfirmed for file in self._folder.files)
 
     @property
     def events(self) -> int:
@@ -66,7 +66,7 @@ class Spool:
     async def open(self) -> None:
         """Open a file. If this fails, `unusable_reason` is set and `append` tries again."""
         with contextlib.suppress(SpoolError):
-            await self.check()
+            await self.maintain()
 
     async def append(self, fields: EntryFields, events: int) -> None:
         """Write the batch and return once it is on the disk. Raises SpoolError."""
@@ -74,7 +74,7 @@ class Spool:
             raise SpoolError("full", may_be_stored=False)
         await self._run_in_thread(self._folder.append, fields, events, may_be_stored=True)
         if self._folder.has_unsaved_file:
-            self._thread.submit(self._folder.save_removed_files)  # failures are tried again by `check`
+            self._thread.submit(self._folder.save_removed_files)  # failures are tried again by `maintain`
         if self._folder.has_reserve:
             self.unusable_reason = None
         else:
@@ -91,9 +91,9 @@ class Spool:
         """Skip a chunk that the stream has confirmed, and remove its file if it has no other. Raises SpoolError."""
         await self._run_in_thread(self._folder.remove, chunk)
 
-    async def check(self) -> None:
-        """Adopt files of dead processes, save the batches in removed files, and test the disk. Raises SpoolError."""
-        await self._run_in_thread(self._folder.check)
+    async def maintain(self) -> None:
+        """Adopt files of dead processes, save the batches in removed files, and reserve room. Raises SpoolError."""
+        await self._run_in_thread(self._folder.maintain)
         self.unusable_reason = None
 
     async def close(self) -> None:

@@ -108,7 +108,7 @@ class SpoolFile:
         return None
 
     @property
-    def has_batches(self) -> bool:
+    def has_unconfirmed(self) -> bool:
         """True if a batch is not confirmed."""
         return self._last_position > self._confirmed_position
 

@@ -84,7 +84,7 @@ class SpoolFolder:
     def read_oldest(self, max_bytes: int, max_batches: int) -> SpoolChunk | None:
         """Return the oldest batches, up to about this size and number, or None if there are none."""
         for file in self.files:
-            if file.has_batches:
+            if file.has_unconfirmed:
                 batches = self._set_aside_if_damaged(file, lambda file: file.read_oldest(max_bytes, max_batches))
                 return SpoolChunk(file, batches)
         return None
@@ -96,13 +96,13 @@ class SpoolFolder:
         with contextlib.suppress(sqlite3.Error, OSError):  # `append` tries again
             self._open_own_file()  # not only at the next outage, when the disk may be slow
 
-    def check(self) -> None:
-        """Save the batches in removed files, adopt files of dead processes, open the own file and test the disk.
+    def maintain(self) -> None:
+        """Save the batches in removed files, adopt files of dead processes, open the own file and reserve room.
 
         Raises the first error after trying everything.
         """
         errors: list[Exception] = []
-        for step in (self.save_removed_files, self._adopt_orphans, self._open_own_file, self._check_disk):
+        for step in (self.save_removed_files, self._adopt_orphans, self._open_own_file, self._free_and_reserve_room):
             try:
                 step()
             except (sqlite3.Error, OSError) as error:
@@ -131,7 +131,7 @@ class SpoolFolder:
     def close(self) -> None:
         """Release all files. Their batches wait for the next process."""
         for file in self.files:
-            if file.has_batches:
+            if file.has_unconfirmed:
                 file.close()
             else:
                 self._finish_if_empty(file)
@@ -176,7 +176,7 @@ class SpoolFolder:
                     self._finish_if_empty(file)
         self.unopened = unopened
 
-    def _check_disk(self) -> None:
+    def _free_and_reserve_room(self) -> None:
         for file in [*self._finished_files]:
             self._delete(file)
         if not os.access(self.directory, os.W_OK):
@@ -184,11 +184,11 @@ class SpoolFolder:
         self._reserve.acquire(self.directory)
 
     def _finish_if_empty(self, file: SpoolFile) -> None:
-        if file.has_batches or file not in self.files:
+        if file.has_unconfirmed or file not in self.files:
             return
         self._forget(file)
         self._finished_files.append(file)
-        with contextlib.suppress(OSError):  # `check` tries again and reports it
+        with contextlib.suppress(OSError):  # `maintain` tries again and reports it
             self._delete(file)
 
     def _delete(self, file: SpoolFile) -> None:

@@ -47,8 +47,8 @@ class AppendError(NotConfirmedError):
 class Confirmation:
     """The response of Redis to an append."""
 
-    generation: int
-    """The generation of the Redis that confirmed it."""
+    redis_number: int
+    """The number of the Redis that confirmed it, as in RedisIdentity."""
     last_id: EntryId
     """The id of the last entry."""
 
@@ -67,8 +67,8 @@ class StreamAppender:
     drain_jobs: DrainJobs
     tail: Tail
     _connection: AbstractConnection | None = None
-    _generation: int = 0
-    """The generation of the Redis that the connection reaches, or 0 before the first connection."""
+    _redis_number: int = 0
+    """The number of the Redis that the connection reaches, or 0 before the first connection."""
     _suspicions: int = 0
 
     async def append(
@@ -102,14 +102,14 @@ class StreamAppender:
         except (RedisError, OSError):
             raise await self._disconnect_with_error("unreachable", may_be_stored=sent) from None
         if not is_in_tail:
-            await self.tail.add(written, entries, events, size_bytes, self._generation)
+            await self.tail.add(written, entries, events, size_bytes, self._redis_number)
         if self.tail.has_due:
             self.breaker.hold_open(ANOTHER_REDIS)
         else:
             self.breaker.close()
         self.redis_memory.record_append(size_bytes)
         self.drain_jobs.enqueue_if_needed(jobs)
-        return Confirmation(self._generation, last_id)
+        return Confirmation(self._redis_number, last_id)
 
     async def verify(self) -> None:
         """Connect, and open the circuit if Redis is another server that lacks the tail.
@@ -134,7 +134,7 @@ class StreamAppender:
         connection = self._connection
         if connection is None:
             self._connection = connection = self.client.connection_pool.make_connection()
-        if self._generation != self.tail.identity.generation and connection.is_connected:
+        if self._redis_number != self.tail.identity.redis_number and connection.is_connected:
             # Another connection has found another Redis, and this connection may still reach the old one.
             await connection.disconnect(nowait=True)
         is_new = not connection.is_connected
@@ -146,7 +146,7 @@ class StreamAppender:
             is_new = True
         if is_new or self._suspicions != self.tail.identity.suspicions:
             self._suspicions = self.tail.identity.suspicions
-            self._generation = await self.tail.identity.check(connection, self._generation)
+            self._redis_number = await self.tail.identity.identify(connection, self._redis_number)
         return connection
 
     async def _read_confirmation(self, connection: AbstractConnection, count: int) -> tuple[EntryId, int]:
@@ -158,7 +158,7 @@ class StreamAppender:
             if isinstance(reply, Exception):
                 raise reply
         last_id = entry_ids.parse(cast("bytes", ids[-1]))
-        self.tail.identity.confirm(self._generation, last_id)
+        self.tail.identity.confirm(self._redis_number, last_id)
         # Reading the length may fail alone, on a key of another type. The events are safe nevertheless.
         return last_id, jobs if isinstance(jobs, int) else 0
 

@@ -44,8 +44,8 @@ class RedisIdentity:
     """The Redis that this process uses, as observed on all its connections."""
 
     def __init__(self) -> None:
-        self.generation = 1
-        """The number of servers that this process has used. A server that went back in time counts as another."""
+        self.redis_number = 1
+        """The number of this Redis among those used, from 1. A server that went back in time counts as another."""
         self.suspicions = 0
         """The number of hints that Redis may be another server. After each, connections check before they append."""
         self.seen_at = 0.0
@@ -58,9 +58,9 @@ class RedisIdentity:
         self._confirmed_id: EntryId = (0, 0)
         self._has_lost_report = False
 
-    def confirm(self, generation: int, entry_id: EntryId) -> None:
+    def confirm(self, redis_number: int, entry_id: EntryId) -> None:
         """Record that Redis has confirmed an entry, unless the connection led to an earlier Redis."""
-        if generation == self.generation:
+        if redis_number == self.redis_number:
             self._confirmed_id = max(self._confirmed_id, entry_id)
             self.seen_at = time.monotonic()
 
@@ -93,28 +93,28 @@ class RedisIdentity:
             if is_synced and run_id is not None:
                 self.proven_until = asked_at + PROOF_SECONDS
 
-    async def check(self, connection: AbstractConnection, generation: int) -> int:
-        """Compare the connection's Redis with the known one. Return the generation that the connection belongs to.
+    async def identify(self, connection: AbstractConnection, redis_number: int) -> int:
+        """Compare the connection's Redis with the known one. Return the number of the connection's Redis.
 
-        `generation` is the one that the caller knew before it connected. Raises RedisError.
+        `redis_number` is the one that the caller knew before it connected. Raises RedisError.
         """
         self.revoke_proof()
-        before, confirmed_id = self.generation, self._confirmed_id
+        before, confirmed_id = self.redis_number, self._confirmed_id
         state = await _read_state(connection)
-        went_back = before == self.generation and state.last_id is not None and state.last_id < confirmed_id
+        went_back = before == self.redis_number and state.last_id is not None and state.last_id < confirmed_id
         # If INFO is not permitted, every new connection counts as one to another Redis, unless a connection has counted
         # that Redis already.
-        is_counted = state.run_id is None and generation != self.generation
+        is_counted = state.run_id is None and redis_number != self.redis_number
         is_same = is_counted or (state.continues(self._state) if self._state else True)
         if is_same and not went_back and not self._has_lost_report:
             self.seen_at = time.monotonic()
         else:
-            self.generation += 1
+            self.redis_number += 1
             self._confirmed_id = state.last_id or (0, 0)
             self.committed_before = (0, 0)
             log.warning("Redis is another server than before, or has lost data: resending the newest events")
         self._state, self._has_lost_report = state, False
-        return self.generation
+        return self.redis_number
 
 
 async def _read_state(connection: AbstractConnection) -> RedisState:

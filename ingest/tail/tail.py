@@ -94,7 +94,7 @@ class Tail:
         return UNWRITTEN if now < self.identity.proven_until else self._files.write(entries, size_bytes, now)
 
     async def add(
-        self, written: Written | None, entries: Sequence[EntryFields], events: int, size_bytes: int, generation: int
+        self, written: Written | None, entries: Sequence[EntryFields], events: int, size_bytes: int, redis_number: int
     ) -> None:
         """Remember batches that Redis confirmed. Return when they are in a file, or when the disk is too slow."""
         if self._files is None or written is None:
@@ -105,9 +105,9 @@ class Tail:
             part.file.newest_at = now
             # Memory that is kept for seconds makes each new batch fill fresh pages.
             size = part.end - part.start + OVERHEAD_BYTES
-            self._remember(TailGroup((), events, size, now, now, generation, part), self._groups)
+            self._remember(TailGroup((), events, size, now, now, redis_number, part), self._groups)
             return
-        group = TailGroup(entries, events, size_bytes + OVERHEAD_BYTES, now, now, generation)
+        group = TailGroup(entries, events, size_bytes + OVERHEAD_BYTES, now, now, redis_number)
         if written is UNWRITTEN:
             group.is_unwritten = self._has_unwritten = True
         self._remember(group, self._groups)
@@ -133,7 +133,7 @@ class Tail:
             raise OSError(errno.EIO, "a part of the tail cannot be read")
         return [entry for group in groups for entry in (found[group.part] if group.part else group.entries)]
 
-    def confirm_again(self, groups: Sequence[TailGroup], generation: int, last_id: EntryId) -> None:
+    def confirm_again(self, groups: Sequence[TailGroup], redis_number: int, last_id: EntryId) -> None:
         """Remember groups that Redis confirmed again under ids up to `last_id`.
 
         They were due or belong to a dead process.
@@ -142,7 +142,7 @@ class Tail:
         for group in groups:
             self._remove(group)
             if self.seconds:
-                again = replace(group, sent_at=now, generation=generation, last_id=last_id)
+                again = replace(group, sent_at=now, redis_number=redis_number, last_id=last_id)
                 self._remember(again, self._resent_groups)
 
     def holds(self, orphan: object) -> bool:
@@ -156,7 +156,7 @@ class Tail:
             if self.has_due or not self.is_proven_by_redis:
                 self._write_unwritten(self._files)
             resent_at = (group.first_sent_at for group in self._resent_groups if group.orphan is None)
-            self._files.maintain(position, min((self._expired_at, *resent_at)))
+            self._files.maintain(position, min((self._keep_since, *resent_at)))
 
     async def close(self) -> None:
         """Leave the files to the next process, which resends the batches and reports the end of the writers."""
@@ -174,7 +174,8 @@ class Tail:
                     files.write_later(group.entries, group.sent_at)
 
     @property
-    def _expired_at(self) -> float:
+    def _keep_since(self) -> float:
+        """The time of the oldest groups to remember, by the monotonic clock."""
         # Nothing expires while Redis is unavailable, because it is not known yet which batches Redis has kept.
         return -math.inf if self.has_due else self.identity.seen_at - self.seconds
 
@@ -183,12 +184,12 @@ class Tail:
         return itertools.chain.from_iterable(itertools.takewhile(self._is_due, groups) for groups in known)
 
     def _is_due(self, group: TailGroup) -> bool:
-        return group.generation != self.identity.generation
+        return group.redis_number != self.identity.redis_number
 
     def _remove(self, group: TailGroup) -> None:
         """Remove the group if it is still remembered. The limit may have removed it."""
         known = self._resent_groups if group.last_id > (0, 0) else self._groups
-        if group.generation and group in known:
+        if group.redis_number and group in known:
             known.remove(group)
             self.size_bytes -= group.size_bytes
 
@@ -202,15 +203,15 @@ class Tail:
             self._cut_at = max(self._cut_at, self._pop(self._resent_groups or self._groups).first_sent_at)
 
     def _forget_expired(self) -> None:
-        expired_at = self._expired_at
-        while self._groups and self._groups[0].sent_at < expired_at:
+        keep_since = self._keep_since
+        while self._groups and self._groups[0].sent_at < keep_since:
             self._pop(self._groups)
-        while self._resent_groups and self._is_safe(self._resent_groups[0], expired_at):
+        while self._resent_groups and self._is_safe(self._resent_groups[0], keep_since):
             self._pop(self._resent_groups)
 
-    def _is_safe(self, group: TailGroup, expired_at: float) -> bool:
+    def _is_safe(self, group: TailGroup, keep_since: float) -> bool:
         is_stored = group.last_id < self.identity.committed_before
-        return group.sent_at < expired_at or (is_stored and group.first_sent_at < expired_at)
+        return group.sent_at < keep_since or (is_stored and group.first_sent_at < keep_since)
 
     def _pop(self, groups: deque[TailGroup]) -> TailGroup:
         group = groups.popleft()

@@ -89,9 +89,9 @@ class TailFile:
         )
         return True
 
-    def has_expired(self, expired_at: float) -> bool:
-        """Return whether its newest batch is older than this time."""
-        return self.newest_at is not None and self.newest_at < expired_at
+    def is_older_than(self, keep_since: float) -> bool:
+        """Return whether its newest batch was sent or confirmed before `keep_since`."""
+        return self.newest_at is not None and self.newest_at < keep_since
 
     def move_to(self, position: WriterPosition) -> None:
         """Replace the position that the file begins with, unless batches follow it."""

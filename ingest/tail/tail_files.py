@@ -134,14 +134,14 @@ class TailFiles:
         async with asyncio.timeout(READ_SECONDS):
             return await asyncio.wrap_future(found)
 
-    def maintain(self, position: WriterPosition, expired_at: float) -> None:
-        """Delete files that are as old as `expired_at` and replace files that are gone.
+    def maintain(self, position: WriterPosition, keep_since: float) -> None:
+        """Delete files whose batches are all older than `keep_since`, and replace files that are gone.
 
         Call this about once a second.
         """
         if self.finished == self.submitted:
             self._is_lagging = False
-            self.submit(partial(self._maintain, position, expired_at))
+            self.submit(partial(self._maintain, position, keep_since))
         reason = self.unusable_reason
         if reason is not None and self._logged_reason is None:
             log.error("the tail is kept in memory only: %s", reason)
@@ -216,14 +216,14 @@ class TailFiles:
             self._files.pop(0).delete()
         return file
 
-    def _maintain(self, position: WriterPosition, expired_at: float) -> None:
+    def _maintain(self, position: WriterPosition, keep_since: float) -> None:
         self._position = position
         newest = self._files[-1] if self._files else None
         is_usable = newest is not None and newest.position.writer == position.writer and not self._is_torn(newest)
-        if newest is None or not is_usable or newest.detect_deletion() or newest.has_expired(expired_at):
+        if newest is None or not is_usable or newest.detect_deletion() or newest.is_older_than(keep_since):
             newest = self._begin_file()
         newest.move_to(position)
-        for file in [file for file in self._files[:-1] if file.newest_at is None or file.has_expired(expired_at)]:
+        for file in [file for file in self._files[:-1] if file.newest_at is None or file.is_older_than(keep_since)]:
             self._files.remove(file)
             file.delete()
 

@@ -29,8 +29,8 @@ class TailGroup:
     """The time when this process first sent it, by the monotonic clock."""
     sent_at: float = -math.inf
     """The time when it was last sent."""
-    generation: int = 0
-    """The generation of the Redis that last confirmed it, or 0 before the first confirmation."""
+    redis_number: int = 0
+    """The number of the Redis that last confirmed it, or 0 before the first confirmation."""
     part: FilePart | None = None
     """The part of a file of this process that contains the batches, or None if they are in memory."""
     last_id: EntryId = (0, 0)

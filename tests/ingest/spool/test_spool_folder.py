@@ -14,7 +14,7 @@ BODY = b"x" * (1 << 20)
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[SpoolFolder]:
     opened = SpoolFolder(tmp_path)
-    opened.check()
+    opened.maintain()
     yield opened
     opened.close()
 
@@ -67,7 +67,7 @@ def test_a_closed_folder_leaves_what_waits_and_nothing_else(folder: SpoolFolder,
     folder.close()
     left = [path.suffix for path in sorted(tmp_path.iterdir())]
     heir = SpoolFolder(tmp_path)
-    heir.check()
+    heir.maintain()
     heads = [batch.fields[b"head"] for batch in read(heir).batches]
     heir.remove(read(heir))
     heir.close()

@@ -30,15 +30,15 @@ def run(
 
 async def confirm(tail: Tail, number: int, body: bytes = b"body") -> EntryFields:
     batch = entry(number, body=body)
-    await tail.add(tail.write([batch], len(body)), [batch], 1, len(body), tail.identity.generation)
+    await tail.add(tail.write([batch], len(body)), [batch], 1, len(body), tail.identity.redis_number)
     return batch
 
 
 def remembered(tail: Tail) -> list[TailGroup]:
     """Return what would be due if Redis were replaced."""
-    tail.identity.generation += 1
+    tail.identity.redis_number += 1
     groups = tail.first_due(MAX_BYTES, 1_000_000)
-    tail.identity.generation -= 1
+    tail.identity.redis_number -= 1
     return groups
 
 

@@ -34,8 +34,8 @@ async def write(files: TailFiles, number: int, at: float, body: bytes = b"body")
     await finish(files, files.write([entry(number, body=body)], len(body), at).ticket)
 
 
-async def maintain(files: TailFiles, position: WriterPosition, expired_at: float) -> None:
-    files.maintain(position, expired_at)
+async def maintain(files: TailFiles, position: WriterPosition, keep_since: float) -> None:
+    files.maintain(position, keep_since)
     await finish(files, files.submitted)
 
 
