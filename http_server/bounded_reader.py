@@ -25,7 +25,7 @@ LARGE_BYTES = 64 << 10
 MAX_WAITING_REQUESTS = 8
 """Requests that may wait behind the current one. One more ends the connection after their responses."""
 OVERFLOW_CODE = "too_many_requests"
-"""The code under which such a connection is counted."""
+"""The code under which a connection with too many waiting requests is counted."""
 _WAITING_REQUEST_BYTES = 4 << 10
 """The size of a waiting request without its body."""
 

@@ -33,7 +33,7 @@ class Settings:
     keep_bytes: int | None
     """The memory in bytes that these batches may use in Redis, or None for a share of its memory."""
     suppression_key_store: SuppressionKeyStore
-    """Finds the suppression key."""
+    """The place of the suppression key."""
     failpoints: str | None
     """The failpoints at which the process dies, for tests (ingest/queue/failpoints.py)."""
 

@@ -28,7 +28,7 @@ class SignIn:
     token_id: int | None
     """The token that signed in, or None for the bootstrap token."""
     nonce: str
-    """Stays the same when the cookie is renewed."""
+    """A random value that stays the same when the cookie is renewed."""
     until: int | None = None
     """The time at which the sign-in ends despite renewals, in seconds since 1970, or None if it can be renewed for
     ever.

@@ -25,7 +25,9 @@ class TokenUses:
         self._database = database
         self._limiter = anyio.CapacityLimiter(1)
         self._noted_at: dict[tuple[int, datetime], float] = {}
-        """By id and creation: a restored database may assign an id again."""
+        """The time of the last note, by the token's id and creation, because a restored database may assign an id
+        again.
+        """
         self._unrecorded: dict[int, datetime] = {}
         self._noted = asyncio.Event()
 

@@ -20,7 +20,7 @@ DEFAULT_LIMIT = 100
 CHAT_KINDS = ("phone", "group", "lid", "newsletter", "broadcast", "other")
 SORTS = ("last_message_at", "waiting_since")
 _CURSOR_KINDS = {None: "chats", "last_message_at": "chats", "waiting_since": "waiting_chats"}
-"""A cursor of one order is not valid in the other."""
+"""The kind of the cursor by order, so that a cursor of one order is not valid in the other."""
 
 
 def list_chats(request: Request) -> Response:

@@ -40,7 +40,7 @@ _ERROR_CODES: Mapping[type[Exception], str] = {
 
 GatewayCommand: TypeAlias = Callable[[client.SakClient, argparse.Namespace], CommandResult]
 DatabaseCommand: TypeAlias = Callable[[SakSettings, str, argparse.Namespace], CommandResult]
-"""Receives the URL of the database."""
+"""A command that receives the URL of the database as well."""
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:  # pyright: ignore[reportPrivateUsage] -- argparse has no public name for it

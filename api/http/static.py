@@ -98,9 +98,9 @@ class Dashboard:
     """A number that changes with any of the files."""
     page: StaticFile
     service_worker: StaticFile
-    """It has the names of the assets, and the version."""
+    """The service worker, which contains the names of the assets and the version."""
     assets: Mapping[str, StaticFile]
-    """By their path in the folder, such as `list/rows.js`."""
+    """The assets by their path in the folder, such as `list/rows.js`."""
 
     async def serve_asset(self, request: Request) -> Response:
         """Respond with an asset, whose path may contain a version. Raises HTTPException if there is none."""

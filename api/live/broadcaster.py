@@ -55,7 +55,7 @@ class Broadcaster:
     def __init__(self, database: Database) -> None:
         self.closed = False
         self.updated = asyncio.Event()
-        """Set, and replaced by a new one, when there are new events and at the end."""
+        """An event that is set, and replaced by a new one, when the buffer has new events and at the end."""
         self._database = database
         self._limiter = anyio.CapacityLimiter(1)
         self._wakeup = asyncio.Event()

@@ -22,7 +22,7 @@ WINDOW_BEFORE_MS, WINDOW_AFTER_MS = 60_000, 120_000
 skew, and the 45 s that SAK takes for a video).
 """
 _PAGE_SIZE, _MAX_PAGES = 100, 10
-"""At most a tenth of SAK's rate limit."""
+"""The entries of a page, and the greatest number of pages: a tenth of SAK's rate limit."""
 _AMBIGUOUS_FAILURE_MS = int(timeouts.AMBIGUOUS_FAILURE_SECONDS * 1000)
 
 

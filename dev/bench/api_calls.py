@@ -44,7 +44,7 @@ class SampledHistory:
     last_message_id: int
     """The id of the newest message."""
     feed_position: change_feed.FeedPosition
-    """Two hundred changes before the end of the feed."""
+    """The position two hundred changes before the end of the feed."""
 
     @classmethod
     def sample(cls, connection: Connection) -> "SampledHistory":

@@ -24,7 +24,7 @@ from store.postgres import migrator
 # Nothing here survives a power failure. A killed process loses no more than in production.
 POSTGRES_SETTINGS = {"synchronous_commit": "on", "full_page_writes": "on", "max_connections": "60"}
 STANDBY_SETTINGS = {"wal_keep_size": "256MB", "wal_retrieve_retry_interval": "200ms"}
-"""A standby reconnects soon after its link was down."""
+"""The settings of a standby, which reconnects soon after its link was down."""
 REPLICATED_VALKEY_SETTINGS = {"appendfsync": "everysec", "repl-diskless-sync-delay": "0"}
 """The settings of a managed Redis. The promises must hold with them."""
 

@@ -26,7 +26,7 @@ class DeliveryLog:
     refused: list[bytes] = field(default_factory=list[bytes])
     """Events that were answered with another status than 2xx."""
     refusals: list[str] = field(default_factory=list[str])
-    """The answers to these events, each with the time of day."""
+    """The responses to the refused events, each with the time of day."""
     latencies: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
     """The due time of each acknowledged event by the monotonic clock, and its latency in seconds."""
 

@@ -26,9 +26,9 @@ class DemoSettings:
     webhook_secret: str = field(repr=False)
     gateway_port: int
     second_gateway: SecondGateway | None
-    """Reports the same messages, if ingest has a sender for it."""
+    """A gateway that reports the same messages, or None if ingest has no sender for it."""
     seed: str | None
-    """Makes the conversation repeatable. Without a seed, it differs at each start."""
+    """The seed of the conversation, or None for a conversation that differs at each start."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:

@@ -21,7 +21,7 @@ from ingest.signing.verifiers import KnownSender, Verifiers
 
 MAX_CHALLENGE_LENGTH = 256
 _NO_SNIFFING = {"x-content-type-options": "nosniff"}
-"""Keeps browsers from displaying the challenge, which is a stranger's text, as a page."""
+"""The header that keeps browsers from displaying the challenge, which is a stranger's text, as a page."""
 
 
 @dataclass(slots=True)

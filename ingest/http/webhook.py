@@ -23,7 +23,8 @@ from ingest.signing.signature import BodyDigest, Credentials, Verifier
 MAX_READ_BYTES = 64 << 20
 """The number of bytes of a body over the limit that are read, in parts, to find out whether it is signed."""
 STALL_SECONDS = 1.0
-"""The time in seconds for the next part of such a body, after which it is refused without reading the rest."""
+"""The time in seconds for the next part of a body over the limit, after which it is refused without reading the rest.
+"""
 UNVERIFIED_CODE = "body_unverified"
 """The code under which refused bodies are counted that were not read completely or that no secret signs."""
 
@@ -39,7 +40,7 @@ class WebhookEndpoint:
     refusal: ErrorResponse
     """The response to webhooks that no secret authenticates."""
     quarantine: Quarantine
-    """Keeps those webhooks."""
+    """The quarantine for webhooks that no secret authenticates."""
     batcher: Batcher
     counters: Counters
     max_body_bytes: int

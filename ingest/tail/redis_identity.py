@@ -24,10 +24,10 @@ class RedisState:
     """The state of Redis, read over one connection."""
 
     run_id: str | None
-    """Identifies one run of one server. None if the user may not use INFO."""
+    """The id of one run of one server, or None if the user may not use INFO."""
     role: str
     replication_id: str
-    """Identifies one history of writes."""
+    """The id of one history of writes."""
     offset: int
     """The position in that history in bytes."""
     last_id: EntryId | None
@@ -51,7 +51,7 @@ class RedisIdentity:
         self.seen_at = 0.0
         """The time when this Redis was last known to be there, by the monotonic clock."""
         self.committed_before: EntryId = (0, 0)
-        """Workers have stored all entries of this Redis with smaller ids."""
+        """The id below which workers have stored all entries of this Redis."""
         self.proven_until = -math.inf
         """The time, by the monotonic clock, until which a reply of this Redis proves that the batch is on its disk."""
         self._state: RedisState | None = None

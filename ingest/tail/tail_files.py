@@ -25,7 +25,7 @@ the disk has caught up.
 FAST_SECONDS = 0.01
 """In seconds. A write that takes longer was slow and delayed all requests, so the thread does the next ones."""
 SLOW_SECONDS = 10.0
-"""The time in seconds for which the thread writes after that."""
+"""The time in seconds for which the thread writes after a slow write."""
 PROVEN_SECONDS = 0.2
 """The time in seconds after a write for which the disk is known not to hang. Later, the thread does the next write."""
 RETRY_SECONDS = 1.0
@@ -64,7 +64,7 @@ class TailFiles:
         self._logged_reason: str | None = None
         self.cut_at = -math.inf
         """The time when another program was last found to have changed a file, whose batches may be gone."""
-        # The following is written by the thread, and by others only while the thread has nothing to do.
+        # The attributes below are written by the thread, and by others only while the thread has nothing to do.
         self.finished, self._finished_bytes = 0, 0
         """The newest ticket that is done."""
         self._error: str | None = None

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from ingest.queue.contract import EntryFields
 
 _PREFIX = struct.Struct("<III")
-"""Precedes each record: the lengths of its head and its bodies, and the CRC-32 of both."""
+"""The prefix of each record: the lengths of its head and its bodies, and the CRC-32 of both."""
 PREFIX_BYTES = _PREFIX.size
 
 

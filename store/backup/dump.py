@@ -20,7 +20,7 @@ ProgressCallback = Callable[[str], None]
 
 SCHEMA = "public"
 _SESSION_SETTINGS = {"statement_timeout": "0", "idle_in_transaction_session_timeout": "0"}
-"""The snapshot stays open as long as pg_dump reads."""
+"""The timeouts of the snapshot's connection, which stays open as long as pg_dump reads."""
 _LOCK_WAIT_TIMEOUT = "30s"
 """The time that pg_dump waits for a migration, which is the only writer that conflicts with it."""
 

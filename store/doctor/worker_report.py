@@ -11,7 +11,7 @@ from store.doctor.finding import Finding
 
 WORKER_COMMAND = ("-m", "worker", "doctor")
 TIMEOUT_SECONDS = 60.0
-"""Longer than all timeouts of the command together."""
+"""The time limit in seconds, which is longer than all timeouts of the command together."""
 
 
 def check(environ: Mapping[str, str]) -> list[Finding]:

@@ -30,7 +30,7 @@ class SetAsideEvent(NamedTuple):
     event: str | None
     received_at: int
     sender: str | None
-    """As in store/model/batches.py."""
+    """The sender as `kind:name`; None for events at /whatsapp-webhook."""
 
 
 def record(connection: Connection, kind: SetAsideKind, events: Iterable[SetAsideEvent]) -> None:

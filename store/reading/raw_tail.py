@@ -47,7 +47,7 @@ class RawTail:
     """
 
     complete_up_to: int
-    """No event with this or a smaller id can become visible any more."""
+    """The id up to which no further event can become visible."""
     _returned_ids: set[int] = field(default_factory=set[int])
     _next_complete: tuple[int, int] | None = None
     """The greatest event id seen by an earlier poll, and a transaction id. When all transactions before that one have

@@ -27,7 +27,7 @@ class SessionName:
     number: int
     """The place in the order in which sessions were first seen."""
     given: str | None
-    """By a user."""
+    """The name given by a user."""
     phone: str | None
     gateway_name: str | None
 

@@ -21,7 +21,7 @@ class Difference:
     before: object
     after: object
     discriminator: str = ""
-    """Distinguishes differences of the same kind at the same location."""
+    """A text that distinguishes differences of the same kind at the same location."""
 
     @property
     def identity(self) -> int:

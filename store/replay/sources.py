@@ -18,7 +18,7 @@ from store.model.keys import MessageKey
 from store.postgres.connections import Connection
 
 SetAsideReason: TypeAlias = tuple[str, str | None, str | None]
-"""Why an event is parked or noise: (reason, session_id, event)."""
+"""The reason why an event is parked or noise: (reason, session_id, event)."""
 _MAX_TRANSACTION_SECONDS = 30.0
 """In seconds. No transaction of a worker runs longer than this (store/postgres/connections.py)."""
 _MAX_PAGE_BYTES = 8 << 20

@@ -20,7 +20,9 @@ MAX_TEXT_BYTES = 256 << 10
 from readers of the feed.
 """
 _SETTINGS = {"statement_timeout": "5s", "plan_cache_mode": "force_generic_plan"}
-"""A generic plan saves planning the statements again for each transaction (docs/performance/profiles.md)."""
+"""The settings of the index. Generic plans save planning the statements for each transaction
+(docs/performance/profiles.md).
+"""
 _RETRY_INTERVAL = "1 hour"
 """The time after which a skipped message is tried again."""
 

@@ -14,7 +14,7 @@ from store.sending import sends
 from store.sending.sends import SendResult
 
 BEFORE_MS, AFTER_MS = 60_000, 120_000
-"""How much earlier (because of clock skew) and how much later than the send the message may be dated, in ms."""
+"""The times in ms by which the message may be dated before the send (because of clock skew) and after it."""
 _DAYS = 1
 """The number of days to wait for the message."""
 

@@ -30,10 +30,10 @@ IDLE_SECONDS = 2.0
 TARGET_EVENTS = 2048
 """The approximate number of events in a transaction, which writes the row of a chat once for all of its events."""
 COALESCE_MIN_EVENTS = 32
-"""The number of events in a read that emptied the stream from which more are expected shortly."""
+"""The least number of events in a read that emptied the stream after which more are expected shortly."""
 COALESCE_SECONDS = 0.05
-"""The time in seconds to wait for them. Under load, a transaction of twice the size costs little more
-(docs/performance/profiles.md).
+"""The time in seconds to wait for more events after such a read. Under load, a transaction of twice the size costs
+little more (docs/performance/profiles.md).
 """
 TARGET_BYTES = 8 << 20
 """The approximate size of the bodies in a transaction."""

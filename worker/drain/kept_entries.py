@@ -20,7 +20,7 @@ from worker.drain.stream import StreamState
 DEFAULT_SHARE = 1 / 8
 """The share of maxmemory that kept entries may use if STREAM_KEEP_BYTES is not set."""
 DEFAULT_BYTES = 256 << 20
-"""The size in bytes if Redis has no maxmemory."""
+"""The number of bytes that they may use if Redis has no maxmemory either."""
 PRESSURE_SHARE = 0.6
 """The used share of maxmemory above which kept entries are removed. It is below the share at which ingest starts to
 spool.
@@ -34,9 +34,9 @@ _TRIM_LIMIT = 10_000
 @dataclass(frozen=True, slots=True)
 class _Checkpoint:
     at: float
-    """Measured by the monotonic clock."""
+    """The time of the checkpoint, by the monotonic clock."""
     committed_before: bytes
-    """Every entry with a smaller id was committed at that time."""
+    """The id below which every entry was committed at that time."""
 
 
 class KeptEntries:

@@ -57,7 +57,7 @@ class StreamState:
     oldest_uncommitted_at: int | None
     """The time in ms when the oldest of these was appended, by Redis' clock, or None if there is none."""
     committed_before: bytes | None
-    """Every entry with a smaller id is committed. None if there is no consumer group."""
+    """The id below which every entry is committed, or None if there is no consumer group."""
 
     @property
     def kept(self) -> int:

@@ -19,7 +19,7 @@ INTERVAL_SECONDS = 30.0
 RETRY_SECONDS = 2.0
 """The time in seconds before a retry after a failure, or before a worker has checked the stream."""
 REST_FACTOR = 20
-"""The pause is at least this many times as long as the reading, which may add up millions of batches."""
+"""The least ratio of the pause to the time of the reading, which may add up millions of batches."""
 DATABASE_DEADLINE_SECONDS = 20.0
 """The time limit in seconds for PostgreSQL."""
 MAX_SESSIONS = 100

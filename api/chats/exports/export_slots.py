@@ -6,9 +6,13 @@ from collections import Counter
 MAX_CONCURRENT_EXPORTS = 4
 """The number of concurrent exports of a process. Each of them holds its own connection to PostgreSQL."""
 MAX_CONCURRENT_SPREADSHEETS = 2
-"""The number of these that may be spreadsheets. Each takes `2 * spreadsheet.MAX_BYTES` of disk for temporary files."""
+"""The number of concurrent exports that may be spreadsheets. Each takes `2 * spreadsheet.MAX_BYTES` of disk for
+temporary files.
+"""
 MAX_EXPORTS_OF_CALLER = 2
-"""Lower than the total, so that one token cannot keep others from exporting."""
+"""The number of concurrent exports of a caller, lower than the total, so that one token cannot keep others from
+exporting.
+"""
 
 
 class ExportSlots:

@@ -31,7 +31,7 @@ MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MAX_BYTES = 128 << 20
 """The size of one workbook's rows on disk before compression. Building the workbook takes the same again."""
 MAX_ROWS = 1_000_000
-"""Excel reads at most 1,048,576."""
+"""The greatest number of rows of messages. Excel reads at most 1,048,576 rows."""
 _MAX_CELL_LENGTH = 32_767
 """The number of UTF-16 units that Excel reads in a cell."""
 _CUT = " … (cut)"

@@ -42,9 +42,9 @@ class FaultProxy:
         self.delay_seconds = 0.0
         """Seconds that every piece is late, either way."""
         self.refuse_connections = False
-        """New connections are reset at once."""
+        """True to reset new connections at once."""
         self.blackhole = False
-        """Data is discarded; an affected connection stays dead, as behind a router that lost its state."""
+        """True to discard data. An affected connection stays dead, as behind a router that lost its state."""
         self.dropped_replies = 0
         """The number of replies that were dropped because of `drop_reply_after`."""
         self._upstream = upstream

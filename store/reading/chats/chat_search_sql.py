@@ -11,7 +11,7 @@ _NAME_CONDITION: LiteralString = "(SELECT n.text LIKE ALL(%(words)s) FROM chat_n
 _NAME_CONDITION_OF_ALL: LiteralString = (
     "c.chat_id IN (SELECT n.chat_id FROM chat_names AS n WHERE n.text LIKE ALL(%(words)s))"
 )
-"""The same condition for a scan of all chats: it scans the names once instead of once per chat."""
+"""The condition on the name for a scan of all chats: it scans the names once instead of once per chat."""
 
 
 def candidates_query(text_condition: LiteralString) -> LiteralString:

@@ -6,7 +6,7 @@ from store.reading.fragments.annotation_sql import LABELS
 from store.reading.fragments.unread_sql import UNREAD_COUNT
 
 MAX_BIGINT = 2**63 - 1
-"""Greater than every position and time."""
+"""A number greater than every position and time."""
 MAX_PAGE_BYTES = 512 << 10
 """The size limit for the texts of one page of messages or changes. A larger page is cut short."""
 

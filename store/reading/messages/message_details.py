@@ -11,7 +11,9 @@ from store.reading.fragments.message_json import MESSAGE_JSON
 from store.reading.messages import message_pages
 
 MAX_RECEIPTS = 4096
-"""If there are more, the newest are read. A group has up to 1,024 members, each of which reports up to four states."""
+"""The number of newest receipts that are read. A group has up to 1,024 members, each of which reports up to four
+states.
+"""
 MAX_EVENTS = 20
 MAX_BODY_BYTES = 64 << 10
 

@@ -13,16 +13,17 @@ MAX_WORDS = 8
 SCAN_WINDOW = 5_000
 """The number of newest messages in which the words are counted."""
 _MAX_SCAN_WINDOW = 255_000
-"""A scan of this many messages takes about 70 ms, and half of it usually fills the page. Among ten million messages,
-the index takes longer for a word that fills a page from them.
+"""The greatest number of messages to scan. A scan takes about 70 ms, and half of it usually fills the page. Among ten
+million messages, the index takes longer for a word that fills a page from them.
 """
 _MIN_SCANNED_MATCHES = 2
 """The least number of matches in the newest messages from which to estimate their frequency."""
 _FREQUENT_THRESHOLD = SCAN_WINDOW // 200
-"""The index is not used for a word that occurs in more of the newest messages than this, if another word is rarer."""
+"""The number of newest messages that contain a word, above which the index is not used for it if another word is rarer.
+"""
 _RARE_THRESHOLD = 4
-"""A word that occurs in at most this many of the newest messages has some thousands of matches in ten million, few
-enough to sort.
+"""The greatest number of newest messages that contain a rare word. Ten million messages contain such a word some
+thousand times, few enough to sort.
 """
 _BEFORE_WORDS = r"""(^|[ "'(\[/.,:#*_~-])"""
 """A regular expression for the characters before a word in a document. It lists them, because pg_trgm cannot find

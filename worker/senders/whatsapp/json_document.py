@@ -20,7 +20,7 @@ MAX_DEPTH = 128
 _MAX_DIGITS = 40
 _DIGITS_AS_ZERO = bytes.maketrans(b"123456789", b"000000000")
 _TOO_LONG_NUMBER = b"0" * 19
-"""Digits from which on orjson may read a number as a float."""
+"""The digits of a number that orjson may read as a float."""
 
 _OPENING = frozenset("[{")
 _CLOSING = frozenset("]}")

@@ -20,9 +20,9 @@ _STATUS_BY_WORD: Final[dict[str, Status]] = {
 }
 _STATUS_SCALE: Final[tuple[Status, ...]] = ("failed", "pending", "sent", "delivered", "read", "played")
 FIRST_OF_SCALE: Final = -1
-"""SAK and most gateways count from -1."""
+"""The first number on the scale of SAK and most gateways."""
 FIRST_OF_BAILEYS_SCALE: Final = 0
-"""Baileys' `status` beside a message key is the enumeration of the protobuf, which counts from 0."""
+"""The first number of Baileys' `status` beside a message key, which is the enumeration of the protobuf."""
 
 
 def parse(value: object, first: int = FIRST_OF_SCALE) -> Status | None:

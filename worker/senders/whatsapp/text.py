@@ -11,7 +11,8 @@ MAX_NAME = 256
 MAX_LABEL = 128
 MAX_URL = 8_192
 MAX_ID_BYTES = 256
-"""An index row has at most 2,704 bytes, and a key has up to three ids and an address."""
+"""The size limit of an id, because an index row has at most 2,704 bytes, and a key has up to three ids and an address.
+"""
 
 _UNSTORABLE_PATTERN = re.compile("[\x00\ud800-\udfff]")
 
