@@ -14,7 +14,7 @@ from api.gateway import transport
 from api.push import encryption
 from api.push.encryption import SigningKey
 from store.access.push_subscriptions import Subscription
-from store.reading.news import News
+from store.reading.news import NewsItem
 
 _CONNECT_SECONDS = 3.05
 _SECONDS = 8.0
@@ -53,16 +53,16 @@ class PushClient:
         self._unreachable_until: dict[str, float] = {}
         self._http = transport.create_session()
 
-    def send(self, subscription: Subscription, news: News, seconds: float) -> Delivery:
-        """Send the news within `seconds`."""
+    def send(self, subscription: Subscription, item: NewsItem, seconds: float) -> Delivery:
+        """Send the item within `seconds`."""
         host = urlsplit(subscription.endpoint).netloc
         if time.monotonic() < self._unreachable_until.get(host, 0.0):
             return Delivery("dropped")
-        plaintext = content(subscription, news)
+        plaintext = content(subscription, item)
         if len(plaintext) > encryption.MAX_CONTENT_BYTES:
             return Delivery("too large")
         body = encryption.encrypt(plaintext, subscription.p256dh, subscription.auth)
-        topic = hashlib.sha256(f"{news.session_id}\n{news.address}".encode()).digest()[:24]
+        topic = hashlib.sha256(f"{item.session_id}\n{item.address}".encode()).digest()[:24]
         headers = {
             "content-encoding": "aes128gcm",
             "content-type": "application/octet-stream",
@@ -107,16 +107,16 @@ class PushClient:
         self._unreachable_until[host] = now + _UNREACHABLE_SECONDS
 
 
-def content(subscription: Subscription, news: News) -> bytes:
+def content(subscription: Subscription, item: NewsItem) -> bytes:
     """Return the JSON that the service worker of the dashboard shows (api/dashboard/service-worker.js)."""
     fields: dict[str, object] = {
-        "session": news.session_id,
-        "address": news.address,
-        "id": news.message_id,
-        "name": (news.name or "")[:_MAX_NAME_LENGTH],
+        "session": item.session_id,
+        "address": item.address,
+        "id": item.message_id,
+        "name": (item.name or "")[:_MAX_NAME_LENGTH],
         "sound": subscription.has_sound,
     }
-    text = (news.text or "")[:_MAX_TEXT_LENGTH] if subscription.shows_text else ""
+    text = (item.text or "")[:_MAX_TEXT_LENGTH] if subscription.shows_text else ""
     # In UTF-8, a text in Hindi takes half the bytes of its escaped form.
     encoded = json.dumps({**fields, "text": text}, ensure_ascii=False).encode(errors="replace")
     if len(encoded) <= encryption.MAX_CONTENT_BYTES:

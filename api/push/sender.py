@@ -20,7 +20,7 @@ from store.access import push_subscriptions, session_directory
 from store.access.push_subscriptions import Recipient, Subscription
 from store.postgres import errors
 from store.reading import news
-from store.reading.news import News
+from store.reading.news import NewsItem
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ _SENDERS = 8
 @dataclass(frozen=True, slots=True)
 class Notification:
     subscription: Subscription
-    news: News
+    item: NewsItem
     claimed_at: float
     """The time at which the device was allowed to receive it, by the monotonic clock."""
 
@@ -120,20 +120,20 @@ class PushSender:
             return Delivery("not in PUSH_HOSTS", is_gone=True)
         now = time.monotonic()
         is_late = now >= deadline or self._stopping.is_set()
-        if is_late or (now - notification.claimed_at > _VALID_SECONDS and self._has_ended(notification)):
+        if is_late or (now - notification.claimed_at > _VALID_SECONDS and self._is_obsolete(notification)):
             return Delivery("dropped")
-        return self._push_client.send(notification.subscription, notification.news, deadline - now)
+        return self._push_client.send(notification.subscription, notification.item, deadline - now)
 
-    def _has_ended(self, notification: Notification) -> bool:
-        """Return whether the device may no longer receive it, or the message was erased or deleted."""
+    def _is_obsolete(self, notification: Notification) -> bool:
+        """Return whether the device may no longer receive the notification, or its message was erased or deleted."""
         with self._database.write_pool.connection() as connection, errors.translated():
             return not (
                 push_subscriptions.is_valid(connection, notification.subscription)
-                and news.is_current(connection, notification.news)
+                and news.is_current(connection, notification.item)
             )
 
 
-def _wanted(recipient: Recipient, visible: frozenset[str] | None, found: list[News]) -> list[News]:
+def _wanted(recipient: Recipient, visible: frozenset[str] | None, found: list[NewsItem]) -> list[NewsItem]:
     """Return the newest items that the device should show, at most _MAX_AT_ONCE."""
     wanted = [
         item

@@ -21,7 +21,7 @@ _MAX_PAUSE: LiteralString = "60 seconds"
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class NewsItem:
     """The newest unread message of a chat."""
 
     chat_id: int
@@ -49,7 +49,7 @@ def begin(connection: Connection) -> None:
         )
 
 
-def claim(connection: Connection) -> list[News] | None:
+def claim(connection: Connection) -> list[NewsItem] | None:
     """Return the news since the last call of any process, at most one for each chat, newest first.
 
     Returns None if another process is reading the news. The position is advanced in the caller's transaction.
@@ -82,15 +82,15 @@ def claim(connection: Connection) -> list[News] | None:
     return found
 
 
-def is_current(connection: Connection, news: News) -> bool:
+def is_current(connection: Connection, item: NewsItem) -> bool:
     """Return whether the message still exists and is not deleted."""
     row = connection.execute(
-        "SELECT FROM whatsapp_messages WHERE id = %s AND deleted_at IS NULL", [news.message_id]
+        "SELECT FROM whatsapp_messages WHERE id = %s AND deleted_at IS NULL", [item.message_id]
     ).fetchone()
     return row is not None
 
 
-def _between(connection: Connection, after: FeedPosition, up_to: FeedPosition) -> list[News]:
+def _between(connection: Connection, after: FeedPosition, up_to: FeedPosition) -> list[NewsItem]:
     cursor = connection.execute(
         """
         SELECT n.chat_id, n.session_id, n.address, n.name, n.text, n.message_id
@@ -127,4 +127,6 @@ def _between(connection: Connection, after: FeedPosition, up_to: FeedPosition) -
             "most_chats": MAX_CHATS,
         },
     )
-    return [News(*row) for row in cast("list[tuple[int, str, str, str | None, str | None, int]]", cursor.fetchall())]
+    return [
+        NewsItem(*row) for row in cast("list[tuple[int, str, str, str | None, str | None, int]]", cursor.fetchall())
+    ]

@@ -12,10 +12,10 @@ import pytest
 from api.push import delivery
 from api.push.delivery import Delivery, PushClient
 from store.access.push_subscriptions import Subscription
-from store.reading.news import News
+from store.reading.news import NewsItem
 from tests.support.servers.push_service import KEY, Device
 
-NEWS = News(1, "s1", "919811000001", "Asha", "hello", 1)
+NEWS = NewsItem(1, "s1", "919811000001", "Asha", "hello", 1)
 ANSWER = b"HTTP/1.1 201 Created\r\nContent-Length: 100000000\r\n\r\n"
 
 
