@@ -17,7 +17,7 @@ _QUERY_TIMEOUT = 5.0
 """The time limit of the query for the timeline, in seconds."""
 
 
-def check(connection: Connection) -> None:
+def start_epoch_if_changed(connection: Connection) -> None:
     """Start a new epoch if the timeline changed.
 
     The connection must be new, because an old one may reach the old server.

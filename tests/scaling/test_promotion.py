@@ -151,7 +151,7 @@ def test_a_reader_of_the_feed_learns_that_another_server_was_promoted(
     history = HistoryWriter(primary.url)
     history.store(message_fact("before", id="A"))
     with connections.open(primary.url, "test") as connection:
-        timelines.check(connection)
+        timelines.start_epoch_if_changed(connection)
     wait_until(lambda: replication.fetch_rows(standby, "SELECT timeline FROM feed_epoch") == [("00000001",)])
     environ = {"DATABASE_URL": replication.failover_url(primary, standby), "API_TOKEN": API_TOKEN}
     with running_api(environ) as url:
@@ -165,8 +165,8 @@ def test_a_reader_of_the_feed_learns_that_another_server_was_promoted(
         replication.fetch_rows(standby, "SELECT pg_wal_replay_resume()")
         replication.promote(standby)
         with connections.open(environ["DATABASE_URL"], "worker") as connection:
-            timelines.check(connection)
-            timelines.check(connection)
+            timelines.start_epoch_if_changed(connection)
+            timelines.start_epoch_if_changed(connection)
 
         answer = client.get("/api/changes", since=cursor)
         assert (answer.status_code, answer.json()["code"]) == (410, "epoch_changed")
@@ -183,7 +183,7 @@ def test_a_replica_that_was_left_behind_on_the_old_timeline_is_not_read_from(
     """It contains data that exist nowhere else, and its log position is even ahead."""
     history = HistoryWriter(primary.url)
     with connections.open(primary.url, "test") as connection:
-        timelines.check(connection)
+        timelines.start_epoch_if_changed(connection)
     history.store(message_fact("common", id="A"))
     with replication.create_standby(primary, server_folder / "left") as left:
         shown = "SELECT count(*) FROM whatsapp_messages"
@@ -195,7 +195,7 @@ def test_a_replica_that_was_left_behind_on_the_old_timeline_is_not_read_from(
         standby.start()
         replication.promote(standby)
         with connections.open(standby.url, "test") as connection:
-            timelines.check(connection)
+            timelines.start_epoch_if_changed(connection)
         environ = {"DATABASE_URL": standby.url, "READ_DATABASE_URL": left.url, "API_TOKEN": API_TOKEN}
         with running_api(environ) as url:
             client = named(url)

@@ -55,5 +55,5 @@ class VerifiedDatabase:
         if self._connection is None:
             self._connection = connections.open(self._database_url, "worker", overrides=connections.KEY_LOOKUP_SETTINGS)
             self._is_verified, self._is_new = False, True
-            timelines.check(self._connection)
+            timelines.start_epoch_if_changed(self._connection)
         return self._connection
