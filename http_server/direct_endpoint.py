@@ -7,7 +7,7 @@ from uvicorn._types import HTTPScope
 
 Respond: TypeAlias = Callable[[int, bytes, bytes], None]
 """Sends the whole response to a request, given its status, encoded headers and body."""
-MAX_BODY_BYTES = 64 << 10
+MAX_DIRECT_BODY_BYTES = 64 << 10
 """The size limit of requests that are offered. Work on larger ones must give way to other connections."""
 
 

@@ -12,7 +12,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 from http_server import error_responses
 from http_server.bounded_reader import HEAD_SECONDS, LINGER_SECONDS, BoundedReader
 from http_server.corked_transport import CorkedTransport
-from http_server.direct_endpoint import MAX_BODY_BYTES, DirectEndpoint
+from http_server.direct_endpoint import MAX_DIRECT_BODY_BYTES, DirectEndpoint
 from http_server.pipeline_flow_control import PipelineFlowControl
 
 _SHUTDOWN_BODY_SECONDS = 1.0
@@ -133,7 +133,7 @@ class BoundedProtocol(BoundedReader):
         if (
             direct is not None
             and not (cycle.more_body or cycle.disconnected or self.flow.write_paused)
-            and len(cycle.body) <= MAX_BODY_BYTES
+            and len(cycle.body) <= MAX_DIRECT_BODY_BYTES
             and direct.serve(cycle.scope, bytes(cycle.body), partial(self._respond, cycle))
         ):
             cycle.body = bytearray()

@@ -58,12 +58,12 @@ def _send_request(arguments: argparse.Namespace, stack: ExitStack) -> SendReques
             raise OSError("a caption needs a file: name it with --image, --document or --video, or use --text")
         if not (arguments.text or "").strip():
             raise OSError("there is nothing to send: give --text, or a file")
-        text = requests.check_text("text", arguments.text, requests.MAX_TEXT_LENGTH)
+        text = requests.validated_text("text", arguments.text, requests.MAX_TEXT_LENGTH)
         return SendRequest(arguments.to, text, None)
     path: Path = getattr(arguments, kinds[0])
     content = stack.enter_context(path.open("rb"))
     words: str | None = arguments.caption or arguments.text
-    caption = requests.check_text("caption", words, requests.MAX_CAPTION_LENGTH) if words else None
+    caption = requests.validated_text("caption", words, requests.MAX_CAPTION_LENGTH) if words else None
     file = requests.media_file(kinds[0], content, path.name, path.stat().st_size)
     return SendRequest(arguments.to, caption, None, file)
 

@@ -45,7 +45,7 @@ async def read_json(request: Request) -> SendRequest:
     if not isinstance(text, str) or not text.strip():
         raise errors.bad_parameter("text must be a string that is not blank.")
     return SendRequest(
-        _parse_recipient(fields.get("to")), check_text("text", text, MAX_TEXT_LENGTH), _parse_session_id(fields)
+        _parse_recipient(fields.get("to")), validated_text("text", text, MAX_TEXT_LENGTH), _parse_session_id(fields)
     )
 
 
@@ -96,7 +96,7 @@ def from_form(form: FormData, max_file_bytes: int) -> SendRequest:
     if size > max_file_bytes:
         raise ApiError(413, "body_too_large", f"The file is larger than {max_file_bytes} bytes.")
     caption = form.get("caption")
-    text = check_text("caption", caption, MAX_CAPTION_LENGTH) if isinstance(caption, str) and caption else None
+    text = validated_text("caption", caption, MAX_CAPTION_LENGTH) if isinstance(caption, str) and caption else None
     name = _sanitize_file_name(upload.filename, kinds[0])
     file = media_file(kinds[0], upload.file, name, size)
     return SendRequest(_parse_recipient(form.get("to")), text, _parse_session_id(form), file)
@@ -110,7 +110,7 @@ def media_file(kind: MediaKind, stream: BinaryIO, name: str, size: int) -> Media
     return MediaFile(kind, stream, name, mime_type, size)
 
 
-def check_text(field: str, text: str, max_length: int) -> str:
+def validated_text(field: str, text: str, max_length: int) -> str:
     """Return the text. Raises ApiError if it is too long or if PostgreSQL cannot store it."""
     if len(text) > max_length:
         raise errors.bad_parameter(f"{field} is longer than {max_length} characters.")
@@ -124,7 +124,7 @@ def _parse_recipient(value: object) -> str:
     to = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(to, str) or not to.strip():
         raise errors.bad_parameter("to must be a phone number with its country code.")
-    return check_text("to", to, MAX_RECIPIENT_LENGTH)
+    return validated_text("to", to, MAX_RECIPIENT_LENGTH)
 
 
 def _parse_session_id(fields: "dict[str, object] | FormData") -> str | None:
@@ -133,7 +133,7 @@ def _parse_session_id(fields: "dict[str, object] | FormData") -> str | None:
         return None
     if not isinstance(value, str):
         raise errors.bad_parameter("session_id must be a string.")
-    return check_text("session_id", value, MAX_SESSION_ID_LENGTH)
+    return validated_text("session_id", value, MAX_SESSION_ID_LENGTH)
 
 
 def _sanitize_file_name(given: str | None, kind: MediaKind) -> str:

@@ -76,10 +76,10 @@ class SessionMonitor:
                 pause = min(self.interval_seconds * 2 ** min(failures, 10), max(_MAX_INTERVAL, self.interval_seconds))
             outages.postpone_check(connection, self.session_id, pause)
         if check is not None and check.outage_kind is None:
-            self._check_auto_reply()
+            self._record_auto_reply()
         return check
 
-    def _check_auto_reply(self) -> None:
+    def _record_auto_reply(self) -> None:
         """Record once an hour whether SAK replies automatically. Only the owner's token may query it."""
         if not self.client.has_owner_token:
             return

@@ -44,9 +44,13 @@ def _by_phone(
         sender, colon, _ = session.session_id.partition(":")
         # If SAK has several sessions, it is not known which of them the setting means.
         stated = configured.get(sender) if colon else own_phone if len(of_sak) == 1 else None
-        phone = session.account or session.latest or session_phones.standard(stated)
+        phone = session.account or session.latest or session_phones.in_standard_spelling(stated)
         # The history under its other number would be joined as well, unless the owner states the number.
-        may_join = session.account is not None or not session.is_relinked or phone == session_phones.standard(stated)
+        may_join = (
+            session.account is not None
+            or not session.is_relinked
+            or phone == session_phones.in_standard_spelling(stated)
+        )
         if phone is not None and may_join:
             sessions[phone].append(session)
     return sessions

@@ -41,7 +41,7 @@ def filter_batches(connection: Connection, suppressions: SuppressionSet, batches
     dropped = {
         event.digest
         for event in events
-        if _is_mention_without_facts(suppressions, event.outcome, event.received_at, event.body, known_accounts)
+        if _only_mentions_suppressed(suppressions, event.outcome, event.received_at, event.body, known_accounts)
     }
     # The same facts are dropped from all copies of an event.
     erased = _erased_copies(connection, suppressions, events, known_accounts)
@@ -74,7 +74,7 @@ def without_suppressed(
     suppressions: SuppressionSet, outcome: Outcome, received_at: int, body: bytes, known_accounts: Accounts
 ) -> Outcome:
     """Return the part of an event received at this time (in ms) that may be stored; `forgotten` if there is none."""
-    if _is_mention_without_facts(suppressions, outcome, received_at, body, known_accounts):
+    if _only_mentions_suppressed(suppressions, outcome, received_at, body, known_accounts):
         return personal_facts.forgotten(outcome)
     return personal_facts.without(
         outcome, personal_facts.suppressed(suppressions, outcome, received_at, known_accounts)
@@ -115,10 +115,10 @@ def _erased_copies(
     return erased
 
 
-def _is_mention_without_facts(
+def _only_mentions_suppressed(
     suppressions: SuppressionSet, outcome: Outcome, received_at: int, body: bytes, known_accounts: Accounts
 ) -> bool:
-    """Return whether the event has no facts and its body mentions an erased person."""
+    """Return whether an event that is no ping has no facts, and its body mentions a suppressed person."""
     return (
         not outcome.all_facts
         and outcome.kind != "ping"

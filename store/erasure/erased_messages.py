@@ -219,7 +219,7 @@ def _refresh_chats(
     ]
     published += [
         Change("reaction", *chats.find_canonical(connection, chat_id), row_id)
-        for row_id, chat_id in message_updates.find_visible(connection, key_ids)
+        for row_id, chat_id in message_updates.find_visible_messages(connection, key_ids)
         if chat_id not in own_chats
     ]
     changes.publish(connection, published)

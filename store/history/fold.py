@@ -118,7 +118,7 @@ class Fold:
                     self.summary_changes.mark_stale(canonical_chat_id, recount=True)
                 self.changes.append(Change("merge", address[0], remap.new_canonical_chat_id))
         key_ids = lid_remaps.affected_key_ids(self.connection, remaps)
-        shown = message_updates.find_visible(self.connection, key_ids)
+        shown = message_updates.find_visible_messages(self.connection, key_ids)
         # Updates by these people may belong to messages in chats that are not locked yet, mostly groups. Locking them
         # only now can cause a deadlock, after which the batch is tried again.
         late = {chat_id for _, chat_id in shown} - self.address_by_chat_id.keys()
@@ -201,7 +201,7 @@ class Fold:
         reaction_keys = [
             self.locked_keys[key].key_id for _, fact, key in self.keyed_facts if isinstance(fact, Reaction)
         ]
-        for row_id, chat_id in message_updates.find_visible(self.connection, reaction_keys):
+        for row_id, chat_id in message_updates.find_visible_messages(self.connection, reaction_keys):
             self.changes.append(Change("reaction", *self._canonical_chat(chat_id), row_id))
 
     def refresh_summaries(self) -> None:

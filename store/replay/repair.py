@@ -62,7 +62,7 @@ def _feed_changes(
     reacted = sorted({update.key_id for update in diff.updates if update.kind == "reaction"})
     return published + [
         Change("reaction", *chats.find_canonical(connection, chat_id), row_id)
-        for row_id, chat_id in message_updates.find_visible(connection, reacted)
+        for row_id, chat_id in message_updates.find_visible_messages(connection, reacted)
     ]
 
 

@@ -138,12 +138,12 @@ def _retry_skipped(connection: Connection) -> bool:
     except StoreError as error:
         if not is_caused_by_texts(error):
             raise
-        _skip(connection, row_ids, describe_reason(error))
+        _skip(connection, row_ids, skip_reason_of(error))
     return True
 
 
-def describe_reason(error: StoreError) -> str:
-    """Return the `skip_reason` of an error."""
+def skip_reason_of(error: StoreError) -> str:
+    """Return the reason for skipping a message, given the error of its indexing: the SQLSTATE."""
     return error.sqlstate or "unknown"
 
 

@@ -74,7 +74,7 @@ class Indexer:
                 self._limit //= 2
             else:
                 log.warning("a message cannot be indexed and is skipped: %s", error)
-                search_index.advance(connection, 1, skip_reason=search_index.describe_reason(error))
+                search_index.advance(connection, 1, skip_reason=search_index.skip_reason_of(error))
             return True
         self._limit = min(2 * self._limit, CHANGES_PER_TRANSACTION)
         return has_more

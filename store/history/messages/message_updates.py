@@ -152,7 +152,7 @@ def recompute(connection: Connection, key_ids: list[int]) -> list[RecomputedMess
     ]
 
 
-def find_visible(connection: Connection, key_ids: list[int]) -> list[tuple[int, int]]:
+def find_visible_messages(connection: Connection, key_ids: list[int]) -> list[tuple[int, int]]:
     """Return (row id, chat_id) of the messages with these keys, without duplicates."""
     if not key_ids:
         return []

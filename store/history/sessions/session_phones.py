@@ -55,15 +55,15 @@ def read(connection: Connection) -> list[SessionPhones]:
             number,
             session_id,
             primary,
-            standard(account),
-            standard(latest),
-            frozenset(phone for phone in map(standard, phones) if phone is not None),
+            in_standard_spelling(account),
+            in_standard_spelling(latest),
+            frozenset(phone for phone in map(in_standard_spelling, phones) if phone is not None),
         )
         for number, session_id, primary, account, latest, phones in rows
     ]
 
 
-def standard(phone: str | None) -> str | None:
+def in_standard_spelling(phone: str | None) -> str | None:
     """Return the phone in the standard spelling of its country."""
     return None if phone is None else national_spellings.standard(phone) or phone
 

@@ -15,7 +15,7 @@ MAX_RECEIPTS = 4096
 states.
 """
 MAX_EVENTS = 20
-MAX_BODY_BYTES = 64 << 10
+MAX_SHOWN_BODY_BYTES = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class RawEvent:
     """The sender as `kind:name`, or None for SAK."""
     received_at: int
     body: bytes
-    """The first MAX_BODY_BYTES of the body."""
+    """The first MAX_SHOWN_BODY_BYTES of the body."""
 
 
 def read(connection: Connection, scope: ChatScope, message_id: str) -> tuple[int, str] | None:
@@ -112,7 +112,7 @@ def raw_events(connection: Connection, row_id: int, sessions: tuple[str, ...] | 
         {
             "id": row_id,
             "sessions": None if sessions is None else list(sessions),
-            "bytes": MAX_BODY_BYTES,
+            "bytes": MAX_SHOWN_BODY_BYTES,
             "limit": MAX_EVENTS,
         },
         binary=True,

@@ -48,7 +48,7 @@ def test_the_details_have_only_the_newest_receipts_and_the_first_events(
     """A gateway can report any number of them."""
     monkeypatch.setattr(message_details, "MAX_RECEIPTS", 2)
     monkeypatch.setattr(message_details, "MAX_EVENTS", 3)
-    monkeypatch.setattr(message_details, "MAX_BODY_BYTES", 10)
+    monkeypatch.setattr(message_details, "MAX_SHOWN_BODY_BYTES", 10)
     history.store(message_fact("sent", id="M1", direction="outgoing"))
     history.store(*(Ack("M1", "delivered", SENDER_PHONE, BASE_TIME + n * 1000) for n in range(4)))
 
