@@ -47,7 +47,7 @@ export class Head {
 		this.draw();
 	}
 
-	// A click anywhere in it opens the pane.
+	// A click anywhere in the head opens the pane.
 	#opener() {
 		const { pane } = this.conversation;
 		return h("button.opener", { "aria-expanded": String(pane.isOpen), "aria-label": t("about_chat"), click: () => pane.toggle() });

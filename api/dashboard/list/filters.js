@@ -23,7 +23,7 @@ export function choice(label, all, options, chosen, pick) {
 	return h("select.chip", { "aria-label": label, change: ({ target }) => pick(target.value || undefined) }, h("option", { value: "" }, all), options.map(([value, name]) => h("option", { value, selected: value === chosen }, name)));
 }
 
-// Returns a chip for the filter of a link. A click on it leads back to all chats.
+// Returns a chip for the filter in the page's address. A click on the chip leads back to all chats.
 export function limits({ since, until, direction, answered }, leave) {
 	if (!since && !direction && !answered) return [];
 	const kind = t(answered ? "answered" : direction ? { incoming: "messages_in", outgoing: "messages_out" }[direction] : "messages");

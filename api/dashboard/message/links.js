@@ -5,7 +5,7 @@ import { h } from "../page/element.js";
 // Excludes direction marks, because they would display another address than the one that opens.
 const REST = "[^\\s<>\"'`\\u200b-\\u200f\\u2028-\\u202e\\u2066-\\u2069]+";
 export const LINK = `(?<![\\p{L}\\p{N}_@.])(?:(?:https?://|www\\.|mailto:|tel:)${REST}|[\\w.+-]{1,64}@[\\w-]{1,63}(?:\\.[\\w-]{1,63}){1,6}|\\+[0-9][0-9 ().-]{6,20}[0-9](?![0-9]))`;
-const TAIL = /(?<![.,;:!?…。،؟)\]}'"*_~])[.,;:!?…。،؟)\]}'"*_~]+$/u; // a match begins only at the first of these characters, so the time is linear
+const TAIL = /(?<![.,;:!?…。،؟)\]}'"*_~])[.,;:!?…。،؟)\]}'"*_~]+$/u; // linear, because a match begins only at the first of these characters
 const DIALLED = /^tel:\+?[0-9().-]{3,24}$/i; // excludes codes such as *#06#
 
 // Returns [the part of the match that is the address, its element or null].

@@ -1,5 +1,4 @@
-// Describes errors of the API by their codes, in the reader's language. Codes share a text if the reader must do the
-// same.
+// Describes errors of the API by their codes. Codes share a text if the reader must do the same.
 
 import { t } from "../page/language.js";
 

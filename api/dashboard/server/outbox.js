@@ -14,7 +14,7 @@ export class Outbox {
 	constructor(person, signal) {
 		this.prefix = `unsent ${person} `;
 		for (const [key, text] of device.all(this.prefix)) this.#read(key, text);
-		// Another tab of the same person changed them.
+		// Another tab of the same person changed the entries.
 		const listen = ({ key, newValue }) => key?.startsWith(this.prefix) && this.#read(key.slice(this.prefix.length), newValue) !== false && this.#changed();
 		addEventListener("storage", listen, { signal });
 	}

@@ -151,7 +151,7 @@ export class Operations extends View {
 		return h("li", h("div.top", h("b", why(one.reason)), again), h("p.small.muted", about.filter(Boolean).join(" · ")), body);
 	}
 
-	// A worker does it within seconds.
+	// Requests a redrive, and waits for the worker that retries the event within seconds.
 	async #redrive(one, button) {
 		button.disabled = true;
 		try {
