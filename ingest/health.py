@@ -109,7 +109,7 @@ class Health:
             async with asyncio.timeout(PING_TIMEOUT_SECONDS):
                 await self.client.ping()  # pyright: ignore[reportUnknownMemberType, reportGeneralTypeIssues] - **kwargs
                 state["reachable"] = True
-                state |= await self._check_durability(reasons)
+                state |= await self._read_durability(reasons)
         except ResponseError:
             # An ACL forbids CONFIG, or a managed Redis hides it.
             notes.append("Redis does not show its CONFIG: check noeviction, appendonly and appendfsync yourself.")
@@ -117,7 +117,8 @@ class Health:
             notes.append("Redis does not answer.")
         return state
 
-    async def _check_durability(self, reasons: list[str]) -> dict[str, str | None]:
+    async def _read_durability(self, reasons: list[str]) -> dict[str, str | None]:
+        """Return Redis' settings of durability. Add those that may lose events to `reasons`."""
         names = redis_rules.SETTINGS
         shown = cast("dict[str, str]", await self.client.config_get(*names))  # pyright: ignore[reportUnknownMemberType]
         settings = {name: shown.get(name) for name in names}

@@ -145,9 +145,9 @@ class Campaign:
         system.wait(0.05)
         if now >= self._next_check_at:
             self._next_check_at = now + RECOVERY_CHECK_SECONDS
-            self._check_recoveries(system)
+            self._record_recoveries(system)
 
-    def _check_recoveries(self, system: SystemUnderTest) -> None:
+    def _record_recoveries(self, system: SystemUnderTest) -> None:
         is_frozen = any(name == POSTGRES_FROZEN for _, name, _ in self._undos)
         if not self._open or is_frozen or not system.postgres.running:
             return  # this thread also ends the faults, so it must not wait for a server
@@ -174,7 +174,7 @@ class Campaign:
         end = time.monotonic() + RECOVERY_SECONDS
         distinct = {hashlib.sha256(body).digest() for body in record.acknowledged}
         while time.monotonic() < end:
-            self._check_recoveries(system)
+            self._record_recoveries(system)
             with psycopg.connect(system.postgres.url, autocommit=True) as database:
                 kept = {bytes(digest) for (digest,) in database.execute("SELECT digest FROM event_digests")}
             if distinct <= kept and ledger_command.is_settled(system.postgres.url):

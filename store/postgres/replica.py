@@ -118,7 +118,7 @@ class Replica:
     def _monitor(self) -> None:
         while not self._stopping.wait(_CHECK_INTERVAL):
             self._sample_primary()
-            self._check_replica()
+            self._update_availability()
         for connection in self._monitor_connections.values():
             connection.close()
 
@@ -145,7 +145,8 @@ class Replica:
                 self._required_lsn = sample.lsn
             self._samples.append(sample)
 
-    def _check_replica(self) -> None:
+    def _update_availability(self) -> None:
+        """Measure the replica's lag, and decide whether the replica is used."""
         started_at = time.monotonic()
         try:
             found = self._fetch_position(
