@@ -36,9 +36,9 @@ class IngestCollector(Collector):
         counters, spool = self.counters, self.spool
         yield Counter("sak_ingest_received_webhooks", "Webhooks with a valid signature.", counters.received_webhooks)
         by_sender = counters.webhooks_by_sender
-        yield _by_label("sak_ingest_sender_webhooks", "Those at /webhooks/NAME, by name.", "sender", by_sender)
+        yield _by_label("sak_ingest_sender_webhooks", "Webhooks at /webhooks/NAME, by name.", "sender", by_sender)
         acknowledged = {"stream": counters.acknowledged_by_stream, "spool": counters.acknowledged_by_spool}
-        yield _by_label("sak_ingest_acknowledged_events", "Webhooks stored, by where first.", "path", acknowledged)
+        yield _by_label("sak_ingest_acknowledged_events", "Events by first place of storage.", "path", acknowledged)
         refusals = counters.refusals
         yield _by_label("sak_ingest_refused_requests", "Refused requests, by the code in the answer.", "code", refusals)
         yield Gauge("sak_ingest_connections", "Open connections.", len(self.connections.open))
@@ -48,11 +48,11 @@ class IngestCollector(Collector):
         yield _by_label("sak_ingest_unconfirmed_batches", "Batches Redis did not confirm, by reason.", "reason", counts)
         size = self.quarantine.size
         yield Gauge("sak_quarantine_events", "Kept webhooks whose signature fits no secret.", size.events)
-        yield Gauge("sak_quarantine_bytes", "Bytes of their bodies.", size.size_bytes)
+        yield Gauge("sak_quarantine_bytes", "Bytes of the kept webhooks' bodies.", size.size_bytes)
         recovered = counters.recovered_webhooks
         yield Counter("sak_quarantine_recovered_events", "Kept webhooks that a new secret signed.", recovered)
         dropped = counters.dropped_webhooks
-        yield _by_label("sak_quarantine_dropped_events", "Such webhooks that were not kept.", "reason", dropped)
+        yield _by_label("sak_quarantine_dropped_events", "Webhooks that could not be kept.", "reason", dropped)
         yield self._batch_sizes()
         yield Counter("sak_ingest_drain_jobs", "Drain jobs enqueued for workers.", counters.drain_jobs)
         yield Counter("sak_spool_drained_events", "Events moved from the spool to the stream.", counters.drained_events)
@@ -65,7 +65,7 @@ class IngestCollector(Collector):
         yield Gauge("sak_spool_limit_bytes", "SPOOL_MAX_BYTES.", spool.max_bytes)
         tail = self.tail
         yield Gauge("sak_tail_bytes", "Bytes of the tail.", tail.size_bytes)
-        yield Gauge("sak_tail_covered_seconds", "How far back the tail reaches.", tail.covered_seconds)
+        yield Gauge("sak_tail_covered_seconds", "Seconds that the tail reaches back.", tail.covered_seconds)
         yield Gauge("sak_tail_due_events", "Events of the tail to be sent again.", tail.due_events)
         yield Gauge("sak_tail_in_files", "1 unless the files of the tail cannot be written.", tail.file_problem is None)
         yield Gauge("sak_tail_proven_by_redis", "1 while the tail needs no files.", tail.is_proven_by_redis)

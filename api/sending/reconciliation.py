@@ -98,7 +98,7 @@ def _match(outbox: Outbox, send: Send, candidates: Sequence[SentListEntry]) -> S
         window = WINDOW_BEFORE_MS + WINDOW_AFTER_MS
         others = unsettled.count_indistinguishable(connection, send, entries[0].status, window)
     if others:
-        return f"One entry of SAK's list matches, but so do {others} other sends of ours."
+        return f"One entry of SAK's list matches, but it matches {others} other sends as well."
     return _result_from_entry(entries[0], send) or _AMBIGUOUS_FAILURE
 
 

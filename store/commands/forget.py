@@ -148,7 +148,7 @@ def _parse_addresses(options: Namespace, environ: Mapping[str, str]) -> tuple[st
             )
         if own_phone and address == addresses.parse(own_phone):
             raise _UsageError(
-                "The address is SAK_PHONE, our own number, which every message contains. Name another one."
+                "The address is SAK_PHONE, the session's own number, which every message contains. Name another one."
             )
         people.append(address)
     return tuple(people)

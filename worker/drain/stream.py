@@ -55,7 +55,7 @@ class StreamState:
     uncommitted: int
     """The number of entries that are not committed. It is an upper bound if Redis does not report the group's lag."""
     oldest_uncommitted_at: int | None
-    """The time in ms when the oldest of these was appended, by Redis' clock, or None if there is none."""
+    """The time in ms when the oldest uncommitted entry was appended, by Redis' clock, or None if there is none."""
     committed_before: bytes | None
     """The id below which every entry is committed, or None if there is no consumer group."""
 

@@ -48,7 +48,7 @@ class WorkerMetrics:
             buckets=(1, 4, 16, 64, 256, 1024, 4096),
         )
         self._stream_length = gauge("sak_stream_entries", "Batches in the stream that are not in PostgreSQL yet.")
-        self._stream_age = gauge("sak_stream_oldest_seconds", "Age of the oldest of these batches.")
+        self._stream_age = gauge("sak_stream_oldest_seconds", "Age of the oldest batch that waits.")
         self._kept_bytes = gauge("sak_stream_kept_bytes", "Memory of Redis that stored batches take.")
         self._kept_seconds = gauge(
             "sak_stream_kept_seconds", "Seconds back to which the stream still has every stored batch."
