@@ -16,7 +16,7 @@ from http_server.request_size import MAX_HEAD_BYTES, RequestSize
 
 HEAD_SECONDS = 5.0
 IDLE_SECONDS = 75.0
-"""In seconds. A reverse proxy closes idle connections earlier, so it never sends into a closed one."""
+"""The idle time in seconds of a connection. A reverse proxy closes earlier, so it never sends into a closed one."""
 LINGER_SECONDS = 2.0
 """Seconds for which a client that was refused may continue to send, so that it sees the response."""
 MAX_HEADERS = 128

@@ -22,10 +22,10 @@ QUEUED_IN_A_TURN = 4
 """The number of queued actions per turn: requests that waited behind others of their connection, and discarded reads.
 """
 _YOUNGEST_SECONDS = 0.1
-"""In seconds. A younger request counts as this old, so that among new requests the largest is refused first."""
+"""The age in seconds as which a younger request counts, so that among new requests the largest is refused first."""
 BURST_SECONDS = 1.0
-"""In seconds. Younger requests are refused only above BURST_FACTOR times the limit, because many large bodies may
-arrive at once.
+"""The age in seconds below which requests are refused only above BURST_FACTOR times the limit, because many large
+bodies may arrive at once.
 """
 BURST_FACTOR = 2
 CHECK_SECONDS = 0.1

@@ -8,7 +8,8 @@ import asyncio
 from typing import Any
 
 _MAX_BUFFERED_BYTES = 64 << 10
-"""In bytes. Larger buffers are sent at once, so that the connection notices a client that does not read."""
+"""The size in bytes above which a buffer is sent at once, so that the connection notices a client that does not read.
+"""
 
 
 class CorkedTransport(asyncio.Transport):

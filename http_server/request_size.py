@@ -1,7 +1,8 @@
 """Counts the bytes of a request while it arrives, in its body and around it."""
 
 MAX_HEAD_BYTES = 64 << 10
-"""In bytes, for request line, headers and trailers. A chunked body may have as many bytes around its chunks as in them.
+"""The size limit in bytes of request line, headers and trailers. A chunked body may have as many bytes around its
+chunks as in them.
 """
 
 

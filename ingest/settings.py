@@ -14,7 +14,7 @@ from telemetry.errors import SettingsError
 RESERVED_DESCRIPTORS = 64
 """File descriptors for Redis, the spool, the tail, and connections that are being closed."""
 BODY_SECONDS = 8.0
-"""In seconds. SAK itself gives up after 8 seconds."""
+"""The time in seconds that a body may take to arrive. SAK itself gives up after 8 seconds."""
 DEFAULT_TAIL_MAX_BYTES = 64 << 20
 
 

@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 from api.http.errors import ApiError
 
 LIFETIME_SECONDS = 30 * 86400
-"""In seconds since the dashboard was last opened."""
+"""The time in seconds for which a cookie is valid after the dashboard was last opened."""
 CSRF_HEADER = "x-csrf-token"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _TRUSTED_FETCH_SITES = frozenset({"same-origin", "none"})

@@ -18,7 +18,7 @@ from environment.senders_file import Sender
 
 TIMEOUT_SECONDS: Final = 5.0
 _INGEST_WAIT_SECONDS: Final = 3.0
-"""In seconds. Ingest reads the senders again within one second."""
+"""The longest time in seconds to wait for ingest, which reads the senders again within one second."""
 
 ActionResult: TypeAlias = tuple[bool, str]
 """True if an action or a check succeeded, and a sentence about it."""

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 
 _MAX_RELATIVE_SECONDS = 1e8
-"""In seconds. A larger number in a rate-limit header is a time since 1970."""
+"""The greatest number in a rate-limit header that means seconds to wait. A larger one is a time since 1970."""
 
 
 def parse(headers: Mapping[str, str], now: float) -> float | None:

@@ -15,7 +15,8 @@ RETRYABLE_IF_IDEMPOTENT: ErrorTypes = (UnreachableError, RateLimitedError, Outco
 RETRYABLE_IF_NOT_EXECUTED: ErrorTypes = (UnreachableError, RateLimitedError)
 """For sends: retry only if the request was certainly not executed."""
 AMBIGUOUS_FAILURE_SECONDS = 20.0
-"""In seconds. SAK also reports a send as failed after a timeout, so a failure that took this long may have been sent.
+"""The time in seconds after which a message that SAK reports as failed may have been sent, because SAK reports a
+timeout in the same way.
 """
 
 

@@ -20,7 +20,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 MAX_IDLE_SECONDS = 3.0
-"""In seconds. A connection that was idle for longer is not reused, because Node closes it after 5 s, possibly during a
+"""The idle time in seconds after which a connection is not reused, because Node closes it after 5 s, possibly during a
 write.
 """
 MAX_CONNECTIONS = 40

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 JSON_MEDIA_TYPE = "application/json"
 NO_STORE: Mapping[str, str] = {"cache-control": "no-store"}
 _RETRY_AFTER_SECONDS = "2"
-"""In seconds. A restart of PostgreSQL takes about this long."""
+"""The value of Retry-After in seconds. A restart of PostgreSQL takes about this long."""
 
 _HTTP_ERRORS = {
     400: ("bad_request", "The request cannot be read."),

@@ -16,7 +16,7 @@ from api.sending import filetype
 from store.sending.sends import SendKind
 
 MAX_TEXT_LENGTH = 65_536
-"""In characters, as in WhatsApp's own clients."""
+"""The greatest length of a text in characters, as in WhatsApp's own clients."""
 MAX_CAPTION_LENGTH = 1_024
 MAX_RECIPIENT_LENGTH = 128
 MAX_SESSION_ID_LENGTH = 200

@@ -8,7 +8,7 @@ from store.ledger import ledger
 from store.postgres import connections
 
 LEDGER_TIMEOUT_SECONDS = 10.0
-"""In seconds. A worker reads the state of the stream once a second."""
+"""The time in seconds within which the ledger must be exact. A worker reads the state of the stream once a second."""
 
 
 def verify_all_stored(database_url: str, acknowledged: int, *, timeout_seconds: float = LEDGER_TIMEOUT_SECONDS) -> str:

@@ -14,7 +14,7 @@ from dev.embedded import child_process
 MIN_RESTART_DELAY = 0.1
 MAX_RESTART_DELAY = 10.0
 BACKOFF_RESET_SECONDS = 30.0
-"""In seconds. A program that ran this long restarts with the shortest delay."""
+"""The time in seconds after which a program that ends restarts with the shortest delay."""
 POLL_SECONDS = 0.05
 OUTPUT_GRACE_SECONDS = 0.5
 

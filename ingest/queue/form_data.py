@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 _MAX_PARTS: Final = 16
 _MAX_DELIMITER: Final = 72
-"""In bytes: two hyphens, and a boundary of at most 70 characters."""
+"""The greatest length of a delimiter in bytes: two hyphens, and a boundary of at most 70 characters."""
 _NAME: Final = re.compile(rb'^content-disposition:[^\r\n]*?[; ]name="([^"\r\n]*)"', re.IGNORECASE | re.MULTILINE)
 _FILE_NAME: Final = re.compile(rb"^content-disposition:[^\r\n]*?[; ]filename=", re.IGNORECASE | re.MULTILINE)
 

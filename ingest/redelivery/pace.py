@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 SLOW_SECONDS = 0.2
-"""In seconds. A confirmation that takes longer is slow."""
+"""The time in seconds above which a confirmation is slow."""
 MIN_BATCHES, MAX_BATCHES = 128, 2048
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 RESERVE_BYTES = 8 << 20
-"""In bytes. More than the largest batch needs."""
+"""The size of the reserve in bytes, more than the largest batch needs."""
 _WRITE_BYTES = 1 << 20
 
 

@@ -23,7 +23,7 @@ MAX_WAIT_SECONDS = 0.05
 the disk has caught up.
 """
 FAST_SECONDS = 0.01
-"""In seconds. A write that takes longer was slow and delayed all requests, so the thread does the next ones."""
+"""The time in seconds above which a write was slow and delayed all requests, so that the thread does the next ones."""
 SLOW_SECONDS = 10.0
 """The time in seconds for which the thread writes after a slow write."""
 PROVEN_SECONDS = 0.2

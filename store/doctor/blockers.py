@@ -8,7 +8,9 @@ from store.feed import pruning
 from store.postgres.connections import Connection
 
 _WARN_SECONDS, _BROKEN_SECONDS = 60, 900
-"""In seconds. Our own transactions last at most 20 s."""
+"""The durations of a transaction in seconds that are a warning, and broken. Transactions of this system last at most 20
+s.
+"""
 _GIB = 1 << 30
 
 

@@ -7,7 +7,8 @@ from store.doctor import finding
 from store.doctor.finding import Finding
 
 WARN_SECONDS, BROKEN_SECONDS = 2.0, 60.0
-"""In seconds. The ledger ignores a status older than 5 s, and messages without a credible time get the time of receipt.
+"""The offsets in seconds that are a warning, and broken. The ledger ignores a status older than 5 s, and messages
+without a credible time get the time of receipt.
 """
 
 

@@ -16,7 +16,9 @@ from environment import private_file
 from store.postgres import errors
 
 MIN_KEY_LENGTH = 32
-"""In characters. A phone number has about thirty bits, so only a long key prevents guessing it from its hash."""
+"""The least length of a key in characters. A phone number has about thirty bits, so only a long key prevents guessing
+it from its hash.
+"""
 
 
 class SuppressionKeyError(errors.TransientError):

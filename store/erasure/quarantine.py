@@ -13,7 +13,9 @@ from store.erasure import mentions
 from store.erasure.subjects import ErasureSubject
 
 FLUSH_SECONDS = 2.0
-"""In seconds. Ingest keeps a webhook in memory for at most one second before it writes it to the file."""
+"""The time in seconds after which ingest has written a webhook to the file. It keeps one in memory for at most one
+second.
+"""
 _FILE_NAME = "quarantine.db"
 _BUSY_SECONDS = 30.0
 _PAGE_SIZE = 16

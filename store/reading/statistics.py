@@ -13,7 +13,7 @@ TimeStep: TypeAlias = Literal["minute", "hour", "day", "week"]
 
 _MINUTE = 60_000
 _QUARTER_OF_AN_HOUR = 15 * _MINUTE
-"""In ms. Since 2009, when WhatsApp began, the hours and days of all time zones begin at a quarter of an hour."""
+"""A quarter of an hour in ms. Since 2009, when WhatsApp began, the hours and days of all time zones begin at one."""
 _IS_ANSWER: LiteralString = "(m.direction = 'outgoing' AND m.status IS DISTINCT FROM 'failed')"
 
 

@@ -20,7 +20,7 @@ from store.postgres.connections import Connection
 SetAsideReason: TypeAlias = tuple[str, str | None, str | None]
 """The reason why an event is parked or noise: (reason, session_id, event)."""
 _MAX_TRANSACTION_SECONDS = 30.0
-"""In seconds. No transaction of a worker runs longer than this (store/postgres/connections.py)."""
+"""The time in seconds within which every transaction of a worker ends (store/postgres/connections.py)."""
 _MAX_PAGE_BYTES = 8 << 20
 """The size of the bodies in one page."""
 _SourceRow: TypeAlias = tuple[

@@ -14,7 +14,9 @@ from typing import NamedTuple
 from store.model import spelling
 
 MIN_TRIGRAM_LENGTH = 3
-"""In characters. A shorter part of a word has no trigrams, but the beginning of a word has, with the space before."""
+"""The least length in characters of a part of a word with trigrams. The beginning of a word may be shorter, because its
+trigrams include the space before.
+"""
 MAX_LENGTH = 65_536
 """The number of characters of a normalised text that are indexed."""
 

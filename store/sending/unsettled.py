@@ -12,10 +12,12 @@ from store.sending import send_query, sends
 from store.sending.sends import Send
 
 MAX_ANSWER_SECONDS = 120
-"""In seconds, twice the longest call (that of a video). After this time, no process can still be waiting for an answer.
+"""The time in seconds after which no process can still be waiting for an answer: twice the longest call (that of a
+video).
 """
 MAX_QUEUED_SECONDS = 120
-"""In seconds. After this time, the gateway's queue cannot contain the message any more; it drops one after about 20."""
+"""The time in seconds after which the gateway's queue cannot contain the message any more. It drops one after about 20.
+"""
 
 
 def mark_interrupted(connection: Connection, owner: str) -> list[UUID]:

@@ -24,7 +24,7 @@ MIN_VERSION = (6, 2)
 """The first version with LMOVE and XPENDING's IDLE."""
 TESTED_VERSION = (7, 2)
 STUCK_AFTER_MS = 30_000
-"""In ms. An entry that no worker has refreshed for this long counts as stuck."""
+"""The time in ms without a refresh by a worker after which an entry counts as stuck."""
 
 
 REFUSED_DAYS = 7

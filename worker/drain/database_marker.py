@@ -27,7 +27,7 @@ log = logging.getLogger("worker.drain")
 IN_USE = f"{DATABASE}:in-use"
 """The generation that workers use, and the last worker that reported it. Expires."""
 IN_USE_MS = 5_000
-"""In ms. A database that no worker has used for this long may be replaced by another copy of it."""
+"""The time in ms without use by a worker after which a database may be replaced by another copy of it."""
 MAX_PAST = 50
 """The number of earlier generations that are remembered."""
 ADOPT = "python -m worker adopt --yes"

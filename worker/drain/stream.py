@@ -17,10 +17,10 @@ from ingest.queue.consumer_group import GroupPosition
 from ingest.queue.contract import CONSUMER_GROUP, DATABASE, STREAM, EntryFields
 
 ABANDONED_AFTER_MS = 5_000
-"""In ms. An entry without a refresh for this long counts as abandoned by a dead worker."""
+"""The time in ms without a refresh after which an entry counts as abandoned by a dead worker."""
 
 DEAD_CONSUMER_AFTER_MS = 86_400_000
-"""In ms. A consumer that has no pending entries and is idle for this long counts as dead."""
+"""The idle time in ms after which a consumer without pending entries counts as dead."""
 
 UNREADABLE_STREAM = f"{STREAM}:unreadable"
 """The stream of entries that no worker has been able to read."""

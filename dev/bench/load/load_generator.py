@@ -26,7 +26,9 @@ from dev.bench.results.results import quantile
 PREPARED_REQUESTS = 1_000_000
 """The number of requests that are built in advance, in some 600 MB. Longer runs build the others while running."""
 LEAST_SLEEP_SECONDS = 0.001
-"""In seconds. uvloop rounds to milliseconds, so with a shorter sleep the generator would occupy a whole core."""
+"""The shortest sleep in seconds. uvloop rounds to milliseconds, so with a shorter one the generator would occupy a
+whole core.
+"""
 DRAIN_SECONDS = 15.0
 
 

@@ -28,7 +28,7 @@ would limit the load, and a gateway may open as many as it needs.
 LOAD_SECONDS = 60.0
 MAX_CATCH_UP_SECONDS = 60.0
 MAX_ACKNOWLEDGEMENT_MS = 8000
-"""In ms. SAK gives up after 8 seconds."""
+"""The longest acceptable time in ms until an acknowledgement. SAK gives up after 8 seconds."""
 SAMPLE_SECONDS = 0.5
 TIMEOUT_SECONDS = 600.0
 

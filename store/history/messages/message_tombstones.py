@@ -96,7 +96,7 @@ class _Tombstones:
 
     identities: set[MessageIdentity]
     canonical_identities: set[MessageIdentity]
-    """The same tombstones, with the canonical chat of each."""
+    """The tombstones with the canonical chat of each."""
     existing_identities: set[MessageIdentity]
     """Stored messages by canonical chat: newer ones, or ones at an address that was merged later."""
     with_updates: set[tuple[int, int]]
