@@ -147,8 +147,8 @@ class Connections:
             for connection in self.open
             if connection.held_bytes and (not min_age or connection.age(now) >= min_age)
         ]
-        # By bytes and seconds, because a large body that arrives quickly comes from a good client and is refused after
-        # a stalled one.
+        # Sort by bytes and seconds: a large body that arrives quickly comes from a good client and is refused after a
+        # stalled one.
         holders.sort(key=lambda each: each.held_bytes * max(each.age(now), _YOUNGEST_SECONDS))
         while holders and self.held_bytes > _KEPT_SHARE * self.bounds.max_unfinished_bytes:
             victim = holders.pop()

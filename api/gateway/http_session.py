@@ -79,7 +79,7 @@ class HttpSession:
         headers = {} if request.content_type is None else {"Content-Type": request.content_type}
         data: Iterable[bytes] | bytes | None = request.body
         if request.json is not None:
-            # As UTF-8, because SAK rejects bodies over 100 kB, and an escaped Hindi text is twice as long.
+            # The body is UTF-8, because SAK rejects bodies over 100 kB, and an escaped Hindi text is twice as long.
             data = json.dumps(request.json, ensure_ascii=False).encode(errors="replace")
             headers["Content-Type"] = "application/json"
         with self._session.request(

@@ -42,7 +42,7 @@ async def create_send(request: Request) -> Response:
     max_file_bytes = database.from_request(request).settings.max_file_bytes
     form = await requests.read_form(request, max_file_bytes)
     try:
-        # In a thread, because it may read the file from disk.
+        # In a thread, because `from_form` may read the file from disk.
         send_request = await run_in_threadpool(requests.from_form, form, max_file_bytes)
         return await _send(dispatcher, caller, send_request, key)
     finally:

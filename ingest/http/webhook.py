@@ -64,7 +64,7 @@ class WebhookEndpoint:
             return
         credentials, refusal, announced = self._read_headers(scope["headers"])
         if refusal is not None:
-            # Refuses before reading the body, which would be discarded.
+            # The body is not read, because it would be discarded.
             await self._send_error(refusal, send)
             return
         if announced > self.max_body_bytes:

@@ -163,7 +163,7 @@ class Quarantine:
                 if not self._fits(webhook):
                     continue
                 pending = self._batcher.add_earlier(webhook.body, webhook.received_at, webhook.sender)
-                # Shielded, because other requests wait for the same future when this task is cancelled.
+                # The future is shielded, because other requests wait for it when this task is cancelled.
                 if pending is None or await asyncio.shield(pending.acknowledgement) is None:
                     return False  # nothing can be stored now
                 await asyncio.to_thread(self._file.remove, [webhook.id])

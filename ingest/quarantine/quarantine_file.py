@@ -85,7 +85,7 @@ class QuarantineFile:
         return int(events), int(size)
 
     def _connect(self) -> sqlite3.Connection:
-        # Not opened if it is private, because closing it again would end the locks of SQLite in other threads.
+        # A private file is not opened here, because closing it again would end the locks of SQLite in other threads.
         if not self.path.exists() or self.path.lstat().st_mode & 0o077:
             os.close(private_file.open_descriptor(self.path, os.O_RDWR | os.O_CREAT))
         file = sqlite3.connect(self.path, timeout=_BUSY_SECONDS)

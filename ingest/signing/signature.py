@@ -40,8 +40,9 @@ class Verifier:
         if self._scheme.algorithm == "jwt":
             self._jwt_keys = keys
         else:
-            # Copied for each body: deriving the key's two blocks again would cost as much as hashing the body.
-            # hmac gets no name of the algorithm, because the HMACs of OpenSSL take longer to copy than two hashes.
+            # The HMACs are copied for each body: deriving the key's two blocks again would cost as much as hashing the
+            # body. hmac gets no name of the algorithm, because the HMACs of OpenSSL take longer to copy than two
+            # hashes.
             algorithm = partial(hashlib.new, self._scheme.algorithm)
             self._hmacs = tuple(hmac.new(key, digestmod=algorithm) for key in keys)
         self.headers = frozenset({self._header, *(name for name, _ in static)})

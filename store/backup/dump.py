@@ -81,7 +81,7 @@ def _run_pg_dump(
     partial: Path,
     on_progress: ProgressCallback,
 ) -> None:
-    # Created here so that only the owner can read it; pg_dump writes into it.
+    # The file is created here, so that only the owner can read it; pg_dump writes into it.
     os.close(private_file.open_descriptor(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY))
     # Owners and privileges depend on the server into which the backup is restored.
     arguments = ["--no-owner", "--no-privileges", "--no-comments", "--no-tablespaces", "--no-password"]

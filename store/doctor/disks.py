@@ -104,7 +104,7 @@ def _count_events(path: Path) -> int | None:
     """Return the number of events in a file, or None if a process holds it."""
     with path.with_suffix(".lock").open("rb") as lock:
         try:
-            # Takes the lock of ingest. An ingest that starts in the meantime retries.
+            # This lock is that of ingest. An ingest that starts in the meantime retries.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return None

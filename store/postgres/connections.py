@@ -79,7 +79,7 @@ def _validated(name: str, value: str) -> str:
     except (psycopg.ProgrammingError, UnicodeError):
         is_ambiguous = True
     if is_ambiguous:
-        # Not chained: libpq quotes the part that it cannot parse, which may contain a password.
+        # The error is not chained: libpq quotes the part that it cannot parse, which may contain a password.
         raise DatabaseUrlError(
             f"{name} must look like postgresql://user:password@host:port/database, in which the password's own"
             " @ : / ? # % are written %40 %3A %2F %3F %23 %25."

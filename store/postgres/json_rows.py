@@ -20,7 +20,8 @@ def encode(rows: Iterable[JsonRow]) -> str:
     try:
         return orjson.dumps(listed, default=_encode_bytes).decode()
     except orjson.JSONEncodeError:
-        # For an integer of more than 64 bits or a lone surrogate. PostgreSQL rejects the result with a permanent error.
+        # orjson rejects integers of more than 64 bits and lone surrogates. PostgreSQL rejects them with a permanent
+        # error.
         return json.dumps(listed, ensure_ascii=False, separators=(",", ":"), default=_encode_bytes)
 
 

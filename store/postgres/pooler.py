@@ -108,7 +108,10 @@ class PoolerSafeConnection(psycopg.Connection[tuple[object, ...]]):
 
     @contextmanager
     def settings_applied(self) -> Generator[None]:
-        """Apply our settings to one statement. Behind a pooler, a statement outside a transaction gets its own one."""
+        """Apply our settings to one statement.
+
+        Behind a pooler, a statement outside a transaction gets a transaction of its own.
+        """
         if not self.profile.behind_pooler or self.info.transaction_status != pq.TransactionStatus.IDLE:
             yield
         else:

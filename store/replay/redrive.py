@@ -137,7 +137,7 @@ class RedriveRunner:
             if not redrive_requests.has_pending(connection):
                 return None
         plan = ReplayPlan(self._get_parser(), own_phone=self._own_phone, batch_size=STEP_EVENTS)
-        # Does not wait for the replay lock, because another worker may hold it and new events take priority.
+        # There is no wait for the replay lock, because another worker may hold it and new events take priority.
         own_connection = replay.open_connection(self._database_url, wait_seconds=0)
         with contextlib.ExitStack() as on_failure:
             on_failure.callback(own_connection.close)

@@ -199,8 +199,8 @@ class Replay:
             elif not found.differs and not missing:
                 reached = self._record_progress(event_ids=event_ids)
         if missing and not self._plan.dry_run:
-            # Separate from the repair, which takes locks in another order. After an interruption, repeating it has no
-            # effect.
+            # A transaction of its own, because the repair takes locks in another order. After an interruption,
+            # repeating it has no effect.
             with connection.transaction():
                 applied = latest_facts.apply_missing(connection, found.sources)
                 reached = self._record_progress(applied, event_ids=() if found.differs else event_ids)

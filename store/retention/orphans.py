@@ -82,7 +82,7 @@ def _prune_updates(connection: Connection, before: int, key_ids: Sequence[int]) 
     with connection.transaction():
         message_keys.lock_ids(connection, key_ids)
         chats.lock(connection, chats.addresses_of_keys(connection, list(key_ids)))
-        # Read again, because the message may have arrived while this transaction waited for the lock.
+        # The updates are read again, because the message may have arrived while this transaction waited for the lock.
         expired = connection.execute(
             """
             SELECT k.key_id

@@ -92,7 +92,7 @@ class EntryStore:
             except PermanentError as error:
                 log.warning("%s: searching for the rejected event", error)
                 rejected += self._store_parts(untried, stored, has_time)
-        # Comes last, so that no search delays entries that PostgreSQL accepts.
+        # Searches come last, so that none delays entries that PostgreSQL accepts.
         for entry, batch in rejected:
             if has_time():
                 self._park_rejected(entry, batch, stored, has_time)

@@ -112,7 +112,7 @@ class StreamConsumer:
         deaths = {cast("bytes", entry["message_id"]): cast("int", entry["times_delivered"]) for entry in pending}
         if not deaths:
             return []
-        # Claims only entries that are still idle, so only one of two concurrent workers gets them.
+        # XCLAIM claims only entries that are still idle, so only one of two concurrent workers gets them.
         with self._reading() as pipe:
             pipe.xclaim(STREAM, CONSUMER_GROUP, self.consumer_name, ABANDONED_AFTER_MS, list(deaths))
             claimed = self._execute_read(pipe)

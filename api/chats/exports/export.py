@@ -98,7 +98,8 @@ def _export_response(
         snapshot = ExportSnapshot(database.from_request(request).settings.database_url)
         stack.callback(snapshot.close)
         heading, pages = read(snapshot, replace(heading, session_names=snapshot.session_names()))
-        # Read before the response starts, so that an error can still be reported as an error response.
+        # The first page is read before the response starts, so that an error can still be reported as an error
+        # response.
         first_page = next(pages, None)
         pages = chain([first_page] if first_page else [], pages)
         name = heading.chat.name if heading.chat else heading.title

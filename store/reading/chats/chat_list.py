@@ -114,7 +114,7 @@ def page_query(
         AND ({column}, c.chat_id) {operator} (%(timestamp)s, %(chat_id)s)
         {session} {unread} {waiting} {kind} {label} {activity}
     """
-    # Selects all columns because CHAT_JSON decides which are used.
+    # All columns are selected, because CHAT_JSON decides which are used.
     sources: dict[ChatSource, LiteralString] = {
         "list": "chats AS c",
         "window": f"(SELECT c.* FROM chats AS c WHERE {listed} ORDER BY {order_by} LIMIT %(window)s) AS c",

@@ -48,7 +48,7 @@ def find(connection: Connection, query: SearchQuery, after: SearchPosition | Non
             """,
             [_STATEMENT_TIMEOUT, _WORD_SIMILARITY],
         )
-        # Checked before the search, because messages that are indexed between the two queries were not searched.
+        # The index is checked before the search, because messages that are indexed in between were not searched.
         is_complete = _is_index_complete(connection)
         fuzzy = start.fuzzy
         rows: list[FoundRow] = [] if fuzzy else _scan_newest(connection, query, start, _FIRST_SCAN_WINDOW)
@@ -66,7 +66,7 @@ def find(connection: Connection, query: SearchQuery, after: SearchPosition | Non
             next_position = SearchPosition(page[-1].timestamp, page[-1].id, fuzzy)
         is_all = after is None and next_position is None
         count = len(page) if is_all else _count(connection, query, frequencies, fuzzy=fuzzy) if query.count else None
-    # Read after the transaction, in which plans depend on the words.
+    # The page is read after the transaction, in which plans depend on the words.
     return SearchPage(found_page.read(connection, page), next_position, fuzzy and bool(page), is_complete, count)
 
 

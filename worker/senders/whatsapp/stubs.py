@@ -27,7 +27,7 @@ _NAME_BY_NUMBER: Final[dict[int, str]] = {
 """The frequent stubs. Others are named by their number."""
 UNDECRYPTED: Final = frozenset({"CIPHERTEXT", "FUTUREPROOF"})
 REVOKED: Final = "REVOKE"
-"""The stub of a message that was deleted for everyone, whose id it has."""
+"""The stub of a message that was deleted for everyone. It has the id of that message."""
 _WITH_WORDS: Final = frozenset({"GROUP_CREATE", "GROUP_CHANGE_SUBJECT", "GROUP_CHANGE_DESCRIPTION", "BIZ_NAME_CHANGE"})
 """Stubs whose first parameter is text. In others it is an address or a flag."""
 

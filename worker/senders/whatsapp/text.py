@@ -44,7 +44,7 @@ def label(value: object, limit: int = MAX_LABEL) -> str | None:
     """Return a short string such as a name or a type, stripped and cut at the limit, or None if it is empty."""
     if not isinstance(value, str):
         return None
-    # Cuts first, because stripping a megabyte for a short word would let a sender cause expensive work.
+    # Cut first, because stripping a megabyte for a short word would let a sender cause expensive work.
     stripped = value[: 2 * limit].strip()[:limit]
     if not stripped or (stripped.isascii() and "\x00" not in stripped):
         return stripped or None
