@@ -24,7 +24,10 @@ GHOST: LiteralString = """
 """
 FIRST: LiteralString = "WHERE event_id = (SELECT min(event_id) FROM raw_events)"
 DAMAGES: dict[str, tuple[LiteralString, str]] = {
-    "a message gone": ("DELETE FROM whatsapp_messages WHERE id = (SELECT min(id) FROM whatsapp_messages)", "lack"),
+    "a message gone": (
+        "DELETE FROM whatsapp_messages WHERE id = (SELECT min(id) FROM whatsapp_messages)",
+        "are missing",
+    ),
     "a text changed": ("UPDATE whatsapp_messages SET message_text = 'x' WHERE message_type = 'text'", "differ"),
     "a status fallen": ("UPDATE whatsapp_messages SET status = 'pending' WHERE direction = 'outgoing'", "differ"),
     "a message of nobody": (GHOST, "not expected"),
