@@ -33,6 +33,8 @@ ContentState: TypeAlias = Literal["complete", "media_missing", "undecrypted"]
 """`complete`: all content is present. `media_missing`: the gateway reports media or a location without a link; there
 may be a caption. `undecrypted`: the message arrived empty, and a resend with the same id may contain the content.
 """
+Forwarding: TypeAlias = Literal["forwarded", "many_times"]
+"""WhatsApp says "forwarded many times" of a message that came through five or more chats."""
 ChatKind: TypeAlias = Literal["phone", "group", "lid", "newsletter", "broadcast", "other"]
 SessionState: TypeAlias = Literal["connected", "disconnected", "connecting", "logged_out"]
 
@@ -60,6 +62,8 @@ class Message:
     """The duration of an audio or a video."""
     reply_to: str | None = None
     """The id of the message that this one quotes."""
+    forwarded: Forwarding | None = None
+    """None if the message was written for this chat, or if the gateway does not tell."""
     sender: str | None = None
     """The author's address in a group, if the event contains it."""
     sender_name: str | None = None

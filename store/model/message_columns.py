@@ -43,6 +43,7 @@ CONTENT = (
     ContentColumn("file_name", "text", "file_name", hidden_when_deleted=True),
     ContentColumn("media_seconds", "integer", "media_seconds", hidden_when_deleted=True),
     ContentColumn("reply_to", "text", "reply_to"),
+    ContentColumn("forwarded", "text", "forwarded"),
 )
 """The content of a message. It is copied as a whole from the best copy and never mixed from two copies."""
 CONTENT_RANK = (

@@ -1,6 +1,6 @@
 """Extracts a message's content: type, text, media, and the message that it replies to."""
 
-from store.model.facts import MessageType
+from store.model.facts import Forwarding, MessageType
 from worker.senders.sak import parties
 from worker.senders.sak.envelope import Envelope, find_protobuf, first_value, is_true
 from worker.senders.whatsapp import json_document, message_content, message_types, stubs, text, words
@@ -17,12 +17,13 @@ _REPLY_KEYS = (
     *("quotedMessageId", "quoted_message_id", "quotedMsgId", "quotedId", "replyTo", "reply_to", "replyToId"),
     *("reply_to_id", "inReplyTo", "quoted", "quotedMessage", "quotedMsg", "contextInfo", "context"),
 )
+_FORWARD_KEYS = ("isForwarded", "forwarded", "forwardingScore")
 _MEDIA_KEYS = ("media", "file", "attachment")
 _VIEW_ONCE_KEYS = ("isViewOnce", "is_view_once", "viewOnce")
 _OPTIONAL_KEYS = frozenset(
     (
         *(*_CAPTION_KEYS, *_LINK_KEYS, *_MIME_TYPE_KEYS, *_FILE_NAME_KEYS, *_LENGTH_KEYS, *_REPLY_KEYS, *_MEDIA_KEYS),
-        *(*stubs.KEYS, *_VIEW_ONCE_KEYS, "url", "key"),
+        *(*stubs.KEYS, *_VIEW_ONCE_KEYS, *_FORWARD_KEYS, "url", "key"),
     )
 )
 _MEDIA_HINT_KEYS = frozenset((*_CAPTION_KEYS, *_LINK_KEYS, *_MIME_TYPE_KEYS, *_FILE_NAME_KEYS, *_MEDIA_KEYS, "url"))
@@ -79,6 +80,7 @@ def read(envelope: Envelope) -> MessageContent:
         file_name=file_name,
         media_seconds=message_content.media_seconds(kind, first_value(media_places, _LENGTH_KEYS)),
         reply_to=_find_reply_to(places),
+        forwarded=_find_forwarding(places),
         proto_type=proto_type,
     )
 
@@ -157,4 +159,12 @@ def _find_reply_to(objects: tuple[JsonObject, ...]) -> str | None:
             value = first_value((fields,) if key_fields is None else (fields, key_fields), _REPLY_ID_KEYS)
         if (identifier := text.identifier(value)) is not None:
             return identifier
+    return None
+
+
+def _find_forwarding(objects: tuple[JsonObject, ...]) -> Forwarding | None:
+    contexts = (json_document.as_object(first_value(objects, (key,))) for key in ("contextInfo", "context"))
+    for fields in (*contexts, *objects):
+        if fields and (forwarded := message_content.forwarding(fields)) is not None:
+            return forwarded
     return None

@@ -2,12 +2,15 @@
 
 from typing import NamedTuple
 
-from store.model.facts import ContentState, Message, MessageType, Status
+from store.model.facts import ContentState, Forwarding, Message, MessageType, Status
 from worker.senders.whatsapp import message_types
+from worker.senders.whatsapp.json_document import JsonObject
 from worker.senders.whatsapp.parties import Parties
 
 _MAX_MEDIA_SECONDS = 7 * 24 * 3600
 _RECORDINGS = frozenset({"audio", "video"})
+_MANY_FORWARDS = 5
+"""The number of chats from which on WhatsApp shows "forwarded many times"."""
 
 
 class MessageContent(NamedTuple):
@@ -23,6 +26,7 @@ class MessageContent(NamedTuple):
     file_name: str | None = None
     media_seconds: int | None = None
     reply_to: str | None = None
+    forwarded: Forwarding | None = None
     proto_type: str | None = None
     """The type inside the wrappers, if the event contains the protobuf message."""
 
@@ -55,6 +59,7 @@ class MessageContent(NamedTuple):
             self.file_name,
             self.media_seconds,
             self.reply_to,
+            self.forwarded,
             parties.sender,
             parties.sender_name,
             # An outgoing message has at least the status `sent`.
@@ -133,3 +138,11 @@ def media_seconds(kind: MessageType, value: object) -> int | None:
         except (OverflowError, ValueError):
             return None
     return value if type(value) is int and 0 <= value <= _MAX_MEDIA_SECONDS else None
+
+
+def forwarding(fields: JsonObject) -> Forwarding | None:
+    """Return how often the message was forwarded, from a `contextInfo`, Meta's `context` or a gateway's own fields."""
+    score = fields.get("forwardingScore")
+    if fields.get("frequently_forwarded") is True or (type(score) is int and score >= _MANY_FORWARDS):
+        return "many_times"
+    return "forwarded" if fields.get("isForwarded") is True or fields.get("forwarded") is True or score else None
