@@ -10,6 +10,7 @@ from store.annotations import session_naming
 from store.feed.changes import ChangeKind
 from store.ledger import open_questions
 from store.model import message_columns
+from store.model.facts import Forwarding
 
 _DIRECTION = spec.enum(*messages.DIRECTIONS)
 _REV: spec.Schema = {"type": "integer", "description": "Revision: of two states of an object, the greater is newer."}
@@ -21,6 +22,11 @@ _NULLABLE = {"text": NULLABLE_STRING, "integer": NULLABLE_INTEGER, "boolean": sp
 _CONTENT = {column.name: _NULLABLE[column.type] for column in message_columns.CONTENT} | {
     "message_type": spec.enum(*messages.MESSAGE_TYPES),
     "content_state": spec.enum("complete", "media_missing", "undecrypted"),
+    "forwarded": {
+        "type": ["string", "null"],
+        "enum": [*get_args(Forwarding), None],
+        "description": "`many_times`: through five or more chats. Null also if the gateway does not report it.",
+    },
 }
 
 SCHEMAS: spec.Schema = {

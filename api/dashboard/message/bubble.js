@@ -16,7 +16,7 @@ const ARRIVED = ["sent", "delivered", "read", "played"];
 export function bubble(message, seat) {
 	const out = message.direction === "outgoing";
 	const classes = [out ? "out" : "in", seat.follows && "follows", seat.found && "found"].filter(Boolean).join(" ");
-	const shown = h("div.bubble", sender(message, seat), reply(message, seat), versions(message), content(message), under(message, seat), menu("down", t("message_menu"), () => seat.on.actions(message), { tabindex: -1 }));
+	const shown = h("div.bubble", sender(message, seat), forwarded(message), reply(message, seat), versions(message), content(message), under(message, seat), menu("down", t("message_menu"), () => seat.on.actions(message), { tabindex: -1 }));
 	return h("li", { class: classes, "data-key": seat.key }, shown, reactions(message, seat), state(message, seat));
 }
 
@@ -31,6 +31,10 @@ function sender(message, { group, follows, name: chat }) {
 
 function senderName(message) {
 	return (message.sender_name && plain(message.sender_name)) || (message.sender ? spelled(message.sender) : t("sender_unknown"));
+}
+
+function forwarded(message) {
+	return message.forwarded && !message.deleted && h("p.gone.forwarded.small", t(message.forwarded === "many_times" ? "many_times" : "forwarded"));
 }
 
 function reply(message, { quoted, group, name, on }) {

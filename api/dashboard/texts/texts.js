@@ -147,6 +147,8 @@ export const texts = {
 	open_at: ["Open at {host}", "{host} पर खोलें"],
 	reply_to: ["Reply to", "इसका जवाब:"],
 	reply_to_earlier: ["Reply to an earlier message", "पिछले संदेश का जवाब"],
+	forwarded: ["Forwarded", "फ़ॉरवर्ड किया गया"],
+	many_times: ["Forwarded many times", "कई बार फ़ॉरवर्ड किया गया"],
 	edited: ["edited", "संपादित"],
 	earlier_texts: ["Earlier texts", "पहले के टेक्स्ट"],
 	reacted: ["{emoji} from {who}", "{who}: {emoji}"],

@@ -1,10 +1,13 @@
 """Tests the display of a message's text: formatted, with links that are safe to follow, folded if it is long."""
 
+import dataclasses
+
 from playwright.sync_api import expect
 
+from store.model.facts import Delete, Forwarding
 from tests.support.browser.browser import BrowserUser
 from tests.support.browser.dashboard_actions import open_first_chat
-from tests.support.history.history_writer import HistoryWriter, message_fact
+from tests.support.history.history_writer import BASE_TIME, SENDER_PHONE, HistoryWriter, message_fact
 
 FORMATTED = {
     "*bold* _italic_ ~struck~ `a*b*c`": "<strong>bold</strong> <em>italic</em> <s>struck</s> <code>a*b*c</code>",
@@ -35,6 +38,25 @@ NOT_LINKED = (
     "file:///etc/passwd",
     "1+2345678901",
 )
+
+
+def test_a_forwarded_message_is_marked(browser_user: BrowserUser, history: HistoryWriter) -> None:
+    """A forwarded receipt proves less than one that the customer wrote. A deleted message shows nothing."""
+    texts: tuple[Forwarding | None, ...] = (None, "forwarded", "many_times", "forwarded")
+    messages = [
+        dataclasses.replace(message_fact(f"text {n}", n, id=f"m{n}"), forwarded=one) for n, one in enumerate(texts)
+    ]
+    history.store(*messages, Delete("m3", SENDER_PHONE, "incoming", None, BASE_TIME + 10))
+    open_first_chat(browser_user)
+    page = browser_user.page
+    rows = page.locator("li[data-key]")
+
+    expect(rows).to_have_count(4)
+    expect(rows.nth(0)).not_to_contain_text("Forwarded")
+    expect(rows.nth(1).get_by_text("Forwarded", exact=True)).to_be_visible()
+    expect(rows.nth(2).get_by_text("Forwarded many times", exact=True)).to_be_visible()
+    expect(rows.nth(3)).not_to_contain_text("Forwarded")
+    browser_user.save_screenshot("forwarded")
 
 
 def test_a_text_is_formatted_and_linked_as_whatsapp_does(browser_user: BrowserUser, history: HistoryWriter) -> None:

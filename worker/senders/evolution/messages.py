@@ -9,6 +9,7 @@ from worker.senders.events import GatewayEvent
 from worker.senders.reasons import NoFactsError, Reason
 from worker.senders.whatsapp import (
     json_document,
+    message_content,
     message_facts,
     message_ids,
     parties,
@@ -86,7 +87,11 @@ def _content(item: JsonObject, message_id: str | None) -> MessageContent | Updat
     if isinstance(content, UpdateContent) or not message:
         return content
     content = proto_messages.with_file(content, link=message.get("mediaUrl"), mime_type=None, name=None)
-    return content._replace(reply_to=proto_messages.reply_to(item.get("contextInfo")) or content.reply_to)
+    context = json_document.object_at(item, "contextInfo")
+    return content._replace(
+        reply_to=proto_messages.reply_to(context) or content.reply_to,
+        forwarded=message_content.forwarding(context) or content.forwarded,
+    )
 
 
 def _update(item: JsonObject) -> tuple[Fact, ...]:

@@ -103,7 +103,7 @@ def _content(event: GatewayEvent) -> MessageContent:
         found,
         file_name=text.label(fields.get("filename"), text.MAX_NAME),
         reply_to=message_ids.bare(data.get("replied_to_id")),
-    )
+    )._replace(forwarded=message_content.forwarding(data))
 
 
 def _words(key: str, content: object) -> str | None:

@@ -22,9 +22,14 @@ def type_of(item: JsonObject) -> str | None:
 def read(item: JsonObject, raw_type: str | None) -> MessageContent:
     """Return the content of a message of this type."""
     context = json_document.object_at(item, "context")
-    quoted = text.identifier(context.get("id"))
+    return _read(item, raw_type)._replace(
+        reply_to=text.identifier(context.get("id")), forwarded=message_content.forwarding(context)
+    )
+
+
+def _read(item: JsonObject, raw_type: str | None) -> MessageContent:
     if raw_type is None or raw_type == _WITHOUT_CONTENT:
-        return proto_messages.UNDECRYPTED._replace(raw_type=raw_type, reply_to=quoted)
+        return proto_messages.UNDECRYPTED._replace(raw_type=raw_type)
     if raw_type == _HISTORY_FILE:
         return proto_messages.UNDECRYPTED._replace(raw_type=raw_type, state="media_missing")
     fields = json_document.object_at(item, raw_type)
@@ -35,9 +40,8 @@ def read(item: JsonObject, raw_type: str | None) -> MessageContent:
             text.message_text(fields.get("caption")),
             mime_type=text.label(fields.get("mime_type")),
             file_name=text.label(fields.get("filename"), text.MAX_NAME),
-            reply_to=quoted,
         )
-    return message_content.of_words(raw_type, _words(item, raw_type, fields), reply_to=quoted)
+    return message_content.of_words(raw_type, _words(item, raw_type, fields))
 
 
 def edited_text(message: JsonObject) -> str | None:

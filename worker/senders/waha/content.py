@@ -73,6 +73,7 @@ def _read_flat(payload: JsonObject, engine: JsonObject) -> MessageContent:
         mime_type=text.label(engine.get("mimetype")),
         file_name=text.label(engine.get("filename"), text.MAX_NAME),
         media_seconds=message_content.media_seconds(kind, engine.get("duration")),
+        forwarded=message_content.forwarding(engine),
     )
 
 

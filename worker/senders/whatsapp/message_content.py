@@ -142,7 +142,13 @@ def media_seconds(kind: MessageType, value: object) -> int | None:
 
 def forwarding(fields: JsonObject) -> Forwarding | None:
     """Return how often the message was forwarded, from a `contextInfo`, Meta's `context` or a gateway's own fields."""
-    score = fields.get("forwardingScore")
-    if fields.get("frequently_forwarded") is True or (type(score) is int and score >= _MANY_FORWARDS):
+    score = _score(fields.get("forwardingScore"))
+    if score >= _MANY_FORWARDS or fields.get("frequently_forwarded") is True:
         return "many_times"
-    return "forwarded" if fields.get("isForwarded") is True or fields.get("forwarded") is True or score else None
+    return "forwarded" if score or fields.get("isForwarded") is True or fields.get("forwarded") is True else None
+
+
+def _score(value: object) -> int:
+    if isinstance(value, str):
+        return int(value[:4]) if value.isascii() and value.isdigit() else 0
+    return max(value, 0) if type(value) is int else 0

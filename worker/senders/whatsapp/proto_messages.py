@@ -89,6 +89,7 @@ def _content(name: str, fields: JsonObject) -> MessageContent:
         file_name=text.label(fields.get("fileName") or fields.get("title"), text.MAX_NAME) if is_media else None,
         media_seconds=message_content.media_seconds(kind, fields.get("seconds")),
         reply_to=reply_to(fields.get("contextInfo")),
+        forwarded=message_content.forwarding(json_document.object_at(fields, "contextInfo")),
         proto_type=raw_type,
     )
 
