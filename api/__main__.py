@@ -31,7 +31,8 @@ def main() -> None:
         else:
             serve(variables.of_process(os.environ))
     except SettingsError as error:
-        sys.exit(f"api: {error}")
+        print(f"api: {error}", file=sys.stderr)
+        sys.exit(2)
     except OSError as error:
         output.discard()
         sys.exit(f"api: {output.describe(error)}")

@@ -16,7 +16,8 @@ def main() -> None:
     if sys.argv[1:]:
         usage = "usage: python -m ingest   serve webhooks until SIGTERM; the settings are environment variables"
         if sys.argv[1] not in {"-h", "--help"}:
-            sys.exit(usage)
+            print(usage, file=sys.stderr)
+            sys.exit(2)
         print(usage)
         return
     environ = variables.of_process(os.environ)
@@ -25,7 +26,8 @@ def main() -> None:
         app = create_app(environ)
         socket = listener.open_socket(environ, "INGEST_PORT", 3000)
     except SettingsError as error:
-        sys.exit(f"ingest: {error}")
+        print(f"ingest: {error}", file=sys.stderr)
+        sys.exit(2)
     # The objects created so far live as long as the process. Collecting garbage over them took 20 ms, five times a
     # second under load.
     gc.collect()

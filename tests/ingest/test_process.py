@@ -44,7 +44,7 @@ def test_it_refuses_to_start_with_a_sentence_that_names_the_variable(
         "ingest", environment={"PATH": os.environ["PATH"], "INGEST_PORT": "0"} | complete | environment
     )
 
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert ended.stderr.startswith("ingest: ")
     assert named in ended.stderr
     assert ended.stderr.count("\n") == 1
@@ -58,7 +58,7 @@ def test_a_port_in_use_is_named_in_the_error(tmp_path: Path) -> None:
         environment = {"REDIS_URL": "redis://localhost", "WEBHOOK_SECRETS": "x", "DATA_DIR": str(tmp_path)}
         ended = preloaded_python.run("ingest", environment=environment | {"PORT": port})
 
-    assert ended.returncode == 1
+    assert ended.returncode == 2
     assert f"Cannot listen on 0.0.0.0:{port}" in ended.stderr
 
 

@@ -56,5 +56,5 @@ def test_an_unavailable_log_ends_the_process_with_a_sentence() -> None:
         environment = {"LOG_LEVEL": "LOUD", "PATH": os.environ["PATH"]}
         done = preloaded_python.run(module, environment=environment)
 
-        assert done.returncode != 0
+        assert done.returncode == 2
         assert done.stderr.startswith(f"{module}: LOG_LEVEL must be one of"), done.stderr
