@@ -58,6 +58,20 @@ def test_every_block_of_commands_is_marked_as_shell() -> None:
     assert [fence for fence in fences if fence[1] not in SHELL_LANGUAGES and fence[2].startswith(commands)] == []
 
 
+def test_no_command_in_a_sentence_is_broken_by_the_end_of_a_line() -> None:
+    """Copied from the source of a page, it would run without the rest."""
+    paragraphs = [
+        (page, paragraph)
+        for page in documentation.documents()
+        for paragraph in re.sub(
+            r"^ *```.*?^ *```", "", (ROOT / page).read_text(), flags=re.MULTILINE | re.DOTALL
+        ).split("\n\n")
+    ]
+
+    broken = [(page, span) for page, text in paragraphs for span in re.findall("`[^`]*`", text) if "\n" in span]
+    assert broken == []
+
+
 @pytest.mark.parametrize("page", documentation.documents())
 def test_every_link_within_the_repository_resolves(page: str) -> None:
     text = (ROOT / page).read_text()
