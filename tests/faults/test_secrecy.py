@@ -59,7 +59,7 @@ def test_at_debug_level_neither_secrets_nor_headers_nor_words_are_logged(log_for
         event_generator.SECRET,
         "sha256=",
         "axios",
-        *event_generator.WORDS[:4],
+        *event_generator.WORDS[1:5],  # The first, "order", is part of a column's name in PostgreSQL's log.
         "Guest",
         "3EB0",
         "919811000",
