@@ -60,7 +60,7 @@ def create_server(app: Starlette) -> BoundedServer:
 
 
 def create_app(environ: Mapping[str, str] = os.environ, *, timeouts: Timeouts | None = None) -> Starlette:
-    """Return the API, which starts to serve with its lifespan. Raises SettingsError.
+    """Return the API. Its lifespan opens the database and runs the background tasks. Raises SettingsError.
 
     `timeouts` apply to calls to gateways.
     """

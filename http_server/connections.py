@@ -33,7 +33,7 @@ CHECK_SECONDS = 0.1
 
 
 class ClientConnection(Protocol):
-    """A connection as seen from this module."""
+    """The interface that this module requires of a connection."""
 
     held_bytes: int
     """The size of its unfinished requests and unread responses."""

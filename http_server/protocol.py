@@ -104,7 +104,7 @@ class BoundedProtocol(BoundedReader):
         self._watch_unread(now)
         if now < self._deadline:
             return
-        if self._is_late_body_welcome(now):
+        if self._is_late_body_fast_enough(now):
             return
         if self.transport.is_closing():
             self.transport.abort()
@@ -175,7 +175,7 @@ class BoundedProtocol(BoundedReader):
             self._cork.abort()
         self._hold()
 
-    def _is_late_body_welcome(self, now: float) -> bool:
+    def _is_late_body_fast_enough(self, now: float) -> bool:
         """Return whether a body that takes long arrives fast enough."""
         rate = self._bounds.min_body_rate
         return (

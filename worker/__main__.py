@@ -132,7 +132,7 @@ def run_worker(environ: Mapping[str, str]) -> int:
 
 
 def _work(settings: Settings, drainer: Drainer, monitor: StreamMonitor, new_worker: Callable[[], DrainWorker]) -> None:
-    # RQ ends its loop on many errors. Unfinished batches are still in the stream, so a new loop resumes them.
+    # Errors of many kinds end RQ's loop. Unfinished batches are still in the stream, so a new loop resumes them.
     done = 0
     due = round(settings.max_jobs * random.uniform(0.9, 1.1))  # noqa: S311 - so that workers do not all restart at once
     while not drainer.stopping and (not due or done < due):

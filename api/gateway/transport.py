@@ -1,7 +1,7 @@
 """Provides connections that record whether a request was sent and that a deadline can interrupt.
 
 The timeouts of the library requests apply between two bytes, so a slow server can block a caller for ever. Its
-exceptions do not distinguish a request that was never sent from one without a response, which is essential for sends.
+exceptions do not tell a request that was never sent from one without a response. Sends depend on that difference.
 """
 
 import socket

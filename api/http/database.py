@@ -59,7 +59,10 @@ class Database:
         return self.read_pool.read(query)
 
     def read(self, query: Callable[[Connection], T]) -> T:
-        """Return the result from the primary or from a replica with all writes and fenced reads of this process."""
+        """Return the result from the replica if that has all writes and fenced reads of this process.
+
+        Otherwise, return it from the primary.
+        """
         if self.replica is not None:
             with contextlib.suppress(ReplicaUnavailableError):
                 return self.replica.read(query)

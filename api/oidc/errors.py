@@ -20,7 +20,7 @@ class InvalidResponseError(SignInError):
 
 
 class DeclinedError(SignInError):
-    """The provider or the person declined."""
+    """The provider or the person declined the sign-in."""
 
     code = "sso_declined"
 

@@ -45,7 +45,7 @@ def reconcile(outbox: Outbox, send: Send) -> Reconciliation:
     try:
         entries = _list_sent(outbox, send)
     except errors.GatewayError as error:
-        raise _unavailable("SAK", error) from error
+        raise _list_unavailable("SAK", error) from error
     if send.gateway_id is not None:
         is_listed = any(entry.message_id == send.gateway_id for entry in entries)
         return Reconciliation(send, is_settled=False, explanation=_STILL_QUEUED if is_listed else _MISSING_QUEUED)
@@ -63,13 +63,13 @@ def _reconcile_with_sender(outbox: Outbox, send: Send) -> Reconciliation:
     try:
         result = sender_reconciliation.result(outbox, sender, send)
     except errors.GatewayError as error:
-        raise _unavailable(sender.title, error) from error
+        raise _list_unavailable(sender.title, error) from error
     if isinstance(result, str):
         return Reconciliation(send, is_settled=False, explanation=result)
     return Reconciliation(outbox.complete(send, result), is_settled=True, explanation="Its message was found: sent.")
 
 
-def _unavailable(gateway: str, error: errors.GatewayError) -> ApiError:
+def _list_unavailable(gateway: str, error: errors.GatewayError) -> ApiError:
     seconds = errors.retry_after(error)
     headers = {} if seconds is None else {"retry-after": str(math.ceil(seconds))}
     return ApiError(502, "sak_unavailable", f"{gateway} did not return its list: {error}.", headers)
@@ -86,7 +86,7 @@ _AMBIGUOUS_FAILURE = "SAK reports it as failed, which may mean a timeout: it may
 
 
 def _match(outbox: Outbox, send: Send, candidates: Sequence[SentListEntry]) -> SendResult | str:
-    """Return the result in the only matching entry, or the reason why there is none."""
+    """Return the result in the entry if exactly one matches, and matches only this send, or the reason against it."""
     with outbox.pool.connection() as connection:
         message_ids = [entry.message_id for entry in candidates if entry.message_id]
         claimed_ids = unsettled.ids_of_other_sends(connection, send, message_ids)

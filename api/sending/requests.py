@@ -71,7 +71,11 @@ class _CompleteFormParser(MultiPartParser):
 
 
 async def read_form(request: Request, max_file_bytes: int) -> FormData:
-    """Return the form, which the caller must close. Large files are on disk. Raises ApiError above `max_file_bytes`."""
+    """Return the form, which the caller must close.
+
+    Large files are on disk. Raises ApiError if it cannot be read or is larger than `max_file_bytes` and the overhead of
+    a form.
+    """
     if parse_options_header(request.headers["content-type"])[1].get(b"charset", b"utf-8").lower() != b"utf-8":
         # Some of Python's codecs take quadratic time, such as punycode.
         raise errors.bad_request("bad_form", "The form cannot be read: its charset must be utf-8.")

@@ -127,7 +127,7 @@ def message_query(address: str, until: int | None = None) -> message_pages.Messa
 def factories(connection: Connection) -> Mapping[str, CallFactory]:
     history = SampledHistory.sample(connection)
 
-    def big(chance: random.Random) -> str:
+    def big_chat_address(chance: random.Random) -> str:
         return history.addresses[chance.randrange(min(BIG_CHATS, len(history.addresses)))]
 
     def before(chance: random.Random) -> ApiCall:
@@ -155,7 +155,7 @@ def factories(connection: Connection) -> Mapping[str, CallFactory]:
         ),
         "chats by an unknown name": lambda chance: _search_chats(f"Zebedee {chance.randrange(1000)}"),
         "messages": lambda chance: _latest_messages(chance.choice(history.recent_chats)[1]),
-        "messages, large chat": lambda chance: _latest_messages(big(chance)),
+        "messages, large chat": lambda chance: _latest_messages(big_chat_address(chance)),
         "messages before": before,
         "messages around": lambda chance: _messages_around(*history.random_recent_message(chance)[:2]),
         "messages, any chat": lambda chance: _latest_messages(chance.choice(history.addresses)),
@@ -171,7 +171,7 @@ def factories(connection: Connection) -> Mapping[str, CallFactory]:
         "search, Chinese": lambda chance: _search_messages(term(chance, 0)),
         "search, a rare word": lambda chance: _search_messages(_rare_word(chance)),
         "search, a rare and a frequent word": lambda chance: _search_messages(f"please {_rare_word(chance)}"),
-        "search, a chat": lambda chance: _search_messages("invoice", big(chance)),
+        "search, a chat": lambda chance: _search_messages("invoice", big_chat_address(chance)),
     }
 
 

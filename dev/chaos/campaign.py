@@ -87,7 +87,7 @@ class Campaign:
             seconds = time.monotonic() - started
             doubtful = [*sender.deliveries.unanswered, *sender.deliveries.refused]
             found = verdict.judge(system.postgres.url, sender.deliveries.acknowledged, doubtful)
-            said = ledger_command.find_problem(system.postgres.url, system.wait)
+            said = ledger_command.wait_until_exact(system.postgres.url, system.wait)
             result = CampaignResult(
                 self._seed, seconds, self._injected, sender.deliveries, found, said, self._recoveries
             )
@@ -177,7 +177,7 @@ class Campaign:
             self._record_recoveries(system)
             with psycopg.connect(system.postgres.url, autocommit=True) as database:
                 kept = {bytes(digest) for (digest,) in database.execute("SELECT digest FROM event_digests")}
-            if distinct <= kept and ledger_command.is_settled(system.postgres.url):
+            if distinct <= kept and ledger_command.has_nothing_waiting(system.postgres.url):
                 return
             system.wait(0.5)
 

@@ -26,13 +26,13 @@ def read(database_url: str, *arguments: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(done.stdout) if done.stdout else {}
 
 
-def is_settled(database_url: str) -> bool:
+def has_nothing_waiting(database_url: str) -> bool:
     """Return whether every received event is accounted for."""
     _, document = read(database_url)
     return document.get("waiting") == 0
 
 
-def find_problem(database_url: str, wait: Callable[[float], None]) -> str:
+def wait_until_exact(database_url: str, wait: Callable[[float], None]) -> str:
     """Return an empty text once the ledger is exact and nothing waits, or the problem after a time limit."""
     code, document = read(database_url)
     for _ in range(TIMEOUT_SECONDS):

@@ -29,7 +29,10 @@ class SecondGateway:
     """The number that both gateways are linked to."""
 
     def report(self, event: WebhookEvent) -> None:
-        """Post SAK's event in the format of WAHA, unless it is lost or not a text. Nobody retries."""
+        """Post SAK's event in the format of WAHA, if it is a text and this gateway is not to lose it.
+
+        Nobody retries.
+        """
         if event.get("type") not in _TEXT_TYPES or self._is_lost(event):
             return
         body = json.dumps(self._waha_event(event), ensure_ascii=False, separators=(",", ":")).encode()

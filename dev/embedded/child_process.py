@@ -50,7 +50,10 @@ def start(  # noqa: PLR0913 - the environment of a program
 
 
 def stop(process: subprocess.Popen[bytes], *steps: tuple[signal.Signals, float]) -> None:
-    """Send each signal and wait the given seconds until the child has ended. SIGKILL is the last step."""
+    """Send the signals one after another until the child has ended, and wait for at most the given seconds after each.
+
+    SIGKILL is the last step.
+    """
     for signal_number, seconds in steps:
         if process.poll() is not None:
             return

@@ -31,7 +31,10 @@ class ProcessSpec:
 
 
 class SupervisedProcess:
-    """A process that is restarted when it ends. Start it in the main thread, on which its death signal depends."""
+    """A process that is restarted when it ends.
+
+    Start it in the main thread: its death signal is sent when that thread ends.
+    """
 
     def __init__(
         self, spec: ProcessSpec, print_notice: Callable[[str, str], None], print_output: Callable[[str, str], None]

@@ -14,7 +14,7 @@ from ingest.tail.tail import Tail
 class TailDrainer:
     """The tails whose batches are resent.
 
-    If one is still in the stream or stored, the worker skips it by its identity.
+    If a batch is also in the stream or already stored, the worker skips the second copy by its identity.
     """
 
     appender: StreamAppender

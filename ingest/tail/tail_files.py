@@ -47,7 +47,7 @@ class TailFiles:
     """The tail files of this process. A batch that they lack is still in memory."""
 
     def __init__(self, directory: Path, seconds: float, max_bytes: int, position: WriterPosition) -> None:
-        """Start the thread, and start a file for the writer at this position."""
+        """Start the thread that works on the files, and let it begin a file for the writer of `position`."""
         self._directory = directory
         self._seconds = seconds
         self._max_bytes = max_bytes
@@ -179,7 +179,7 @@ class TailFiles:
                 self._loop.call_soon_threadsafe(self._wakeup.set)
 
     def _do(self, work: Callable[[], T]) -> T | None:
-        """Do the work, and return its result unless the disk fails. Further work is then skipped for a moment."""
+        """Do the work, and return its result unless the disk fails. After a failure, work is skipped for a moment."""
         if time.monotonic() < self._retry_at:
             return None
         try:

@@ -127,7 +127,7 @@ def _merge_chats(connection: Connection, session: JoinedSession, known_accounts:
             "addresses": sorted({address for _, address in page | evidence}),
         },
     )
-    aliases = lid_aliases.related_locked(connection, page | evidence, folding.chats_by_address, known_accounts)
+    aliases = lid_aliases.recheck_related(connection, page | evidence, folding.chats_by_address, known_accounts)
     folding.recompute(sorted(folding.remap_lids(aliases)))
     folding.refresh_summaries()
     changes.publish(connection, folding.changes)

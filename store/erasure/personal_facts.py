@@ -89,8 +89,8 @@ def evidence(people: Collection[str], facts: Iterable[Fact]) -> set[Fact]:
 def without(outcome: Outcome, erased: Collection[SessionFact]) -> Outcome:
     """Return the outcome without these facts.
 
-    It is `forgotten` if all messages of the event are dropped, or if nothing else is left. Facts that do not identify
-    their person are dropped as well, because they may be about the erased one.
+    It is `forgotten` if nothing is left: no message if messages were dropped, otherwise no fact but session reports.
+    Facts that do not identify their person are dropped as well, because they may be about the erased one.
     """
     if not erased:
         return outcome

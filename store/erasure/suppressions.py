@@ -172,7 +172,7 @@ def enqueue_erasure_once(connection: Connection, session_id: str | None, address
 
 
 def add_aliases(connection: Connection, suppression_set: SuppressionSet, aliases: Collection[Suppression]) -> None:
-    """Suppress and erase further addresses of erased people. Call this last in a transaction."""
+    """Suppress further addresses of erased people, and enqueue their erasure. Call this last in a transaction."""
     if aliases:
         for alias in aliases:
             enqueue_erasure(connection, alias.session_id, [alias.address], alias.received_until)

@@ -98,7 +98,7 @@ class Fold:
             return []
         lid_aliases.add_evidence(self.connection, evidence)
         changed = alias_addresses(self.parsed_events)
-        related = lid_aliases.related_locked(self.connection, changed, self.chats_by_address, self.accounts)
+        related = lid_aliases.recheck_related(self.connection, changed, self.chats_by_address, self.accounts)
         return self.remap_lids(related)
 
     def remap_lids(self, aliases: Iterable[ChatAddress]) -> list[int]:

@@ -10,7 +10,7 @@ _ARGENTINE = re.compile(r"54([1-8][0-9]{9})", re.ASCII)
 
 
 def standard(address: str) -> str | None:
-    """Return the standard spelling of a phone that may be another national spelling, or None for any other phone.
+    """Return the standard spelling if the phone may be in another national spelling, otherwise None.
 
     Mobile numbers in Brazil got a ninth digit, those in Mexico lost a 1, and those in Argentina have a 9 when dialled
     from abroad. The gateway reports either spelling. Only evidence proves that two spellings are one person. A landline

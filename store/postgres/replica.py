@@ -140,7 +140,7 @@ class Replica:
         sample = WalSample(time.monotonic(), str(found[0]), lsn_to_int(str(found[1])))
         with self._lock:
             if self._samples and self._samples[-1].epoch != sample.epoch:
-                # A new timeline, whose positions may be lower than those of the last one.
+                # Another epoch may be on another timeline, whose positions may be lower than those before.
                 self._samples.clear()
                 self._required_lsn = sample.lsn
             self._samples.append(sample)

@@ -62,8 +62,8 @@ class Refolder:
         """Compare the messages of these events, folded from all their events, with the history.
 
         Requires a REPEATABLE READ transaction, so that events and history are of the same moment. A message is compared
-        on the page that contains its first event. If that event is not after `after`, an earlier page has compared the
-        message. If `after` is None, only relinked events are compared.
+        on the page that contains its first event. If the id of that event is at most `after`, an earlier page has
+        compared the message. If `after` is None, only relinked events are compared.
         """
         batch = [self._retry_rejected(connection, source) for source in self.load(connection, event_ids)]
         keys = shadow.find_keys(connection, _message_keys(batch))

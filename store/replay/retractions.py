@@ -123,7 +123,7 @@ def _replace(connection: Connection, locked: dict[ChatAddress, Chat], replacemen
     known_accounts = accounts.lock(connection)
     folding = Fold(connection, [], [], {}, locked, known_accounts)
     lids = {(fact.session_id, fact.subject) for fact in replacements if fact.kind == "alias"}
-    aliases = lid_aliases.related_locked(connection, lids, locked, known_accounts)
+    aliases = lid_aliases.recheck_related(connection, lids, locked, known_accounts)
     for fact, replacement in replacements.items():
         _replace_one(connection, fact, replacement)
         if fact.kind == "name":

@@ -59,7 +59,10 @@ def _mark_next_page(connection: Connection, partition: Partition, after: int) ->
 
 
 def _drop_if_marked(connection: Connection, partition: Partition, *, include_parked: bool) -> DroppedPartition | None:
-    """Move parked bodies out and drop the partition. Return None if bodies with unmarked messages have arrived."""
+    """Move parked bodies out and drop the partition.
+
+    Return None if bodies have arrived whose messages are not marked as pruned.
+    """
     name = sql.Identifier(partition.name)
     within = {"start": partition.start_ms, "end": partition.end_ms, "parked": include_parked}
     with connection.transaction():

@@ -58,7 +58,7 @@ def test_its_absence_refuses_and_loses_nothing(system: SystemUnderTest, seconds:
     print(f"everything readable {time.monotonic() - back - 2:.1f} s after the last event")
     found = verdict.judge(system.postgres.url, record.acknowledged)
     assert found.is_clean, found
-    assert not ledger_command.find_problem(system.postgres.url, system.wait)
+    assert not ledger_command.wait_until_exact(system.postgres.url, system.wait)
 
 
 @pytest.mark.long

@@ -37,7 +37,7 @@ class Waha:
             return self._http.get(path, {"limit": PAGE_SIZE, "offset": offset})
 
         chats = _all_pages(page)
-        return _texts([{"id": _serialized(chat.get("id"))} for chat in chats], "id")
+        return _texts([{"id": _plain_chat_id(chat.get("id"))} for chat in chats], "id")
 
     def page(self, session: str, chat: str, position: str | None, period: Period) -> Page:
         offset = int(position or 0)
@@ -219,7 +219,7 @@ def _texts(objects: object, key: str) -> list[str]:
     return sorted({value for value in values if isinstance(value, str) and value})
 
 
-def _serialized(chat_id: object) -> object:
+def _plain_chat_id(chat_id: object) -> object:
     """Return the id of a chat, which is an object in one of WAHA's engines."""
     fields = json_document.as_object(chat_id)
     return chat_id if fields is None else fields.get("_serialized")

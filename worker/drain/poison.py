@@ -101,10 +101,10 @@ def decode_suspect(entry: StreamEntry, verdicts: EventVerdicts, dry_run: DryRun,
         except PermanentError:
             verdicts.save([index], "rejected")
         except (TransientError, JobTimeoutException):
-            verdicts.end_attempt(index)  # PostgreSQL failed, but no worker died
+            verdicts.reset_attempts(index)  # PostgreSQL failed, but no worker died
             raise
         else:
             verdicts.save([index], "accepted")
-        verdicts.end_attempt(index)
+        verdicts.reset_attempts(index)
         events.append(event)
     return _park_judged(Batch(raw.writer, raw.number, raw.acknowledged_events, tuple(events)), verdicts, dry_run)

@@ -84,7 +84,7 @@ class StreamConsumer:
 
     def read_new(self, count: int, *, block_ms: int | None = None) -> list[StreamEntry]:
         """Return up to `count` entries that no consumer has, waiting up to `block_ms` for the first."""
-        with self._reading() as pipe:
+        with self._read_pipeline() as pipe:
             pipe.xreadgroup(CONSUMER_GROUP, self.consumer_name, {STREAM: ">"}, count=count, block=block_ms)
             read = self._execute_read(pipe)
         if isinstance(read, ResponseError):
@@ -113,7 +113,7 @@ class StreamConsumer:
         if not deaths:
             return []
         # XCLAIM claims only entries that are still idle, so only one of two concurrent workers gets them.
-        with self._reading() as pipe:
+        with self._read_pipeline() as pipe:
             pipe.xclaim(STREAM, CONSUMER_GROUP, self.consumer_name, ABANDONED_AFTER_MS, list(deaths))
             claimed = self._execute_read(pipe)
         if isinstance(claimed, ResponseError):
@@ -212,7 +212,7 @@ class StreamConsumer:
         pending = self.redis.xpending_range(STREAM, CONSUMER_GROUP, "-", "+", count, idle=idle_ms)
         return cast("list[dict[str, object]]", pending)
 
-    def _reading(self) -> Pipeline:
+    def _read_pipeline(self) -> Pipeline:
         return self.redis.pipeline(transaction=False)  # pyright: ignore[reportUnknownMemberType] - shard_hint
 
     def _execute_read(self, pipe: Pipeline) -> object:

@@ -48,7 +48,7 @@ class EventVerdicts:
         self._redis.expire(self._attempts_key, _TTL_SECONDS)
         return begun
 
-    def end_attempt(self, index: int) -> None:
+    def reset_attempts(self, index: int) -> None:
         """Delete the attempts, because the last one killed no worker."""
         self._redis.hset(self._attempts_key, str(index), "0")
 

@@ -117,7 +117,7 @@ def _export_response(
 
 def _disposition(heading: ExportHeading, address: str, name: str | None, extension: str) -> dict[str, str]:
     """Return the header with the file's name: the person, chat or session, and the day."""
-    day = heading.exported_at.astimezone(heading.times_zone).strftime("%Y-%m-%d")
+    day = heading.exported_at.astimezone(heading.zone_or_utc).strftime("%Y-%m-%d")
     return {"content-disposition": file_names.attachment(f"{name or address} {day}", f"{address} {day}", extension)}
 
 

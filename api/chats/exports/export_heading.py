@@ -32,15 +32,15 @@ class ExportHeading:
     session_names: Mapping[str, SessionName] | None = None
 
     @property
-    def times_zone(self) -> ZoneInfo:
+    def zone_or_utc(self) -> ZoneInfo:
         return self.zone or _UTC
 
     def word(self, name: str, default: str = "", **values: object) -> str:
         return export_words.word(self.language or "en", name, default, **values)
 
     def local_time(self, at: int) -> str:
-        """Return a time in ms as `2026-01-31 12:00:00` by the reader's clock."""
-        return datetime.fromtimestamp(at / 1000, UTC).astimezone(self.times_zone).strftime("%Y-%m-%d %H:%M:%S")
+        """Return a time in ms as `2026-01-31 12:00:00`, in the reader's time zone or, if none was requested, in UTC."""
+        return datetime.fromtimestamp(at / 1000, UTC).astimezone(self.zone_or_utc).strftime("%Y-%m-%d %H:%M:%S")
 
     def session_name(self, session_id: str) -> str:
         return export_words.session_name(self.language or "en", session_id, self.session_names or {})
@@ -61,7 +61,7 @@ class ExportHeading:
             (self.word(self.subject), self.title),
             *([(self.word("session"), sessions)] if sessions and self.language else []),
             (self.word("period"), period),
-            (self.word("times"), str(self.times_zone)),
+            (self.word("times"), str(self.zone_or_utc)),
             (self.word("exported_on"), self.local_time(int(self.exported_at.timestamp() * 1000))[:16]),
         ]
 

@@ -112,7 +112,7 @@ class Spreadsheet:
 
     def _write_row(self, sheet: Worksheet, row: int, at: int, cells: Sequence[str | None]) -> None:
         """Write a time, in ms, and texts."""
-        sheet.write_number(row, 0, _excel_day(at, self._heading.times_zone), self._time)
+        sheet.write_number(row, 0, _excel_day(at, self._heading.zone_or_utc), self._time)
         for column, value in enumerate(cells, start=1):
             if value:
                 sheet.write_string(row, column, _cell(value))

@@ -96,7 +96,8 @@ export class Side {
 		}, pause);
 	}
 
-	// Returns the chat that waits longest, or the one below the open chat if that is waiting too. After the last comes the first.
+	// Returns the chat that waits longest or, if the open chat is waiting, the next one by waiting time; after the
+	// last, the first.
 	async nextWaiting() {
 		const { session_id, label } = this.chats.filter;
 		const { contacts } = await get("/api/chats", { sort: "waiting_since", session_id, label, limit: this.#chosen ? MAX_PAGE : 1 });

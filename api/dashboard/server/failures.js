@@ -1,4 +1,4 @@
-// Describes errors of the API by their codes. Codes share a text if the reader must do the same.
+// Describes errors of the API by their codes. Codes that ask the same of the reader share a text.
 
 import { t } from "../page/language.js";
 

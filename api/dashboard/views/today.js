@@ -158,7 +158,8 @@ function ago({ waiting_since: since }) {
 	return span(Date.now() - Date.parse(since));
 }
 
-// Returns the start times of the units up to the end of today, in the reader's time zone, and the end of the last unit.
+// Returns the starts of the hours of today, of 30 days or of 12 weeks, in the reader's time zone, and the end of the
+// last one.
 function begins(step) {
 	const day = new Date(dayOf(Date.now()));
 	const later = (days) => new Date(day).setDate(day.getDate() + days);

@@ -91,11 +91,11 @@ def newest(kind: str, call: GatewayCall, session: str, to: str) -> list[ListedMe
     request, shape = _LISTS[kind]
     path, value = shape.ours
     messages = objects(request(call, session, to))
-    found = [_listed(message, shape) for message in messages if value_at(message, path) == value]
+    found = [_listed_message(message, shape) for message in messages if value_at(message, path) == value]
     return [message for message in found if message is not None]
 
 
-def _listed(message: dict[str, object], shape: _Shape) -> ListedMessage | None:
+def _listed_message(message: dict[str, object], shape: _Shape) -> ListedMessage | None:
     own_id, time = message_id(message, shape.ids), times.to_ms(text(value_at(message, shape.time)))
     body = next((found for path in shape.texts if (found := text(value_at(message, path), _MAX_TEXT))), "")
     return None if own_id is None or time is None else ListedMessage(own_id, body, time)

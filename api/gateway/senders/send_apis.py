@@ -1,6 +1,6 @@
 """Defines how to send through each kind of gateway, and where its response contains WhatsApp's id.
 
-Each kind is an entry of `SEND_APIS`. Recipients are digits; a session is the gateway's own name for it.
+Each kind is an entry of `SEND_APIS`. Recipients are digits, and sessions have the gateway's own names.
 """
 
 import base64

@@ -131,7 +131,7 @@ def _related_by_evidence(connection: Connection, wanted: set[ChatAddress]) -> se
     return wanted | set(cast("Iterable[ChatAddress]", found))
 
 
-def related_locked(
+def recheck_related(
     connection: Connection, changed: Iterable[ChatAddress], locked: Collection[ChatAddress], known_accounts: Accounts
 ) -> set[ChatAddress]:
     """Call `related` again under the locks.

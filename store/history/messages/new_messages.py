@@ -17,8 +17,8 @@ _COPY: LiteralString = f"COPY whatsapp_messages ({message_columns.names(_WITH_ID
 def copy(connection: Connection, rows: Sequence[Sequence[object]]) -> Sequence[int]:
     """Insert rows of COLUMNS that cannot exist yet, and return their ids in the same order.
 
-    psycopg truncates integers to the size of their column: parsers bound `media_seconds`, the only one of less than 64
-    bits that comes from outside.
+    psycopg truncates integers that are too large for their column. Of the columns with less than 64 bits, only
+    `media_seconds` gets values from outside, and the parsers bound them.
     """
     if not rows:
         return ()

@@ -100,7 +100,7 @@ class ProcessFleet:
         refused = [f"{record.refusals} refused" for record in records if record.refused]
         acknowledged = [body for record in records for body in record.acknowledged]
         doubtful = [body for record in records for body in (*record.unanswered, *record.refused)]
-        unexact = ledger_command.find_problem(self.database_url, self.wait)
+        unexact = ledger_command.wait_until_exact(self.database_url, self.wait)
         found = verdict.judge(self.database_url, acknowledged, doubtful)
         return "; ".join([*refused, *([unexact] if unexact else []), *([] if found.is_clean else [str(found)])])
 

@@ -34,7 +34,7 @@ def read(envelope: Envelope) -> MessageContent:
     """Return the content of the message, from the places of every event_format."""
     places = envelope.message_objects
     raw_type = text.label(envelope.first_value(_TYPE_KEYS))
-    # SAK's flat events have no protobuf message. Searching each of them would take a tenth of the time.
+    # SAK's flat events have no protobuf message. Searching each of them for one would add a tenth to the time.
     protobuf = find_protobuf(envelope, places) if envelope.message is not None or raw_type is None else None
     proto_type = None
     if protobuf is not None:
