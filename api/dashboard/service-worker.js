@@ -4,7 +4,7 @@
 const FILES = ["/", ...NAMES.split(" ").map((name) => `/assets/${name}`)];
 const CACHE = `shell-${VERSION}`;
 const NEW_MESSAGE = location.search === "?hi" ? "नया संदेश" : "New message";
-const MAX_TOLD = 100;
+const MAX_TOLD = 100; // ids of shown messages to remember, because a message may arrive twice
 
 self.addEventListener("install", (event) => {
 	const fresh = FILES.map((path) => new Request(path, { cache: "reload" }));

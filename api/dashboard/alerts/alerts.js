@@ -60,9 +60,12 @@ export async function close(isDone) {
 // because the response may be older.
 export async function closeRead() {
 	if (!isOn()) return;
-	const shown = await notifications();
-	const { contacts, cursor } = await get("/api/chats", { unread: true, limit: MAX_PAGE });
-	if (cursor !== null) return; // Chats below this page are unread, too.
-	const unread = contacts.map(keyOf);
-	for (const one of shown) if (!unread.includes(one.tag)) one.close();
+	let shown = await notifications();
+	for (let cursor; shown.length && cursor !== null; ) {
+		const page = await get("/api/chats", { unread: true, limit: MAX_PAGE, cursor });
+		const unread = page.contacts.map(keyOf);
+		shown = shown.filter((one) => !unread.includes(one.tag));
+		cursor = page.cursor;
+	}
+	for (const one of shown) one.close();
 }
