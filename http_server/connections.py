@@ -22,7 +22,7 @@ QUEUED_IN_A_TURN = 4
 """The number of queued actions per turn: requests that waited behind others of their connection, and discarded reads.
 """
 _YOUNGEST_SECONDS = 0.1
-"""The age in seconds as which a younger request counts, so that among new requests the largest is refused first."""
+"""Younger requests count as this many seconds old, so that among new requests the largest is refused first."""
 BURST_SECONDS = 1.0
 """The age in seconds below which requests are refused only above BURST_FACTOR times the limit, because many large
 bodies may arrive at once.

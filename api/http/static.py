@@ -41,7 +41,7 @@ CONTENT_SECURITY_POLICY = (
     "require-trusted-types-for 'script'; trusted-types shell"
 )
 _COMMENT_LINES = re.compile(rb"^[ \t]*(?://[^\n]*|/\*.*?\*/[ \t]*)$", re.MULTILINE | re.DOTALL)
-# A comment without quotation marks cannot be the rest of a text.
+# Only comments without quotation marks are removed: with one, `//` may stand inside a string.
 _COMMENTS_AFTER_CODE = re.compile(rb"""(?<=[;,{(]) // [^\n"'`]*$""", re.MULTILINE)
 _SPACES_OF_STYLES = re.compile(rb"(?<=[,>]) | (?=[>{])")
 _SPACES_OF_SCRIPTS = re.compile(rb"(?<=[{]) | (?=[}])|(?<=[)]) (?=[{])| (=>?|[=!]==|&&|[|][|]|[?][?]) ")
