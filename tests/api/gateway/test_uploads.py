@@ -8,6 +8,7 @@ from api.gateway.client import SakClient
 from api.gateway.media import MediaFile
 from dev.gateway.misbehaviour import Misbehaviour
 from dev.gateway.server import PretendGateway
+from tests.support.waiting import wait_until
 
 TO = "919811000009"
 CONTENT = bytes(range(256)) * 4000
@@ -57,6 +58,8 @@ def test_a_file_that_ends_early_is_never_sent(gateway: PretendGateway, client: S
     """If a browser disconnects during an upload, no truncated picture must appear in the chat."""
     with pytest.raises(errors.IncompleteFileError):
         client.send_media(TO, MediaFile("image", LargeFile(CONTENT), "a", "image/png", len(CONTENT) + 1))
+    # The gateway notices the call in its own thread, and would otherwise count it in the next test.
+    wait_until(lambda: gateway.call_count("POST /messages/send-image") == 1)
 
     assert gateway.state.delivered_messages() == []
 
